@@ -1,0 +1,1 @@
+"""The query language: parse, validate, compile. Pure: no I/O."""

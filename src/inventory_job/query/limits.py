@@ -1,0 +1,97 @@
+"""How much one request may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inventory_job.errors import InvalidRequest, Problem, invalid
+from inventory_job.query.problems import Location, path_of
+
+_CONDITION_LISTS = frozenset({"filter", "filter_or", "conditions"})
+_NAME_LISTS = frozenset(
+    {"only", "sort", "keys", "fields", "group_by", "field_group", "select", "add_fields", "lookup"}
+)
+_MOST_REPORTED = 100
+_MOST_SORT_KEYS = 30  # MongoDB takes 32; the rest is for breaking ties.
+
+
+class Limits(BaseModel):
+    """Bounds on the size of a request; passing one is ERROR_INVALID_PARAMETER naming it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text_bytes: int = Field(4096, ge=1, le=16_384, description="Longest text, in bytes of UTF-8.")
+    list_items: int = Field(10_000, ge=1, description="Longest list or dictionary.")
+    conditions: int = Field(500, ge=1, description="Most conditions in one request.")
+    stages: int = Field(50, ge=1, le=500, description="Most stages in one aggregate.")
+    names: int = Field(
+        100, ge=1, le=1000, description="Most entries in a list of names, keys, fields or sorts."
+    )
+    depth: int = Field(
+        32, ge=8, le=60, description="Deepest nesting of a request, and most parts of a path."
+    )
+    distinct_values: int = Field(
+        100_000, ge=1, description="Most values a distinct query may have."
+    )
+
+
+def check_size(request: Mapping[str, Any], limits: Limits) -> None:
+    """Walks a decoded request before anything else looks at it.
+
+    Raises InvalidRequest with a problem (at most a hundred) for each place that passes a limit.
+    """
+    problems: list[Problem] = []
+    conditions = 0
+    for where, value in _walk(request, ()):
+        reason = _excess(where, value, limits)
+        if reason:
+            problems.append(invalid(path_of(where), reason))
+        if isinstance(value, list) and where and where[-1] in _CONDITION_LISTS:
+            conditions += len(value)
+            if conditions > limits.conditions:
+                reason = f"more than {limits.conditions} conditions in one request"
+                problems.append(invalid(path_of(where), reason))
+        if len(problems) >= _MOST_REPORTED or len(where) > limits.depth:
+            break
+    if problems:
+        raise InvalidRequest(problems)
+
+
+def _walk(value: Any, where: Location) -> Iterator[tuple[Location, Any]]:
+    yield where, value
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _walk(member, (*where, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, (*where, index))
+
+
+def _excess(where: Location, value: Any, limits: Limits) -> str | None:
+    if len(where) > limits.depth:
+        return f"nested more than {limits.depth} levels deep"
+    if isinstance(value, str):
+        return _long_text(value, limits)
+    if not isinstance(value, dict | list):
+        return None
+    if where and where[-1] == "aggregate" and len(value) > limits.stages:
+        return f"more than {limits.stages} stages"
+    if where and where[-1] in _NAME_LISTS and len(value) > limits.names:
+        return f"more than {limits.names} entries"
+    if where and where[-1] == "sort" and len(value) > _MOST_SORT_KEYS:
+        return f"more than {_MOST_SORT_KEYS} sort keys"
+    if len(value) > limits.list_items:
+        return f"more than {limits.list_items} items"
+    if isinstance(value, dict):
+        return next((_long_text(name, limits) for name in value if _long_text(name, limits)), None)
+    return None
+
+
+def _long_text(text: str, limits: Limits) -> str | None:
+    # Four bytes is the longest a character gets, so most texts need no encoding to be cleared.
+    if len(text) * 4 <= limits.text_bytes or len(text.encode()) <= limits.text_bytes:
+        return None
+    return f"longer than {limits.text_bytes} bytes"
