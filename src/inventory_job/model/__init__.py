@@ -1,0 +1,1 @@
+"""Stored documents, their indexes, and the way to the database."""

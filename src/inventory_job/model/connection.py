@@ -1,0 +1,169 @@
+"""The way to the database: one client, and the collections of the models reached through it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pymongo
+from mongoengine import connection as registry
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database as MongoDatabase
+from pymongo.errors import ConfigurationError, InvalidName
+
+from inventory_job.model.documents import Job, JobTask
+
+RawDocument = dict[str, Any]
+"""A document as it is stored: field name to BSON value, dates naive and in UTC."""
+
+_WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
+
+
+class InvalidDatabase(ValueError):
+    """The connection string or the name of the database is malformed; no credentials in it."""
+
+
+class Database:
+    """One database, reached through one MongoClient that mongoengine knows under `alias`.
+
+    Nothing is sent before the first operation, so a server starts without its database. Safe to
+    share between threads; not to be carried over a fork. Several can live in one process: a
+    model is never tied to one of them, so ask here for a collection instead of the model.
+
+    Stored data is decoded leniently, as other services wrote it: dates come naive and in UTC,
+    those outside the years 1 to 9999 as `bson.datetime_ms.DatetimeMS`; broken UTF-8 comes with
+    replacement characters.
+
+    Args:
+        uri: MongoDB connection string; its options win over the defaults set here, the
+            database in its path only says where to authenticate.
+        name: database that holds the collections.
+        server_selection_seconds: how long to look for a usable server, and how long connecting
+            to one may take.
+        alias: name in mongoengine's registry; by default a fresh one.
+
+    Raises:
+        InvalidDatabase: `uri` or `name` is malformed.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        *,
+        server_selection_seconds: float = 5.0,
+        alias: str | None = None,
+    ) -> None:
+        self.name = name
+        self.alias = alias or f"inventory-job-{uuid.uuid4().hex}"
+        self._hosts = _without_credentials(uri)
+        try:
+            self._client = _open_client(uri, server_selection_seconds)
+        except (ConfigurationError, ValueError) as exc:
+            raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
+        try:
+            self._client.get_database(name)
+        except InvalidName as exc:
+            raise InvalidDatabase(f"{name!r} is not a valid database name: {exc}") from exc
+        # With a finished client: given the URI, mongoengine would look up its host names at
+        # once, prefer the database in its path to `name`, and keep the password.
+        registry.register_connection(
+            self.alias,
+            name=name,
+            uuidRepresentation="standard",
+            mongo_client_class=lambda **_: self._client,
+        )
+        self._database: MongoDatabase[RawDocument] = registry.get_db(self.alias)
+
+    def __repr__(self) -> str:
+        return f"Database({self.describe()!r}, alias={self.alias!r})"
+
+    @property
+    def jobs(self) -> Collection[RawDocument]:
+        """The collection of `Job`."""
+        return self.collection(Job)
+
+    @property
+    def job_tasks(self) -> Collection[RawDocument]:
+        """The collection of `JobTask`."""
+        return self.collection(JobTask)
+
+    def collection(self, model: type[Job | JobTask]) -> Collection[RawDocument]:
+        """The collection that holds the documents of `model` in this database."""
+        # mongoengine has no public way to ask a model without also connecting it.
+        return self._database[model._get_collection_name()]  # noqa: SLF001
+
+    def start_session(self) -> ClientSession:
+        """A session for a transaction; raises pymongo errors when no server can be reached."""
+        return self._client.start_session()
+
+    def kill_session(self, session: ClientSession) -> None:
+        """End what runs in the database within `session`; raises pymongo errors.
+
+        Users other than the session's own need the privilege killAnySession.
+        """
+        self._client.admin.command("killSessions", [session.session_id])
+
+    def ping(self, timeout_seconds: float | None = None) -> None:
+        """Ask the database for a sign of life; raises pymongo errors when there is none.
+
+        `timeout_seconds` limits the whole exchange; none leaves it to server selection.
+        """
+        with pymongo.timeout(timeout_seconds):
+            self._client.admin.command("ping")
+
+    def has_transactions(self) -> bool:
+        """Whether the servers can run transactions: a replica set or sharded cluster can.
+
+        Answers from the driver's current view of the servers, and asks them only while it has
+        none; raises pymongo errors when they cannot be reached then.
+        """
+        kinds = self._known_server_types()
+        if not kinds:
+            self.ping()
+            kinds = self._known_server_types()
+        return bool(kinds & _WITH_TRANSACTIONS)
+
+    def describe(self) -> str:
+        """Hosts and database name, for logs; without credentials and options."""
+        return f"{self._hosts}/{self.name}"
+
+    def close(self) -> None:
+        """Give the connections back; the object is of no use afterwards. Repeating is harmless."""
+        registry.disconnect(self.alias)
+        self._client.close()
+
+    def _known_server_types(self) -> frozenset[str]:
+        servers = self._client.topology_description.server_descriptions().values()
+        return frozenset(server.server_type_name for server in servers) - {"Unknown"}
+
+
+def _open_client(uri: str, server_selection_seconds: float) -> MongoClient[RawDocument]:
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("it must begin with mongodb:// or mongodb+srv://")
+    milliseconds = max(1, round(server_selection_seconds * 1000))
+    defaults: dict[str, Any] = {
+        "appname": "inventory-job",
+        "serverSelectionTimeoutMS": milliseconds,
+        "connectTimeoutMS": milliseconds,
+        "maxPoolSize": 64,
+    }
+    given = {option.lower() for option in parse_qs(urlsplit(uri).query)}
+    return MongoClient(
+        uri,
+        connect=False,
+        tz_aware=False,
+        datetime_conversion="DATETIME_AUTO",
+        unicode_decode_error_handler="replace",
+        uuidRepresentation="standard",
+        **{option: value for option, value in defaults.items() if option.lower() not in given},
+    )
+
+
+def _without_credentials(uri: str) -> str:
+    scheme, _, rest = uri.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0]
+    return f"{scheme}://{authority.rpartition('@')[2]}"

@@ -1,0 +1,162 @@
+"""The indexes as data, and creating those that a database lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pymongo import ASCENDING, DESCENDING
+from pymongo.collection import Collection
+from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
+
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.documents import Job, JobTask
+
+_RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
+
+_REASONS = {
+    13: "The database user may not create indexes",
+    85: "An index with the same keys has other options",
+    86: "An index of this name has other keys or options",
+    11000: "Some documents share a value that must be unique",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index: the model it belongs to, its name, (field, direction) pairs, uniqueness."""
+
+    model: type[Job | JobTask]
+    name: str
+    keys: tuple[tuple[str, int], ...]
+    unique: bool = False
+
+    def is_served_by(self, existing: Mapping[str, Any]) -> bool:
+        """Whether an index as the database lists it does this one's work, whatever its name."""
+        return (
+            tuple((field, direction) for field, direction in existing["key"].items()) == self.keys
+            and bool(existing.get("unique", False)) >= self.unique
+            and not any(existing.get(option) for option in _RESTRICTIONS)
+        )
+
+
+def _single(field: str, *, unique: bool = False) -> Index:
+    return Index(Job, f"{field}_1", ((field, ASCENDING),), unique)
+
+
+REFERENCE_INDEXES: tuple[Index, ...] = (
+    _single("job_id", unique=True),
+    Index(
+        Job,
+        "COMPOUND_INDEX_FOR_GC_1",
+        (("domain_id", ASCENDING), ("collector_id", ASCENDING), ("status", ASCENDING)),
+    ),
+    Index(
+        Job,
+        "COMPOUND_INDEX_FOR_GC_2",
+        (("domain_id", ASCENDING), ("created_at", DESCENDING), ("status", ASCENDING)),
+    ),
+    Index(
+        Job,
+        "COMPOUND_INDEX_FOR_SEARCH_1",
+        (("domain_id", ASCENDING), ("workspace_id", ASCENDING)),
+    ),
+    _single("status"),
+    _single("collector_id"),
+    _single("workspace_id"),
+    _single("domain_id"),
+)
+"""What the services that share the database create (spec/data-model.md), under their names."""
+
+OWN_INDEXES: tuple[Index, ...] = (
+    Index(
+        Job,
+        "inventory_job_domain_newest",
+        (("domain_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING)),
+    ),
+    Index(
+        Job,
+        "inventory_job_workspace_newest",
+        (
+            ("domain_id", ASCENDING),
+            ("workspace_id", ASCENDING),
+            ("created_at", DESCENDING),
+            ("_id", ASCENDING),
+        ),
+    ),
+    Index(
+        JobTask,
+        "inventory_job_tasks_of_job",
+        (("domain_id", ASCENDING), ("job_id", ASCENDING)),
+    ),
+)
+"""What this service's queries need besides: a scope's newest jobs without a sort in memory, and
+the tasks of a deleted job."""
+
+INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What became of the indexes, by name: made now, there before, or refused with the reason."""
+
+    created: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> IndexSummary:
+    """Create the indexes that `database` lacks, one after the other, and say what came of each.
+
+    Never raises on an answer of the database: an index that cannot be had (a read-only user,
+    another index under its name, duplicates under a unique one) is logged as a warning and
+    counted as refused, and the others are still tried; after a lost connection the rest is
+    refused untried. Building an index of a large collection can take minutes: call this where
+    nothing waits for it. Two callers at once do no harm.
+    """
+    log = structlog.get_logger(__name__)
+    created: list[str] = []
+    present: list[str] = []
+    refused: dict[str, str] = {}
+    unreachable: str | None = None
+    for index in indexes:
+        try:
+            if unreachable is not None:
+                refused[index.name] = unreachable
+            elif _create(database.collection(index.model), index):
+                created.append(index.name)
+            else:
+                present.append(index.name)
+        except (ConnectionFailure, InvalidOperation) as exc:
+            unreachable = refused[index.name] = f"The database cannot be reached: {exc}"
+            log.warning("indexes_not_created", index=index.name, reason=unreachable)
+        except PyMongoError as exc:
+            refused[index.name] = _reason(exc)
+            log.warning("index_refused", index=index.name, reason=refused[index.name])
+    log.info("indexes_ensured", created=created, present=len(present), refused=list(refused))
+    return IndexSummary(tuple(created), tuple(present), refused)
+
+
+def _create(collection: Collection[RawDocument], index: Index) -> bool:
+    """Create the index; False when one that serves is there. Raises pymongo errors."""
+    if any(index.is_served_by(existing) for existing in _existing(collection)):
+        return False
+    collection.create_index(list(index.keys), name=index.name, unique=index.unique)
+    return True
+
+
+def _existing(collection: Collection[RawDocument]) -> list[Mapping[str, Any]]:
+    try:
+        return list(collection.list_indexes())
+    except OperationFailure:
+        # Not everyone who may create indexes may list them: creation then gives the verdict.
+        return []
+
+
+def _reason(error: PyMongoError) -> str:
+    if not isinstance(error, OperationFailure):
+        return str(error)
+    message = str((error.details or {}).get("errmsg", error))
+    return f"{_REASONS.get(error.code or 0, 'The database refused')}: {message}"

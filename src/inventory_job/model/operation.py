@@ -1,0 +1,101 @@
+"""The bounds of one call, kept on the database's side too.
+
+Each call has its own session. A call that ends early, because the caller has gone or its deadline
+has passed, has the session killed, which ends what it runs in the database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+import pymongo
+import structlog
+from pymongo.client_session import ClientSession
+from pymongo.errors import PyMongoError
+
+from inventory_job.errors import RequestTimeout
+from inventory_job.model.connection import Database
+
+_KILL_SECONDS = 5.0
+
+
+class Bounds(Protocol):
+    """What limits a call: how long it may go on, and whether it still matters."""
+
+    def remaining(self) -> float:
+        """Seconds left; zero or less when there are none."""
+
+    def on_end(self, end: Callable[[], None]) -> bool:
+        """Has `end` called, from any thread, once the call is over. False: it already is."""
+
+
+class Killer:
+    """Ends the database work of calls nobody waits for; in a thread of its own, since those who
+    notice must not wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="kill")
+        self._log = structlog.get_logger(__name__)
+
+    def kill(self, session: ClientSession) -> Future[None]:
+        """Starts to end all that runs in `session`."""
+        return self._threads.submit(self._kill, session)
+
+    def close(self) -> None:
+        """Waits for what was started."""
+        self._threads.shutdown()
+
+    def _kill(self, session: ClientSession) -> None:
+        try:
+            with pymongo.timeout(_KILL_SECONDS):
+                self._database.kill_session(session)
+        except PyMongoError as error:
+            # The operation still has its own time limit; not every user may kill sessions.
+            self._log.warning("operation not killed", error=type(error).__name__)
+
+
+@contextmanager
+def bounded(database: Database, killer: Killer, bounds: Bounds) -> Iterator[ClientSession]:
+    """A session for one call's operations; all of them together have the call's time.
+
+    Raises RequestTimeout when there is no time left, or nobody waits any more.
+    """
+    seconds = bounds.remaining()
+    if seconds <= 0:
+        raise RequestTimeout
+    with database.start_session() as session:
+        running = _Running(session, killer)
+        if not bounds.on_end(running.end):
+            raise RequestTimeout
+        try:
+            with pymongo.timeout(seconds):
+                yield session
+        finally:
+            running.leave()
+
+
+class _Running:
+    """One session in use. Once left it is not killed: the driver gives it to other calls."""
+
+    def __init__(self, session: ClientSession, killer: Killer) -> None:
+        self._session = session
+        self._killer = killer
+        self._lock = threading.Lock()
+        self._left = False
+        self._killed: Future[None] | None = None
+
+    def end(self) -> None:
+        with self._lock:
+            if not self._left and self._killed is None:
+                self._killed = self._killer.kill(self._session)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._left = True
+        if self._killed is not None:
+            self._killed.result()

@@ -1,0 +1,48 @@
+"""Fixtures that tests of every level share: a real MongoDB, and a database of one's own in it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from pymongo import MongoClient
+
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.embedded import EmbeddedMongod
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Connection string of a replica set: INVENTORY_JOB_TEST_MONGO_URI, else one of our own.
+
+    Without either the tests fail: what they say about the database is not said by a fake.
+    """
+    configured = os.environ.get("INVENTORY_JOB_TEST_MONGO_URI")
+    if configured:
+        yield configured
+        return
+    with EmbeddedMongod(tmp_path_factory.mktemp("mongod")) as mongod:
+        yield mongod.uri
+
+
+@pytest.fixture(scope="module")
+def database_name(mongo_uri: str) -> Iterator[str]:
+    """The name of a database that only this module uses; dropped afterwards."""
+    name = f"inventory-job-test-{uuid.uuid4().hex}"
+    yield name
+    with MongoClient[RawDocument](mongo_uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def database(mongo_uri: str, database_name: str) -> Iterator[Database]:
+    """The module's database, on a server that has transactions."""
+    opened = Database(mongo_uri, database_name)
+    try:
+        if not opened.has_transactions():
+            pytest.fail(f"{opened.describe()} is not a replica set: it has no transactions")
+        yield opened
+    finally:
+        opened.close()

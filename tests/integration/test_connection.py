@@ -1,0 +1,122 @@
+"""Collections, transactions and lenient decoding on a real server."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import pytest
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.errors import PyMongoError
+
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.documents import Job, JobTask
+
+
+@pytest.fixture(autouse=True)
+def empty(database: Database) -> None:
+    """Each test begins with an empty database."""
+    database.jobs.drop()
+    database.job_tasks.drop()
+
+
+def test_what_a_model_describes_is_stored_in_its_collection(database: Database) -> None:
+    database.jobs.insert_one(Job(job_id="job-1", domain_id="domain-1").to_mongo())
+    database.job_tasks.insert_one(JobTask(job_id="job-1", domain_id="domain-1").to_mongo())
+
+    names = database.jobs.database.list_collection_names(filter={"type": "collection"})
+
+    assert sorted(names) == ["job", "job_task"]
+    assert database.jobs.name == "job"
+    assert database.job_tasks.name == "job_task"
+
+
+def test_two_databases_of_one_process_do_not_mix(database: Database, mongo_uri: str) -> None:
+    other = Database(mongo_uri, f"{database.name}-b")
+    other.jobs.insert_one({"job_id": "job-1"})
+
+    assert database.jobs.count_documents({}) == 0
+    assert other.jobs.count_documents({}) == 1
+
+    other.jobs.database.client.drop_database(other.name)
+    other.close()
+    database.ping()
+
+
+def test_the_database_in_the_connection_string_does_not_replace_the_configured_one(
+    database: Database, mongo_uri: str
+) -> None:
+    other = Database(mongo_uri.replace("/?", "/elsewhere?"), database.name)
+
+    assert other.jobs.full_name == database.jobs.full_name
+    other.close()
+
+
+def test_a_replica_set_has_transactions(database: Database, mongo_uri: str) -> None:
+    fresh = Database(mongo_uri, database.name)
+
+    assert fresh.has_transactions()
+    fresh.close()
+
+
+def test_an_aborted_transaction_leaves_nothing_behind(database: Database) -> None:
+    database.jobs.insert_one({"job_id": "job-1"})
+
+    with database.start_session() as session, session.start_transaction():
+        database.jobs.delete_one({"job_id": "job-1"}, session=session)
+        session.abort_transaction()
+
+    assert database.jobs.count_documents({}) == 1
+
+
+def test_a_killed_session_ends_what_runs_in_it(database: Database) -> None:
+    database.jobs.insert_one({"job_id": "job-1"})
+    endless = {"$where": "while (true) {}"}
+    failures: list[PyMongoError] = []
+
+    def search(session: ClientSession) -> None:
+        try:
+            database.jobs.find_one(endless, session=session)
+        except PyMongoError as error:
+            failures.append(error)
+
+    with database.start_session() as session:
+        searcher = threading.Thread(target=search, args=(session,))
+        searcher.start()
+        while not running_finds(database):
+            assert searcher.is_alive()
+        database.kill_session(session)
+        searcher.join(timeout=20)
+
+    assert not searcher.is_alive()
+    assert len(failures) == 1
+
+
+def running_finds(database: Database) -> list[RawDocument]:
+    of_ours = {"$match": {"ns": database.jobs.full_name, "command.find": "job"}}
+    return list(database.jobs.database.client.admin.aggregate([{"$currentOp": {}}, of_ours]))
+
+
+def test_dates_are_read_as_naive_utc_with_milliseconds(database: Database) -> None:
+    stored = datetime(2026, 3, 4, 1, 2, 3, 456000)  # noqa: DTZ001  the rule under test
+    database.jobs.insert_one({"created_at": stored})
+
+    assert database.jobs.find_one({}, {"_id": 0}) == {"created_at": stored}
+
+
+def test_a_date_beyond_the_year_9999_does_not_spoil_the_document(database: Database) -> None:
+    beyond = DatetimeMS(300_000_000_000_000)
+    database.jobs.insert_one({"created_at": beyond})
+
+    assert database.jobs.find_one({}, {"_id": 0}) == {"created_at": beyond}
+
+
+def test_broken_utf_8_does_not_spoil_the_document(database: Database) -> None:
+    # {"_id": 1, "job_id": <the bytes "job", 0xff>}
+    broken = b"\x10_id\x00\x01\x00\x00\x00\x02job_id\x00\x05\x00\x00\x00job\xff\x00\x00"
+    size = (len(broken) + 4).to_bytes(4, "little")
+    database.jobs.insert_one(RawBSONDocument(size + broken))
+
+    assert database.jobs.find_one({}) == {"_id": 1, "job_id": "job\ufffd"}

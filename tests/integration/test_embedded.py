@@ -1,0 +1,302 @@
+"""The embedded database starts, survives every kind of death, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from inventory_job.model.connection import RawDocument
+from inventory_job.model.embedded import (
+    DataDirectoryInUse,
+    EmbeddedMongod,
+    MongodFailed,
+    find_mongod,
+    running_uri,
+)
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from inventory_job.model.embedded import EmbeddedMongod
+mongod = EmbeddedMongod(Path(sys.argv[1]))
+mongod.start()
+print(mongod.uri, flush=True)
+time.sleep(600)
+"""
+
+
+@contextlib.contextmanager
+def client_of(uri: str) -> Iterator[MongoClient[RawDocument]]:
+    with MongoClient[RawDocument](uri, serverSelectionTimeoutMS=5000) as client:
+        yield client
+
+
+def server_pid(uri: str) -> int:
+    with client_of(uri) as client:
+        return int(client.admin.command("serverStatus")["pid"])
+
+
+def keep_a_job(uri: str, job_id: str) -> None:
+    with client_of(uri) as client:
+        client["inventory"]["job"].insert_one({"job_id": job_id})
+
+
+def kept_jobs(uri: str) -> list[str]:
+    with client_of(uri) as client:
+        return [job["job_id"] for job in client["inventory"]["job"].find().sort("job_id")]
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process lives; one that only awaits its parent's notice does not."""
+    listing = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def script(path: Path, lines: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]:
+    """A running server, for tests that leave it as it is."""
+    with EmbeddedMongod(tmp_path_factory.mktemp("running")) as mongod:
+        yield mongod
+
+
+@contextlib.contextmanager
+def other_owner(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process that owns the directory, and the connection string of its server."""
+    command = [sys.executable, "-c", OWNER, str(data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        try:
+            yield owner, owner.stdout.readline().strip()
+        finally:
+            owner.kill()
+
+
+def test_a_transaction_is_committed(running: EmbeddedMongod) -> None:
+    with client_of(running.uri) as client, client.start_session() as session:
+        jobs = client["inventory"]["job"]
+        with session.start_transaction():
+            jobs.insert_one({"job_id": "job-1"}, session=session)
+
+        assert jobs.count_documents({"job_id": "job-1"}) == 1
+
+
+def test_only_the_loopback_interface_is_listened_on(running: EmbeddedMongod) -> None:
+    with client_of(running.uri) as client:
+        options = client.admin.command("getCmdLineOpts")["parsed"]
+
+    assert options["net"]["bindIp"] == "127.0.0.1"
+
+
+def test_the_data_of_an_empty_database_stays_small(running: EmbeddedMongod) -> None:
+    files = [file for file in running.data_dir.rglob("*") if file.is_file()]
+
+    assert sum(file.stat().st_size for file in files) < 32 * 2**20
+
+
+def test_an_interrupt_at_the_terminal_does_not_reach_the_database(
+    running: EmbeddedMongod,
+) -> None:
+    assert os.getpgid(server_pid(running.uri)) != os.getpgid(0)
+
+
+def test_a_second_owner_is_told_the_directory_and_the_first_one(running: EmbeddedMongod) -> None:
+    with pytest.raises(DataDirectoryInUse) as refusal:
+        EmbeddedMongod(running.data_dir).start()
+
+    assert (refusal.value.directory, refusal.value.owner_pid) == (running.data_dir, os.getpid())
+    assert str(running.data_dir) in str(refusal.value)
+    assert str(os.getpid()) in str(refusal.value)
+    assert running_uri(running.data_dir) == running.uri
+
+
+def test_starting_twice_is_refused(running: EmbeddedMongod) -> None:
+    with pytest.raises(RuntimeError, match="already"):
+        running.start()
+
+    assert is_running(server_pid(running.uri))
+
+
+def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> None:
+    program = (
+        "import sys, pathlib; from inventory_job.model.embedded import running_uri;"
+        "print(running_uri(pathlib.Path(sys.argv[1])))"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", program, running.data_dir],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout.strip() == running.uri
+
+
+def test_nothing_runs_on_a_directory_that_does_not_exist(tmp_path: Path) -> None:
+    assert running_uri(tmp_path / "absent") is None
+
+
+def test_stopping_leaves_no_process_and_keeps_the_data(tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path) as mongod:
+        keep_a_job(mongod.uri, "job-1")
+        first_uri, pid = mongod.uri, server_pid(mongod.uri)
+
+    assert not is_running(pid)
+    assert running_uri(tmp_path) is None
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = mongod.uri
+    mongod.stop()
+
+    mongod.start()
+    try:
+        assert mongod.uri != first_uri
+        assert kept_jobs(mongod.uri) == ["job-1"]
+    finally:
+        mongod.stop()
+
+
+def test_the_thread_that_started_it_may_end(tmp_path: Path) -> None:
+    mongod = EmbeddedMongod(tmp_path)
+    starter = threading.Thread(target=mongod.start)
+    starter.start()
+    starter.join()
+
+    try:
+        pid = server_pid(mongod.uri)
+        assert not comes_true(lambda: not is_running(pid), seconds=1.5)
+    finally:
+        mongod.stop()
+
+
+def test_a_killed_owner_takes_the_database_along_and_the_next_one_has_its_data(
+    tmp_path: Path,
+) -> None:
+    with other_owner(tmp_path) as (owner, uri):
+        keep_a_job(uri, "job-1")
+        pid = server_pid(uri)
+        with pytest.raises(DataDirectoryInUse) as refusal:
+            EmbeddedMongod(tmp_path).start()
+        assert refusal.value.owner_pid == owner.pid
+
+        owner.kill()
+        owner.wait()
+        with EmbeddedMongod(tmp_path) as successor:
+            assert not is_running(pid)
+            assert kept_jobs(successor.uri) == ["job-1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next owner ends the orphan")
+def test_on_linux_the_database_of_a_killed_owner_ends_by_itself(tmp_path: Path) -> None:
+    with other_owner(tmp_path) as (owner, uri):
+        pid = server_pid(uri)
+        assert is_running(pid)
+
+        owner.kill()
+
+        assert comes_true(lambda: not is_running(pid))
+        assert running_uri(tmp_path) is None
+
+
+def test_a_killed_mongod_is_started_again_with_its_data(tmp_path: Path) -> None:
+    mongod = EmbeddedMongod(tmp_path)
+    mongod.start()
+    keep_a_job(mongod.uri, "job-1")
+    os.kill(server_pid(mongod.uri), signal.SIGKILL)
+    mongod.stop()
+
+    mongod.start()
+
+    assert kept_jobs(mongod.uri) == ["job-1"]
+    mongod.stop()
+
+
+def test_a_mongod_that_outlived_its_owner_is_ended(tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path) as mongod:
+        keep_a_job(mongod.uri, "job-1")
+    options = [f"--dbpath={tmp_path / 'db'}", "--port=0", "--bind_ip=127.0.0.1", "--nounixsocket"]
+    pid_file = tmp_path / "db" / "mongod.lock"
+    with subprocess.Popen([find_mongod(), *options], stdout=subprocess.DEVNULL) as orphan:
+        assert comes_true(lambda: pid_file.read_text().strip() == str(orphan.pid))
+
+        with EmbeddedMongod(tmp_path) as successor:
+            assert kept_jobs(successor.uri) == ["job-1"]
+
+        assert orphan.poll() is not None
+
+
+def test_a_process_that_only_has_a_recorded_number_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        state = {"pid": stranger.pid, "uri": "mongodb://127.0.0.1:9/"}
+        (tmp_path / "state.json").write_text(json.dumps(state))
+
+        with EmbeddedMongod(tmp_path):
+            assert stranger.poll() is None
+
+        stranger.kill()
+
+
+def test_a_port_that_someone_else_takes_first_is_replaced(tmp_path: Path) -> None:
+    port_taken_once = script(
+        tmp_path / "mongod",
+        f"test -e {tmp_path}/tried || {{ touch {tmp_path}/tried; exit 48; }}\n"
+        f'exec {find_mongod()} "$@"',
+    )
+
+    with EmbeddedMongod(tmp_path / "data", binary=port_taken_once) as mongod:
+        assert kept_jobs(mongod.uri) == []
+
+
+def test_a_mongod_that_ends_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    failing = script(tmp_path / "mongod", "echo 'libcurl.so.4: cannot open' >&2; exit 127")
+
+    with pytest.raises(MongodFailed, match=r"(?s)code 127.*libcurl\.so\.4: cannot open"):
+        EmbeddedMongod(tmp_path / "data", binary=failing).start()
+
+
+def test_a_mongod_that_does_not_get_ready_is_ended_and_the_directory_given_back(
+    tmp_path: Path,
+) -> None:
+    hanging = script(tmp_path / "mongod", f"echo $$ > {tmp_path}/pid; exec sleep 60")
+
+    with pytest.raises(MongodFailed, match=r"not ready within 0\.5 seconds"):
+        EmbeddedMongod(tmp_path / "data", binary=hanging, start_seconds=0.5).start()
+
+    assert not is_running(int((tmp_path / "pid").read_text()))
+    with EmbeddedMongod(tmp_path / "data") as ready:
+        assert kept_jobs(ready.uri) == []
+
+
+def test_a_mongod_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
+    stubborn = EmbeddedMongod(tmp_path, stop_seconds=0.2)
+    stubborn.start()
+    pid = server_pid(stubborn.uri)
+    os.kill(pid, signal.SIGSTOP)
+
+    stubborn.stop()
+
+    assert not is_running(pid)
