@@ -1,0 +1,159 @@
+"""The accumulators of a group, as rows of a table, and the group fields that use them.
+
+Follows spec/query-language.md, "group.fields"; stat and analyze share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import Field as Member
+from pydantic import StrictStr, ValidationInfo, field_validator
+
+from inventory_job.errors import Code
+from inventory_job.query.conditions import COMPARISONS, Comparison, choice
+from inventory_job.query.names import Name, Path, Strict, alias, repeated
+from inventory_job.query.operators import Document
+from inventory_job.query.problems import fault, faults
+
+_PUSHED_DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator:
+    """One accumulator: the MongoDB operator it becomes and what may go with it."""
+
+    name: str
+    expression: str
+    needs_key: bool = True
+    takes_fields: bool = False
+    """Whether it may gather documents made of several keys."""
+    conditional: bool = False
+    """Whether it may look at matching rows only; the others count as 0."""
+    of_elements: bool = False
+    """Whether it may be applied to the elements of a list first (`data_type: array`)."""
+    total: str | None = None
+    """What makes the total of folded groups from their values, if anything does."""
+
+
+_TABLE = [
+    Accumulator("count", "$sum", needs_key=False, conditional=True, total="$sum"),
+    Accumulator("sum", "$sum", conditional=True, of_elements=True, total="$sum"),
+    Accumulator("average", "$avg", conditional=True, of_elements=True, total="$avg"),
+    Accumulator("max", "$max", of_elements=True, total="$max"),
+    Accumulator("min", "$min", of_elements=True, total="$min"),
+    Accumulator("first", "$first", of_elements=True),
+    Accumulator("last", "$last", of_elements=True),
+    Accumulator("push", "$push", takes_fields=True),
+    Accumulator("add_to_set", "$addToSet"),
+    Accumulator("merge_objects", "$mergeObjects"),
+]
+
+ACCUMULATORS: Mapping[str, Accumulator] = MappingProxyType({row.name: row for row in _TABLE})
+"""Every accumulator by name."""
+
+
+class SubField(Strict):
+    """One member of the documents that push gathers."""
+
+    key: Path = Member(validation_alias=alias("key", "k"))
+    name: Name = Member(validation_alias=alias("name", "n"))
+
+
+class GroupField(Strict):
+    """One computed value of a group."""
+
+    name: Name = Member(validation_alias=alias("name", "n"))
+    operator: StrictStr = Member(validation_alias=alias("operator", "o"))
+    key: Path | None = Member(None, validation_alias=alias("key", "k"), validate_default=True)
+    fields: tuple[SubField, ...] = Member((), validate_default=True)
+    conditions: tuple[Comparison, ...] = ()
+
+    @field_validator("operator")
+    @classmethod
+    def _known(cls, operator: str) -> str:
+        return choice(operator, ACCUMULATORS)
+
+    @field_validator("key")
+    @classmethod
+    def _key_given(cls, key: str | None, info: ValidationInfo) -> str | None:
+        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
+        if key is None and accumulator and accumulator.needs_key and not accumulator.takes_fields:
+            raise fault(Code.REQUIRED_PARAMETER, "")
+        return key
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_fit(
+        cls, fields: tuple[SubField, ...], info: ValidationInfo
+    ) -> tuple[SubField, ...]:
+        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
+        check_fields(accumulator, info.data.get("key", ""), [sub.name for sub in fields])
+        return fields
+
+    @field_validator("conditions")
+    @classmethod
+    def _conditions_fit(
+        cls, conditions: tuple[Comparison, ...], info: ValidationInfo
+    ) -> tuple[Comparison, ...]:
+        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
+        if conditions and accumulator and not accumulator.conditional:
+            able = ", ".join(row.name for row in _TABLE if row.conditional)
+            raise fault(
+                Code.INVALID_PARAMETER,
+                f"operator {accumulator.name} takes no conditions; only {able} do",
+            )
+        return conditions
+
+
+def check_fields(
+    accumulator: Accumulator | None, key: str | None, names: list[str], path: str | None = None
+) -> None:
+    """Validator: whether an accumulator may gather documents with these member `names`.
+
+    `path` is what the sentence calls the list when the interface fixes that. Raises faults.
+    """
+    if accumulator is None:
+        return
+    if not accumulator.takes_fields and names:
+        raise fault(Code.INVALID_PARAMETER, f"operator {accumulator.name} takes a key, not fields")
+    if accumulator.takes_fields and key is None and not names:
+        raise fault(Code.REQUIRED_PARAMETER, "", path)
+    found = repeated(((index, "name"), name) for index, name in enumerate(names))
+    if found:
+        raise faults(found)
+
+
+def operand(
+    accumulator: Accumulator, key: str | None, members: Mapping[str, str], of_elements: bool
+) -> Any:
+    """What is accumulated for each row: 1, a value, a list's own accumulation, or a document.
+
+    `key` and the values of `members` (name → path) are paths into the row, without `$`.
+    """
+    if not accumulator.needs_key:
+        return 1
+    if members:
+        return {name: _dates_as_text(f"${path}") for name, path in members.items()}
+    value = f"${key}"
+    return {accumulator.expression: value} if of_elements else value
+
+
+def accumulate(accumulator: Accumulator, value: Any, comparisons: list[Document]) -> Document:
+    """The accumulator over `value`, rows that fail any of `comparisons` counting as 0."""
+    if comparisons:
+        value = {"$cond": [{"$and": comparisons}, value, 0]}
+    return {accumulator.expression: value}
+
+
+def compare(comparison: Comparison, path: str) -> Document:
+    """The comparison as an expression over the row; its value stays a literal."""
+    return {COMPARISONS[comparison.operator]: [f"${path}", {"$literal": comparison.value}]}
+
+
+def _dates_as_text(value: str) -> Document:
+    text = {"$dateToString": {"format": _PUSHED_DATE_FORMAT, "date": value}}
+    return {"$cond": [{"$eq": [{"$type": value}, "date"]}, text, value]}

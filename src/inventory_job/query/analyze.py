@@ -1,0 +1,120 @@
+"""Analyze → pipeline: [lookup…] [unwind] [add_fields] group [select] [field_group] [sort].
+
+Follows spec/query-language.md, section 5.
+"""
+
+from __future__ import annotations
+
+from inventory_job.auth.scope import Scope
+from inventory_job.query.accumulators import ACCUMULATORS, accumulate, operand
+from inventory_job.query.expressions import Copy, emit_source
+from inventory_job.query.filters import scope_conditions
+from inventory_job.query.operators import Document
+from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
+from inventory_job.query.schema import (
+    FOLDED_VALUE,
+    TOTAL_PREFIX,
+    AnalyzeField,
+    AnalyzeQuery,
+    Lookup,
+)
+
+
+def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
+    """The pipeline of an analyze over job documents, without scope, filter and page.
+
+    `scope` is put on the joined side of lookups.
+    """
+    pipeline = Pipeline()
+    for lookup in query.lookup:
+        pipeline.add(join(lookup, scope))
+    if query.unwind:
+        unwind(query.unwind, pipeline)
+    if query.add_fields:
+        pipeline.add({"$addFields": dict(query.add_fields)})
+    keys = present({key.name: key.key for key in query.group_by})
+    group(keys, {name: _value(field) for name, field in query.fields.items()}, pipeline)
+    if query.select:
+        _select(query, pipeline)
+    totals: dict[str, str] = {}
+    if query.field_group:
+        _fold(query, pipeline)
+        totals = _totals(query)
+    if query.sort:
+        names = [TOTAL_PREFIX + key.key if key.key in totals else key.key for key in query.sort]
+        paths = [pipeline.rows.path(name) for name in names]
+        pipeline.sort([(path, key.desc) for path, key in zip(paths, query.sort, strict=True)])
+    pipeline.settle()
+    if query.select and not query.field_group:
+        pipeline.add({"$project": {"_id": 0}})
+    return pipeline.stages
+
+
+def join(lookup: Lookup, scope: Scope) -> Document:
+    """The lookup of a job's tasks, of none but the caller's scope."""
+    return {
+        "$lookup": {
+            "from": lookup.from_,
+            "localField": lookup.local_field,
+            "foreignField": lookup.foreign_field,
+            "pipeline": [{"$match": scope_conditions(scope)}],
+            "as": lookup.as_,
+        }
+    }
+
+
+def _value(field: AnalyzeField) -> Document:
+    accumulator = ACCUMULATORS[field.operator or ""]
+    value = operand(accumulator, field.key, field.fields, of_elements=bool(field.data_type))
+    return accumulate(accumulator, value, [])
+
+
+def _select(query: AnalyzeQuery, pipeline: Pipeline) -> None:
+    # `_id` stays for now: it is what tells rows apart when they are put in order.
+    members = {name: emit_source(src, pipeline.rows.path) for name, src in query.select.items()}
+    pipeline.convert({"$project": members}, Rows(columns=tuple(members)))
+
+
+def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> None:
+    keys = _key_columns(query)
+    folded = [name for name in keys if name in query.field_group]
+    paths = {name: pipeline.rows.path(name) for name in keys}
+    pipeline.sort([(paths[name], False) for name in folded])
+    totals = _totals(query)
+    values: dict[str, Document] = {}
+    for name in query.columns:
+        if name in keys:
+            continue
+        member = {FOLDED_VALUE: f"${name}"} | {key: f"${paths[key]}" for key in folded}
+        values[name] = {"$push": member}
+        if name in totals:
+            values[TOTAL_PREFIX + name] = {totals[name]: f"${name}"}
+    group(present({name: paths[name] for name in keys if name not in folded}), values, pipeline)
+
+
+def _key_columns(query: AnalyzeQuery) -> list[str]:
+    """The names that hold group keys once select, if any, has renamed them."""
+    keys = [key.name for key in query.group_by]
+    if not query.select:
+        return keys
+    return [
+        name
+        for name, source in query.select.items()
+        if isinstance(source, Copy) and source.key in keys
+    ]
+
+
+def _totals(query: AnalyzeQuery) -> dict[str, str]:
+    """By name, what makes the totals of the fields that have one once they are folded."""
+    fields = {name: name for name in query.fields}
+    if query.select:
+        fields = {
+            name: source.key for name, source in query.select.items() if isinstance(source, Copy)
+        }
+    totals = {}
+    for name, field in fields.items():
+        if field in query.fields:
+            total = ACCUMULATORS[query.fields[field].operator or ""].total
+            if total:
+                totals[name] = total
+    return totals

@@ -1,0 +1,140 @@
+"""The fields of a job: what each is called, where it is stored, and of what type.
+
+Follows spec/data-model.md. Names a caller writes are resolved here, once, into `Field`s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from bson import ObjectId
+
+from inventory_job.query.times import parse_iso
+
+_INT64 = range(-(2**63), 2**63)
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
+
+
+class FieldType(Enum):
+    """What a field holds; the value is what messages call it."""
+
+    TEXT = "string"
+    INTEGER = "integer"
+    DATE = "ISO 8601 date-time"
+    OBJECT_ID = "ObjectId"
+    ANY = "string, number, boolean or null"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a job: `name` as callers write it, `path` as it is stored."""
+
+    name: str
+    path: str
+    type: FieldType
+
+
+def _fields(type_: FieldType, *names: str) -> dict[str, Field]:
+    return {name: Field(name, name, type_) for name in names}
+
+
+FIELDS: Mapping[str, Field] = MappingProxyType(
+    {"id": Field("id", "_id", FieldType.OBJECT_ID)}
+    | _fields(FieldType.TEXT, "job_id", "status")
+    | _fields(FieldType.INTEGER, "total_tasks", "remained_tasks", "success_tasks", "failure_tasks")
+    | _fields(
+        FieldType.TEXT,
+        "request_secret_id",
+        "request_workspace_id",
+        "resource_group",
+        "domain_id",
+        "workspace_id",
+        "collector_id",
+        "plugin_id",
+    )
+    | _fields(FieldType.DATE, "created_at", "updated_at", "finished_at")
+)
+"""Every field a caller may filter by or ask for, by name."""
+
+SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
+"""The fields of JobInfo."""
+
+MINIMAL: tuple[str, ...] = ("job_id", "status", "created_at", "finished_at")
+SEARCHABLE: tuple[Field, ...] = (FIELDS["job_id"],)
+"""The fields a keyword is looked for in."""
+
+
+class Unconvertible(ValueError):
+    """A value that is not of a field's type and cannot be turned into it."""
+
+
+def untyped(path: str) -> Field:
+    """A place in the rows of a pipeline: any path, holding any type."""
+    return Field(path, path, FieldType.ANY)
+
+
+def resolve(name: str) -> Field:
+    """The field called `name`; raises LookupError with a reason listing near matches."""
+    field = FIELDS.get(name)
+    if field is None:
+        near = difflib.get_close_matches(name, FIELDS, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"fields are {', '.join(FIELDS)}"
+        raise LookupError(f"a job has no field {name[:60]!r}; {hint}")
+    return field
+
+
+def convert(field: Field, value: Any) -> Any:
+    """`value` as `field` stores it: str, int, datetime (naive UTC) or ObjectId; None stays None.
+
+    Raises Unconvertible.
+    """
+    return None if value is None else _CONVERSIONS[field.type](value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Unconvertible
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
+        return value
+    raise Unconvertible
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise Unconvertible
+
+
+def _date(value: Any) -> Any:
+    try:
+        return parse_iso(_text(value))
+    except ValueError as error:
+        raise Unconvertible from error
+
+
+def _object_id(value: Any) -> ObjectId:
+    text = _text(value)
+    if ObjectId.is_valid(text):
+        return ObjectId(text)
+    raise Unconvertible
+
+
+_CONVERSIONS: Mapping[FieldType, Callable[[Any], Any]] = {
+    FieldType.TEXT: _text,
+    FieldType.INTEGER: _integer,
+    FieldType.DATE: _date,
+    FieldType.OBJECT_ID: _object_id,
+    FieldType.ANY: _scalar,
+}

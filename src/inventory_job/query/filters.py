@@ -1,0 +1,80 @@
+"""Conditions and scope → $match (spec/query-language.md, sections 1 and 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bson import Regex
+
+from inventory_job.auth.scope import Scope
+from inventory_job.query.fields import SEARCHABLE
+from inventory_job.query.operators import OPERATORS, Document
+from inventory_job.query.schema import Filtered
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedFilter:
+    """Which jobs: those in `scope` that meet all of `conditions`.
+
+    The only way to a query that can be run; what a caller wrote stands beside the scope in an
+    $and, so nothing in it can widen the scope.
+    """
+
+    scope: Scope
+    conditions: tuple[Document, ...] = ()
+    patterns: tuple[tuple[str, Regex[str]], ...] = ()
+    """The caller's regular expressions with their paths in the request: whether they are right,
+    only MongoDB knows."""
+
+    @property
+    def document(self) -> Document:
+        """The filter as find and $match take it."""
+        return scope_conditions(self.scope) | (
+            {"$and": list(self.conditions)} if self.conditions else {}
+        )
+
+
+def scope_conditions(scope: Scope) -> Document:
+    """The conditions of `scope` on documents that carry domain_id and workspace_id."""
+    document: Document = {"domain_id": scope.domain_id}
+    if len(scope.workspace_ids) == 1:
+        document["workspace_id"] = scope.workspace_ids[0]
+    elif scope.workspace_ids:
+        document["workspace_id"] = {"$in": list(scope.workspace_ids)}
+    return document
+
+
+def compile_filter(
+    query: Filtered, scope: Scope, direct: Iterable[tuple[str, str]] = ()
+) -> ScopedFilter:
+    """A query's filter, filter_or and keyword, and `direct` (field, value) pairs, within `scope`.
+
+    A keyword joins filter_or: next to one it widens it.
+    """
+    conditions: list[Document] = [{name: value} for name, value in direct]
+    conditions += [condition.emit() for condition in query.filter]
+    alternatives = [condition.emit() for condition in query.filter_or]
+    alternatives += _keyword(query.keyword)
+    if alternatives:
+        conditions.append({"$or": alternatives})
+    return ScopedFilter(scope, tuple(conditions), patterns_of(query))
+
+
+def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
+    """A caller's regular expressions, each with the path of its condition."""
+    found: list[tuple[str, Regex[str]]] = []
+    for name, conditions in (("filter", query.filter), ("filter_or", query.filter_or)):
+        for index, condition in enumerate(conditions):
+            if condition.operator.pattern:
+                value = condition.value
+                regexes = value if isinstance(value, list) else [value]
+                found += ((f"query.{name}[{index}]", regex) for regex in regexes)
+    return tuple(found)
+
+
+def _keyword(keyword: str) -> list[Document]:
+    words = keyword.split()
+    if not words:
+        return []
+    return [OPERATORS["contain_in"].emit(field.path, words) for field in SEARCHABLE]

@@ -1,0 +1,192 @@
+"""Stages → aggregation pipeline, keeping track of what the rows look like on the way.
+
+After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows whose
+order nobody asked for, but matters, are put in one: the same question then gives the same answer,
+and pages do not overlap (spec/known-defects.md, W12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inventory_job.query.accumulators import ACCUMULATORS, GroupField, accumulate, compare, operand
+from inventory_job.query.conditions import Sort, Unwind
+from inventory_job.query.operators import Document
+from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
+
+MOST_SORT_KEYS = 32
+"""MongoDB's own limit."""
+
+_DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the rows are at one point of a pipeline; to begin with, job documents."""
+
+    keys: frozenset[str] = frozenset()
+    """Names that live in `_id`."""
+    identity: tuple[str, ...] = ("_id",)
+    """Paths that together tell rows apart; empty where there is one row at most."""
+    covering: frozenset[str] = frozenset({"_id"})
+    """Paths that tell rows apart as well as `identity` does."""
+    columns: tuple[str, ...] = ("job_id",)
+    """What tells rows apart once they have lost `_id`, as far as anything does."""
+
+    def path(self, key: str) -> str:
+        """Where `key`, as a caller calls it, is in a row."""
+        return f"_id.{key}" if key.split(".", 1)[0] in self.keys else key
+
+
+class Pipeline:
+    """A pipeline under construction: its `stages` so far and the shape of its `rows`."""
+
+    def __init__(self) -> None:
+        self.stages: list[Document] = []
+        self.rows = Rows()
+        # Where rows were last made, in no order, and what would order them; None once in order.
+        self._unordered: tuple[int, tuple[str, ...]] | None = (0, self.rows.identity)
+
+    def add(self, stage: Document) -> None:
+        """Appends a stage that keeps shape and order of the rows."""
+        self.stages.append(stage)
+
+    def convert(self, stage: Document, rows: Rows) -> None:
+        """Appends a stage that changes the shape of the rows and keeps their order."""
+        self.stages.append(stage)
+        self.rows = rows
+
+    def make(self, stage: Document, rows: Rows) -> None:
+        """Appends a stage that makes other rows, in no order."""
+        self.convert(stage, rows)
+        self._unordered = (len(self.stages), rows.identity) if rows.identity else None
+
+    def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
+        """Appends a sort by (path, descending), ties broken by what tells rows apart."""
+        order: dict[str, int] = {}
+        for path, descending in keys:
+            order.setdefault(path, -1 if descending else 1)
+        if not self.rows.covering <= order.keys():
+            for path in self.rows.identity[: MOST_SORT_KEYS - len(order)]:
+                order.setdefault(path, 1)
+        self.stages.append({"$sort": order})
+        self._unordered = None
+
+    def settle(self) -> None:
+        """Sees to it that the rows have an order, sorting them where they were last made."""
+        if self._unordered is not None:
+            index, identity = self._unordered
+            self.stages.insert(index, {"$sort": dict.fromkeys(identity[:MOST_SORT_KEYS], 1)})
+            self._unordered = None
+
+
+def compile_stages(stages: Sequence[Stage]) -> list[Document]:
+    """The stages of a stat as a pipeline over job documents, without scope, filter and page."""
+    pipeline = Pipeline()
+    for stage in stages:
+        for kind in stage.model_fields_set:
+            _COMPILERS[kind](getattr(stage, kind), pipeline)
+    pipeline.settle()
+    return pipeline.stages
+
+
+def unwind(unwind: Unwind, pipeline: Pipeline) -> None:
+    """Adds an unwind and its filter."""
+    pipeline.add({"$unwind": f"${pipeline.rows.path(unwind.path)}"})
+    if unwind.filter:
+        conditions = [
+            condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
+            for condition in unwind.filter
+        ]
+        pipeline.add({"$match": {"$and": conditions}})
+
+
+def group(keys: Mapping[str, Any], values: Mapping[str, Document], pipeline: Pipeline) -> None:
+    """Adds a group by the expressions `keys`, with the accumulators `values`, both by name."""
+    identity: tuple[str, ...] = ("_id",) if keys else ()
+    covering = frozenset(f"_id.{name}" for name in keys)
+    rows = Rows(frozenset(keys), identity, covering, tuple(values))
+    pipeline.make({"$group": {"_id": dict(keys), **values}}, rows)
+
+
+def present(paths: Mapping[str, str]) -> dict[str, Any]:
+    """Group keys by name from paths by name, an absent field being in the group of null."""
+    if len(paths) == 1:  # MongoDB itself does so when there is one key.
+        return {name: f"${path}" for name, path in paths.items()}
+    return {name: {"$ifNull": [f"${path}", None]} for name, path in paths.items()}
+
+
+def _group(stage: Group, pipeline: Pipeline) -> None:
+    keys = present({key.name: pipeline.rows.path(key.key) for key in stage.keys})
+    for key in stage.keys:
+        if key.date_format:
+            keys[key.name] = _date_key(key, pipeline.rows)
+    values = {field.name: _value(field, pipeline.rows) for field in stage.fields}
+    group(keys, values, pipeline)
+
+
+def _date_key(key: GroupKey, rows: Rows) -> Document:
+    date = f"${rows.path(key.key)}"
+    if key.date_format in _DATE_PARTS:
+        return {_DATE_PARTS[key.date_format]: date}
+    # A format that begins with a dollar sign would be read as a field path.
+    written: Any = key.date_format
+    if written.startswith("$"):
+        written = {"$literal": written}
+    return {"$dateToString": {"format": written, "date": date}}
+
+
+def _value(field: GroupField, rows: Rows) -> Document:
+    accumulator = ACCUMULATORS[field.operator]
+    key = None if field.key is None else rows.path(field.key)
+    members = {sub.name: rows.path(sub.key) for sub in field.fields}
+    value = operand(accumulator, key, members, of_elements=False)
+    comparisons = [compare(condition, rows.path(condition.key)) for condition in field.conditions]
+    return accumulate(accumulator, value, comparisons)
+
+
+def _count(stage: Count, pipeline: Pipeline) -> None:
+    pipeline.make({"$count": stage.name}, Rows(frozenset(), (), frozenset(), (stage.name,)))
+
+
+def _sort(keys: Sequence[Sort], pipeline: Pipeline) -> None:
+    pipeline.sort([(pipeline.rows.path(key.key), key.desc) for key in keys])
+
+
+def _project(stage: Project, pipeline: Pipeline) -> None:
+    rows = pipeline.rows
+    members: Document = {}
+    for field in stage.fields:
+        value: Any = f"${rows.path(field.key)}"
+        members[field.name] = {PROJECTIONS[field.operator]: value} if field.operator else value
+    names = tuple(members)
+    if stage.exclude_keys:
+        names = names or rows.columns
+        rows = Rows(frozenset(), names, frozenset(names), names)
+        members = {"_id": 0, **members}
+    else:
+        rows = replace(rows, columns=names)
+    pipeline.convert({"$project": members}, rows)
+
+
+def _limit(count: int, pipeline: Pipeline) -> None:
+    pipeline.settle()
+    pipeline.add({"$limit": count})
+
+
+def _skip(count: int, pipeline: Pipeline) -> None:
+    pipeline.settle()
+    pipeline.add({"$skip": count})
+
+
+_COMPILERS: Mapping[str, Callable[[Any, Pipeline], None]] = {
+    "unwind": unwind,
+    "group": _group,
+    "count": _count,
+    "sort": _sort,
+    "project": _project,
+    "limit": _limit,
+    "skip": _skip,
+}

@@ -1,0 +1,144 @@
+"""What the manager runs: compiled queries, each inside a scope by construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inventory_job.auth.scope import Scope
+from inventory_job.query.analyze import compile_analyze, join
+from inventory_job.query.conditions import Page
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN
+from inventory_job.query.filters import ScopedFilter, compile_filter
+from inventory_job.query.operators import Document
+from inventory_job.query.pipeline import compile_stages
+from inventory_job.query.schema import (
+    AnalyzeRequest,
+    JobRequest,
+    ListQuery,
+    ListRequest,
+    StatRequest,
+)
+
+_NEWEST_FIRST = {"created_at": -1, "_id": 1}
+_ADDED = "_added"
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """One job by id, within a scope."""
+
+    jobs: ScopedFilter
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """A page of jobs and how many there are in all.
+
+    `order` maps stored paths to 1 or -1; `fields` are the JobInfo fields to show; `computed` are
+    stages between filter and sort, for sort keys that are not stored.
+    """
+
+    jobs: ScopedFilter
+    order: Document
+    fields: tuple[str, ...]
+    page: Page
+    count_only: bool = False
+    computed: tuple[Document, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctPlan:
+    """A page of the values of one path, and how many there are; at most `limit` in all."""
+
+    jobs: ScopedFilter
+    path: str
+    page: Page
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatPlan:
+    """A page of the rows of a pipeline, and how many there are."""
+
+    jobs: ScopedFilter
+    stages: tuple[Document, ...]
+    page: Page
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzePlan:
+    """A page of the rows of a pipeline, and whether more follow."""
+
+    jobs: ScopedFilter
+    stages: tuple[Document, ...]
+    page: Page
+
+
+Plan = JobPlan | ListPlan | DistinctPlan | StatPlan | AnalyzePlan
+
+
+def plan_job(request: JobRequest, scope: Scope) -> JobPlan:
+    """The plan of a get or delete."""
+    return JobPlan(ScopedFilter(scope, ({"job_id": request.job_id},)), request.job_id)
+
+
+def plan_list(request: ListRequest, scope: Scope) -> ListPlan:
+    """The plan of a list; direct parameters are conditions like any other."""
+    query = request.query
+    direct = [
+        (name, value)
+        for name in ("job_id", "status", "collector_id", "plugin_id", "workspace_id")
+        if (value := getattr(request, name))
+    ]
+    return ListPlan(
+        compile_filter(query, scope, direct),
+        _order(query),
+        _fields_shown(query),
+        query.page,
+        query.count_only,
+        _computed(query, scope),
+    )
+
+
+def plan_stat(request: StatRequest, scope: Scope, distinct_values: int) -> StatPlan | DistinctPlan:
+    """The plan of a stat; a distinct query may have at most `distinct_values` values."""
+    query = request.query
+    jobs = compile_filter(query, scope)
+    if query.aggregate:
+        return StatPlan(jobs, tuple(compile_stages(query.aggregate)), query.page)
+    return DistinctPlan(jobs, query.distinct or "", query.page, distinct_values)
+
+
+def plan_analyze(request: AnalyzeRequest, scope: Scope) -> AnalyzePlan:
+    """The plan of an analyze."""
+    query = request.query
+    stages = compile_analyze(query, scope)
+    return AnalyzePlan(compile_filter(query, scope), tuple(stages), query.page)
+
+
+def _fields_shown(query: ListQuery) -> tuple[str, ...]:
+    asked = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
+    return tuple(name for name in SHOWN if name in asked) if asked else SHOWN
+
+
+def _order(query: ListQuery) -> Document:
+    order: Document = {}
+    for key in query.sort:
+        path = FIELDS[key.key].path if key.key in FIELDS else key.key
+        if key.key.split(".", 1)[0] in query.add_fields:
+            path = f"{_ADDED}.{key.key}"
+        order.setdefault(path, -1 if key.desc else 1)
+    return order | {"_id": order.get("_id", 1)} if order else dict(_NEWEST_FIRST)
+
+
+def _computed(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
+    """What sort keys name that is not stored; nothing else of it has a place in a JobInfo."""
+    computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
+    if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
+        return ()
+    stages = [join(lookup, scope) for lookup in query.lookup]
+    if query.add_fields:
+        # Kept apart, so that a field added under a stored one's name does not replace it.
+        stages.append({"$addFields": {_ADDED: dict(query.add_fields)}})
+    return tuple(stages)

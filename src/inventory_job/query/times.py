@@ -1,0 +1,76 @@
+"""Points in time as callers write them: ISO 8601 and relative to now.
+
+Times are naive datetimes in UTC with whole milliseconds, as MongoDB stores them; finer fractions
+are cut, as it would cut them (spec/query-language.md, section 2).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_ISO_8601 = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?",
+    re.ASCII,
+)
+_RELATIVE = re.compile(
+    r"\s*now(?:/(?P<start>[dwm]))?\s*(?:(?P<sign>[+-])\s*(?P<count>\d{1,12})(?P<unit>[smhdw])\s*)?",
+    re.ASCII,
+)
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+
+
+def parse_iso(text: str) -> datetime:
+    """A date, or a date-time with optional fraction and zone (none means UTC).
+
+    Raises ValueError, with a reason fit for callers, for anything else.
+    """
+    if not _ISO_8601.fullmatch(text.strip()):
+        raise ValueError("not an ISO 8601 date or date-time such as 2026-03-04T01:02:03Z")
+    try:
+        time = datetime.fromisoformat(text.strip())
+        if time.tzinfo is not None:
+            time = time.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("not a date and time that exists") from error
+    return _milliseconds(time)
+
+
+def parse_relative(text: str, now: datetime) -> datetime:
+    """`now`, `now/d`, `now/w` or `now/m`, optionally `+` or `-` a number of `s m h d w`.
+
+    `now` is a naive UTC datetime. Raises ValueError, with a reason fit for callers.
+    """
+    match = _RELATIVE.fullmatch(text)
+    if not match:
+        raise ValueError(
+            "not a relative time: now, now/d, now/w or now/m, then optionally + or -, "
+            "a number and one of s, m, h, d, w, such as now-30d or now/d-12h"
+        )
+    time = _start_of(match["start"], now)
+    if match["count"]:
+        try:
+            distance = int(match["count"]) * _UNITS[match["unit"]]
+            time = time + distance if match["sign"] == "+" else time - distance
+        except OverflowError as error:
+            raise ValueError("a relative time outside the years 1 to 9999") from error
+    return _milliseconds(time)
+
+
+def _start_of(period: str | None, now: datetime) -> datetime:
+    if period is None:
+        return now
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == "w":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if period == "m" else day
+
+
+def _milliseconds(time: datetime) -> datetime:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
