@@ -1,0 +1,1 @@
+"""Protobuf messages in and out; knows messages, not gRPC."""

@@ -1,0 +1,187 @@
+"""Documents → JobInfo, rows → Struct (spec/data-model.md)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from math import isfinite, isnan, trunc
+from typing import Any
+
+from bson import Decimal128
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
+
+from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo, JobsInfo
+from inventory_job.wire.values import MAX_DEPTH, iso, plain, text
+
+Oddities = Counter[str]
+"""How many stored values of each field could not be shown as they are."""
+
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+_DEFAULT_STATUS = JobInfo.IN_PROGRESS
+_STATUSES: Mapping[str, int] = {
+    **dict(JobInfo.Status.items()),
+    "ERROR": JobInfo.FAILURE,  # older data
+    "TIMEOUT": JobInfo.FAILURE,
+}
+_RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
+
+
+def job_info(document: Mapping[str, Any], fields: Sequence[str]) -> tuple[JobInfo, Oddities]:
+    """One stored job as a message with these `fields`, and what was odd about it."""
+    oddities: Oddities = Counter()
+    return JobInfo(**_members(document, _converters(fields), oddities)), oddities
+
+
+def jobs_info(
+    documents: Iterable[Mapping[str, Any]], total: int, fields: Sequence[str]
+) -> tuple[JobsInfo, Oddities]:
+    """A page of stored jobs as a message with these `fields`, and what was odd about them."""
+    oddities: Oddities = Counter()
+    converters = _converters(fields)
+    results: Any = [_members(document, converters, oddities) for document in documents]
+    return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
+
+
+def stat_result(rows: Iterable[Mapping[str, Any]], total: int) -> Struct:
+    """Rows of a stat, group keys flattened, and how many there are in all."""
+    return struct({"results": [flatten(row) for row in rows], "total_count": total})
+
+
+def distinct_result(values: Sequence[Any], total: int) -> Struct:
+    """Values of a distinct stat, and how many there are in all."""
+    return struct({"results": list(values), "total_count": total})
+
+
+def analyze_result(rows: Iterable[Mapping[str, Any]], more: bool) -> Struct:
+    """Rows of an analyze, group keys flattened, and whether more follow."""
+    return struct({"results": [flatten(row) for row in rows], "more": more})
+
+
+def flatten(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The members of a document `_id` beside the other fields, which win."""
+    identity = row.get("_id")
+    if not isinstance(identity, dict):
+        return row
+    return identity | {name: value for name, value in row.items() if name != "_id"}
+
+
+def struct(members: Mapping[str, Any]) -> Struct:
+    """Any BSON-like data as a Struct."""
+    message = Struct()
+    for name, value in members.items():
+        _fill(message.fields[name], value, MAX_DEPTH)
+    return message
+
+
+def _fill(target: Value, value: Any, depth: int) -> None:
+    # Filling in place is the fastest of the ways to a Struct, several times ahead of some.
+    if isinstance(value, str):
+        target.string_value = value
+    elif value is None:
+        target.null_value = NULL_VALUE
+    elif isinstance(value, bool):
+        target.bool_value = value
+    elif isinstance(value, int | float) and isfinite(value):
+        target.number_value = value
+    elif depth > 0 and isinstance(value, dict):
+        target.struct_value.SetInParent()
+        fields = target.struct_value.fields
+        for name, member in value.items():
+            _fill(fields[name], member, depth - 1)
+    elif depth > 0 and isinstance(value, list):
+        target.list_value.SetInParent()
+        values = target.list_value.values
+        for item in value:
+            _fill(values.add(), item, depth - 1)
+    else:
+        _fill(target, plain(value, depth), depth)
+
+
+_Converter = Callable[[Any], Any]
+
+
+def _converters(fields: Sequence[str]) -> list[tuple[str, _Converter]]:
+    return [(name, _CONVERTERS[name]) for name in fields]
+
+
+def _members(
+    document: Mapping[str, Any], converters: list[tuple[str, _Converter]], oddities: Oddities
+) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, convert in converters:
+        value = document.get(name, _ABSENT)
+        if value is _ABSENT:
+            if name == "status":
+                members[name] = _DEFAULT_STATUS
+        elif value is not None:
+            try:
+                members[name] = convert(value)
+            except _Odd as odd:
+                members[name] = odd.shown
+                oddities[name] += 1
+    return members
+
+
+class _Odd(Exception):
+    """A value that is not what its field holds; `shown` is what stands for it."""
+
+    def __init__(self, shown: Any) -> None:
+        self.shown = shown
+
+
+_ABSENT = object()
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Odd(text(value))
+
+
+def _date(value: Any) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise _Odd(text(value))
+
+
+def _int32(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and _fits(value):
+        return value
+    number = value.to_decimal() if isinstance(value, Decimal128) else value
+    if isinstance(number, bool | str | list | dict) or not hasattr(number, "__trunc__"):
+        raise _Odd(0)
+    if not isfinite(number):
+        raise _Odd(0 if isnan(number) else _INT32_MAX if number > 0 else _INT32_MIN)
+    shown: int = max(_INT32_MIN, min(_INT32_MAX, trunc(number)))
+    if shown == number:
+        return shown
+    raise _Odd(shown)
+
+
+def _fits(value: int) -> bool:
+    return _INT32_MIN <= value <= _INT32_MAX
+
+
+def _status(value: Any) -> int:
+    return _STATUSES.get(value, JobInfo.NONE) if isinstance(value, str) else JobInfo.NONE
+
+
+def _resource_group(value: Any) -> int:
+    known = isinstance(value, str) and value in _RESOURCE_GROUPS
+    return _RESOURCE_GROUPS[value] if known else JobInfo.RESOURCE_GROUP_NONE
+
+
+_CONVERTERS: Mapping[str, _Converter] = {
+    field.name: {
+        field.CPPTYPE_STRING: _string,
+        field.CPPTYPE_INT32: _int32,
+    }.get(field.cpp_type, _string)
+    for field in JobInfo.DESCRIPTOR.fields
+} | {
+    "status": _status,
+    "resource_group": _resource_group,
+    "created_at": _date,
+    "updated_at": _date,
+    "finished_at": _date,
+}

@@ -1,0 +1,117 @@
+"""Stored values → what a message can carry. Total: no stored value can fail a call.
+
+Follows spec/data-model.md, "Struct results" and "JobInfo from a document".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import DBRef, Decimal128, ObjectId, Regex, Timestamp, json_util
+from bson.datetime_ms import DatetimeMS
+
+Plain = None | bool | float | str | list[Any] | dict[str, Any]
+"""What a google.protobuf.Value can hold."""
+
+# A reader refuses a Struct nested deeper than about 30 (protobuf's limit is 100 messages).
+MAX_DEPTH = 24
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  dates here are naive and UTC
+_CYCLE = timedelta(days=146_097)  # 400 years, after which the calendar repeats
+
+
+def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
+    """Any BSON value as JSON-like data; nested deeper than `depth`, as extended JSON text."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | float):
+        return _number(float(value))
+    if isinstance(value, dict | list):
+        return _nested(value, depth)
+    convert = _CONVERSIONS.get(type(value))
+    return convert(value) if convert else _other(value, depth)
+
+
+def text(value: Any) -> str:
+    """Any BSON value as text; null is empty, a whole number has no fraction."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    shown = plain(value)
+    if isinstance(shown, str):
+        return shown
+    if isinstance(shown, float) and shown.is_integer():
+        return str(int(shown))
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def iso(time: datetime) -> str:
+    """A naive UTC time as ISO 8601 text with milliseconds and `Z`."""
+    return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+def _number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _nested(value: dict[str, Any] | list[Any], depth: int) -> Plain:
+    if depth <= 0:
+        return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS)
+    if isinstance(value, dict):
+        return {name: plain(member, depth - 1) for name, member in value.items()}
+    return [plain(item, depth - 1) for item in value]
+
+
+def _far_date(value: DatetimeMS) -> str:
+    """A date outside the years that datetime knows, in ISO 8601's expanded form."""
+    days, milliseconds = divmod(int(value), 86_400_000)
+    cycles, days = divmod(days, _CYCLE.days)
+    time = _EPOCH + timedelta(days=days, milliseconds=milliseconds)
+    year = time.year + 400 * cycles
+    return f"{year:+07d}{iso(time)[4:]}"
+
+
+def _decimal(value: Decimal128) -> float | str:
+    number = float(value.to_decimal())
+    # A finite decimal may lie beyond what a double can hold.
+    return str(value) if math.isinf(number) and value.to_decimal().is_finite() else _number(number)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _moment(value: Timestamp) -> str:
+    return iso(datetime.fromtimestamp(value.time, UTC).replace(tzinfo=None))
+
+
+def _other(value: Any, depth: int) -> Plain:
+    if isinstance(value, DBRef):
+        return _nested(dict(value.as_doc()), depth)
+    if isinstance(value, bytes):
+        return _base64(value)
+    if isinstance(value, Mapping):
+        return _nested(dict(value), depth)
+    return str(value)
+
+
+_CONVERSIONS: Mapping[type, Callable[[Any], Plain]] = {
+    datetime: iso,
+    DatetimeMS: _far_date,
+    ObjectId: str,
+    Decimal128: _decimal,
+    Timestamp: _moment,
+    Regex: lambda regex: text(regex.pattern),
+    uuid.UUID: lambda value: _base64(value.bytes),
+}
