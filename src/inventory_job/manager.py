@@ -1,0 +1,212 @@
+"""The five operations on jobs, in domain terms, run on the database.
+
+Takes plans, which hold a scope by construction, and returns documents and rows as stored. Every
+operation runs within the bounds of its call: a time limit that the database enforces as well, and
+an end when the caller has gone (spec/known-defects.md, S7).
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
+
+from inventory_job.errors import InvalidRequest, NotFound, invalid
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.faults import pattern_complaint, translated
+from inventory_job.model.operation import Bounds, Killer, bounded
+from inventory_job.query.bson_order import sort_key
+from inventory_job.query.conditions import MAX_PAGE, Page
+from inventory_job.query.fields import SHOWN
+from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.operators import Document
+from inventory_job.query.plans import AnalyzePlan, DistinctPlan, JobPlan, ListPlan, StatPlan
+
+_MOST_PATTERNS_PROBED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Stored jobs of one page, and how many match in all."""
+
+    documents: list[RawDocument]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatPage:
+    """Rows (or values) of one page, and how many there are in all."""
+
+    rows: list[Any]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzePage:
+    """Rows of one page, and whether more follow."""
+
+    rows: list[RawDocument]
+    more: bool
+
+
+class JobManager:
+    """Runs plans on a database.
+
+    Every method raises NotFound where a job is missing, InvalidRequest or QueryRefused where the
+    query is at fault, RequestTimeout past the bounds, Unavailable without a database, QueryFailed
+    otherwise.
+    """
+
+    def __init__(self, database: Database, killer: Killer) -> None:
+        self._database = database
+        self._killer = killer
+
+    def get(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
+        """The job, as stored."""
+        with self._running(plan.jobs, bounds) as session:
+            document = self._database.jobs.find_one(
+                plan.jobs.document, _projection(SHOWN), session=session
+            )
+        if document is None:
+            raise NotFound(plan.job_id)
+        return document
+
+    def delete(self, plan: JobPlan, bounds: Bounds) -> None:
+        """Deletes the job's tasks and then the job: both or none where there are transactions,
+        and in an order that can be repeated after a crash where there are not."""
+        with self._running(plan.jobs, bounds) as session:
+            if self._database.has_transactions():
+                session.with_transaction(lambda session: self._delete(plan, session))
+            else:
+                self._delete(plan, session)
+
+    def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
+        """A page of jobs, as stored, and the total."""
+        with self._running(plan.jobs, bounds) as session:
+            if plan.count_only:
+                return JobPage([], self._count(plan.jobs, session))
+            documents = self._find(plan, session)
+            total = _proven_total(len(documents), plan.page.size, plan.page)
+            if total is None:
+                total = self._count(plan.jobs, session)
+        return JobPage(documents, total)
+
+    def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
+        """A page of a stat's rows or values, and the total."""
+        with self._running(plan.jobs, bounds) as session:
+            if isinstance(plan, DistinctPlan):
+                return self._distinct(plan, session)
+            return self._stat(plan, session)
+
+    def analyze(self, plan: AnalyzePlan, bounds: Bounds) -> AnalyzePage:
+        """A page of an analyze's rows, and whether more follow."""
+        pipeline = [*plan.stages, *_window(plan.page, plan.page.size + 1)]
+        with self._running(plan.jobs, bounds) as session:
+            rows = list(self._aggregate(plan.jobs, pipeline, session))
+        return AnalyzePage(rows[: plan.page.size], len(rows) > plan.page.size)
+
+    @contextmanager
+    def _running(self, jobs: ScopedFilter, bounds: Bounds) -> Iterator[ClientSession]:
+        with translated():
+            try:
+                with bounded(self._database, self._killer, bounds) as session:
+                    yield session
+            except OperationFailure as failure:
+                if pattern_complaint(failure) and jobs.patterns:
+                    self._blame_patterns(jobs, bounds)
+                raise
+
+    def _blame_patterns(self, jobs: ScopedFilter, bounds: Bounds) -> None:
+        """Finds which of the caller's regular expressions MongoDB does not take."""
+        problems = []
+        with bounded(self._database, self._killer, bounds) as session:
+            for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
+                try:
+                    # Parsed before anything is looked for, and nothing is.
+                    self._database.jobs.find_one(
+                        {"_id": {"$in": []}, "job_id": pattern}, session=session
+                    )
+                except OperationFailure as failure:
+                    complaint = pattern_complaint(failure)
+                    if complaint is None:
+                        raise
+                    shown = str(pattern.pattern)[:40]
+                    reason = f"{shown!r} is not a regular expression: {complaint}"
+                    problems.append(invalid(path, reason))
+        if problems:
+            raise InvalidRequest(problems)
+
+    def _delete(self, plan: JobPlan, session: ClientSession) -> None:
+        owner = {"job_id": plan.job_id, "domain_id": plan.jobs.scope.domain_id}
+        if self._database.jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is None:
+            raise NotFound(plan.job_id)
+        self._database.job_tasks.delete_many(owner, session=session)
+        if not self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count:
+            raise NotFound(plan.job_id)
+
+    def _find(self, plan: ListPlan, session: ClientSession) -> builtins.list[RawDocument]:
+        if plan.computed:
+            stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
+            stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
+            return list(self._aggregate(plan.jobs, stages, session))
+        cursor = self._database.jobs.find(
+            plan.jobs.document,
+            _projection(plan.fields),
+            sort=list(plan.order.items()),
+            skip=plan.page.skip,
+            limit=plan.page.size,
+            allow_disk_use=True,
+            session=session,
+        )
+        return list(cursor)
+
+    def _count(self, jobs: ScopedFilter, session: ClientSession) -> int:
+        return self._database.jobs.count_documents(jobs.document, session=session)
+
+    def _distinct(self, plan: DistinctPlan, session: ClientSession) -> StatPage:
+        values = self._database.jobs.distinct(plan.path, plan.jobs.document, session=session)
+        if len(values) > plan.limit:
+            reason = f"more than {plan.limit} distinct values; narrow the filter"
+            raise InvalidRequest(invalid("query.distinct", reason))
+        values.sort(key=sort_key)
+        return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
+
+    def _stat(self, plan: StatPlan, session: ClientSession) -> StatPage:
+        # Rows beyond the page are only counted, which nearly always proves the total in one run.
+        most = max(plan.page.size, MAX_PAGE) + 1
+        cursor = self._aggregate(plan.jobs, [*plan.stages, *_window(plan.page, most)], session)
+        rows = list(islice(cursor, plan.page.size))
+        seen = len(rows) + sum(1 for _ in cursor)
+        total = _proven_total(seen, most, plan.page)
+        if total is None:
+            counted = self._aggregate(plan.jobs, [*plan.stages, {"$count": "total"}], session)
+            total = next((int(row["total"]) for row in counted), 0)
+        return StatPage(rows, total)
+
+    def _aggregate(
+        self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
+    ) -> Iterator[RawDocument]:
+        pipeline = [{"$match": jobs.document}, *stages]
+        return self._database.jobs.aggregate(pipeline, session=session, allowDiskUse=True)
+
+
+def _projection(fields: tuple[str, ...]) -> Document:
+    return {"_id": 0, **dict.fromkeys(fields, 1)}
+
+
+def _window(page: Page, size: int) -> list[Document]:
+    skip = [{"$skip": page.skip}] if page.skip else []
+    return [*skip, {"$limit": size}]
+
+
+def _proven_total(seen: int, most: int, page: Page) -> int | None:
+    """How many there are, when a window of at most `most` of which `seen` came proves it."""
+    if seen < most and (seen or not page.skip):
+        return page.skip + seen
+    return None

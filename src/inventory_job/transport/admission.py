@@ -1,0 +1,46 @@
+"""Who may come in, and how far: authentication, permission and scope of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from inventory_job.auth.callers import Authenticator
+from inventory_job.auth.policy import authorize, scope_for
+from inventory_job.auth.scope import Scope
+
+
+class MetadataContext(Protocol):
+    """What is needed of a gRPC servicer context."""
+
+    def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that may go on: the request, as the caller's token leaves it, and its scope."""
+
+    request: Mapping[str, Any]
+    scope: Scope
+
+
+class Admission:
+    """Admits calls whose metadata establish a caller who may call the method."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def admit(self, method: str, request: Mapping[str, Any], context: MetadataContext) -> Admitted:
+        """The decoded `request` of `method`, admitted; raises Unauthenticated, PermissionDenied,
+        InvalidRequest or Unavailable."""
+        metadata = [
+            (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
+        ]
+        caller = self._authenticator.authenticate(metadata)
+        authorize(caller, method)
+        scope = scope_for(caller, method, request.get("workspace_id"))
+        structlog.contextvars.bind_contextvars(domain_id=scope.domain_id)
+        return Admitted(request, scope)
