@@ -8,11 +8,11 @@ an end when the caller has gone (spec/known-defects.md, S7).
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
@@ -20,7 +20,7 @@ from pymongo.errors import OperationFailure
 from inventory_job.errors import InvalidRequest, NotFound, invalid
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.faults import pattern_complaint, translated
-from inventory_job.model.operation import Bounds, Killer, bounded
+from inventory_job.model.operation import Bounds, Killer, run
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE, Page
 from inventory_job.query.fields import SHOWN
@@ -28,6 +28,7 @@ from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import AnalyzePlan, DistinctPlan, JobPlan, ListPlan, StatPlan
 
+_Result = TypeVar("_Result")
 _MOST_PATTERNS_PROBED = 100
 
 
@@ -69,10 +70,13 @@ class JobManager:
 
     def get(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
         """The job, as stored."""
-        with self._running(plan.jobs, bounds) as session:
-            document = self._database.jobs.find_one(
+
+        def find(session: ClientSession) -> RawDocument | None:
+            return self._database.jobs.find_one(
                 plan.jobs.document, _projection(SHOWN), session=session
             )
+
+        document = self._run(plan.jobs, bounds, find)
         if document is None:
             raise NotFound(plan.job_id)
         return document
@@ -80,75 +84,91 @@ class JobManager:
     def delete(self, plan: JobPlan, bounds: Bounds) -> None:
         """Deletes the job's tasks and then the job: both or none where there are transactions,
         and in an order that can be repeated after a crash where there are not."""
-        with self._running(plan.jobs, bounds) as session:
-            if self._database.has_transactions():
-                session.with_transaction(lambda session: self._delete(plan, session))
-            else:
-                self._delete(plan, session)
+        begun = False
+
+        def delete(session: ClientSession) -> None:
+            nonlocal begun
+            if not self._delete(plan, session) and not begun:
+                raise NotFound(plan.job_id)
+            # From here on a repetition that finds no job finds the work of this attempt.
+            begun = True
+
+        def transact(session: ClientSession) -> None:
+            with session.start_transaction():
+                delete(session)
+
+        def delete_safely(session: ClientSession) -> None:
+            (transact if self._database.has_transactions() else delete)(session)
+
+        self._run(plan.jobs, bounds, delete_safely)
 
     def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
         """A page of jobs, as stored, and the total."""
-        with self._running(plan.jobs, bounds) as session:
-            if plan.count_only:
-                return JobPage([], self._count(plan.jobs, session))
-            documents = self._find(plan, session)
-            total = _proven_total(len(documents), plan.page.size, plan.page)
-            if total is None:
-                total = self._count(plan.jobs, session)
-        return JobPage(documents, total)
+        return self._run(plan.jobs, bounds, lambda session: self._list(plan, session))
 
     def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
         """A page of a stat's rows or values, and the total."""
-        with self._running(plan.jobs, bounds) as session:
-            if isinstance(plan, DistinctPlan):
-                return self._distinct(plan, session)
-            return self._stat(plan, session)
+        if isinstance(plan, DistinctPlan):
+            return self._run(plan.jobs, bounds, lambda session: self._distinct(plan, session))
+        return self._run(plan.jobs, bounds, lambda session: self._stat(plan, session))
 
     def analyze(self, plan: AnalyzePlan, bounds: Bounds) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
         pipeline = [*plan.stages, *_window(plan.page, plan.page.size + 1)]
-        with self._running(plan.jobs, bounds) as session:
-            rows = list(self._aggregate(plan.jobs, pipeline, session))
+
+        def rows_of(session: ClientSession) -> builtins.list[RawDocument]:
+            return [*self._aggregate(plan.jobs, pipeline, session)]
+
+        rows = self._run(plan.jobs, bounds, rows_of)
         return AnalyzePage(rows[: plan.page.size], len(rows) > plan.page.size)
 
-    @contextmanager
-    def _running(self, jobs: ScopedFilter, bounds: Bounds) -> Iterator[ClientSession]:
+    def _run(
+        self, jobs: ScopedFilter, bounds: Bounds, work: Callable[[ClientSession], _Result]
+    ) -> _Result:
         with translated():
             try:
-                with bounded(self._database, self._killer, bounds) as session:
-                    yield session
+                return run(self._database, self._killer, bounds, work)
             except OperationFailure as failure:
                 if pattern_complaint(failure) and jobs.patterns:
-                    self._blame_patterns(jobs, bounds)
+                    run(self._database, self._killer, bounds, partial(self._blame_patterns, jobs))
                 raise
 
-    def _blame_patterns(self, jobs: ScopedFilter, bounds: Bounds) -> None:
-        """Finds which of the caller's regular expressions MongoDB does not take."""
+    def _blame_patterns(self, jobs: ScopedFilter, session: ClientSession) -> None:
+        """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
         problems = []
-        with bounded(self._database, self._killer, bounds) as session:
-            for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
-                try:
-                    # Parsed before anything is looked for, and nothing is.
-                    self._database.jobs.find_one(
-                        {"_id": {"$in": []}, "job_id": pattern}, session=session
-                    )
-                except OperationFailure as failure:
-                    complaint = pattern_complaint(failure)
-                    if complaint is None:
-                        raise
-                    shown = str(pattern.pattern)[:40]
-                    reason = f"{shown!r} is not a regular expression: {complaint}"
-                    problems.append(invalid(path, reason))
+        for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
+            # A filter is parsed before anything is looked for, and nothing is.
+            nothing = {"_id": {"$in": []}, "job_id": pattern}
+            try:
+                self._database.jobs.find_one(nothing, session=session)
+            except OperationFailure as failure:
+                complaint = pattern_complaint(failure)
+                if complaint is None:
+                    raise
+                shown = str(pattern.pattern)[:40]
+                reason = f"{shown!r} is not a regular expression: {complaint}"
+                problems.append(invalid(path, reason))
         if problems:
             raise InvalidRequest(problems)
 
-    def _delete(self, plan: JobPlan, session: ClientSession) -> None:
+    def _delete(self, plan: JobPlan, session: ClientSession) -> bool:
+        """Whether there was the job, which then is gone with its tasks."""
         owner = {"job_id": plan.job_id, "domain_id": plan.jobs.scope.domain_id}
         if self._database.jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is None:
-            raise NotFound(plan.job_id)
+            return False
         self._database.job_tasks.delete_many(owner, session=session)
-        if not self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count:
-            raise NotFound(plan.job_id)
+        return bool(
+            self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count
+        )
+
+    def _list(self, plan: ListPlan, session: ClientSession) -> JobPage:
+        if plan.count_only:
+            return JobPage([], self._count(plan.jobs, session))
+        documents = self._find(plan, session)
+        total = _proven_total(len(documents), plan.page.size, plan.page)
+        if total is None:
+            total = self._count(plan.jobs, session)
+        return JobPage(documents, total)
 
     def _find(self, plan: ListPlan, session: ClientSession) -> builtins.list[RawDocument]:
         if plan.computed:

@@ -13,7 +13,6 @@ from typing import Self
 import grpc
 import structlog
 from grpc_reflection.v1alpha import reflection
-from pymongo.errors import PyMongoError
 
 from inventory_job import __version__
 from inventory_job.auth.callers import AnonymousAuthenticator
@@ -96,7 +95,7 @@ class Server:
             settings.query_seconds,
             _utc_now,
         )
-        self._serve(servicer, Health(JOB_SERVICE, lambda: _answers(database)))
+        self._serve(servicer, Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS)))
         if self._creates_indexes:
             # Not waited for: calls are right without indexes, only slower.
             threading.Thread(
@@ -176,14 +175,6 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_request_bytes),
         ("grpc.max_send_message_length", settings.max_response_bytes),
     ]
-
-
-def _answers(database: Database) -> bool:
-    try:
-        database.ping(_PING_SECONDS)
-    except PyMongoError:
-        return False
-    return True
 
 
 def _address(host: str, port: int) -> str:

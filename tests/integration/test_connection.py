@@ -100,7 +100,7 @@ def running_finds(database: Database) -> list[RawDocument]:
 
 
 def test_dates_are_read_as_naive_utc_with_milliseconds(database: Database) -> None:
-    stored = datetime(2026, 3, 4, 1, 2, 3, 456000)  # noqa: DTZ001  the rule under test
+    stored = datetime(2026, 3, 4, 1, 2, 3, 456000)
     database.jobs.insert_one({"created_at": stored})
 
     assert database.jobs.find_one({}, {"_id": 0}) == {"created_at": stored}

@@ -63,7 +63,7 @@ def test_a_stored_job_may_hold_fields_that_the_model_does_not_know() -> None:
         "job_id": "job-1",
         "status": "TIMEOUT",
         "filter": {"region": ["a"]},
-        "created_at": datetime(2020, 1, 1),  # noqa: DTZ001  as BSON dates are decoded
+        "created_at": datetime(2020, 1, 1),
     }
 
     job = Job._from_son(stored)

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
-from pymongo.errors import ConfigurationError, InvalidName
+from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
 
 from inventory_job.model.documents import Job, JobTask
 
@@ -58,6 +58,7 @@ class Database:
         alias: str | None = None,
     ) -> None:
         self.name = name
+        self._server_selection_seconds = server_selection_seconds
         self.alias = alias or f"inventory-job-{uuid.uuid4().hex}"
         self._hosts = _without_credentials(uri)
         try:
@@ -107,6 +108,21 @@ class Database:
         """
         self._client.admin.command("killSessions", [session.session_id])
 
+    def has_server(self) -> bool:
+        """Whether the driver, for all it knows now, has a server to send operations to."""
+        description = self._client.topology_description
+        return description.has_readable_server(self._client.read_preference)
+
+    def await_server(self, most_seconds: float) -> None:
+        """Wait until there is a server, at most the least of `most_seconds` and the server
+        selection time; raises pymongo's ServerSelectionTimeoutError when there is none by then.
+
+        Within a time limit (`pymongo.timeout`) the driver would look for one until that is over.
+        """
+        if not self.has_server():
+            with pymongo.timeout(min(most_seconds, self._server_selection_seconds)):
+                self._client.admin.command("ping", read_preference=self._client.read_preference)
+
     def ping(self, timeout_seconds: float | None = None) -> None:
         """Ask the database for a sign of life; raises pymongo errors when there is none.
 
@@ -114,6 +130,14 @@ class Database:
         """
         with pymongo.timeout(timeout_seconds):
             self._client.admin.command("ping")
+
+    def is_usable(self, timeout_seconds: float) -> bool:
+        """Whether the database answers a ping within `timeout_seconds`."""
+        try:
+            self.ping(timeout_seconds)
+        except PyMongoError:
+            return False
+        return True
 
     def has_transactions(self) -> bool:
         """Whether the servers can run transactions: a replica set or sharded cluster can.
@@ -157,6 +181,7 @@ def _open_client(uri: str, server_selection_seconds: float) -> MongoClient[RawDo
         connect=False,
         tz_aware=False,
         datetime_conversion="DATETIME_AUTO",
+        retryReads=False,  # model.operation repeats, without waiting for a server for too long
         unicode_decode_error_handler="replace",
         uuidRepresentation="standard",
         **{option: value for option, value in defaults.items() if option.lower() not in given},

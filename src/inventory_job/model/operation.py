@@ -10,17 +10,22 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pymongo
 import structlog
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from inventory_job.errors import RequestTimeout
+from inventory_job.errors import RequestTimeout, Unavailable
 from inventory_job.model.connection import Database
+from inventory_job.model.faults import translate
+
+Result = TypeVar("Result")
 
 _KILL_SECONDS = 5.0
+_MOST_ATTEMPTS = 2
+_MOST_TRANSACTIONS = 5
 
 
 class Bounds(Protocol):
@@ -51,6 +56,8 @@ class Killer:
         self._threads.shutdown()
 
     def _kill(self, session: ClientSession) -> None:
+        if not self._database.has_server():
+            return
         try:
             with pymongo.timeout(_KILL_SECONDS):
                 self._database.kill_session(session)
@@ -59,21 +66,47 @@ class Killer:
             self._log.warning("operation not killed", error=type(error).__name__)
 
 
-@contextmanager
-def bounded(database: Database, killer: Killer, bounds: Bounds) -> Iterator[ClientSession]:
-    """A session for one call's operations; all of them together have the call's time.
+def run(
+    database: Database, killer: Killer, bounds: Bounds, work: Callable[[ClientSession], Result]
+) -> Result:
+    """Does `work`, a call's operations, in a session of its own and within the call's bounds.
 
-    Raises RequestTimeout when there is no time left, or nobody waits any more.
+    Work that a passing failure of the database ended is done again, from the start. Raises
+    RequestTimeout when there is no time left or nobody waits any more, and pymongo errors.
     """
+    attempt = 1
+    while True:
+        database.await_server(_time_left(bounds))
+        try:
+            with _bounded(database, killer, bounds) as session:
+                return work(session)
+        except PyMongoError as error:
+            if not _worth_repeating(error, attempt):
+                raise
+        attempt += 1
+
+
+def _worth_repeating(error: PyMongoError, attempt: int) -> bool:
+    if error.has_error_label("TransientTransactionError"):
+        return attempt < _MOST_TRANSACTIONS
+    return attempt < _MOST_ATTEMPTS and isinstance(translate(error), Unavailable)
+
+
+def _time_left(bounds: Bounds) -> float:
     seconds = bounds.remaining()
     if seconds <= 0:
         raise RequestTimeout
+    return seconds
+
+
+@contextmanager
+def _bounded(database: Database, killer: Killer, bounds: Bounds) -> Iterator[ClientSession]:
     with database.start_session() as session:
         running = _Running(session, killer)
         if not bounds.on_end(running.end):
             raise RequestTimeout
         try:
-            with pymongo.timeout(seconds):
+            with pymongo.timeout(_time_left(bounds)):
                 yield session
         finally:
             running.leave()

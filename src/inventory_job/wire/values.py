@@ -22,7 +22,7 @@ Plain = None | bool | float | str | list[Any] | dict[str, Any]
 # A reader refuses a Struct nested deeper than about 30 (protobuf's limit is 100 messages).
 MAX_DEPTH = 24
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  dates here are naive and UTC
+_EPOCH = datetime(1970, 1, 1)
 _CYCLE = timedelta(days=146_097)  # 400 years, after which the calendar repeats
 
 

@@ -1,0 +1,97 @@
+"""`inventory-job seed`: loads demo data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from inventory_job.cli.options import read_settings
+from inventory_job.demo import Demo, sample_jobs, sample_tasks
+from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import EmbeddedError
+from inventory_job.model.embedded import EmbeddedMongod, default_data_dir, running_uri
+from inventory_job.model.loading import Counts, NotEmpty, load
+from inventory_job.settings import Settings
+
+DEMO_JOBS = 10_000
+"""Jobs of the demo data unless told otherwise."""
+
+
+def seed(
+    jobs: Annotated[int, typer.Option(min=0, help="Jobs to make, beside the samples.")] = DEMO_JOBS,
+    seed: Annotated[int, typer.Option(help="Variant of the data; the same gives the same.")] = 0,
+    until: Annotated[
+        datetime | None,
+        typer.Option(help="End of the year of jobs (UTC); default: midnight today."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Add to a collection that is not empty.")
+    ] = False,
+    mongo_uri: Annotated[str | None, typer.Option(help="MongoDB connection string.")] = None,
+    mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of the embedded database.")
+    ] = None,
+) -> None:
+    """Load demo data: a year of jobs with their tasks, and the API page's sample jobs.
+
+    Into the database that `serve` would use with the same settings; the embedded one is found
+    when it is running, and started for the while when it is not.
+    """
+    settings = read_settings(mongo_uri=mongo_uri, mongo_database=mongo_database, data_dir=data_dir)
+    try:
+        with _database(settings) as database:
+            counts = load_demo(database, Demo(jobs, seed, until or midnight()), force=force)
+    except (NotEmpty, EmbeddedError) as error:
+        typer.echo(f"inventory-job: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"loaded {counts.jobs} jobs and {counts.tasks} tasks")
+
+
+def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
+    """Loads the samples and `demo`, with a progress bar on standard error when that is a
+    terminal; raises NotEmpty, or pymongo errors."""
+    samples = sample_jobs()
+    tasks = sample_tasks()
+    with_tasks = (
+        (job, [task for task in tasks if task["job_id"] == job["job_id"]]) for job in samples
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("jobs", total=demo.jobs + len(samples))
+        return load(
+            database,
+            chain(with_tasks, demo.documents()),
+            force=force,
+            on_progress=lambda count: progress.advance(bar, count),
+        )
+
+
+def midnight() -> datetime:
+    """The start of today, naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    with ExitStack() as resources:
+        if settings.mongo_uri is not None:
+            uri = settings.mongo_uri.get_secret_value()
+        else:
+            data_dir = settings.data_dir or default_data_dir()
+            running = running_uri(data_dir)
+            uri = running or resources.enter_context(EmbeddedMongod(data_dir)).uri
+        database = Database(
+            uri,
+            settings.mongo_database,
+            server_selection_seconds=settings.server_selection_seconds,
+        )
+        yield resources.enter_context(closing(database))

@@ -1,0 +1,81 @@
+"""`inventory-job serve`: runs the server until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+
+from inventory_job.cli.options import read_settings
+from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight
+from inventory_job.demo import Demo
+from inventory_job.logs import configure_logging
+from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import EmbeddedError
+from inventory_job.model.loading import NotEmpty
+from inventory_job.server import CannotStart, Server
+from inventory_job.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    mongo_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MongoDB connection string; none starts the embedded database. One with a "
+            "password belongs in INVENTORY_JOB_MONGO_URI, out of the process list.",
+        ),
+    ] = None,
+    mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of the embedded database.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads that answer calls.")] = None,
+    default_domain_id: Annotated[
+        str | None, typer.Option(help="Mode none: the domain of calls that name none.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load demo data first, if there are no jobs.")
+    ] = False,
+) -> None:
+    """Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.
+
+    Every setting can also be given as an environment variable, INVENTORY_JOB_ and its name.
+    """
+    given = {name: value for name, value in locals().items() if name != "demo"}
+    settings = read_settings(**given)
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        _run(settings, demo=demo)
+    except (CannotStart, EmbeddedError) as error:
+        typer.echo(f"inventory-job: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def load_demo_once(database: Database) -> None:
+    """Loads the demo data unless there are jobs."""
+    try:
+        counts = load_demo(database, Demo(DEMO_JOBS, seed=0, until=midnight()))
+    except NotEmpty:
+        return
+    structlog.get_logger(__name__).info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)
+
+
+def _run(settings: Settings, *, demo: bool) -> None:
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with Server(settings, prepare=load_demo_once if demo else None):
+        stopping.wait()

@@ -1,0 +1,33 @@
+"""The query language over documents in memory, written from the specification alone.
+
+Slow and obvious on purpose: property tests take its answers for the truth. Where the
+specification leaves an order open, so does the answer; see `StatAnswer.mismatch` and `same_rows`.
+"""
+
+from __future__ import annotations
+
+from .analyze import analyze
+from .answers import AnalyzeAnswer, ListAnswer, StatAnswer, same_rows
+from .corpus import DOMAINS, WORKSPACES, many_jobs, six_jobs, with_job
+from .filters import Scope
+from .listing import list_jobs
+from .stat import stat
+from .values import NotEvaluable, Refused
+
+__all__ = [
+    "DOMAINS",
+    "WORKSPACES",
+    "AnalyzeAnswer",
+    "ListAnswer",
+    "NotEvaluable",
+    "Refused",
+    "Scope",
+    "StatAnswer",
+    "analyze",
+    "list_jobs",
+    "many_jobs",
+    "same_rows",
+    "six_jobs",
+    "stat",
+    "with_job",
+]

@@ -1,0 +1,245 @@
+"""BSON values as MongoDB 6.0 compares, reads and shows them, over what pymongo returns.
+
+A value is None, bool, int, float, Decimal128, str, dict, list, ObjectId, bytes or a naive UTC
+datetime. Three more exist only here: `ABSENT`, a field that is not there; `Bag`, a list whose
+order nothing defines; `AnyOf`, a value that may be any one of several.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+from bson import Decimal128, ObjectId
+
+Document = Mapping[str, Any]
+OrderKey = tuple[Any, ...]
+
+
+class NotEvaluable(Exception):
+    """The specification leaves the answer open, or the request is not a valid one."""
+
+
+class Refused(NotEvaluable):
+    """The database refuses a value in one of the rows, unless it leaves out computing that row,
+    as it does for rows that a later skip, limit or page drops.
+    """
+
+
+class Absent(Enum):
+    """The type of `ABSENT`."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of several values; nothing defines which. `ABSENT` may be among them."""
+
+    candidates: tuple[Any, ...]
+
+
+class Bag(list[Any]):
+    """A list whose order nothing defines."""
+
+
+class Rank(Enum):
+    """Places in MongoDB's order of types. An empty array that is sorted by counts as UNDEFINED."""
+
+    UNDEFINED = 0
+    NULL = 5
+    NUMBER = 10
+    TEXT = 15
+    DOCUMENT = 20
+    ARRAY = 25
+    BINARY = 30
+    OBJECT_ID = 35
+    BOOLEAN = 40
+    DATE = 45
+
+
+_RANKS: Final[tuple[tuple[type | tuple[type, ...], Rank], ...]] = (
+    (bool, Rank.BOOLEAN),
+    ((int, float, Decimal128), Rank.NUMBER),
+    (str, Rank.TEXT),
+    (Mapping, Rank.DOCUMENT),
+    (Bag, Rank.ARRAY),
+    (list, Rank.ARRAY),
+    (bytes, Rank.BINARY),
+    (ObjectId, Rank.OBJECT_ID),
+    (datetime, Rank.DATE),
+)
+
+
+def rank(value: Any) -> Rank:
+    """The place of the value's type in the order of types."""
+    if value is ABSENT:
+        return Rank.UNDEFINED
+    if value is None:
+        return Rank.NULL
+    for types, place in _RANKS:
+        if isinstance(value, types):
+            return place
+    raise NotEvaluable(f"no rule for a value of type {type(value).__name__}: {value!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether the value takes part in arithmetic; a boolean does not."""
+    return rank(value) is Rank.NUMBER
+
+
+def is_nan(value: Any) -> bool:
+    """Whether the value is a number that is not a number."""
+    return is_number(value) and math.isnan(as_number(value))
+
+
+def as_number(value: Any) -> int | float:
+    """A number as Python calculates with it."""
+    if isinstance(value, Decimal128):
+        return float(value.to_decimal())
+    number: int | float = value
+    return number
+
+
+def order_key(value: Any) -> OrderKey:
+    """What sorts and equals as the value does in an aggregation: an absent field below null, NaN
+    below all numbers, 1 equal to 1.0."""
+    place = rank(value)
+    return (place.value, *_ORDER[place](value))
+
+
+def _number_key(value: Any) -> OrderKey:
+    exact: int | float | Decimal = value.to_decimal() if isinstance(value, Decimal128) else value
+    return (0, 0) if math.isnan(exact) else (1, exact)
+
+
+def _document_key(value: Document) -> OrderKey:
+    # Documents compare member by member: type, then name, then value.
+    return tuple((rank(v).value, k, order_key(v)) for k, v in value.items())
+
+
+def _array_key(value: Any) -> OrderKey:
+    if isinstance(value, Bag) and len(value) > 1:
+        raise NotEvaluable("a comparison of a list whose order is undefined")
+    return tuple(order_key(item) for item in value)
+
+
+_ORDER: Final[Mapping[Rank, Callable[[Any], OrderKey]]] = {
+    Rank.UNDEFINED: lambda _: (),
+    Rank.NULL: lambda _: (),
+    Rank.NUMBER: _number_key,
+    Rank.TEXT: lambda v: (v,),
+    Rank.DOCUMENT: _document_key,
+    Rank.ARRAY: _array_key,
+    Rank.BINARY: lambda v: (len(v), bytes(v)),
+    Rank.OBJECT_ID: lambda v: (v.binary,),
+    Rank.BOOLEAN: lambda v: (v,),
+    Rank.DATE: lambda v: (v,),
+}
+
+
+def sort_key(value: Any, descending: bool = False) -> OrderKey:
+    """What a sort compares: absent as null; of an array its least element, or its greatest when
+    descending; an empty array below null."""
+    if value is ABSENT:
+        return order_key(None)
+    if isinstance(value, list):
+        if not value:
+            return (Rank.UNDEFINED.value,)
+        keys = [order_key(item) for item in value]
+        return max(keys) if descending else min(keys)
+    return order_key(value)
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """One of each of the values, in the order of first sight."""
+    seen: dict[OrderKey, Any] = {}
+    for value in values:
+        seen.setdefault(order_key(value), value)
+    return list(seen.values())
+
+
+def any_of(values: Iterable[Any]) -> Any:
+    """The only value there is, or `AnyOf` them."""
+    found = distinct(values)
+    return found[0] if len(found) == 1 else AnyOf(tuple(found))
+
+
+def at(value: Any, path: str) -> Any:
+    """The value of the expression `"$path"`; arrays on the way yield an array of what their
+    documents hold there."""
+    return _descend(value, path.split("."))
+
+
+def _descend(value: Any, names: list[str]) -> Any:
+    if not names:
+        return value
+    if isinstance(value, AnyOf):
+        raise NotEvaluable("a member of a value that is undefined")
+    if isinstance(value, list):
+        inner = [_descend(item, names) for item in value if isinstance(item, Mapping)]
+        return type(value)(item for item in inner if item is not ABSENT)
+    if isinstance(value, Mapping) and names[0] in value:
+        return _descend(value[names[0]], names[1:])
+    return ABSENT
+
+
+def crosses_array(document: Document, path: str) -> bool:
+    """Whether an array lies on the way to the last name of the path."""
+    parents = path.split(".")[:-1]
+    return any(
+        isinstance(at(document, ".".join(parents[: n + 1])), list) for n in range(len(parents))
+    )
+
+
+def with_value(document: Document, path: str, value: Any) -> dict[str, Any]:
+    """A copy of the document whose member at the path is the value, or is gone if `ABSENT`."""
+    name, _, rest = path.partition(".")
+    copy = dict(document)
+    if rest:
+        copy[name] = with_value(copy[name], rest, value)
+    elif value is ABSENT:
+        copy.pop(name, None)
+    else:
+        copy[name] = value
+    return copy
+
+
+def iso_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as every answer writes a date."""
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def plain(value: Any) -> Any:
+    """The value as it reads after conversion to a protobuf Struct."""
+    if isinstance(value, AnyOf):
+        return AnyOf(tuple(v if v is ABSENT else plain(v) for v in value.candidates))
+    return _PLAIN.get(rank(value), lambda v: v)(value)
+
+
+def _plain_number(value: Any) -> float | str:
+    number = float(as_number(value))
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return number
+
+
+_PLAIN: Final[Mapping[Rank, Callable[[Any], Any]]] = {
+    Rank.NUMBER: _plain_number,
+    Rank.DOCUMENT: lambda v: {k: plain(member) for k, member in v.items()},
+    Rank.ARRAY: lambda v: type(v)(plain(item) for item in v),
+    Rank.BINARY: lambda v: base64.b64encode(v).decode(),
+    Rank.OBJECT_ID: str,
+    Rank.DATE: iso_text,
+}
