@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(
         20.0,
         gt=0,
-        description="Longest time one database operation may take; a call's deadline shortens it.",
+        description="Longest time one call may keep the database busy; its deadline shortens it.",
     )
     create_indexes: bool | None = Field(
         None,

@@ -1,0 +1,77 @@
+"""What README shows is what happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from inventory_job.demo import sample_jobs
+from inventory_job.model.connection import Database
+from inventory_job.server import Server
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+SHOWN_ADDRESS = "127.0.0.1:50051"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sample(database: Database) -> None:
+    database.jobs.insert_many(sample_jobs())
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def grpcurl_examples() -> list[tuple[str, str]]:
+    """Each command of the console blocks with what it is said to print."""
+    [console] = blocks("console")
+    commands = re.split(r"^\$ ", console.replace("\\\n", " "), flags=re.MULTILINE)[1:]
+    return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
+
+
+def call_as_grpcurl(command: str, channel: grpc.Channel) -> dict[str, Any]:
+    """What grpcurl does with these arguments: asks reflection, sends JSON, shows JSON."""
+    _, plaintext, header, metadata, data_flag, data, _, method = shlex.split(command)
+    assert (plaintext, header, data_flag) == ("-plaintext", "-H", "-d")
+    service, _, name = method.rpartition("/")
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    descriptor = pool.FindServiceByName(service).methods_by_name[name]
+    invoke = channel.unary_unary(
+        f"/{service}/{name}",
+        request_serializer=lambda sent: sent.SerializeToString(),
+        response_deserializer=GetMessageClass(descriptor.output_type).FromString,
+    )
+    request = json_format.Parse(data, GetMessageClass(descriptor.input_type)())
+    key, _, value = metadata.partition(": ")
+    answer = invoke(request, metadata=[(key, value)], timeout=10)
+    return json_format.MessageToDict(answer, preserving_proto_field_name=True)
+
+
+@pytest.mark.parametrize(("command", "shown"), grpcurl_examples())
+def test_a_grpcurl_example_answers_what_is_shown(
+    channel: grpc.Channel, command: str, shown: str
+) -> None:
+    assert call_as_grpcurl(command, channel) == json.loads(shown)
+
+
+def test_the_python_example_prints_what_is_shown(server: Server) -> None:
+    [program], [shown] = blocks("python"), blocks("text")
+    command = [sys.executable, "-c", program.replace(SHOWN_ADDRESS, server.address)]
+
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+
+    assert printed.stdout == shown
