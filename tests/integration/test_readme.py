@@ -12,16 +12,11 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import json_format
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
 
 from inventory_job.demo import sample_jobs
 from inventory_job.model.connection import Database
 from inventory_job.server import Server
+from tests import reflection
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SHOWN_ADDRESS = "127.0.0.1:50051"
@@ -47,18 +42,8 @@ def call_as_grpcurl(command: str, channel: grpc.Channel) -> dict[str, Any]:
     """What grpcurl does with these arguments: asks reflection, sends JSON, shows JSON."""
     _, plaintext, header, metadata, data_flag, data, _, method = shlex.split(command)
     assert (plaintext, header, data_flag) == ("-plaintext", "-H", "-d")
-    service, _, name = method.rpartition("/")
-    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
-    descriptor = pool.FindServiceByName(service).methods_by_name[name]
-    invoke = channel.unary_unary(
-        f"/{service}/{name}",
-        request_serializer=lambda sent: sent.SerializeToString(),
-        response_deserializer=GetMessageClass(descriptor.output_type).FromString,
-    )
-    request = json_format.Parse(data, GetMessageClass(descriptor.input_type)())
     key, _, value = metadata.partition(": ")
-    answer = invoke(request, metadata=[(key, value)], timeout=10)
-    return json_format.MessageToDict(answer, preserving_proto_field_name=True)
+    return reflection.call(channel, method, json.loads(data), ((key, value),))
 
 
 @pytest.mark.parametrize(("command", "shown"), grpcurl_examples())

@@ -16,9 +16,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import json_format
-from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
@@ -36,6 +34,7 @@ from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.embedded import find_mongod
 from inventory_job.server import CannotStart, Server
 from inventory_job.settings import Settings
+from tests import reflection
 
 SAMPLE_DOMAIN = "domain-58010aa2e451"
 OLD_DOMAIN = "domain-123456789012"
@@ -76,19 +75,10 @@ def official(channel: grpc.Channel) -> Call:
 
 def reflected(channel: grpc.Channel) -> Call:
     """Calls through nothing but what the server's reflection tells."""
-    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
-    service = pool.FindServiceByName(JOB_SERVICE)
 
     def call(method: str, request: dict[str, Any], domain: str) -> dict[str, Any]:
-        descriptor = service.methods_by_name[method]
-        message = json_format.ParseDict(request, GetMessageClass(descriptor.input_type)())
-        invoke = channel.unary_unary(
-            f"/{JOB_SERVICE}/{method}",
-            request_serializer=lambda sent: sent.SerializeToString(),
-            response_deserializer=GetMessageClass(descriptor.output_type).FromString,
-        )
-        answer = invoke(message, metadata=[("x_domain_id", domain)], timeout=10)
-        return json_format.MessageToDict(answer, preserving_proto_field_name=True)
+        tenant = (("x_domain_id", domain),)
+        return reflection.call(channel, f"{JOB_SERVICE}/{method}", request, tenant)
 
     return call
 
@@ -175,13 +165,13 @@ def test_analyze_counts_by_status(call: Call) -> None:
     }
 
 
-def refused(call: Call, method: str, request: dict[str, Any], domain: str) -> grpc.RpcError:
+def refused(call: Call, method: str, request: dict[str, Any], domain: str) -> Any:
     with pytest.raises(grpc.RpcError) as raised:
         call(method, request, domain)
     return raised.value
 
 
-def violated_fields(error: grpc.RpcError) -> list[str]:
+def violated_fields(error: Any) -> list[str]:
     status = rpc_status.from_call(error)
     assert status is not None
     bad_request = error_details_pb2.BadRequest()
@@ -232,8 +222,10 @@ def test_a_call_without_a_domain_is_refused(channel: grpc.Channel) -> None:
 
 
 def test_bytes_that_are_no_message_are_refused(channel: grpc.Channel) -> None:
+    get: Any = channel.unary_unary(f"/{JOB_SERVICE}/get")
+
     with pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(f"/{JOB_SERVICE}/get")(b"\xff", timeout=10)
+        get(b"\xff", timeout=10)
 
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
