@@ -7,10 +7,23 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from pymongo import MongoClient
 
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.embedded import EmbeddedMongod
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, help="try this many random examples of each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties are tried on the same 1 000 examples each time, or as --examples says."""
+    examples = config.getoption("--examples")
+    settings.register_profile("ci", max_examples=1000, derandomize=True, database=None)
+    settings.register_profile("long", max_examples=examples or 1000, print_blob=True)
+    settings.load_profile("long" if examples else "ci")
 
 
 @pytest.fixture(scope="session")

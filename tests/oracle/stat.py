@@ -136,7 +136,7 @@ def _group(rows: Rows, names: Names, spec: Plain, stays_in_order: bool) -> tuple
         for key in keys
     ]
     group_fields = [_group_field(field, names) for field in fields]
-    out = unordered(grouped(runs(rows), group_keys, group_fields, absent_is_null=False))
+    out = unordered(grouped(runs(rows), group_keys, group_fields, absent_is_null=True))
     if stays_in_order:
         out = by_keys(out, [key.name for key in group_keys])
     return out, Names(frozenset(key.name for key in group_keys), raw=False)

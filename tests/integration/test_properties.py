@@ -1,0 +1,363 @@
+"""Laws of the query language, for any request, on the real database.
+
+Every law is tried on 1 000 requests, the same ones each time; `--examples N` tries N others.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+
+from inventory_job.auth.scope import Scope
+from inventory_job.errors import InvalidRequest, PermissionDenied, Problem, QueryRefused
+from inventory_job.manager import JobManager
+from inventory_job.model.connection import Database
+from inventory_job.model.operation import Killer
+from inventory_job.wire.decode import decode
+from tests import oracle, strategies
+from tests.lower_half import LowerHalf, message
+
+NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
+JOBS = oracle.many_jobs(rng_seed=1, count=300)
+REFUSALS = (InvalidRequest, PermissionDenied, QueryRefused)
+REQUESTS = {
+    "list": strategies.list_requests,
+    "stat": strategies.stat_requests,
+    "analyze": strategies.analyze_requests(),
+}
+METHODS = list(REQUESTS)
+
+scopes = st.sampled_from(
+    [
+        Scope("domain-a"),
+        Scope("domain-b", ("workspace-1",)),
+        Scope("domain-a", ("workspace-2", "*")),
+        Scope("domain-of-nobody"),
+    ]
+)
+
+
+def any_request(method: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Three good requests for each one with nonsense in it."""
+    good = REQUESTS[method]
+    return st.one_of(good, good, good, strategies.mangled(good))
+
+
+def law(test: Callable[..., None]) -> Callable[..., None]:
+    """A property, tried as often as the options say."""
+    return settings(
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.filter_too_much,
+        ],
+    )(test)
+
+
+@pytest.fixture(scope="module")
+def killer(database: Database) -> Iterator[Killer]:
+    made = Killer(database)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def server(database: Database, killer: Killer) -> LowerHalf:
+    """The lower half of a server over a few hundred varied jobs."""
+    database.jobs.insert_many(copy.deepcopy(JOBS))
+    return LowerHalf(JobManager(database, killer), NOW)
+
+
+@pytest.fixture(scope="module")
+def lonely_servers(mongo_uri: str, database_name: str) -> Iterator[Callable[[Scope], LowerHalf]]:
+    """For a scope, the lower half of a server whose database holds nothing outside of it."""
+    servers: dict[Scope, LowerHalf] = {}
+    opened: list[Any] = []
+
+    def lonely(scope: Scope) -> LowerHalf:
+        if scope not in servers:
+            database = Database(mongo_uri, f"{database_name}-{len(servers)}")
+            killer = Killer(database)
+            opened.extend((killer, database))
+            inside = [job for job in JOBS if is_inside(job, scope)]
+            if inside:
+                database.jobs.insert_many(copy.deepcopy(inside))
+            servers[scope] = LowerHalf(JobManager(database, killer), NOW)
+        return servers[scope]
+
+    yield lonely
+    for resource in opened:
+        resource.close()
+
+
+def is_inside(job: dict[str, Any], scope: Scope) -> bool:
+    return job.get("domain_id") == scope.domain_id and (
+        not scope.workspace_ids or job.get("workspace_id") in scope.workspace_ids
+    )
+
+
+def built(method: str, request: dict[str, Any]) -> Message:
+    """The request as a message; what cannot be one is no example."""
+    try:
+        return message(method, request)
+    except json_format.ParseError:
+        assume(condition=False)
+        raise
+
+
+def expected(method: str, request: Message, scope: Scope) -> Any:
+    plain = json_format.MessageToDict(request, preserving_proto_field_name=True)
+    truth = {"list": oracle.list_jobs, "stat": oracle.stat, "analyze": oracle.analyze}[method]
+    return truth(JOBS, plain, oracle.Scope(scope.domain_id, scope.workspace_ids), NOW)
+
+
+def difference(method: str, request: Message, scope: Scope, actual: dict[str, Any]) -> str | None:
+    """What is wrong with an answer, or None; the oracle alone decides."""
+    wanted = expected(method, request, scope)
+    if not isinstance(wanted, oracle.ListAnswer):
+        found: str | None = wanted.mismatch(actual)
+        return found
+    shown = {"results": wanted.jobs, "total_count": wanted.total_count}
+    return None if actual == shown else f"{actual!r}, expected {shown!r}"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_request_is_answered_rightly_or_refused(server: LowerHalf, method: str) -> None:
+    met: Counter[str] = Counter()
+
+    @law
+    @given(any_request(method), scopes)
+    def holds(request: dict[str, Any], scope: Scope) -> None:
+        sent = built(method, request)
+        try:
+            actual = server.answer(method, sent, scope)
+        except REFUSALS as error:
+            met["refused"] += 1
+            event(f"refused: {error.code}")
+            return
+        try:
+            wrong = difference(method, sent, scope, actual)
+        except oracle.NotEvaluable:
+            met["not evaluable"] += 1
+            return
+        met["right"] += 1
+        assert wrong is None
+
+    holds()
+    # A law about answers needs answers.
+    assert met["right"] > 0.5 * met.total(), met
+
+
+@law
+@given(strategies.list_requests, strategies.condition(), scopes)
+def test_another_condition_never_adds_jobs(
+    server: LowerHalf, request: dict[str, Any], condition: dict[str, Any], scope: Scope
+) -> None:
+    query = {**request.get("query", {}), "page": {}, "only": ["job_id"], "minimal": False}
+    narrower = {**query, "filter": [*query.get("filter", []), condition]}
+
+    wide = server.answer("list", built("list", {**request, "query": query}), scope)
+    narrow = server.answer("list", built("list", {**request, "query": narrower}), scope)
+
+    assert narrow["total_count"] <= wide["total_count"]
+    assert not {job["job_id"] for job in narrow["results"]} - {
+        job["job_id"] for job in wide["results"]
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_lies_outside_the_scope_makes_no_difference(
+    server: LowerHalf, lonely_servers: Callable[[Scope], LowerHalf], method: str
+) -> None:
+    @law
+    @given(st.one_of(REQUESTS[method], strategies.mangled(REQUESTS[method])), scopes)
+    def holds(request: dict[str, Any], scope: Scope) -> None:
+        sent = built(method, request)
+
+        among_others = outcome(server, method, sent, scope)
+        alone = outcome(lonely_servers(scope), method, sent, scope)
+
+        assert among_others == alone
+
+    holds()
+
+
+def outcome(server: LowerHalf, method: str, request: Message, scope: Scope) -> str:
+    """The answer, with lists in an order of their own, or the refusal."""
+    try:
+        return canonical(server.answer(method, request, scope))
+    except REFUSALS as error:
+        return str(error)
+
+
+def canonical(value: Any) -> str:
+    if isinstance(value, dict):
+        members = {name: canonical(member) for name, member in value.items()}
+        return json.dumps(members, sort_keys=True)
+    if isinstance(value, list):
+        return json.dumps(sorted(canonical(item) for item in value))
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pages_of_any_size_make_up_the_whole(server: LowerHalf, method: str) -> None:
+    @law
+    @given(REQUESTS[method], scopes, st.integers(20, 90))
+    def holds(request: dict[str, Any], scope: Scope, size: int) -> None:
+        whole = page_of(server, method, request, scope, {})
+        if not whole:
+            return
+        pages: list[str] = []
+        for start in range(1, len(whole) + 1, size):
+            pages += page_of(server, method, request, scope, {"start": start, "limit": size})
+
+        assert pages == whole
+
+    holds()
+
+
+def page_of(
+    server: LowerHalf, method: str, request: dict[str, Any], scope: Scope, page: dict[str, int]
+) -> list[str]:
+    query = {**request.get("query", {}), "page": page}
+    try:
+        answer = server.answer(method, built(method, {**request, "query": query}), scope)
+    except REFUSALS:
+        return []
+    return [canonical(row) for row in answer["results"]]
+
+
+SPELLINGS = {"key": "k", "value": "v", "operator": "o", "name": "n"}
+
+
+def respelled(
+    value: Any, spell: dict[str, str], numbers: Callable[[int], Any] | None = None
+) -> Any:
+    """The same with members spelled by `spell`, operands of integer fields by `numbers`."""
+    if isinstance(value, list):
+        return [respelled(item, spell, numbers) for item in value]
+    if not isinstance(value, dict):
+        return value
+    said = value.get("key", value.get("k"))
+    is_condition = said in strategies.INTEGERS and ("value" in value or "v" in value)
+    members = {}
+    for name, member in value.items():
+        written = respelled(member, spell, numbers)
+        if numbers and is_condition and name in ("value", "v"):
+            written = renumbered(member, numbers)
+        members[spell.get(name, name)] = written
+    return members
+
+
+def renumbered(value: Any, numbers: Callable[[int], Any]) -> Any:
+    if isinstance(value, list):
+        return [renumbered(item, numbers) for item in value]
+    return value if value is None or isinstance(value, bool) else numbers(int(value))
+
+
+@law
+@given(
+    strategies.list_requests,
+    scopes,
+    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
+    st.sampled_from([int, float, str]),
+)
+def test_spellings_of_conditions_mean_the_same(
+    server: LowerHalf,
+    request: dict[str, Any],
+    scope: Scope,
+    spell: dict[str, str],
+    numbers: Callable[[int], Any],
+) -> None:
+    query = request.get("query", {})
+    other = {
+        **query,
+        **{
+            name: respelled(query[name], spell, numbers)
+            for name in ("filter", "filter_or")
+            if name in query
+        },
+    }
+
+    written = outcome(server, "list", built("list", request), scope)
+
+    assert outcome(server, "list", built("list", {**request, "query": other}), scope) == written
+
+
+@law
+@given(
+    strategies.aggregates(),
+    scopes,
+    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
+)
+def test_spellings_of_stages_mean_the_same(
+    server: LowerHalf, stages: list[dict[str, Any]], scope: Scope, spell: dict[str, str]
+) -> None:
+    other = [
+        stage if "sort" in stage or "count" in stage else respelled(stage, spell)
+        for stage in stages
+    ]
+    requests = [built("stat", {"query": {"aggregate": written}}) for written in (stages, other)]
+
+    first, second = (outcome(server, "stat", request, scope) for request in requests)
+
+    assert first.replace(".k ", ".key ") == second.replace(".k ", ".key ")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_problem_is_at_a_place_of_the_request(server: LowerHalf, method: str) -> None:
+    met: Counter[str] = Counter()
+
+    @law
+    @given(strategies.mangled(REQUESTS[method]))
+    def holds(request: dict[str, Any]) -> None:
+        sent = built(method, request)
+        problems = problems_of(server, method, sent)
+        met["refused" if problems else "answered"] += 1
+
+        assert all(is_place(decode(sent), problem.path) for problem in problems), problems
+
+    holds()
+    assert met["refused"] > 100, met
+
+
+def problems_of(server: LowerHalf, method: str, request: Message) -> tuple[Problem, ...]:
+    try:
+        server.answer(method, request, Scope("domain-a"))
+    except QueryRefused:
+        return ()  # what only the database could tell has no place
+    except (InvalidRequest, PermissionDenied) as error:
+        return error.problems
+    return ()
+
+
+def is_place(request: Any, path: str) -> bool:
+    """Whether the path leads through the request; its last member may be what is missing."""
+    parts = re.findall(r"\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]|([^.\[\]]+)", path)
+    value = request
+    for position, (index, quoted, name) in enumerate(parts):
+        last = position == len(parts) - 1
+        if index:
+            if not isinstance(value, list) or int(index) >= len(value):
+                return False
+            value = value[int(index)]
+            continue
+        member = name or quoted[1:-1].encode().decode("unicode_escape")
+        if not isinstance(value, dict):
+            return False
+        if member not in value:
+            return last
+        value = value[member]
+    return bool(parts)

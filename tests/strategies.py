@@ -1,0 +1,405 @@
+"""Requests of the query language, as proto3 JSON, built from small parts for hypothesis.
+
+Most are good; `mangled` puts nonsense somewhere into one. Values come from the same pools as the
+documents of `tests.oracle.many_jobs`, so that conditions find something.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+Request = dict[str, Any]
+Strategy = st.SearchStrategy
+
+TEXTS = {
+    "job_id": ["job-", "0", "a1", "job-000000000001"],
+    "status": ["SUCCESS", "FAILURE", "IN_PROGRESS", "CANCELED", "success", "ERROR", ""],
+    "collector_id": ["collector-a", "Collector-A", "collector-(c)", "SAMMLER-Ä", "[d"],
+    "plugin_id": ["plugin-x", "plugin.x", "^plugin", "$plugin", "a|b", "\\d", ".*", " "],
+    "resource_group": ["DOMAIN", "WORKSPACE", "O"],
+    "workspace_id": ["workspace-1", "workspace-2", "*"],
+    "domain_id": ["domain-a", "domain-b"],
+    "request_secret_id": ["secret-1", "Secret-2", "SECRET"],
+}
+INTEGERS = ["total_tasks", "remained_tasks", "success_tasks", "failure_tasks"]
+DATES = ["created_at", "updated_at", "finished_at"]
+PATHS = [*TEXTS, *INTEGERS, *DATES, "collector_info.name", "tags", "tags.key", "nothing"]
+NAMES = ["a", "b", "status", "n", "at"]
+
+numbers = st.sampled_from([0, 1, 2, 3, 5, 7, 13, 100, -1])
+iso_times = st.sampled_from(
+    ["2026-01-01", "2026-02-15T12:00:00Z", "2026-02-15T21:30:00.250+09:00", "2025-07-04 08:00:00"]
+)
+relative_times = st.sampled_from(
+    ["now", "now-30d", "now/d", "now/w-2w", " now/m + 36h ", "now-90m"]
+)
+regexes = st.sampled_from(["^p", "a$", "[a-c]", "x|y", "\\.", "", "job-0+", "S.*S"])
+
+
+def spelled(long: str, short: str) -> Strategy[str]:
+    """One of the two spellings of a member."""
+    return st.sampled_from([long, short])
+
+
+@st.composite
+def condition(draw: st.DrawFn) -> Request:
+    """A condition of a filter that the server takes."""
+    kind = draw(st.sampled_from(["text", "text", "integer", "date", "any"]))
+    field, operator, value = draw(_CONDITIONS[kind])
+    return {
+        draw(spelled("key", "k")): field,
+        draw(spelled("value", "v")): value,
+        draw(spelled("operator", "o")): operator,
+    }
+
+
+def _of_text(field: str) -> Strategy[tuple[str, str, Any]]:
+    text = st.sampled_from(TEXTS[field])
+    single = st.sampled_from(["eq", "not", "lt", "lte", "gt", "gte"])
+    return st.one_of(
+        st.tuples(st.just(field), single, text | st.none()),
+        st.tuples(st.just(field), st.sampled_from(["contain", "not_contain"]), text),
+        st.tuples(
+            st.just(field),
+            st.sampled_from(["contain_in", "not_contain_in"]),
+            st.lists(text, max_size=3),
+        ),
+        st.tuples(
+            st.just(field),
+            st.sampled_from(["in", "not_in"]),
+            st.lists(text | st.none(), max_size=3),
+        ),
+        st.tuples(st.just(field), st.just("regex"), regexes),
+        st.tuples(st.just(field), st.just("regex_in"), st.lists(regexes, max_size=2)),
+    )
+
+
+def _of_integer(field: str) -> Strategy[tuple[str, str, Any]]:
+    value = numbers | numbers.map(str) | numbers.map(float) | st.none()
+    single = st.sampled_from(["eq", "not", "lt", "lte", "gt", "gte"])
+    return st.tuples(st.just(field), single, value) | st.tuples(
+        st.just(field), st.sampled_from(["in", "not_in"]), st.lists(value, max_size=3)
+    )
+
+
+def _of_date(field: str) -> Strategy[tuple[str, str, Any]]:
+    compared = ["lt", "lte", "gt", "gte"]
+    return st.one_of(
+        st.tuples(st.just(field), st.sampled_from(["eq", "not", *compared]), iso_times | st.none()),
+        st.tuples(
+            st.just(field), st.sampled_from(["in", "not_in"]), st.lists(iso_times, max_size=2)
+        ),
+        st.tuples(st.just(field), st.sampled_from([f"datetime_{c}" for c in compared]), iso_times),
+        st.tuples(
+            st.just(field), st.sampled_from([f"timediff_{c}" for c in compared]), relative_times
+        ),
+    )
+
+
+_CONDITIONS: dict[str, Strategy[tuple[str, str, Any]]] = {
+    "text": st.sampled_from(list(TEXTS)).flatmap(_of_text),
+    "integer": st.sampled_from(INTEGERS).flatmap(_of_integer),
+    "date": st.sampled_from(DATES).flatmap(_of_date),
+    "any": st.tuples(
+        st.sampled_from([*TEXTS, *INTEGERS, *DATES, "id"]), st.just("exists"), st.booleans()
+    )
+    | st.tuples(st.sampled_from(list(TEXTS)), st.just("match"), st.just({"x": 1})),
+}
+
+pages = st.fixed_dictionaries(
+    {}, optional={"start": st.integers(0, 12), "limit": st.sampled_from([0, 1, 2, 5, 50, 2000])}
+)
+
+
+def filtered(optional: dict[str, Strategy[Any]]) -> Strategy[Request]:
+    """Members that every query has, and `optional` others."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "filter": st.lists(condition(), max_size=3),
+            "filter_or": st.lists(condition(), max_size=2),
+            "keyword": st.sampled_from(["", "  ", "a", "job 1f", "zzz"]),
+            **optional,
+        },
+    )
+
+
+sorts = st.lists(
+    st.fixed_dictionaries(
+        {"key": st.sampled_from([*TEXTS, *INTEGERS, *DATES, "id", "nobody"])},
+        optional={"desc": st.booleans()},
+    ),
+    max_size=3,
+)
+
+list_requests: Strategy[Request] = st.fixed_dictionaries(
+    {},
+    optional={
+        "query": filtered(
+            {
+                "sort": sorts,
+                "page": pages,
+                "minimal": st.booleans(),
+                "count_only": st.booleans(),
+                "only": st.lists(st.sampled_from([*TEXTS, *INTEGERS, *DATES]), max_size=3),
+            }
+        ),
+        "status": st.sampled_from(["SUCCESS", "FAILURE", "TIMEOUT", "JOB_STATE_NONE"]),
+        "collector_id": st.sampled_from(TEXTS["collector_id"]),
+        "plugin_id": st.sampled_from(TEXTS["plugin_id"]),
+    },
+)
+
+
+def named(name: str, **members: Any) -> Request:
+    """A member of a group or project with a name, short or long as the caller likes."""
+    return {"name": name, **members}
+
+
+@st.composite
+def group(draw: st.DrawFn, paths: list[str]) -> Request:
+    """A group over rows with these paths; its names are all different."""
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
+    cut = draw(st.integers(0, len(names)))
+    keys = [draw(_group_key(name, paths)) for name in names[:cut]]
+    fields = [draw(_group_field(name, paths)) for name in names[cut:]]
+    return {"group": {"keys": keys, "fields": fields}}
+
+
+@st.composite
+def _group_key(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+    long = {
+        draw(spelled("name", "n")): name,
+        draw(spelled("key", "k")): draw(st.sampled_from(paths)),
+    }
+    if draw(st.integers(0, 4)) == 0:
+        long[next(key for key in long if key.startswith("k"))] = draw(
+            st.sampled_from(["created_at", "finished_at"])
+        )
+        long["date_format"] = draw(st.sampled_from(["year", "month", "day", "%Y-%m", "%H:%M %j"]))
+    return long
+
+
+comparisons = st.fixed_dictionaries(
+    {
+        "key": st.sampled_from([*TEXTS, *INTEGERS]),
+        "operator": st.sampled_from(["eq", "not", "gt", "gte", "lt", "lte"]),
+        "value": numbers | st.sampled_from(["SUCCESS", "$status", "plugin-x"]) | st.none(),
+    }
+)
+
+
+@st.composite
+def _group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+    operator = draw(
+        st.sampled_from(
+            ["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"]
+        )
+    )
+    field: Request = {"name": name, "operator": operator}
+    if operator != "count":
+        field["key"] = draw(st.sampled_from(paths))
+    if operator == "push" and draw(st.booleans()):
+        field["fields"] = [{"key": draw(st.sampled_from(paths)), "name": "x"}]
+    if operator in ("count", "sum", "average"):
+        field["conditions"] = draw(st.lists(comparisons, max_size=2))
+    return field
+
+
+unwind_filters = st.lists(
+    st.fixed_dictionaries(
+        {
+            "key": st.sampled_from(["tags.key", "tags.value", "status"]),
+            "operator": st.sampled_from(["eq", "not", "contain", "not_contain"]),
+            "value": st.sampled_from(["env", "prod", "a.b*", "SUCCESS", "team"]),
+        }
+    ),
+    max_size=2,
+)
+unwinds = st.fixed_dictionaries(
+    {"path": st.sampled_from(["tags", "status", "nothing"])}, optional={"filter": unwind_filters}
+)
+
+
+@st.composite
+def aggregates(draw: st.DrawFn) -> list[Request]:
+    """Stages; after a group, its names are what later ones speak of."""
+    stages: list[Request] = []
+    paths = PATHS
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(
+            st.sampled_from(
+                ["group", "group", "sort", "project", "unwind", "limit", "skip", "count"]
+            )
+        )
+        if kind == "group":
+            stages.append(draw(group(paths)))
+            made = stages[-1]["group"]
+            paths = [member.get("name") or member["n"] for member in made["keys"] + made["fields"]]
+        elif kind == "sort":
+            keys = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=2))
+            stages.append({"sort": [{"key": key, "desc": draw(st.booleans())} for key in keys]})
+        elif kind == "project":
+            names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+            fields = [{"name": name, "key": draw(st.sampled_from(paths))} for name in names]
+            stages.append({"project": {"fields": fields, "exclude_keys": draw(st.booleans())}})
+        elif kind == "unwind":
+            stages.append({"unwind": draw(unwinds)})
+        elif kind == "count":
+            stages.append({"count": {"name": "n"}})
+            paths = ["n"]
+        else:
+            stages.append({kind: draw(st.integers(1, 20))})
+    return stages
+
+
+stat_requests: Strategy[Request] = st.one_of(
+    st.tuples(filtered({"page": pages}), aggregates()).map(
+        lambda parts: {"query": {**parts[0], "aggregate": parts[1]}}
+    ),
+    st.tuples(filtered({"page": pages}), st.sampled_from(PATHS)).map(
+        lambda parts: {"query": {**parts[0], "distinct": parts[1]}}
+    ),
+)
+
+
+@st.composite
+def analyze_requests(draw: st.DrawFn) -> Request:
+    """Group, then perhaps select or field_group, sort and page."""
+    query: Request = draw(filtered({"page": pages, "unwind": unwinds}))
+    keys = draw(st.lists(st.sampled_from(PATHS[:12]), max_size=3, unique=True))
+    query["group_by"] = [
+        key if draw(st.booleans()) else {"key": key, "name": f"k{number}"}
+        for number, key in enumerate(keys)
+    ]
+    names = [key if isinstance(key, str) else key["name"] for key in query["group_by"]]
+    fields: dict[str, Request] = {}
+    for name in draw(
+        st.lists(st.sampled_from(["n", "x", "y"]), min_size=1, max_size=3, unique=True)
+    ):
+        fields[name] = draw(_group_field(name, PATHS))
+        del fields[name]["name"]
+        fields[name].pop("conditions", None)
+        if "fields" in fields[name]:
+            fields[name]["fields"] = {sub["name"]: sub["key"] for sub in fields[name]["fields"]}
+    query["fields"] = fields
+    if draw(st.integers(0, 3)) == 0:
+        query["add_fields"] = {"added": draw(_added)}
+        if query["group_by"]:
+            query["group_by"][-1] = {"key": "added", "name": names[-1]}
+    shape = draw(st.sampled_from(["plain", "plain", "fold", "select"]))
+    if shape == "fold" and names:
+        query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    if shape == "select":
+        query["select"] = draw(_selects([*names, *fields]))
+        names, fields = list(query["select"]), {}
+    if draw(st.booleans()):
+        query["sort"] = [
+            {"key": draw(st.sampled_from([*names, *fields])), "desc": draw(st.booleans())}
+        ]
+    return {"query": query}
+
+
+_operands = numbers | st.sampled_from(["$status", "$total_tasks", "SUCCESS"]) | st.none()
+_simple_condition = st.tuples(
+    st.sampled_from(["__eq", "__ne", "__gt", "__gte", "__lt", "__lte"]),
+    st.lists(_operands, min_size=2, max_size=2),
+).map(lambda pair: {pair[0]: pair[1]})
+_condition = st.one_of(
+    _simple_condition,
+    st.tuples(
+        st.sampled_from(["__and", "__or"]), st.lists(_simple_condition, min_size=1, max_size=2)
+    ).map(lambda pair: {pair[0]: pair[1]}),
+    _simple_condition.map(lambda inner: {"__not": [inner]}),
+    st.tuples(_operands, st.lists(_operands, max_size=3)).map(lambda pair: {"__in": [*pair]}),
+)
+_added = st.recursive(
+    _operands,
+    lambda inner: st.fixed_dictionaries({"if": _condition, "then": inner, "else": inner}),
+    max_leaves=4,
+)
+
+
+def _selects(names: list[str]) -> Strategy[Request]:
+    copied = st.sampled_from(names)
+    computed = st.recursive(
+        copied | numbers,
+        lambda inner: st.one_of(
+            st.fixed_dictionaries(
+                {
+                    "operator": st.sampled_from(["add", "multiply"]),
+                    "fields": st.lists(inner, min_size=1, max_size=3),
+                }
+            ),
+            st.fixed_dictionaries(
+                {
+                    "operator": st.sampled_from(["subtract", "divide"]),
+                    "fields": st.lists(inner, min_size=2, max_size=2),
+                }
+            ),
+        ),
+        max_leaves=4,
+    ).filter(lambda source: not isinstance(source, int))
+    return st.dictionaries(st.sampled_from(["p", "q", "r"]), computed, min_size=1, max_size=3)
+
+
+anything: Strategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(
+        [
+            "$status",
+            "$$ROOT",
+            "__raw__",
+            "$where",
+            "status__ne",
+            "a.b",
+            "_id",
+            "eq",
+            "\0",
+            "_total_n",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["$ne", "key", "k", "operator", "name", "if", "__function", "$where", "x"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def mangled(draw: st.DrawFn, requests: Strategy[Request]) -> Request:
+    """A good request with nonsense in some place."""
+    request = copy.deepcopy(draw(requests))
+    places = list(_places(request))
+    if places:
+        container, member = draw(st.sampled_from(places))
+        container[member] = draw(anything)
+    return request
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container within `value`, with each of its members' names or numbers."""
+    if isinstance(value, dict):
+        members: list[Any] = list(value)
+    elif isinstance(value, list):
+        members = list(range(len(value)))
+    else:
+        return
+    for member in members:
+        yield value, member
+        yield from _places(value[member])
