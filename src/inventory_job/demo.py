@@ -7,9 +7,11 @@ the sample jobs of the published API page, as older documents with fields of the
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -20,20 +22,26 @@ Document = dict[str, Any]
 LARGEST_TENANT = "domain-demo00000001"
 """The demo tenant with some seven tenths of the jobs."""
 
-_DAYS = 365
+_YEAR = timedelta(days=365)
 _MOST_TASKS = 8
 _TENANTS = (
     (LARGEST_TENANT, 0.70, 6),
     ("domain-demo00000002", 0.20, 3),
-    ("domain-demo00000003", 0.1, 2),
+    ("domain-demo00000003", 0.10, 2),
 )
 _PLUGINS = ("aws", "azure", "google-cloud", "oci", "kubernetes", "openstack", "vmware", "snowflake")
 _PROVIDERS = {"google-cloud": "google_cloud"}
+_FAILURES = (0.02, 0.05, 0.1, 0.23)
+_CANCELED = 0.03
+_RUNNING = 0.02
+_RECENT = timedelta(days=7)
+"""Jobs whose collector died stay in progress: that is why not all of them are minutes old."""
 _HOURS = (8, 2, 2, 2, 2, 2, 3, 4, 6, 9, 9, 8, 7, 8, 8, 8, 7, 6, 4, 3, 3, 2, 2, 2)
 _SATURDAY = 5
-_RECENT = timedelta(hours=6)
-_CANCELED = 0.03
+_WEEKEND = 0.6
 _EPOCH = datetime(1970, 1, 1)
+_FIRST_YEAR, _LAST_YEAR = 1972, 2105
+"""An ObjectId holds the seconds since 1970 in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +60,34 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """`jobs` jobs created in the year before `until` (naive UTC), varied by `seed`."""
+    """`jobs` jobs created in the year before `until` (naive UTC), varied by `seed`.
+
+    Raises ValueError for fewer than no jobs, and for an `until` with a time zone or outside the
+    years 1972 to 2105.
+    """
 
     jobs: int
     seed: int
     until: datetime
 
+    def __post_init__(self) -> None:
+        if self.jobs < 0:
+            raise ValueError("the number of jobs is negative")
+        if self.until.tzinfo is not None:
+            raise ValueError("the end of the year of jobs has a time zone; it is UTC without one")
+        if not _FIRST_YEAR <= self.until.year <= _LAST_YEAR:
+            raise ValueError(
+                f"the end of the year of jobs is not in the years {_FIRST_YEAR} to {_LAST_YEAR}"
+            )
+
     def documents(self) -> Iterator[tuple[Document, list[Document]]]:
         """Each job as stored, oldest first, with its tasks."""
         random = Random(self.seed)
         collectors = _collectors(random)
-        weights = [_weight(collector) for collector in collectors]
-        chosen = random.choices(collectors, weights, k=self.jobs)
-        for collector, created_at in zip(
-            chosen, _times(random, self.jobs, self.until), strict=True
-        ):
-            yield _job(random, collector, created_at, self.until)
+        chosen = random.choices(collectors, _weights(collectors), k=self.jobs)
+        starts = _starts(random, self.jobs, self.until)
+        for collector, (created_at, running) in zip(chosen, starts, strict=True):
+            yield _job(random, collector, created_at, running, self.until)
 
 
 def sample_jobs() -> list[Document]:
@@ -153,6 +173,8 @@ def _sample(
 
 def _collectors(random: Random) -> list[Collector]:
     collectors = []
+    # In turn, not at random: few collectors would make the overall share a matter of the seed.
+    failures = cycle(_FAILURES)
     for domain_id, _, workspaces in _TENANTS:
         ids = [f"workspace-{random.randbytes(6).hex()}" for _ in range(workspaces)]
         for plugin in _PLUGINS:
@@ -169,48 +191,57 @@ def _collectors(random: Random) -> list[Collector]:
                     f"plugin-{plugin}-inven-collector",
                     _PROVIDERS.get(plugin, plugin),
                     random.randint(1, _MOST_TASKS),
-                    random.choice((0.02, 0.05, 0.1, 0.3)),
+                    next(failures),
                 )
                 for workspace_id in owners
             ]
     return collectors
 
 
-def _weight(collector: Collector) -> float:
-    [share] = [share for domain_id, share, _ in _TENANTS if domain_id == collector.domain_id]
-    return share
+def _weights(collectors: list[Collector]) -> list[float]:
+    """How often each collector runs: a tenant's share does not depend on how many it has."""
+    sizes = Counter(collector.domain_id for collector in collectors)
+    shares = {domain_id: share / sizes[domain_id] for domain_id, share, _ in _TENANTS}
+    return [shares[collector.domain_id] for collector in collectors]
 
 
-def _times(random: Random, count: int, until: datetime) -> list[datetime]:
-    """Moments of the last year, oldest first: scheduled on the hour, fewer at weekends."""
-    first = until - timedelta(days=_DAYS)
-    days = [first + timedelta(days=day) for day in range(_DAYS)]
-    busy = [0.6 if day.weekday() >= _SATURDAY else 1.0 for day in days]
-    hours = random.choices(range(24), _HOURS, k=count)
-    delays = (min(random.expovariate(1 / 90.0), 3599.0) for _ in range(count))
-    return sorted(
-        day + timedelta(hours=hour, milliseconds=round(delay * 1000))
-        for day, hour, delay in zip(random.choices(days, busy, k=count), hours, delays, strict=True)
-    )
+def _starts(random: Random, count: int, until: datetime) -> list[tuple[datetime, bool]]:
+    """When each job starts, and whether it is still running; oldest first."""
+    running = [random.random() < _RUNNING for _ in range(count)]
+    return sorted((_moment(random, until - (_RECENT if r else _YEAR), until), r) for r in running)
+
+
+def _moment(random: Random, since: datetime, until: datetime) -> datetime:
+    """A moment in between: scheduled on the hour, mostly by day, less often at weekends."""
+    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = (until - first).days + 1
+    while True:
+        day = first + timedelta(days=random.randrange(days))
+        [hour] = random.choices(range(24), _HOURS)
+        delay = min(random.expovariate(1 / 90.0), 3599.0)
+        moment = day + timedelta(hours=hour, milliseconds=round(delay * 1000))
+        skipped = day.weekday() >= _SATURDAY and random.random() >= _WEEKEND
+        if since <= moment < until and not skipped:
+            return moment
 
 
 def _job(
-    random: Random, collector: Collector, created_at: datetime, until: datetime
+    random: Random, collector: Collector, created_at: datetime, running: bool, until: datetime
 ) -> tuple[Document, list[Document]]:
     seconds = min(random.lognormvariate(math.log(40), 1.0), 6 * 3600.0)
-    finished_at = created_at + timedelta(milliseconds=round(seconds * 1000))
-    running = finished_at >= until or (until - created_at < _RECENT and random.random() < 0.5)
-    tasks = _tasks(random, collector, created_at, None if running else finished_at)
-    states = [task["status"] for task in tasks]
+    last_seen = created_at + timedelta(milliseconds=round(seconds * 1000))
+    if last_seen >= until:
+        running, last_seen = True, created_at
+    states = _states(random, collector, running)
     domain_wide = collector.workspace_id == "*"
     job = {
         "_id": _object_id(random, created_at),
         "job_id": f"job-{random.randbytes(6).hex()}",
-        "status": _status(states),
-        "total_tasks": len(tasks),
+        "status": states[-1],
+        "total_tasks": len(states),
         "remained_tasks": states.count("IN_PROGRESS"),
         "success_tasks": states.count("SUCCESS"),
-        "failure_tasks": len(tasks) - states.count("SUCCESS") - states.count("IN_PROGRESS"),
+        "failure_tasks": states.count("FAILURE") + states.count("CANCELED"),
         "collector_id": collector.collector_id,
         "request_secret_id": None,
         "request_workspace_id": None if domain_wide else collector.workspace_id,
@@ -219,47 +250,40 @@ def _job(
         "workspace_id": collector.workspace_id,
         "domain_id": collector.domain_id,
         "created_at": created_at,
-        "updated_at": created_at if running else finished_at,
-        "finished_at": None if running else finished_at,
+        "updated_at": last_seen,
+        "finished_at": None if running else last_seen,
     }
-    for task in tasks:
-        task["job_id"] = job["job_id"]
-    return job, tasks
+    return job, [_task(random, collector, job, status) for status in states]
 
 
-def _status(states: list[str]) -> str:
-    """A job runs while any task does, and is as bad as its worst task."""
-    for status in ("IN_PROGRESS", "CANCELED", "FAILURE"):
-        if status in states:
-            return status
-    return "SUCCESS"
-
-
-def _tasks(
-    random: Random, collector: Collector, created_at: datetime, finished_at: datetime | None
-) -> list[Document]:
-    states = ["SUCCESS"] * collector.tasks
-    if finished_at is None:
-        states[random.randrange(collector.tasks) :] = ["IN_PROGRESS"]
-        states += ["IN_PROGRESS"] * (collector.tasks - len(states))
+def _states(random: Random, collector: Collector, running: bool) -> list[str]:
+    """The status of each task of a run; the last is that of the job."""
+    count = collector.tasks
+    done = random.randrange(count)
+    if running:
+        rest = "IN_PROGRESS"
     elif random.random() < _CANCELED:
-        states[-1] = "CANCELED"
+        rest = "CANCELED"
     elif random.random() < collector.failures:
-        states[random.randrange(collector.tasks)] = "FAILURE"
-    return [
-        {
-            "_id": _object_id(random, created_at),
-            "job_task_id": f"job-task-{random.randbytes(6).hex()}",
-            "status": status,
-            "provider": collector.provider,
-            "collector_id": collector.collector_id,
-            "workspace_id": collector.workspace_id,
-            "domain_id": collector.domain_id,
-            "created_at": created_at,
-            "finished_at": None if status == "IN_PROGRESS" else finished_at or created_at,
-        }
-        for status in states
-    ]
+        rest = "FAILURE"
+    else:
+        rest = "SUCCESS"
+    return ["SUCCESS"] * done + [rest] * (count - done)
+
+
+def _task(random: Random, collector: Collector, job: Document, status: str) -> Document:
+    return {
+        "_id": _object_id(random, job["created_at"]),
+        "job_task_id": f"job-task-{random.randbytes(6).hex()}",
+        "status": status,
+        "provider": collector.provider,
+        "job_id": job["job_id"],
+        "collector_id": collector.collector_id,
+        "workspace_id": collector.workspace_id,
+        "domain_id": collector.domain_id,
+        "created_at": job["created_at"],
+        "finished_at": None if status == "IN_PROGRESS" else job["updated_at"],
+    }
 
 
 def _object_id(random: Random, created_at: datetime) -> ObjectId:

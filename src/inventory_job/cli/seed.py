@@ -15,9 +15,11 @@ from rich.progress import Progress
 
 from inventory_job.cli.options import read_settings
 from inventory_job.demo import Demo, sample_jobs, sample_tasks
-from inventory_job.model.connection import Database
+from inventory_job.errors import ServiceError
+from inventory_job.model.connection import Database, InvalidDatabase
 from inventory_job.model.data_directory import EmbeddedError
 from inventory_job.model.embedded import EmbeddedMongod, default_data_dir, running_uri
+from inventory_job.model.faults import translated
 from inventory_job.model.loading import Counts, NotEmpty, load
 from inventory_job.settings import Settings
 
@@ -48,12 +50,17 @@ def seed(
     """
     settings = read_settings(mongo_uri=mongo_uri, mongo_database=mongo_database, data_dir=data_dir)
     try:
-        with _database(settings) as database:
-            counts = load_demo(database, Demo(jobs, seed, until or midnight()), force=force)
-    except (NotEmpty, EmbeddedError) as error:
-        typer.echo(f"inventory-job: {error}", err=True)
+        demo = Demo(jobs, seed, until or midnight())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--until") from error
+    try:
+        with _database(settings) as database, translated():
+            counts = load_demo(database, demo, force=force)
+    except (NotEmpty, EmbeddedError, InvalidDatabase, ServiceError, OSError) as error:
+        reason = error.message if isinstance(error, ServiceError) else str(error)
+        typer.echo(f"inventory-job: {reason}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"loaded {counts.jobs} jobs and {counts.tasks} tasks")
+    typer.echo(_summary(demo, counts))
 
 
 def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
@@ -73,6 +80,12 @@ def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
             force=force,
             on_progress=lambda count: progress.advance(bar, count),
         )
+
+
+def _summary(demo: Demo, counts: Counts) -> str:
+    present = demo.jobs + len(sample_jobs()) - counts.jobs
+    left_alone = f"; {present} jobs were there already" if present else ""
+    return f"loaded {counts.jobs} jobs and {counts.tasks} tasks{left_alone}"
 
 
 def midnight() -> datetime:

@@ -14,9 +14,11 @@ import typer
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight
 from inventory_job.demo import Demo
+from inventory_job.errors import ServiceError
 from inventory_job.logs import configure_logging
 from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import EmbeddedError
+from inventory_job.model.faults import translated
 from inventory_job.model.loading import NotEmpty
 from inventory_job.server import CannotStart, Server
 from inventory_job.settings import Settings
@@ -55,15 +57,17 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     try:
         _run(settings, demo=demo)
-    except (CannotStart, EmbeddedError) as error:
-        typer.echo(f"inventory-job: {error}", err=True)
+    except (CannotStart, EmbeddedError, ServiceError, OSError) as error:
+        reason = error.message if isinstance(error, ServiceError) else str(error)
+        typer.echo(f"inventory-job: {reason}", err=True)
         raise typer.Exit(1) from error
 
 
 def load_demo_once(database: Database) -> None:
     """Loads the demo data unless there are jobs."""
     try:
-        counts = load_demo(database, Demo(DEMO_JOBS, seed=0, until=midnight()))
+        with translated():
+            counts = load_demo(database, Demo(DEMO_JOBS, seed=0, until=midnight()))
     except NotEmpty:
         return
     structlog.get_logger(__name__).info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)

@@ -62,7 +62,8 @@ def _insert(collection: Collection[RawDocument], documents: list[RawDocument]) -
     try:
         return len(collection.insert_many(documents, ordered=False).inserted_ids)
     except BulkWriteError as error:
-        if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+        duplicates = all(f["code"] == _DUPLICATE_KEY for f in error.details["writeErrors"])
+        if error.details["writeConcernErrors"] or not duplicates:
             raise
         inserted: int = error.details["nInserted"]
         return inserted
