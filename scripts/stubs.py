@@ -1,8 +1,9 @@
 """Generate src/inventory_job/stubs from proto/, or check that it is fresh.
 
-The compiler writes modules of a top-level package `spaceone`, which belongs to another
-distribution; so every mention of a module of ours gets the prefix `inventory_job.stubs.`, also
-where protobuf is told the module's name, as pickling looks classes up by it.
+The compiler writes modules of the top-level packages `spaceone`, which belongs to another
+distribution, and `inventory_job`, which is not where they go; so every mention of a module of ours
+gets the prefix `inventory_job.stubs.`, also where protobuf is told the module's name, as pickling
+looks classes up by it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ STUBS = ROOT / "src" / "inventory_job" / "stubs"
 
 # The compiler writes a module as `from a.b import c_pb2` and, for protobuf, as 'a.b.c_pb2'; the
 # descriptor itself names files (a/b/c.proto) and must stay as it is.
-OURS = re.compile(r"(?<=^from )(?=spaceone\.)|(?<=')(?=spaceone\.[\w.]+_pb2')", re.MULTILINE)
+OURS = re.compile(
+    r"(?<=^from )(?=(?:spaceone|inventory_job)\.)"
+    r"|(?<=')(?=(?:spaceone|inventory_job)\.[\w.]+_pb2')",
+    re.MULTILINE,
+)
 PACKAGE_DOC = '"""Generated from proto/ by scripts/generate; never edited by hand."""\n'
 SHOWN_LINES = 20
 

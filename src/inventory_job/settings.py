@@ -7,9 +7,9 @@ The environment variable of a setting is its name in capitals behind `INVENTORY_
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inventory_job.query.limits import Limits
@@ -63,12 +63,65 @@ class Settings(BaseSettings):
         "default: only on the embedded database.",
     )
 
-    auth_mode: Literal["none"] = Field("none", description="How callers are authenticated.")
+    auth_mode: Literal["none", "jwt", "identity"] = Field(
+        "none",
+        description="How callers are authenticated: none, by tokens and the keys in a file (jwt), "
+        "or by tokens and the keys of the identity service (identity).",
+    )
     default_domain_id: str | None = Field(
         None, min_length=1, description="Mode none: the domain of calls that name none."
     )
     allow_remote_without_auth: bool = Field(
         False, description="Mode none: allow listening on an address other than loopback."
+    )
+    auth_key_file: Path | None = Field(
+        None,
+        validate_default=True,
+        description="Mode jwt: the public keys, `{domain_id: jwk}` or a JWKS; read again when it "
+        "has changed.",
+    )
+    identity_endpoint: str | None = Field(
+        None,
+        validate_default=True,
+        description="Mode identity: the identity service, `grpc://host:port`, or "
+        "`grpc+ssl://host:port` for TLS.",
+    )
+    identity_ca_file: Path | None = Field(
+        None, description="Mode identity: certificates to trust with TLS; default: gRPC's own."
+    )
+    identity_token: SecretStr | None = Field(
+        None, description="Mode identity: this server's own system token."
+    )
+    identity_token_file: Path | None = Field(
+        None,
+        validate_default=True,
+        description="Mode identity: a file with that token instead, read at every use.",
+    )
+    identity_seconds: float = Field(
+        3.0, gt=0, description="Mode identity: longest time one call to it may take."
+    )
+    key_cache_seconds: float = Field(
+        300.0, ge=1, description="Mode identity: how long keys and apps' permissions are kept."
+    )
+    token_leeway_seconds: float = Field(
+        10.0, ge=0, le=300, description="How much a token's times may be off."
+    )
+    system_domain_id: str | None = Field(
+        None,
+        min_length=1,
+        description="The one domain whose system tokens are accepted; default: every domain's.",
+    )
+
+    tls_certificate_file: Path | None = Field(
+        None, description="Certificate chain of the port (PEM); none serves without TLS."
+    )
+    tls_key_file: Path | None = Field(
+        None, validate_default=True, description="Key of the certificate (PEM)."
+    )
+    tls_client_ca_file: Path | None = Field(
+        None,
+        validate_default=True,
+        description="Serve only clients with a certificate of these (mutual TLS).",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -79,3 +132,36 @@ class Settings(BaseSettings):
     )
 
     limits: Limits = Field(default_factory=Limits, description="Limits on one request.")
+
+    @field_validator("auth_key_file", "identity_endpoint")
+    @classmethod
+    def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each belongs to one mode, which needs it: so nobody believes to have switched a mode on
+        that is not."""
+        mode = {"auth_key_file": "jwt", "identity_endpoint": "identity"}[str(info.field_name)]
+        chosen = info.data.get("auth_mode", mode if value is not None else "none")
+        if value is None and chosen == mode:
+            raise ValueError(f"auth_mode {mode} needs it")
+        if value is not None and chosen != mode:
+            raise ValueError(f"it is for auth_mode {mode}, and auth_mode is {chosen}")
+        return value
+
+    @field_validator("identity_token_file")
+    @classmethod
+    def _one_identity_token(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        given = (value is not None) + (info.data.get("identity_token") is not None)
+        if given > 1:
+            raise ValueError("identity_token is given as well")
+        if not given and info.data.get("auth_mode") == "identity":
+            raise ValueError("auth_mode identity needs it, or identity_token")
+        return value
+
+    @field_validator("tls_key_file", "tls_client_ca_file")
+    @classmethod
+    def _has_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        has_certificate = info.data.get("tls_certificate_file") is not None
+        if value is not None and not has_certificate:
+            raise ValueError("it needs tls_certificate_file")
+        if value is None and has_certificate and info.field_name == "tls_key_file":
+            raise ValueError("tls_certificate_file needs it")
+        return value

@@ -1,24 +1,123 @@
-"""Permission, roles, and the scope put on every query."""
+"""Permission, roles, and the scope put on every query (spec/auth.md)."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from inventory_job.auth.callers import Caller
 from inventory_job.auth.scope import DOMAIN_WIDE, Scope
+from inventory_job.errors import PermissionDenied
+
+DOMAIN_ADMIN = "DOMAIN_ADMIN"
+WORKSPACE_OWNER = "WORKSPACE_OWNER"
+WORKSPACE_MEMBER = "WORKSPACE_MEMBER"
+WORKSPACE_ROLES = frozenset({WORKSPACE_OWNER, WORKSPACE_MEMBER})
+"""The roles of one workspace; their tokens name it."""
+
+INJECTABLE = frozenset(
+    {"domain_id", "workspace_id", "job_id", "collector_id", "plugin_id", "status"}
+)
+"""The request parameters that a token may prescribe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may call a method, and what it takes.
+
+    `sees_domain_wide`: a caller of one workspace also gets at the jobs of the whole domain.
+    `parameters`: its injectable request parameters, those that are part of the scope aside.
+    """
+
+    permission: str
+    roles: frozenset[str]
+    sees_domain_wide: bool
+    parameters: frozenset[str] = frozenset()
+
+
+_READ = "inventory:Job.read"
+_READERS = frozenset({DOMAIN_ADMIN, WORKSPACE_OWNER, WORKSPACE_MEMBER})
+_WRITERS = frozenset({DOMAIN_ADMIN, WORKSPACE_OWNER})
+_JOB = frozenset({"job_id"})
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "delete": Rule("inventory:Job.write", _WRITERS, False, _JOB),
+        "get": Rule(_READ, _READERS, True, _JOB),
+        "list": Rule(_READ, _READERS, True, INJECTABLE - {"domain_id", "workspace_id"}),
+        "analyze": Rule(_READ, _READERS, True),
+        "stat": Rule(_READ, _READERS, False),
+    }
+)
+"""The rule of every method of Job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """A request as its caller's token leaves it, and the scope it is run in."""
+
+    request: Mapping[str, Any]
+    scope: Scope
 
 
 def authorize(caller: Caller, method: str) -> None:
-    """Raises PermissionDenied."""
+    """Raises PermissionDenied unless `caller` may call `method` at all."""
+    if caller.system:
+        return
+    rule = RULES[method]
+    if caller.role not in rule.roles:
+        raise PermissionDenied(f"the caller's role may not call {method}")
+    if caller.permissions and not any(
+        covers(prefix, rule.permission) for prefix in caller.permissions
+    ):
+        raise PermissionDenied(f"the caller's permissions do not cover {rule.permission}")
 
 
-def scope_for(caller: Caller, method: str, requested_workspace_id: str | None) -> Scope:
-    """The scope of a call."""
-    if not caller.workspace_id:
+def covers(prefix: str, permission: str) -> bool:
+    """Whether `prefix` is one of `permission` and ends at a boundary: `:`, `.` or the end."""
+    if not prefix or not permission.startswith(prefix):
+        return False
+    rest = permission[len(prefix) :]
+    return not rest or prefix[-1] in ":." or rest[0] in ":."
+
+
+def confine(caller: Caller, method: str, request: Mapping[str, Any]) -> Confined:
+    """The decoded `request` as it may be run: with the token's parameters over the caller's own,
+    and with its workspace_id moved into the scope where the scope decides about it.
+
+    Raises PermissionDenied when the token prescribes another domain than its own.
+    """
+    rule = RULES[method]
+    injected = caller.injected_params
+    if injected.get("domain_id", caller.domain_id) != caller.domain_id:
+        raise PermissionDenied("the token prescribes another domain than its own")
+    prescribed = {name: value for name, value in injected.items() if name in rule.parameters}
+    confined = {**request, **prescribed}
+    scope = scope_for(caller, method, request.get("workspace_id", ""))
+    if "workspace_id" in injected or not caller.system:
+        confined.pop("workspace_id", None)
+    return Confined(confined, scope)
+
+
+def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope:
+    """The scope of a call; `requested_workspace_id` is the request's own, "" without one.
+
+    Whatever was requested, the token's workspace goes first; only who has the whole domain may
+    choose. A system token's request keeps its workspace_id as a condition beside the scope.
+    """
+    if caller.role == DOMAIN_ADMIN and not caller.system:
+        workspace_id = requested_workspace_id
+    else:
+        workspace_id = caller.workspace_id
+    workspace_id = caller.injected_params.get("workspace_id", workspace_id)
+    if not workspace_id:
         return Scope(caller.domain_id)
-    if method in ("stat", "delete"):
-        return Scope(caller.domain_id, (caller.workspace_id,))
-    return Scope(caller.domain_id, (caller.workspace_id, DOMAIN_WIDE))
+    if RULES[method].sees_domain_wide and workspace_id != DOMAIN_WIDE:
+        return Scope(caller.domain_id, (workspace_id, DOMAIN_WIDE))
+    return Scope(caller.domain_id, (workspace_id,))
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import grpc
@@ -23,9 +24,28 @@ def health(
         ),
     ] = _JOB_SERVICE,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3.0,
+    tls: Annotated[bool, typer.Option("--tls", help="The server's port has TLS.")] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="With TLS: certificates to trust; default: gRPC's own.")
+    ] = None,
+    certificate_file: Annotated[
+        Path | None, typer.Option(help="With mutual TLS: the certificate shown.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="With mutual TLS: the certificate's key.")
+    ] = None,
+    server_name: Annotated[
+        str | None, typer.Option(help="With TLS: the name in the certificate, if not the host's.")
+    ] = None,
 ) -> None:
     """Exit with 0 when the server is serving, else with 1 and the reason."""
-    with grpc.insecure_channel(endpoint) as channel:
+    given = (ca_file, certificate_file, key_file, server_name)
+    if not tls and any(value is not None for value in given):
+        raise typer.BadParameter("certificates and names are for --tls")
+    if (certificate_file is None) != (key_file is None):
+        raise typer.BadParameter("--certificate-file and --key-file go together")
+    credentials = _credentials(ca_file, certificate_file, key_file) if tls else None
+    with _channel(endpoint, credentials, server_name) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)
         try:
@@ -37,3 +57,26 @@ def health(
     typer.echo(status)
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise typer.Exit(1)
+
+
+def _credentials(
+    ca_file: Path | None, certificate_file: Path | None, key_file: Path | None
+) -> grpc.ChannelCredentials:
+    try:
+        ca, certificate, key = (
+            path.read_bytes() if path is not None else None
+            for path in (ca_file, certificate_file, key_file)
+        )
+    except OSError as error:
+        typer.echo(f"inventory-job: cannot read {error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _channel(
+    endpoint: str, credentials: grpc.ChannelCredentials | None, server_name: str | None
+) -> grpc.Channel:
+    if credentials is None:
+        return grpc.insecure_channel(endpoint)
+    options = [("grpc.ssl_target_name_override", server_name)] if server_name else []
+    return grpc.secure_channel(endpoint, credentials, options)

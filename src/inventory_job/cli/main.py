@@ -10,6 +10,7 @@ from inventory_job import __version__
 from inventory_job.cli.health import health
 from inventory_job.cli.seed import seed
 from inventory_job.cli.serve import serve
+from inventory_job.cli.token import app as token
 
 app = typer.Typer(
     name="inventory-job",
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(seed)
 app.command()(health)
+app.add_typer(token)
 
 
 def _show_version(wanted: bool) -> None:

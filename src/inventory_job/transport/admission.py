@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from inventory_job.auth.callers import Authenticator
-from inventory_job.auth.policy import authorize, scope_for
+from inventory_job.auth.policy import authorize, confine
 from inventory_job.auth.scope import Scope
 
 
@@ -41,6 +41,6 @@ class Admission:
         ]
         caller = self._authenticator.authenticate(metadata)
         authorize(caller, method)
-        scope = scope_for(caller, method, request.get("workspace_id"))
-        structlog.contextvars.bind_contextvars(domain_id=scope.domain_id)
-        return Admitted(request, scope)
+        confined = confine(caller, method, request)
+        structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
+        return Admitted(confined.request, confined.scope)

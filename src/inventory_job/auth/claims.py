@@ -1,0 +1,151 @@
+"""What a token claims, checked (spec/auth.md, "Token")."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from inventory_job.auth.policy import INJECTABLE, WORKSPACE_ROLES
+from inventory_job.auth.scope import DOMAIN_WIDE
+from inventory_job.errors import Unauthenticated
+
+SYSTEM_TOKEN = "SYSTEM_TOKEN"  # noqa: S105  a type of tokens
+_TYPES = frozenset({SYSTEM_TOKEN, "ACCESS_TOKEN", "CLIENT_SECRET"})
+_OWNERS = frozenset({"USER", "APP", "SYSTEM"})
+_VERSION = "2.0"
+_LONGEST_ID = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims of a token that were found in order.
+
+    `expires` in seconds since the epoch; `client_id` is "" unless an app is the owner.
+    """
+
+    domain_id: str
+    expires: float
+    system: bool
+    role: str
+    workspace_id: str
+    client_id: str
+    permissions: tuple[str, ...]
+    projects: tuple[str, ...]
+    injected_params: Mapping[str, str]
+
+
+def domain_of(payload: Mapping[str, Any]) -> str:
+    """The domain whose key verifies the token; raises Unauthenticated without one.
+
+    All that may be read before the signature is verified.
+    """
+    domain_id = _identifier(payload, "did")
+    if not domain_id:
+        raise Unauthenticated("the token names no domain (did)")
+    return domain_id
+
+
+def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claims:
+    """The claims of a verified token; raises Unauthenticated for the first that is not in order.
+
+    `now` in seconds since the epoch; the times of the token may be off by `leeway` seconds.
+    """
+    domain_id = domain_of(payload)
+    expires = _check_times(payload, now, leeway)
+    kind, owner = payload.get("typ"), payload.get("own")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise Unauthenticated("a token of this type (typ) is not accepted")
+    if not isinstance(owner, str) or owner not in _OWNERS:
+        raise Unauthenticated("the token's owner (own) is none of USER, APP and SYSTEM")
+    system = kind == SYSTEM_TOKEN
+    if system != (owner == "SYSTEM"):
+        raise Unauthenticated("the token's type (typ) and owner (own) do not fit together")
+    if not system and payload.get("ver") != _VERSION:
+        raise Unauthenticated(f"the token's version (ver) is not {_VERSION}")
+    role = payload.get("rol", "")
+    if not isinstance(role, str):
+        raise Unauthenticated("the token's role (rol) is not a text")
+    client_id = _identifier(payload, "jti") if owner == "APP" else ""
+    if owner == "APP" and not client_id:
+        raise Unauthenticated("the app's token has no client id (jti)")
+    return Claims(
+        domain_id=domain_id,
+        expires=expires,
+        system=system,
+        role=role,
+        workspace_id=_workspace_of(payload, role),
+        client_id=client_id,
+        permissions=_texts(payload, "permissions"),
+        projects=_texts(payload, "projects"),
+        injected_params=_injected(payload),
+    )
+
+
+def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float:
+    expires = _time(payload, "exp")
+    if expires is None:
+        raise Unauthenticated("the token has no expiry (exp)")
+    if now >= expires + leeway:
+        raise Unauthenticated("the token has expired")
+    for name in ("nbf", "iat"):
+        begins = _time(payload, name)
+        if begins is not None and now < begins - leeway:
+            raise Unauthenticated(f"the token is not valid yet ({name})")
+    return expires
+
+
+def _time(payload: Mapping[str, Any], name: str) -> float | None:
+    value = payload.get(name)
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except OverflowError:
+            seconds = math.inf
+        if math.isfinite(seconds):
+            return seconds
+    raise Unauthenticated(f"the token's {name} is not a time")
+
+
+def _workspace_of(payload: Mapping[str, Any], role: str) -> str:
+    if role not in WORKSPACE_ROLES:
+        return ""
+    workspace_id = _identifier(payload, "wid")
+    if not workspace_id or workspace_id == DOMAIN_WIDE:
+        raise Unauthenticated("the token of a workspace's role names no workspace (wid)")
+    return workspace_id
+
+
+def _identifier(payload: Mapping[str, Any], name: str) -> str:
+    value = payload.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable():
+        return value
+    raise Unauthenticated(f"the token's {name} is not an identifier")
+
+
+def _texts(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = payload.get(name)
+    if value is None:
+        return ()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise Unauthenticated(f"the token's {name} is not a list of texts")
+
+
+def _injected(payload: Mapping[str, Any]) -> Mapping[str, str]:
+    value = payload.get("injected_params")
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise Unauthenticated("the token's injected_params is not a dictionary")
+    # Tokens are shared by all services: parameters of others are none of ours.
+    ours = {name: _identifier(value, name) for name in sorted(INJECTABLE & value.keys())}
+    if not all(ours.values()):
+        raise Unauthenticated("a parameter in the token's injected_params is empty")
+    return MappingProxyType(ours)

@@ -1,0 +1,237 @@
+"""Tokens → callers (spec/auth.md, "Token").
+
+What is read before the signature is verified only chooses the key. Every failure is
+Unauthenticated, with a reason that holds nothing of the token; an unknown key and a wrong
+signature are one failure, and take the same time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trusted_caller
+from inventory_job.auth.claims import Claims, check_claims, domain_of
+from inventory_job.auth.keys import ALGORITHM, KeySource, VerificationKey, parse_key
+from inventory_job.auth.lookups import Lookups
+from inventory_job.errors import Unauthenticated
+
+MOST_TOKEN_BYTES = 8192
+"""The longest token looked at."""
+
+_LONGEST_KID = 128
+_PART = "[A-Za-z0-9_-]+"
+_SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")
+_MALFORMED = "the token is not a JSON Web Token"
+_UNVERIFIED = "the token's signature cannot be verified"
+
+
+@dataclass(frozen=True, slots=True)
+class AppGrant:
+    """What an app may do, as the identity service has it."""
+
+    permissions: tuple[str, ...]
+    projects: tuple[str, ...]
+
+
+class AppChecker(Protocol):
+    """Where apps are known."""
+
+    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
+        """What the app may do; None when there is no such app. Raises Unavailable."""
+
+
+class RemoteApps:
+    """An AppChecker over a directory, asked for (domain_id, client_id)."""
+
+    def __init__(self, lookups: Lookups[tuple[str, str], AppGrant]) -> None:
+        self._lookups = lookups
+
+    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
+        """As AppChecker."""
+        return self._lookups.find((domain_id, client_id))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """How tokens are judged.
+
+    A verified token is remembered for `remember_seconds`, never beyond its expiry or its key;
+    system tokens are taken from `system_domain_id` only, when there is one.
+    """
+
+    leeway_seconds: float = 10.0
+    system_domain_id: str | None = None
+    remember_seconds: float = 5.0
+    remembered: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    claims: Claims
+    kid: str | None
+    key: VerificationKey
+    until: float
+    """Monotonic seconds; the expiry is looked at as well."""
+
+
+class TokenAuthenticator:
+    """Modes jwt and identity: the caller is who the token in the metadata says.
+
+    `apps` is asked about tokens of apps; without it their own permissions count. `wall_clock` is
+    in seconds since the epoch, `clock` monotonic and that of `keys`.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        apps: AppChecker | None = None,
+        rules: TokenRules | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._apps = apps
+        self._rules = rules or TokenRules()
+        self._wall_clock = wall_clock
+        self._clock = clock
+        self._remembered = _Remembered(self._rules.remembered)
+        self._decoy = _decoy()
+
+    def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
+        """As Authenticator."""
+        given = read_metadata(metadata)
+        token = given.token
+        if not token:
+            raise Unauthenticated("a token is required")
+        if len(token) > MOST_TOKEN_BYTES:
+            raise Unauthenticated(f"the token is longer than {MOST_TOKEN_BYTES} bytes")
+        if not token.isascii():
+            raise Unauthenticated(_MALFORMED)
+        digest = hashlib.sha256(token.encode("ascii")).digest()
+        verified = self._remembered.get(digest)
+        if verified is None or not self._still_holds(verified):
+            verified = self._verify(token)
+            self._remembered.put(digest, verified)
+        return self._caller(verified.claims, given)
+
+    def _still_holds(self, verified: _Verified) -> bool:
+        if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
+            return False
+        return self._keys.find(verified.claims.domain_id, verified.kid) == verified.key
+
+    def _verify(self, token: str) -> _Verified:
+        began = self._clock()
+        payload, kid = _unverified(token)
+        key = self._verifying_key(token, domain_of(payload), kid, began)
+        claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
+        trusted = self._rules.system_domain_id
+        if claims.system and trusted is not None and claims.domain_id != trusted:
+            raise Unauthenticated("system tokens of this domain are not accepted")
+        if claims.client_id and self._apps is not None:
+            grant = self._apps.check(claims.domain_id, claims.client_id)
+            if grant is None:
+                raise Unauthenticated("the app is not known")
+            claims = replace(claims, permissions=grant.permissions, projects=grant.projects)
+        return _Verified(claims, kid, key, began + self._rules.remember_seconds)
+
+    def _verifying_key(
+        self, token: str, domain_id: str, kid: str | None, since: float
+    ) -> VerificationKey:
+        """The key that `token` is signed with, which has to be its domain's."""
+        key = self._keys.find(domain_id, kid)
+        # Without a key another one is tried all the same: nobody can time which domains are known.
+        if _is_signed(token, key or self._decoy) and key is not None:
+            return key
+        newer = self._keys.find_newer(domain_id, kid, since)
+        if newer is not None and newer != key and _is_signed(token, newer):
+            return newer
+        raise Unauthenticated(_UNVERIFIED)
+
+    def _caller(self, claims: Claims, given: CallMetadata) -> Caller:
+        if claims.system:
+            caller = trusted_caller(given, given.domain_id)
+            return replace(caller, injected_params=claims.injected_params)
+        return Caller(
+            domain_id=claims.domain_id,
+            workspace_id=claims.workspace_id,
+            role=claims.role,
+            permissions=claims.permissions,
+            projects=claims.projects,
+            injected_params=claims.injected_params,
+        )
+
+
+class _Remembered:
+    """Verified tokens by their digest, the latest ones."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+
+    def get(self, digest: bytes) -> _Verified | None:
+        with self._lock:
+            return self._verified.get(digest)
+
+    def put(self, digest: bytes, verified: _Verified) -> None:
+        with self._lock:
+            self._verified[digest] = verified
+            self._verified.move_to_end(digest)
+            if len(self._verified) > self._most:
+                self._verified.popitem(last=False)
+
+
+def _unverified(token: str) -> tuple[dict[str, Any], str | None]:
+    """Payload and kid of a token whose signature has yet to be verified."""
+    parts = _SHAPE.fullmatch(token)
+    if parts is None:
+        raise Unauthenticated(_MALFORMED)
+    header, payload = _part(parts[1]), _part(parts[2])
+    if header.get("alg") != ALGORITHM:
+        raise Unauthenticated(f"the token's algorithm is not {ALGORITHM}")
+    if "crit" in header or "b64" in header:
+        raise Unauthenticated("the token asks for extensions of its format")
+    kid = header.get("kid")
+    if kid is not None and (not isinstance(kid, str) or len(kid) > _LONGEST_KID):
+        raise Unauthenticated("the token's key id (kid) is not an identifier")
+    return payload, kid
+
+
+def _part(encoded: str) -> dict[str, Any]:
+    try:
+        decoded = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise Unauthenticated(_MALFORMED) from error
+    if not isinstance(decoded, dict):
+        raise Unauthenticated(_MALFORMED)
+    return decoded
+
+
+def _is_signed(token: str, key: VerificationKey) -> bool:
+    try:
+        jws.deserialize_compact(token, key.material, algorithms=[ALGORITHM])
+    except (JoseError, ValueError):
+        return False
+    return True
+
+
+def _decoy() -> VerificationKey:
+    """A key that nobody has the private part of: a random number, not even a product of primes."""
+    modulus = bytearray(secrets.token_bytes(256))
+    modulus[0] |= 0x80
+    modulus[-1] |= 1
+    encoded = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode("ascii")
+    return parse_key({"kty": "RSA", "n": encoded, "e": "AQAB"})

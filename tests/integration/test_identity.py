@@ -1,0 +1,369 @@
+"""Mode identity, with an identity service: keys, apps, rotation, slowness, outage, recovery."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+
+from inventory_job.model.connection import Database
+from inventory_job.server import CannotStart, Server
+from inventory_job.settings import Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.certificates import Authority
+from tests.identity import IdentityService
+from tests.tokens import Issuer, encoded
+
+OWN_TOKEN = "own.system.token"
+UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stored(database: Database) -> None:
+    database.jobs.insert_many(
+        {"job_id": f"job-{number}", "domain_id": f"domain-{number}"} for number in (1, 2)
+    )
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer("domain-1")
+
+
+@pytest.fixture
+def identity(issuer: Issuer) -> Iterator[IdentityService]:
+    service = IdentityService(OWN_TOKEN, issuer, Issuer("domain-2"))
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def make_settings(mongo_uri: str, database_name: str, identity: IdentityService) -> MakeSettings:
+    def make(**given: Any) -> Settings:
+        return Settings(
+            **{
+                "port": 0,
+                "mongo_uri": SecretStr(mongo_uri),
+                "mongo_database": database_name,
+                "auth_mode": "identity",
+                "identity_endpoint": identity.endpoint,
+                "identity_token": SecretStr(OWN_TOKEN),
+                "identity_seconds": 1.0,
+                **given,
+            }
+        )
+
+    return make
+
+
+class Client:
+    """Calls `list` of a server, and tells jobs or status."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = job_pb2_grpc.JobStub(channel)
+
+    def list(self, token: str) -> list[str]:
+        answer = self._stub.list(job_pb2.JobsQuery(), metadata=(("token", token),), timeout=10)
+        return [job.job_id for job in answer.results]
+
+    def code(self, token: str) -> grpc.StatusCode:
+        try:
+            self.list(token)
+        except grpc.RpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Client]:
+    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+        yield Client(channel)
+
+
+@pytest.fixture
+def client(make_settings: MakeSettings) -> Iterator[Client]:
+    with serving(make_settings()) as made:
+        yield made
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_token_is_verified_with_the_key_of_its_domain(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    tokens = [issuer.token("DOMAIN_ADMIN", aud=str(number)) for number in range(20)]
+
+    assert {tuple(client.list(token)) for token in tokens} == {("job-1",)}
+    assert identity.asked == ["key domain-1"]
+
+
+def test_another_domains_key_does_not_do(client: Client, issuer: Issuer) -> None:
+    assert client.code(issuer.token("DOMAIN_ADMIN", did="domain-2")) is UNAUTHENTICATED
+
+
+def test_a_domain_that_identity_does_not_know_is_unauthenticated(client: Client) -> None:
+    assert client.code(Issuer("domain-unknown").token("DOMAIN_ADMIN")) is UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("key", ["", "{", "[]", '{"kty": "oct", "k": "AAAA"}'])
+def test_a_domain_with_a_useless_key_is_unauthenticated_and_no_other(
+    client: Client, issuer: Issuer, identity: IdentityService, key: str
+) -> None:
+    identity.keys["domain-2"] = key
+
+    assert client.code(issuer.token("DOMAIN_ADMIN", did="domain-2")) is UNAUTHENTICATED
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+
+
+def test_an_apps_permissions_come_from_identity_and_are_kept(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    identity.apps = {"reader": (["inventory:Job.read"], []), "other": (["cost_analysis"], [])}
+    app = {"own": "APP", "permissions": ["inventory:Job"]}
+
+    for _ in range(3):
+        token = issuer.token("DOMAIN_ADMIN", jti="reader", aud=str(_), **app)
+        assert client.list(token) == ["job-1"]
+    other = issuer.token("DOMAIN_ADMIN", jti="other", **app)
+    unknown = issuer.token("DOMAIN_ADMIN", jti="unknown", **app)
+
+    assert client.code(other) is grpc.StatusCode.PERMISSION_DENIED
+    assert client.code(unknown) is UNAUTHENTICATED
+    assert Counter(identity.asked) == {
+        "key domain-1": 1,
+        "app domain-1 reader": 1,
+        "app domain-1 other": 1,
+        "app domain-1 unknown": 1,
+    }
+
+
+def test_a_question_that_identity_fails_on_leaves_it_there_for_others(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    identity.broken.add("key domain-2")
+
+    for _ in range(3):
+        assert client.code(issuer.token("DOMAIN_ADMIN", did="domain-2")) is UNAVAILABLE
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+
+
+def test_after_a_rotation_new_tokens_are_good_at_once_and_old_ones_no_more(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    old = issuer.token("DOMAIN_ADMIN")
+    assert client.list(old) == ["job-1"]
+
+    issuer.rotate()
+    identity.keys["domain-1"] = json.dumps(issuer.jwk)
+
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+    assert client.code(old) is UNAUTHENTICATED
+
+
+def test_calls_in_flight_during_a_rotation_succeed(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    """Callers take new tokens as soon as there are any; identity is slow to answer."""
+    identity.delay = 0.1
+    identity.keys["domain-1"] = json.dumps(issuer.jwk)
+
+    def call(number: int) -> list[str]:
+        return client.list(issuer.token("DOMAIN_ADMIN", aud=f"{number}"))
+
+    with ThreadPoolExecutor(6) as pool:
+        before = [pool.submit(call, number) for number in range(30)]
+        before[5].result(10)
+        issuer.rotate()
+        identity.keys["domain-1"] = json.dumps(issuer.jwk)
+        after = [pool.submit(call, number) for number in range(100, 160)]
+
+        assert {tuple(each.result(10)) for each in after} == {("job-1",)}
+    assert len(identity.asked) <= 3
+
+
+def test_a_key_that_has_run_out_is_renewed(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
+) -> None:
+    with serving(make_settings(key_cache_seconds=1.0)) as client:
+        assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+        old = issuer.token("DOMAIN_ADMIN", aud="later")
+        issuer.rotate()
+        identity.keys["domain-1"] = json.dumps(issuer.jwk)
+
+        assert eventually(lambda: client.code(old) is UNAUTHENTICATED, 5)
+
+
+def test_calls_that_need_the_same_key_wait_for_one_slow_answer(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    identity.delay = 0.5
+    tokens = [issuer.token("DOMAIN_ADMIN", aud=str(number)) for number in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        started = time.monotonic()
+        answers = list(pool.map(client.list, tokens))
+        waited = time.monotonic() - started
+
+    assert answers == [["job-1"]] * 6
+    assert identity.asked == ["key domain-1"]
+    assert waited < 2.0
+
+
+def test_an_identity_too_slow_to_answer_is_unavailable_and_does_not_hold_calls_up(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    identity.delay = 1.5
+    assert client.code(issuer.token("DOMAIN_ADMIN")) is UNAVAILABLE
+
+    started = time.monotonic()
+    codes = {client.code(issuer.token("DOMAIN_ADMIN", aud=str(n))) for n in range(20)}
+
+    assert codes == {UNAVAILABLE}
+    assert time.monotonic() - started < 1.0
+    assert len(identity.asked) == 1
+
+
+def test_an_outage_is_unavailable_for_the_unknown_and_unnoticed_by_the_known(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    other = Issuer("domain-2")
+    identity.keys["domain-2"] = json.dumps(other.jwk)
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+
+    identity.stop()
+
+    assert client.code(other.token("DOMAIN_ADMIN")) is UNAVAILABLE
+    assert client.list(issuer.token("DOMAIN_ADMIN", aud="again")) == ["job-1"]
+    identity.start()
+    assert eventually(lambda: client.code(other.token("DOMAIN_ADMIN")) is grpc.StatusCode.OK)
+
+
+def test_an_outage_is_told_as_unavailable_with_the_reason(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    identity.stop()
+
+    with pytest.raises(grpc.RpcError) as raised:
+        client.list(issuer.token("DOMAIN_ADMIN"))
+
+    assert raised.value.details() == (
+        "ERROR_UNAVAILABLE: Server is unavailable. "
+        "(reason = the identity service cannot be reached)"
+    )
+
+
+def test_a_server_whose_own_token_is_refused_is_unavailable_not_its_callers_at_fault(
+    make_settings: MakeSettings, issuer: Issuer
+) -> None:
+    with serving(make_settings(identity_token=SecretStr("wrong"))) as client:
+        assert client.code(issuer.token("DOMAIN_ADMIN")) is UNAVAILABLE
+
+
+def test_the_servers_own_token_is_read_from_its_file_at_every_use(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("outdated\n")
+    settings = make_settings(identity_token=None, identity_token_file=file)
+    with serving(settings) as client:
+        assert client.code(issuer.token("DOMAIN_ADMIN")) is UNAVAILABLE
+
+        file.write_text(OWN_TOKEN + "\n")
+
+        assert eventually(lambda: client.code(issuer.token("DOMAIN_ADMIN")) is grpc.StatusCode.OK)
+
+
+def test_10_000_bad_tokens_cause_a_handful_of_calls(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    good = issuer.token("DOMAIN_ADMIN")
+    assert client.list(good) == ["job-1"]
+    header, _, signature = good.split(".")
+    started = time.monotonic()
+
+    def bad_token(number: int) -> str:
+        payload = {"did": f"domain-{number % 5000}", "exp": time.time() + 60}
+        return f"{header}.{encoded(payload)}.{signature}"
+
+    with ThreadPoolExecutor(4) as pool:
+        codes = Counter(pool.map(client.code, map(bad_token, range(10_000))))
+
+    seconds = time.monotonic() - started
+    assert set(codes) <= {UNAUTHENTICATED, UNAVAILABLE}
+    assert len(identity.asked) <= 1 + 20 + 5 * (seconds + 1)
+    assert client.list(issuer.token("DOMAIN_ADMIN", aud="after")) == ["job-1"]
+
+
+def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+    thief = Issuer("domain-1")
+    started = time.monotonic()
+
+    codes = {client.code(thief.token("DOMAIN_ADMIN", aud=str(n))) for n in range(500)}
+
+    assert codes == {UNAUTHENTICATED}
+    assert len(identity.asked) <= 2 + (time.monotonic() - started)
+
+
+def test_identity_is_reached_by_tls(
+    make_settings: MakeSettings, issuer: Issuer, tmp_path: Path
+) -> None:
+    authority = Authority()
+    issued = authority.issue()
+    credentials = grpc.ssl_server_credentials([(issued.key, issued.certificate)])
+    service = IdentityService(OWN_TOKEN, issuer)
+    service.start(credentials)
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(authority.certificate)
+    settings = make_settings(
+        identity_endpoint=f"grpc+ssl://{service.endpoint}", identity_ca_file=ca
+    )
+    try:
+        with serving(settings) as client:
+            assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+        strange = tmp_path / "strange.crt"
+        strange.write_bytes(Authority("strange").certificate)
+        with serving(settings.model_copy(update={"identity_ca_file": strange})) as client:
+            assert client.code(issuer.token("DOMAIN_ADMIN")) is UNAVAILABLE
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "identity", "http://identity:80", "grpc://identity", "grpc://h:1/path", ":1"]
+)
+def test_an_endpoint_that_is_none_is_refused_at_start(
+    make_settings: MakeSettings, endpoint: str
+) -> None:
+    with pytest.raises(CannotStart, match="grpc"):
+        Server(make_settings(identity_endpoint=endpoint)).__enter__()
+
+
+def test_a_token_file_that_is_missing_is_refused_at_start(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings(identity_token=None, identity_token_file=tmp_path / "none")
+
+    with pytest.raises(CannotStart, match="own token cannot be read"):
+        Server(settings).__enter__()

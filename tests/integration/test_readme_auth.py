@@ -1,0 +1,143 @@
+"""README's walk through authentication is run as it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inventory_job.demo import sample_jobs
+from inventory_job.model.connection import Database
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN_ADDRESS = "127.0.0.1:50051"
+END = "-- end of output --"
+
+GRPCURL = f"""#!{sys.executable}
+import json, os, string, sys
+sys.path.insert(0, {str(ROOT)!r})
+import grpc
+from tests import reflection
+
+_, plaintext, expand, header_flag, header, data_flag, data, _, method = sys.argv
+assert (plaintext, expand, header_flag, data_flag) == (
+    "-plaintext", "-expand-headers", "-H", "-d"
+)
+key, _, value = string.Template(header).substitute(os.environ).partition(": ")
+with grpc.insecure_channel(os.environ["ADDRESS"]) as channel:
+    try:
+        answer = reflection.call(channel, method, json.loads(data), ((key, value),))
+    except grpc.RpcError as error:
+        name = error.code().name.title().replace("_", "")
+        print(f"ERROR:\\n  Code: {{name}}\\n  Message: {{error.details()}}")
+    else:
+        print(json.dumps(answer, indent=2))
+"""
+"""Does what grpcurl does with the arguments that README gives it."""
+
+
+def sessions() -> list[list[tuple[str, str]]]:
+    """Each terminal session of README: commands with what they are said to print."""
+    return [
+        [(command.strip(), output) for command, _, output in map(split, commands(session))]
+        for session in re.findall(r"```shell-session\n(.*?)```", README, re.DOTALL)
+    ]
+
+
+def commands(session: str) -> list[str]:
+    return re.split(r"^\$ ", session.replace("\\\n", " "), flags=re.MULTILINE)[1:]
+
+
+def split(command: str) -> tuple[str, str, str]:
+    return command.partition("\n")
+
+
+@pytest.fixture
+def environment(mongo_uri: str, database_name: str, tmp_path: Path) -> dict[str, str]:
+    """An environment with grpcurl and inventory-job on the PATH, and a MongoDB."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    interpreter = f'#!/bin/sh\nexec "{sys.executable}" -m inventory_job "$@"\n'
+    for name, text in {"grpcurl": GRPCURL, "inventory-job": interpreter}.items():
+        program = programs / name
+        program.write_text(text)
+        program.chmod(0o755)
+    return os.environ | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "src"),
+        "INVENTORY_JOB_PORT": "0",
+        "INVENTORY_JOB_LOG_FORMAT": "json",
+        "INVENTORY_JOB_MONGO_URI": mongo_uri,
+        "INVENTORY_JOB_MONGO_DATABASE": database_name,
+    }
+
+
+@pytest.fixture(autouse=True)
+def sample(database: Database) -> None:
+    database.jobs.insert_many(sample_jobs())
+
+
+def run(session: list[tuple[str, str]], directory: Path, environment: dict[str, str]) -> list[str]:
+    """What each command of a session prints in one shell."""
+    script = "\n".join(f"{command}\necho '{END}'" for command, _ in session)
+    done = subprocess.run(
+        ["/bin/sh", "-e", "-c", script],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split(END + "\n")[:-1]
+
+
+@pytest.fixture
+def address(tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The address of a server started with README's first session."""
+    first = sessions()[0]
+    serve = first.pop()[0]
+    assert serve == "inventory-job serve --demo"
+    assert run(first, tmp_path, environment) == [output for _, output in first]
+    exported = "\n".join(command for command, _ in first if command.startswith("export "))
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f"{exported}\nexec {serve}"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield address_of(process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        entry = json.loads(line)
+        if entry["event"] == "serving":
+            assert entry["auth_mode"] == "jwt"
+            found: str = entry["address"]
+            return found
+    raise AssertionError("the server ended before it served")
+
+
+def test_the_walk_through_prints_what_is_shown(
+    tmp_path: Path, environment: dict[str, str], address: str
+) -> None:
+    environment["ADDRESS"] = address
+    session = [each for session in sessions()[1:] for each in session]
+    assert all(SHOWN_ADDRESS in command for command, _ in session if "grpcurl" in command)
+
+    assert run(session, tmp_path, environment) == [output for _, output in session]

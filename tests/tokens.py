@@ -1,0 +1,73 @@
+"""Tokens of domains that the tests own, in order and out of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from inventory_job.auth.signing import make_key_pair
+
+USER = {"typ": "ACCESS_TOKEN", "own": "USER", "ver": "2.0", "iss": "tests", "aud": "user-1"}
+SYSTEM = {"typ": "SYSTEM_TOKEN", "own": "SYSTEM", "iss": "tests"}
+
+
+class Issuer:
+    """A domain with a key pair of its own."""
+
+    def __init__(self, domain_id: str) -> None:
+        self.domain_id = domain_id
+        self.rotate()
+
+    def token(self, role: str | None = None, **claims: Any) -> str:
+        """A user's token, good for an hour; `claims` are set over its own, and None leaves one
+        out."""
+        return self.sign(USER | {"rol": role} | claims)
+
+    def system_token(self, **claims: Any) -> str:
+        """A system token."""
+        return self.sign(SYSTEM | claims)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A token with `claims` (None: not there), this domain's, issued now."""
+        now = int(time.time())
+        merged = {"did": self.domain_id, "iat": now, "exp": now + 3600, **claims}
+        given = {name: value for name, value in merged.items() if value is not None}
+        return self.signed({"alg": "RS256", "typ": "JWT"}, given)
+
+    def signed(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
+        """A token of these parts, signed with this domain's key whatever the header says."""
+        content = f"{encoded(header)}.{encoded(payload)}"
+        signature = self._key.sign(content.encode(), PKCS1v15(), SHA256())
+        return f"{content}.{encoded(signature)}"
+
+    def rotate(self) -> None:
+        """Takes a new key pair."""
+        private_pem, self.jwk = make_key_pair()
+        key = load_pem_private_key(private_pem, password=None)
+        assert isinstance(key, RSAPrivateKey)
+        self._key = key
+
+
+def encoded(part: Mapping[str, Any] | bytes) -> str:
+    """One part of a token: JSON (or bytes as they are) in base64url without padding."""
+    content = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+
+def with_header(token: str, header: Mapping[str, Any]) -> str:
+    """`token` under another header, its signature as it was."""
+    _, payload, signature = token.split(".")
+    return f"{encoded(header)}.{payload}.{signature}"
+
+
+def key_file_text(*issuers: Issuer) -> str:
+    """The file of the issuers' public keys, by domain."""
+    return json.dumps({issuer.domain_id: issuer.jwk for issuer in issuers})

@@ -1,0 +1,202 @@
+"""Keys: which are accepted, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from joserfc.jwk import RSAKey
+from structlog.testing import capture_logs
+
+from inventory_job.auth.keys import InvalidKey, KeyFile, VerificationKey, parse_key, parse_keys
+from tests.tokens import Issuer, encoded, key_file_text
+
+
+@pytest.fixture(scope="module")
+def first() -> Issuer:
+    return Issuer("domain-1")
+
+
+@pytest.fixture(scope="module")
+def second() -> Issuer:
+    return Issuer("domain-2")
+
+
+def test_a_key_is_read_from_a_jwk_and_from_its_text(first: Issuer) -> None:
+    assert parse_key(first.jwk) == parse_key(json.dumps(first.jwk))
+
+
+def test_a_key_is_the_same_whatever_it_is_called(first: Issuer, second: Issuer) -> None:
+    assert parse_key(first.jwk | {"kid": "a"}) == parse_key(first.jwk | {"kid": "b"})
+    assert parse_key(first.jwk) != parse_key(second.jwk)
+
+
+def test_a_key_does_not_show_in_its_representation(first: Issuer) -> None:
+    assert first.jwk["n"][:20] not in repr(parse_key(first.jwk))
+
+
+def short_key() -> dict[str, str]:
+    numbers = generate_private_key(65537, 1024).public_key().public_numbers()
+    return {"kty": "RSA", "n": encoded(numbers.n.to_bytes(128)), "e": "AQAB"}
+
+
+@pytest.mark.parametrize(
+    ("jwk", "reason"),
+    [
+        (short_key(), "1024 bits"),
+        (RSAKey.generate_key(2048).as_dict(private=True), "private key"),
+        ({"kty": "oct", "k": "AAAA"}, "not an RSA key"),
+        ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "not an RSA key"),
+        ({}, "not an RSA key"),
+        ({"kty": "RSA"}, "bits"),
+        ({"kty": "RSA", "n": 7, "e": []}, "not an RSA key"),
+        ({"kty": "RSA", "n": "ä", "e": "AQAB"}, "not an RSA key"),
+        ([], "not an RSA key"),
+        (None, "not an RSA key"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+    ],
+    ids=range(12),
+)
+def test_a_key_that_is_no_public_rsa_key_of_2048_bits_is_refused(jwk: object, reason: str) -> None:
+    with pytest.raises(InvalidKey, match=reason):
+        parse_key(jwk)
+
+
+@pytest.mark.parametrize("more", [{"use": "enc"}, {"alg": "RS512"}, {"alg": "RSA-OAEP"}])
+def test_a_key_for_something_else_is_refused(first: Issuer, more: dict[str, str]) -> None:
+    with pytest.raises(InvalidKey, match="not for signatures with RS256"):
+        parse_key(first.jwk | more)
+
+
+def test_a_tiny_or_even_exponent_is_refused(first: Issuer) -> None:
+    for exponent in ("AQ", "Ag", "AA"):
+        with pytest.raises(InvalidKey):
+            parse_key(first.jwk | {"e": exponent})
+
+
+def test_keys_by_domain_are_found_by_domain_alone(first: Issuer, second: Issuer) -> None:
+    keys = parse_keys(key_file_text(first, second))
+
+    assert keys.find("domain-1", None) == parse_key(first.jwk)
+    assert keys.find("domain-2", "domain-1") == parse_key(second.jwk)
+    assert keys.find("domain-3", "domain-1") is None
+
+
+def test_the_keys_of_a_jwks_are_found_by_kid_alone(first: Issuer, second: Issuer) -> None:
+    jwks = [first.jwk | {"kid": "k1"}, second.jwk | {"kid": "k2"}]
+    keys = parse_keys(json.dumps({"keys": jwks}))
+
+    assert keys.find("any", "k2") == parse_key(second.jwk)
+    assert keys.find("any", None) is None
+    assert keys.find("k1", "k3") is None
+
+
+def test_the_only_key_of_a_jwks_needs_no_kid_in_the_token(first: Issuer) -> None:
+    keys = parse_keys(json.dumps({"keys": [first.jwk | {"kid": "k1"}]}))
+
+    assert keys.find("any", None) == parse_key(first.jwk)
+    assert keys.find("any", "other") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "null", '"x"', '{"domain-1": {}}', '{"keys": [{}]}', '{"keys": [7]}'],
+)
+def test_a_file_that_is_neither_form_is_refused(text: str) -> None:
+    with pytest.raises(InvalidKey):
+        parse_keys(text)
+
+
+def test_two_keys_of_one_kid_are_refused(first: Issuer, second: Issuer) -> None:
+    jwks = [first.jwk | {"kid": "k"}, second.jwk | {"kid": "k"}]
+
+    with pytest.raises(InvalidKey, match="key 1 of the JWKS has no kid of its own"):
+        parse_keys(json.dumps({"keys": jwks}))
+
+
+class File:
+    """A key file with its source, at a time of the test's."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.now = 0.0
+        self.path.write_text(text)
+        self.source = KeyFile(path, clock=lambda: self.now)
+
+    def replace(self, text: str) -> None:
+        """Puts another file in its place, as a mounted secret is updated."""
+        draft = self.path.with_suffix(".new")
+        draft.write_text(text)
+        draft.replace(self.path)
+
+    def found(self) -> VerificationKey | None:
+        return self.source.find("domain-1", None)
+
+
+@pytest.fixture
+def file(tmp_path: Path, first: Issuer) -> File:
+    return File(tmp_path / "keys.json", key_file_text(first))
+
+
+def test_a_changed_file_is_read_again_within_a_second(
+    file: File, first: Issuer, second: Issuer
+) -> None:
+    file.replace(json.dumps({"domain-1": second.jwk}))
+    file.now = 0.9
+    assert file.found() == parse_key(first.jwk)
+
+    file.now = 1.0
+
+    assert file.found() == parse_key(second.jwk)
+
+
+def test_a_newer_key_is_looked_for_at_once(file: File, second: Issuer) -> None:
+    file.replace(json.dumps({"domain-1": second.jwk}))
+
+    assert file.source.find_newer("domain-1", None, 0.0) == parse_key(second.jwk)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"domain-1": {"kty": "RSA"}}'])
+def test_a_file_changed_for_the_worse_leaves_the_keys_and_is_logged_once(
+    file: File, first: Issuer, text: str
+) -> None:
+    file.replace(text)
+
+    with capture_logs() as logs:
+        for file.now in (2.0, 4.0, 6.0):
+            assert file.found() == parse_key(first.jwk)
+
+    assert [entry["log_level"] for entry in logs] == ["error"]
+
+
+def test_a_file_that_is_gone_leaves_the_keys_until_it_is_back(
+    file: File, first: Issuer, second: Issuer
+) -> None:
+    file.path.unlink()
+    file.now = 2.0
+    assert file.found() == parse_key(first.jwk)
+
+    file.replace(json.dumps({"domain-1": second.jwk}))
+    file.now = 4.0
+
+    assert file.found() == parse_key(second.jwk)
+
+
+def test_a_domain_taken_out_of_the_file_has_no_key_any_more(file: File, second: Issuer) -> None:
+    file.replace(key_file_text(second))
+    file.now = 2.0
+
+    assert file.found() is None
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+def test_the_first_reading_fails_with_the_files_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "keys.json"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(InvalidKey, match=r"keys\.json"):
+        KeyFile(path)

@@ -1,0 +1,437 @@
+"""Tokens: which establish a caller, and why the others do not."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory_job.auth.callers import Caller
+from inventory_job.auth.keys import KeyFile, VerificationKey, parse_key
+from inventory_job.auth.tokens import (
+    MOST_TOKEN_BYTES,
+    AppGrant,
+    TokenAuthenticator,
+    TokenRules,
+)
+from inventory_job.errors import InvalidRequest, Unauthenticated, Unavailable
+from tests.tokens import Issuer, encoded, key_file_text, with_header
+
+UNVERIFIED = r"\(message = the token's signature cannot be verified\)"
+MALFORMED = r"\(message = the token is not a JSON Web Token\)"
+
+
+class Keys:
+    """A KeySource over keys that a test may change; counts how often it is asked."""
+
+    def __init__(self, *issuers: Issuer) -> None:
+        self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
+        self.asked = 0
+
+    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        self.asked += 1
+        return self.known.get(domain_id)
+
+    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
+        return self.known.get(domain_id)
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Apps:
+    """An AppChecker that knows one app."""
+
+    def __init__(self, grant: AppGrant | None) -> None:
+        self.grant = grant
+        self.asked: list[tuple[str, str]] = []
+
+    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
+        self.asked.append((domain_id, client_id))
+        return self.grant
+
+
+@pytest.fixture(scope="module")
+def domain() -> Issuer:
+    return Issuer("domain-1")
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Issuer:
+    return Issuer("domain-2")
+
+
+def caller_of(token: str, *issuers: Issuer, **more: str) -> Caller:
+    authenticator = TokenAuthenticator(Keys(*issuers))
+    return authenticator.authenticate([("token", token), *more.items()])
+
+
+def refused(token: str, reason: str, *issuers: Issuer) -> None:
+    with pytest.raises(Unauthenticated, match=reason) as raised:
+        caller_of(token, *issuers)
+    assert token[:20] not in raised.value.message or not token
+
+
+def test_a_users_token_says_who_is_calling(domain: Issuer) -> None:
+    token = domain.token(
+        "WORKSPACE_OWNER", wid="w", permissions=["inventory:Job"], projects=["p"], user_groups=["g"]
+    )
+
+    assert caller_of(token, domain) == Caller(
+        "domain-1", "w", "WORKSPACE_OWNER", permissions=("inventory:Job",), projects=("p",)
+    )
+
+
+def test_a_clients_secret_is_as_good(domain: Issuer) -> None:
+    assert caller_of(domain.token("DOMAIN_ADMIN", typ="CLIENT_SECRET"), domain).role
+
+
+def test_metadata_do_not_change_a_users_tenant(domain: Issuer) -> None:
+    caller = caller_of(domain.token("DOMAIN_ADMIN"), domain, x_domain_id="other")
+
+    assert caller == Caller("domain-1", role="DOMAIN_ADMIN")
+
+
+def test_a_domain_admin_has_no_workspace(domain: Issuer) -> None:
+    assert caller_of(domain.token("DOMAIN_ADMIN", wid="w"), domain).workspace_id == ""
+
+
+def test_a_system_tokens_tenant_is_named_by_the_call(domain: Issuer) -> None:
+    caller = caller_of(domain.system_token(), domain, x_domain_id="d", x_workspace_id="w")
+
+    assert caller == Caller("d", "w", system=True)
+
+
+def test_a_system_token_without_a_tenant_is_told_to_name_it(domain: Issuer) -> None:
+    with pytest.raises(InvalidRequest, match=r"Required parameter\. \(key = domain_id\)"):
+        caller_of(domain.system_token(), domain)
+
+
+def test_system_tokens_of_other_domains_than_the_system_domain_are_refused(
+    domain: Issuer, stranger: Issuer
+) -> None:
+    rules = TokenRules(system_domain_id="domain-1")
+    authenticator = TokenAuthenticator(Keys(domain, stranger), rules=rules)
+    named = ("x_domain_id", "d")
+
+    assert authenticator.authenticate([("token", domain.system_token()), named]).system
+    with pytest.raises(Unauthenticated, match="system tokens of this domain"):
+        authenticator.authenticate([("token", stranger.system_token()), named])
+    assert authenticator.authenticate([("token", stranger.token("DOMAIN_ADMIN"))]).role
+
+
+def test_without_a_token_nobody_is_authenticated(domain: Issuer) -> None:
+    for metadata in ([], [("token", "")], [("x_domain_id", "domain-1")]):
+        with pytest.raises(Unauthenticated, match="a token is required"):
+            TokenAuthenticator(Keys(domain)).authenticate(metadata)
+
+
+NESTED = b"[" * 5000
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "garbage",
+        "a.b",
+        "a.b.c.d",
+        "..",
+        "Bearer x.y.z",
+        "ä.ö.ü",
+        f"{encoded(b'no json')}.{encoded({})}.AA",
+        f"{encoded({'alg': 'RS256'})}.{encoded(b'[]')}.AA",
+        f"{encoded({'alg': 'RS256'})}.{encoded(NESTED)}.AA",
+        f"{encoded(NESTED)}.{encoded({})}.AA",
+        f"{encoded({'alg': 'RS256'})}.{encoded(bytes([0xFF]))}.AA",
+        f"{encoded({'alg': 'RS256'})}.{encoded(b'1' * 5000)}.AA",
+        f"{encoded({'alg': 'RS256'})}.A.AA",
+        f" {encoded({'alg': 'RS256'})}.{encoded({})}.AA\n",
+    ],
+    ids=range(14),
+)
+def test_what_is_no_token_is_refused(domain: Issuer, token: str) -> None:
+    refused(token, MALFORMED, domain)
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "HS256", "RS384", "PS256", "rs256", "", None, 1, ["RS256"]]
+)
+def test_another_algorithm_is_refused_whatever_the_token_says(
+    domain: Issuer, algorithm: Any
+) -> None:
+    token = with_header(domain.token("DOMAIN_ADMIN"), {"alg": algorithm})
+
+    refused(token, "the token's algorithm is not RS256", domain)
+
+
+@pytest.mark.parametrize("more", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}])
+def test_a_token_that_asks_for_extensions_is_refused(domain: Issuer, more: dict[str, Any]) -> None:
+    payload = {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()}
+
+    refused(domain.signed({"alg": "RS256"} | more, payload), "extensions", domain)
+    assert caller_of(domain.signed({"alg": "RS256"}, payload), domain).role == "DOMAIN_ADMIN"
+
+
+@pytest.mark.parametrize("kid", ["k" * 129, 7, ["k"], {"k": "k"}])
+def test_a_kid_that_is_no_identifier_is_refused(domain: Issuer, kid: Any) -> None:
+    token = with_header(domain.token("DOMAIN_ADMIN"), {"alg": "RS256", "kid": kid})
+
+    refused(token, "key id", domain)
+
+
+def test_the_longest_token_is_looked_at_and_a_longer_one_is_not(domain: Issuer) -> None:
+    signature = "A" * (MOST_TOKEN_BYTES - 4)
+
+    refused(f"A.A.{signature}", MALFORMED, domain)
+    refused(f"A.A.{signature}A", "longer than 8192 bytes", domain)
+
+
+def test_an_unknown_domain_and_a_wrong_signature_are_the_same_failure(
+    domain: Issuer, stranger: Issuer
+) -> None:
+    forged = stranger.token("DOMAIN_ADMIN", did="domain-1")
+    token, other = domain.token("DOMAIN_ADMIN"), domain.token("WORKSPACE_OWNER", wid="w")
+    swapped = ".".join([*token.split(".")[:2], other.split(".")[2]])
+
+    refused(stranger.token("DOMAIN_ADMIN"), UNVERIFIED, domain)
+    refused(forged, UNVERIFIED, domain)
+    refused(swapped, UNVERIFIED, domain)
+    refused(token[:-4], UNVERIFIED, domain)
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"did": None}, "names no domain"),
+        ({"did": ""}, "names no domain"),
+        ({"did": 7}, "did is not an identifier"),
+        ({"did": "d" * 129}, "did is not an identifier"),
+        ({"did": "d\n"}, "did is not an identifier"),
+        ({"did": "\ud800"}, "did is not an identifier"),
+        ({"exp": None}, "has no expiry"),
+        ({"exp": "tomorrow"}, "exp is not a time"),
+        ({"exp": True}, "exp is not a time"),
+        ({"exp": float("nan")}, "exp is not a time"),
+        ({"exp": float("inf")}, "exp is not a time"),
+        ({"exp": 10**400}, "exp is not a time"),
+        ({"exp": time.time() - 11}, "has expired"),
+        ({"exp": 0}, "has expired"),
+        ({"exp": -1}, "has expired"),
+        ({"nbf": time.time() + 3000}, "not valid yet"),
+        ({"nbf": "now"}, "nbf is not a time"),
+        ({"iat": time.time() + 3000}, "not valid yet"),
+        ({"iat": []}, "iat is not a time"),
+        ({"typ": None}, "type"),
+        ({"typ": "REFRESH_TOKEN"}, "type"),
+        ({"typ": "ACCESS_TOKEN "}, "type"),
+        ({"typ": ["ACCESS_TOKEN"]}, "type"),
+        ({"typ": "SYSTEM_TOKEN"}, "do not fit together"),
+        ({"own": None}, "owner"),
+        ({"own": "user"}, "owner"),
+        ({"own": {}}, "owner"),
+        ({"own": "SYSTEM"}, "do not fit together"),
+        ({"own": "APP"}, "client id"),
+        ({"own": "APP", "jti": 1}, "jti is not an identifier"),
+        ({"ver": None}, "version"),
+        ({"ver": "1.0"}, "version"),
+        ({"ver": 2.0}, "version"),
+        ({"rol": ["DOMAIN_ADMIN"]}, "role"),
+        ({"rol": "WORKSPACE_OWNER"}, "names no workspace"),
+        ({"rol": "WORKSPACE_MEMBER"}, "names no workspace"),
+        ({"rol": "WORKSPACE_OWNER", "wid": ""}, "names no workspace"),
+        ({"rol": "WORKSPACE_OWNER", "wid": "*"}, "names no workspace"),
+        ({"rol": "WORKSPACE_OWNER", "wid": ["w"]}, "wid is not an identifier"),
+        ({"rol": "WORKSPACE_OWNER", "wid": {"$ne": ""}}, "wid is not an identifier"),
+        ({"permissions": "inventory"}, "permissions is not a list of texts"),
+        ({"permissions": [1]}, "permissions is not a list of texts"),
+        ({"projects": {}}, "projects is not a list of texts"),
+        ({"injected_params": []}, "injected_params is not a dictionary"),
+        ({"injected_params": {"workspace_id": ""}}, "injected_params is empty"),
+        ({"injected_params": {"workspace_id": None}}, "injected_params is empty"),
+        ({"injected_params": {"job_id": {"$ne": 1}}}, "job_id is not an identifier"),
+    ],
+    ids=lambda value: re.sub(r"\d{9}[.\d]*", "time", ascii(value))[:40],
+)
+def test_a_claim_out_of_order_is_refused_with_the_reason(
+    domain: Issuer, claims: dict[str, Any], reason: str
+) -> None:
+    issuer_known_by = {**Keys(domain).known, "": parse_key(domain.jwk)}
+    keys = Keys()
+    keys.known = issuer_known_by
+    token = domain.sign({"rol": "DOMAIN_ADMIN", **_user(), **claims})
+
+    with pytest.raises(Unauthenticated, match=reason):
+        TokenAuthenticator(keys).authenticate([("token", token)])
+
+
+def _user() -> dict[str, str]:
+    return {"typ": "ACCESS_TOKEN", "own": "USER", "ver": "2.0"}
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -5), ("nbf", 5), ("iat", 5)])
+def test_the_tokens_times_may_be_off_by_the_leeway(
+    domain: Issuer, claim: str, seconds: int
+) -> None:
+    token = domain.token("DOMAIN_ADMIN", **{claim: time.time() + seconds})
+    strict = TokenAuthenticator(Keys(domain), rules=TokenRules(leeway_seconds=0))
+
+    assert caller_of(token, domain).domain_id == "domain-1"
+    with pytest.raises(Unauthenticated):
+        strict.authenticate([("token", token)])
+
+
+def test_prescribed_parameters_of_other_services_are_passed_over(domain: Issuer) -> None:
+    token = domain.token("DOMAIN_ADMIN", injected_params={"status": "FAILURE", "user_id": ["u"]})
+
+    assert caller_of(token, domain).injected_params == {"status": "FAILURE"}
+
+
+def test_an_apps_permissions_are_those_that_the_identity_service_has(domain: Issuer) -> None:
+    apps = Apps(AppGrant(("inventory:Job.read",), ("project-1",)))
+    token = domain.token("DOMAIN_ADMIN", own="APP", jti="client-1", permissions=["inventory"])
+
+    caller = TokenAuthenticator(Keys(domain), apps).authenticate([("token", token)])
+
+    assert caller.permissions == ("inventory:Job.read",)
+    assert caller.projects == ("project-1",)
+    assert apps.asked == [("domain-1", "client-1")]
+
+
+def test_an_app_that_the_identity_service_does_not_know_is_refused(domain: Issuer) -> None:
+    token = domain.token("DOMAIN_ADMIN", own="APP", jti="client-1")
+
+    with pytest.raises(Unauthenticated, match="the app is not known"):
+        TokenAuthenticator(Keys(domain), Apps(None)).authenticate([("token", token)])
+
+
+def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
+    domain: Issuer, stranger: Issuer
+) -> None:
+    apps = Apps(None)
+    authenticator = TokenAuthenticator(Keys(domain), apps)
+    forged = stranger.token("DOMAIN_ADMIN", did="domain-1", own="APP", jti="client-1")
+
+    authenticator.authenticate([("token", domain.token("DOMAIN_ADMIN"))])
+    with pytest.raises(Unauthenticated):
+        authenticator.authenticate([("token", forged)])
+
+    assert apps.asked == []
+
+
+class Verifications:
+    """An authenticator at a time of the test's, whose verifications can be told from memories:
+    a token of an app is asked about once for each verification."""
+
+    def __init__(self, domain: Issuer, rules: TokenRules | None = None) -> None:
+        self.keys = Keys(domain)
+        self.apps = Apps(AppGrant((), ()))
+        self.now, self.wall = Clock(100.0), Clock(time.time())
+        self.authenticator = TokenAuthenticator(self.keys, self.apps, rules, self.wall, self.now)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now.now += seconds
+        self.wall.now += seconds
+
+    def count(self, *tokens: str) -> int:
+        before = len(self.apps.asked)
+        for token in tokens:
+            self.authenticator.authenticate([("token", token)])
+        return len(self.apps.asked) - before
+
+
+def app_token(domain: Issuer, **claims: Any) -> str:
+    return domain.token("DOMAIN_ADMIN", own="APP", jti="client-1", **claims)
+
+
+def test_a_token_is_verified_once_in_a_burst(domain: Issuer) -> None:
+    verifications, token = Verifications(domain), app_token(domain)
+
+    assert verifications.count(*[token] * 100) == 1
+
+
+def test_a_verified_token_is_remembered_for_some_seconds(domain: Issuer) -> None:
+    verifications, token = Verifications(domain), app_token(domain)
+
+    assert verifications.count(token) == 1
+    verifications.pass_by(4.9)
+    assert verifications.count(token) == 0
+    verifications.pass_by(0.2)
+    assert verifications.count(token) == 1
+
+
+def test_a_verified_token_is_not_remembered_beyond_its_expiry(domain: Issuer) -> None:
+    verifications = Verifications(domain, TokenRules(leeway_seconds=0))
+    token = app_token(domain, exp=verifications.wall.now + 2)
+
+    assert verifications.count(token) == 1
+    verifications.pass_by(2.1)
+    with pytest.raises(Unauthenticated, match="expired"):
+        verifications.count(token)
+
+
+def test_a_verified_token_is_not_remembered_beyond_its_key(
+    domain: Issuer, stranger: Issuer
+) -> None:
+    verifications, token = Verifications(domain), app_token(domain)
+
+    assert verifications.count(token) == 1
+    verifications.keys.known["domain-1"] = parse_key(stranger.jwk)
+    with pytest.raises(Unauthenticated, match=UNVERIFIED):
+        verifications.count(token)
+
+
+def test_a_key_read_again_unchanged_leaves_verified_tokens_valid(domain: Issuer) -> None:
+    verifications, token = Verifications(domain), app_token(domain)
+
+    assert verifications.count(token) == 1
+    verifications.keys.known["domain-1"] = parse_key(domain.jwk)
+    assert verifications.count(token) == 0
+
+
+def test_only_so_many_verified_tokens_are_remembered(domain: Issuer) -> None:
+    verifications = Verifications(domain, TokenRules(remembered=2))
+    first, second, third = (app_token(domain, aud=name) for name in "abc")
+
+    assert verifications.count(first, second, third) == 3
+    assert verifications.count(third, second) == 0
+    assert verifications.count(first) == 1
+
+
+def test_a_refused_token_is_not_remembered_as_good(domain: Issuer, stranger: Issuer) -> None:
+    authenticator = TokenAuthenticator(Keys(domain))
+    forged = stranger.token("DOMAIN_ADMIN", did="domain-1")
+
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            authenticator.authenticate([("token", forged)])
+
+
+def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
+    class Down(Keys):
+        def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+            raise Unavailable("the identity service cannot be reached")
+
+    with pytest.raises(Unavailable):
+        TokenAuthenticator(Down()).authenticate([("token", domain.token("DOMAIN_ADMIN"))])
+
+
+def test_a_kid_chooses_nothing_where_keys_are_by_domain(domain: Issuer, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(key_file_text(domain))
+    token = domain.token("DOMAIN_ADMIN")
+    header = {"alg": "RS256", "kid": str(file)}
+
+    with pytest.raises(Unauthenticated, match=UNVERIFIED):
+        TokenAuthenticator(KeyFile(file)).authenticate([("token", with_header(token, header))])
+    assert json.loads(file.read_text())
