@@ -13,7 +13,15 @@ from inventory_job.auth.scope import Scope
 from inventory_job.manager import JobManager
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.plans import DistinctPlan, plan_analyze, plan_list, plan_stat
+from inventory_job.query.plans import (
+    AnalyzePlan,
+    DistinctPlan,
+    ListPlan,
+    StatPlan,
+    plan_analyze,
+    plan_list,
+    plan_stat,
+)
 from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.wire import encode
@@ -24,6 +32,9 @@ REQUESTS: dict[str, type[Message]] = {
     "stat": job_pb2.JobStatQuery,
     "analyze": job_pb2.JobAnalyzeQuery,
 }
+
+
+Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
 
 
 class Unbounded:
@@ -43,9 +54,18 @@ class LowerHalf:
         self._manager = manager
         self._context = ParseContext(Limits(), now)
 
+    def plan(self, method: str, request: Message, scope: Scope) -> Plan:
+        """What is to be run for `request`; raises InvalidRequest and PermissionDenied."""
+        decoded = decode(request)
+        if method == "list":
+            return plan_list(parse_list(decoded, self._context), scope)
+        if method == "stat":
+            return plan_stat(parse_stat(decoded, self._context), scope, 100_000)
+        return plan_analyze(parse_analyze(decoded, self._context), scope)
+
     def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
         """The answer to `request`; raises ServiceErrors."""
-        answer: Message = getattr(self, f"_{method}")(decode(request), scope)
+        answer = self._run(self.plan(method, request, scope))
         received = type(answer).FromString(answer.SerializeToString())
         return json_format.MessageToDict(
             received,
@@ -53,22 +73,17 @@ class LowerHalf:
             always_print_fields_with_no_presence=method == "list",
         )
 
-    def _list(self, request: dict[str, Any], scope: Scope) -> Message:
-        plan = plan_list(parse_list(request, self._context), scope)
-        page = self._manager.list(plan, Unbounded())
-        return encode.jobs_info(page.documents, page.total, plan.fields)[0]
-
-    def _stat(self, request: dict[str, Any], scope: Scope) -> Message:
-        plan = plan_stat(parse_stat(request, self._context), scope, 100_000)
+    def _run(self, plan: Plan) -> Message:
+        if isinstance(plan, ListPlan):
+            jobs = self._manager.list(plan, Unbounded())
+            return encode.jobs_info(jobs.documents, jobs.total, plan.fields)[0]
+        if isinstance(plan, AnalyzePlan):
+            rows = self._manager.analyze(plan, Unbounded())
+            return encode.analyze_result(rows.rows, rows.more)
         page = self._manager.stat(plan, Unbounded())
         if isinstance(plan, DistinctPlan):
             return encode.distinct_result(page.rows, page.total)
         return encode.stat_result(page.rows, page.total)
-
-    def _analyze(self, request: dict[str, Any], scope: Scope) -> Message:
-        plan = plan_analyze(parse_analyze(request, self._context), scope)
-        page = self._manager.analyze(plan, Unbounded())
-        return encode.analyze_result(page.rows, page.more)
 
 
 def message(method: str, request: dict[str, Any]) -> Message:

@@ -30,6 +30,7 @@ DATES = ["created_at", "updated_at", "finished_at"]
 PATHS = [*TEXTS, *INTEGERS, *DATES, "collector_info.name", "tags", "tags.key", "nothing"]
 NAMES = ["a", "b", "status", "n", "at"]
 
+_some_names = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
 numbers = st.sampled_from([0, 1, 2, 3, 5, 7, 13, 100, -1])
 iso_times = st.sampled_from(
     ["2026-01-01", "2026-02-15T12:00:00Z", "2026-02-15T21:30:00.250+09:00", "2025-07-04 08:00:00"]
@@ -45,16 +46,14 @@ def spelled(long: str, short: str) -> Strategy[str]:
     return st.sampled_from([long, short])
 
 
-@st.composite
-def condition(draw: st.DrawFn) -> Request:
+def condition() -> Strategy[Request]:
     """A condition of a filter that the server takes."""
-    kind = draw(st.sampled_from(["text", "text", "integer", "date", "any"]))
-    field, operator, value = draw(_CONDITIONS[kind])
-    return {
-        draw(spelled("key", "k")): field,
-        draw(spelled("value", "v")): value,
-        draw(spelled("operator", "o")): operator,
-    }
+    return st.tuples(_spellings, st.one_of(*_CONDITIONS)).map(
+        lambda drawn: dict(zip(drawn[0], drawn[1], strict=True))
+    )
+
+
+_spellings = st.tuples(spelled("key", "k"), spelled("operator", "o"), spelled("value", "v"))
 
 
 def _of_text(field: str) -> Strategy[tuple[str, str, Any]]:
@@ -100,15 +99,15 @@ def _of_date(field: str) -> Strategy[tuple[str, str, Any]]:
     )
 
 
-_CONDITIONS: dict[str, Strategy[tuple[str, str, Any]]] = {
-    "text": st.sampled_from(list(TEXTS)).flatmap(_of_text),
-    "integer": st.sampled_from(INTEGERS).flatmap(_of_integer),
-    "date": st.sampled_from(DATES).flatmap(_of_date),
-    "any": st.tuples(
-        st.sampled_from([*TEXTS, *INTEGERS, *DATES, "id"]), st.just("exists"), st.booleans()
-    )
-    | st.tuples(st.sampled_from(list(TEXTS)), st.just("match"), st.just({"x": 1})),
-}
+_of_any = st.tuples(
+    st.sampled_from([*TEXTS, *INTEGERS, *DATES, "id"]), st.just("exists"), st.booleans()
+) | st.tuples(st.sampled_from(list(TEXTS)), st.just("match"), st.just({"x": 1}))
+_CONDITIONS: list[Strategy[tuple[str, str, Any]]] = [
+    *map(_of_text, TEXTS),
+    *map(_of_integer, INTEGERS),
+    *map(_of_date, DATES),
+    _of_any,
+]
 
 pages = st.fixed_dictionaries(
     {}, optional={"start": st.integers(0, 12), "limit": st.sampled_from([0, 1, 2, 5, 50, 2000])}
@@ -163,18 +162,21 @@ def named(name: str, **members: Any) -> Request:
 @st.composite
 def group(draw: st.DrawFn, paths: list[str]) -> Request:
     """A group over rows with these paths; its names are all different."""
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
+    names = draw(_some_names)
     cut = draw(st.integers(0, len(names)))
     keys = [draw(_group_key(name, paths)) for name in names[:cut]]
     fields = [draw(_group_field(name, paths)) for name in names[cut:]]
     return {"group": {"keys": keys, "fields": fields}}
 
 
+_name_spelling, _key_spelling = spelled("name", "n"), spelled("key", "k")
+
+
 @st.composite
 def _group_key(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     long = {
-        draw(spelled("name", "n")): name,
-        draw(spelled("key", "k")): draw(st.sampled_from(paths)),
+        draw(_name_spelling): name,
+        draw(_key_spelling): draw(st.sampled_from(paths)),
     }
     if draw(st.integers(0, 4)) == 0:
         long[next(key for key in long if key.startswith("k"))] = draw(
@@ -244,7 +246,7 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
             keys = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=2))
             stages.append({"sort": [{"key": key, "desc": draw(st.booleans())} for key in keys]})
         elif kind == "project":
-            names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+            names = draw(_some_names)
             fields = [{"name": name, "key": draw(st.sampled_from(paths))} for name in names]
             stages.append({"project": {"fields": fields, "exclude_keys": draw(st.booleans())}})
         elif kind == "unwind":
@@ -267,11 +269,15 @@ stat_requests: Strategy[Request] = st.one_of(
 )
 
 
+_analyze_base = filtered({"page": pages, "unwind": unwinds})
+_group_paths = st.lists(st.sampled_from(PATHS[:12]), max_size=3, unique=True)
+
+
 @st.composite
 def analyze_requests(draw: st.DrawFn) -> Request:
     """Group, then perhaps select or field_group, sort and page."""
-    query: Request = draw(filtered({"page": pages, "unwind": unwinds}))
-    keys = draw(st.lists(st.sampled_from(PATHS[:12]), max_size=3, unique=True))
+    query: Request = draw(_analyze_base)
+    keys = draw(_group_paths)
     query["group_by"] = [
         key if draw(st.booleans()) else {"key": key, "name": f"k{number}"}
         for number, key in enumerate(keys)
@@ -295,7 +301,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
     if shape == "fold" and names:
         query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     if shape == "select":
-        query["select"] = draw(_selects([*names, *fields]))
+        query["select"] = with_names(draw(selects), [*names, *fields])
         names, fields = list(query["select"]), {}
     if draw(st.booleans()):
         query["sort"] = [
@@ -324,27 +330,38 @@ _added = st.recursive(
 )
 
 
-def _selects(names: list[str]) -> Strategy[Request]:
-    copied = st.sampled_from(names)
-    computed = st.recursive(
-        copied | numbers,
-        lambda inner: st.one_of(
-            st.fixed_dictionaries(
-                {
-                    "operator": st.sampled_from(["add", "multiply"]),
-                    "fields": st.lists(inner, min_size=1, max_size=3),
-                }
-            ),
-            st.fixed_dictionaries(
-                {
-                    "operator": st.sampled_from(["subtract", "divide"]),
-                    "fields": st.lists(inner, min_size=2, max_size=2),
-                }
-            ),
+_slots = st.integers(0, 5).map(lambda slot: f"slot {slot}")
+_computed = st.recursive(
+    _slots | numbers,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries(
+            {
+                "operator": st.sampled_from(["add", "multiply"]),
+                "fields": st.lists(inner, min_size=1, max_size=3),
+            }
         ),
-        max_leaves=4,
-    ).filter(lambda source: not isinstance(source, int))
-    return st.dictionaries(st.sampled_from(["p", "q", "r"]), computed, min_size=1, max_size=3)
+        st.fixed_dictionaries(
+            {
+                "operator": st.sampled_from(["subtract", "divide"]),
+                "fields": st.lists(inner, min_size=2, max_size=2),
+            }
+        ),
+    ),
+    max_leaves=4,
+).filter(lambda source: not isinstance(source, int))
+selects = st.dictionaries(st.sampled_from(["p", "q", "r"]), _computed, min_size=1, max_size=3)
+"""Selects over slots, which `with_names` fills."""
+
+
+def with_names(value: Any, names: list[str]) -> Any:
+    """The select with its slots taken by names."""
+    if isinstance(value, dict):
+        return {name: with_names(member, names) for name, member in value.items()}
+    if isinstance(value, list):
+        return [with_names(item, names) for item in value]
+    if isinstance(value, str) and value.startswith("slot "):
+        return names[int(value[-1]) % len(names)]
+    return value
 
 
 anything: Strategy[Any] = st.recursive(

@@ -24,7 +24,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.tokens import Issuer, key_file_text
 
 DOMAINS = ("domain-1", "domain-2")
-WORKSPACES = ("ws-1", "ws-2", "*")
+WORKSPACES = ("ws-1", "ws-2", "ws-3", "*")
 COUNT = {"fields": {"jobs": {"operator": "count"}}, "group_by": ["job_id"]}
 STAT = {"aggregate": [{"group": {"keys": [{"key": "job_id", "name": "job_id"}], "fields": []}}]}
 
@@ -79,10 +79,10 @@ CALLERS = [
     Who(role, domain, workspace)
     for domain in DOMAINS
     for role, workspaces in {
-        None: ("", "ws-1", "ws-2"),
+        None: ("", "ws-1", "ws-2", "ws-3"),
         "DOMAIN_ADMIN": ("",),
-        "WORKSPACE_OWNER": ("ws-1", "ws-2"),
-        "WORKSPACE_MEMBER": ("ws-1", "ws-2"),
+        "WORKSPACE_OWNER": ("ws-1", "ws-2", "ws-3"),
+        "WORKSPACE_MEMBER": ("ws-1", "ws-2", "ws-3"),
         "USER": ("", "ws-1"),
         "SYSTEM_ADMIN": ("",),
         "": ("",),

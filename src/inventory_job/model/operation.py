@@ -24,6 +24,7 @@ from inventory_job.model.faults import translate
 Result = TypeVar("Result")
 
 _KILL_SECONDS = 5.0
+_KILL_AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _MOST_ATTEMPTS = 2
 _MOST_TRANSACTIONS = 5
 
@@ -47,20 +48,23 @@ class Killer:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="kill")
         self._log = structlog.get_logger(__name__)
 
-    def kill(self, session: ClientSession) -> Future[None]:
-        """Starts to end all that runs in `session`."""
-        return self._threads.submit(self._kill, session)
+    def kill(self, session: ClientSession, done: threading.Event) -> Future[None]:
+        """Starts to end all that runs in `session`, until `done`."""
+        return self._threads.submit(self._kill, session, done)
 
     def close(self) -> None:
         """Waits for what was started."""
         self._threads.shutdown()
 
-    def _kill(self, session: ClientSession) -> None:
-        if not self._database.has_server():
-            return
+    def _kill(self, session: ClientSession, done: threading.Event) -> None:
         try:
-            with pymongo.timeout(_KILL_SECONDS):
-                self._database.kill_session(session)
+            for seconds in _KILL_AGAIN_SECONDS:
+                if done.is_set() or not self._database.has_server():
+                    return
+                with pymongo.timeout(_KILL_SECONDS):
+                    self._database.kill_session(session)
+                # An operation on its way to the database was not there yet to be killed.
+                done.wait(seconds)
         except PyMongoError as error:
             # The operation still has its own time limit; not every user may kill sessions.
             self._log.warning("operation not killed", error=type(error).__name__)
@@ -119,16 +123,16 @@ class _Running:
         self._session = session
         self._killer = killer
         self._lock = threading.Lock()
-        self._left = False
+        self._left = threading.Event()
         self._killed: Future[None] | None = None
 
     def end(self) -> None:
         with self._lock:
-            if not self._left and self._killed is None:
-                self._killed = self._killer.kill(self._session)
+            if not self._left.is_set() and self._killed is None:
+                self._killed = self._killer.kill(self._session, self._left)
 
     def leave(self) -> None:
         with self._lock:
-            self._left = True
+            self._left.set()
         if self._killed is not None:
             self._killed.result()

@@ -17,7 +17,7 @@ from inventory_job.errors import Code
 from inventory_job.query.conditions import COMPARISONS, Comparison, choice
 from inventory_job.query.names import Name, Path, Strict, alias, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.problems import fault, faults
+from inventory_job.query.problems import fault, raise_any
 
 _PUSHED_DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -35,6 +35,8 @@ class Accumulator:
     """Whether it may look at matching rows only; the others count as 0."""
     of_elements: bool = False
     """Whether it may be applied to the elements of a list first (`data_type: array`)."""
+    ordered: bool = False
+    """Whether its value depends on the order of the rows."""
     total: str | None = None
     """What makes the total of folded groups from their values, if anything does."""
 
@@ -45,15 +47,18 @@ _TABLE = [
     Accumulator("average", "$avg", conditional=True, of_elements=True, total="$avg"),
     Accumulator("max", "$max", of_elements=True, total="$max"),
     Accumulator("min", "$min", of_elements=True, total="$min"),
-    Accumulator("first", "$first", of_elements=True),
-    Accumulator("last", "$last", of_elements=True),
-    Accumulator("push", "$push", takes_fields=True),
+    Accumulator("first", "$first", of_elements=True, ordered=True),
+    Accumulator("last", "$last", of_elements=True, ordered=True),
+    Accumulator("push", "$push", takes_fields=True, ordered=True),
     Accumulator("add_to_set", "$addToSet"),
-    Accumulator("merge_objects", "$mergeObjects"),
+    Accumulator("merge_objects", "$mergeObjects", ordered=True),
 ]
 
 ACCUMULATORS: Mapping[str, Accumulator] = MappingProxyType({row.name: row for row in _TABLE})
 """Every accumulator by name."""
+
+ORDERED = frozenset(row.expression for row in _TABLE if row.ordered)
+"""The MongoDB accumulators whose value depends on the order of the rows."""
 
 
 class SubField(Strict):
@@ -122,9 +127,7 @@ def check_fields(
         raise fault(Code.INVALID_PARAMETER, f"operator {accumulator.name} takes a key, not fields")
     if accumulator.takes_fields and key is None and not names:
         raise fault(Code.REQUIRED_PARAMETER, "", path)
-    found = repeated(((index, "name"), name) for index, name in enumerate(names))
-    if found:
-        raise faults(found)
+    raise_any(repeated(((index,), name) for index, name in enumerate(names)))
 
 
 def operand(

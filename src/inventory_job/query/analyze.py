@@ -72,14 +72,17 @@ def _value(field: AnalyzeField) -> Document:
 def _select(query: AnalyzeQuery, pipeline: Pipeline) -> None:
     # `_id` stays for now: it is what tells rows apart when they are put in order.
     members = {name: emit_source(src, pipeline.rows.path) for name, src in query.select.items()}
-    pipeline.convert({"$project": members}, Rows(columns=tuple(members)))
+    pipeline.convert({"$project": members}, Rows())
 
 
 def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> None:
     keys = _key_columns(query)
     folded = [name for name in keys if name in query.field_group]
     paths = {name: pipeline.rows.path(name) for name in keys}
-    pipeline.sort([(paths[name], False) for name in folded])
+    # The other keys being equal, whole keys are in the order of the folded ones. Sorting by those
+    # alone fails where two are lists.
+    order = [paths[name] for name in folded] if query.select else ["_id"]
+    pipeline.sort([(path, False) for path in order])
     totals = _totals(query)
     values: dict[str, Document] = {}
     for name in query.columns:

@@ -5,12 +5,16 @@ Follows the MongoDB manual, "Comparison/Sort Order": types first, then values wi
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
+from math import isnan
 from typing import Any
 
-from bson import Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson import Code, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.binary import OLD_BINARY_SUBTYPE
 from bson.datetime_ms import DatetimeMS
 
 _NUMBERS = (int, float, Decimal128)
@@ -20,21 +24,35 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     """A key under which Python sorts BSON values as MongoDB does."""
     if isinstance(value, bool):  # to Python it is a number, too
         return (_BOOLEAN, value)
+    if isinstance(value, Code):  # and this a text
+        return _code(value)
     for rank, types, key in _RANKS:
         if isinstance(value, types):
             return (rank, key(value))
     return (_UNKNOWN, str(value))
 
 
+def _code(value: Code) -> tuple[Any, ...]:
+    if value.scope is None:
+        return (_CODE, str(value))
+    return (_CODE_WITH_SCOPE, str(value), _document(value.scope))
+
+
 def _number(value: Any) -> tuple[bool, Any]:
+    # Signaling NaNs of a Decimal cannot even be compared.
     number = value.to_decimal() if isinstance(value, Decimal128) else value
-    not_a_number = number != number  # noqa: PLR0124  NaN alone is not itself
-    return (not not_a_number, 0 if not_a_number else number)
+    is_nan = number.is_nan() if isinstance(number, Decimal) else isnan(number)
+    return (not is_nan, 0 if is_nan else number)
 
 
 def _document(value: Mapping[str, Any]) -> list[Any]:
     members = ((sort_key(member), name) for name, member in value.items())
     return [(key[0], name, key) for key, name in members]
+
+
+def _regex(value: Regex[Any]) -> tuple[str, str]:
+    options = "".join(letter for letter, flag in _REGEX_FLAGS.items() if value.flags & flag)
+    return (str(value.pattern), options)
 
 
 def _milliseconds(value: datetime | DatetimeMS) -> int:
@@ -46,11 +64,24 @@ def _milliseconds(value: datetime | DatetimeMS) -> int:
 def _bytes(value: Any) -> tuple[int, int, bytes]:
     if isinstance(value, uuid.UUID):
         return (16, 4, value.bytes)
-    return (len(value), getattr(value, "subtype", 0), bytes(value))
+    subtype = getattr(value, "subtype", 0)
+    # What is stored under the old subtype begins with its length.
+    length = len(value) + (4 if subtype == OLD_BINARY_SUBTYPE else 0)
+    return (length, subtype, bytes(value))
 
 
 _BOOLEAN = 8
+_CODE = 12
+_CODE_WITH_SCOPE = 13
 _UNKNOWN = 100
+_REGEX_FLAGS = {
+    "i": re.IGNORECASE,
+    "l": re.LOCALE,
+    "m": re.MULTILINE,
+    "s": re.DOTALL,
+    "u": re.UNICODE,
+    "x": re.VERBOSE,
+}
 
 _RANKS: list[tuple[int, type | tuple[type, ...], Callable[[Any], Any]]] = [
     (0, MinKey, lambda _: 0),
@@ -58,11 +89,12 @@ _RANKS: list[tuple[int, type | tuple[type, ...], Callable[[Any], Any]]] = [
     (2, _NUMBERS, _number),
     (3, str, lambda value: value),
     (4, dict, _document),
+    (4, DBRef, lambda value: _document(value.as_doc())),
     (5, list, lambda value: [sort_key(item) for item in value]),
     (6, (bytes, uuid.UUID), _bytes),
     (7, ObjectId, lambda value: value.binary),
     (9, (datetime, DatetimeMS), _milliseconds),
     (10, Timestamp, lambda value: (value.time, value.inc)),
-    (11, Regex, lambda value: (str(value.pattern), value.flags)),
+    (11, Regex, _regex),
     (200, MaxKey, lambda _: 0),
 ]

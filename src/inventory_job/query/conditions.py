@@ -54,8 +54,8 @@ def choice(name: Any, supported: Any) -> str:
     if not isinstance(name, str):
         raise fault(Code.INVALID_PARAMETER_TYPE, "string")
     if name not in supported:
-        known = ", ".join(supported)
-        raise fault(Code.INVALID_PARAMETER, f"unknown operator {name[:40]!r}; supported: {known}")
+        what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
+        raise fault(Code.INVALID_PARAMETER, f"{what}; supported: {', '.join(supported)}")
     return name
 
 
@@ -73,7 +73,7 @@ class Condition(Strict):
 
     key: Annotated[Field, PlainValidator(known_field)] = Member(validation_alias=alias("key", "k"))
     operator: Annotated[Operator, PlainValidator(_operator)] = Member(
-        validation_alias=alias("operator", "o")
+        "", validation_alias=alias("operator", "o"), validate_default=True
     )
     value: Any = Member(None, validation_alias=alias("value", "v"), validate_default=True)
 
@@ -108,7 +108,7 @@ class UnwindCondition(Condition):
 
     key: Annotated[Field, PlainValidator(_row_field)] = Member(validation_alias=alias("key", "k"))
     operator: Annotated[Operator, PlainValidator(_unwind_operator)] = Member(
-        validation_alias=alias("operator", "o")
+        "", validation_alias=alias("operator", "o"), validate_default=True
     )
 
 

@@ -172,18 +172,16 @@ def _choice(value: Mapping[str, Any], info: ValidationInfo) -> Document:
 
 
 def _condition(value: Any, info: ValidationInfo) -> Document:
-    if not isinstance(value, dict):
-        raise fault(Code.INVALID_PARAMETER_TYPE, "dictionary")
-    if len(value) != 1:
+    if not isinstance(value, dict) or len(value) != 1:
         known = ", ".join(_CONDITIONS)
-        raise fault(Code.INVALID_PARAMETER, f"a condition has exactly one of {known}")
+        raise fault(Code.INVALID_PARAMETER, f"a condition is a dictionary of one of {known}")
     [(operator, operands)] = value.items()
     if operator not in _CONDITIONS:
         known = ", ".join(_CONDITIONS)
         reason = f"unknown condition {operator[:40]!r}; supported: {known}"
         raise _at(operator, fault(Code.INVALID_PARAMETER, reason))
     if not isinstance(operands, list):
-        raise _at(operator, fault(Code.INVALID_PARAMETER_TYPE, "list"))
+        raise _at(operator, fault(Code.INVALID_PARAMETER, "a condition takes a list of operands"))
     parsed: Document = _below(operator, operands, info, _CONDITION_FORMS[operator](operator))
     return parsed
 
@@ -211,7 +209,7 @@ def _membership(_: str) -> Callable[[Any, ValidationInfo], Document]:
     def parse(operands: list[Any], info: ValidationInfo) -> Document:
         _exactly(operands, 2)
         if not isinstance(operands[1], list):
-            raise _at(1, fault(Code.INVALID_PARAMETER_TYPE, "list"))
+            raise _at(1, fault(Code.INVALID_PARAMETER, "the second operand is a list"))
         [wanted] = _each(operands[:1], info, _operand)
         return {"$in": [wanted, list(_each(operands[1], info, _operand, (1,)))]}
 
@@ -229,7 +227,8 @@ def _operand(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         return f"${checked_path(value[1:], info)}"
     if isinstance(value, dict | list):
-        raise fault(Code.INVALID_PARAMETER_TYPE, FieldType.ANY.value)
+        reason = f"an operand is a {FieldType.ANY.value}; text that begins with $ is a field path"
+        raise fault(Code.INVALID_PARAMETER, reason)
     return {"$literal": value}
 
 

@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inventory_job.query.accumulators import ACCUMULATORS, GroupField, accumulate, compare, operand
+from inventory_job.query.accumulators import (
+    ACCUMULATORS,
+    ORDERED,
+    GroupField,
+    accumulate,
+    compare,
+    operand,
+)
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.operators import Document
 from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
@@ -32,8 +39,6 @@ class Rows:
     """Paths that together tell rows apart; empty where there is one row at most."""
     covering: frozenset[str] = frozenset({"_id"})
     """Paths that tell rows apart as well as `identity` does."""
-    columns: tuple[str, ...] = ("job_id",)
-    """What tells rows apart once they have lost `_id`, as far as anything does."""
 
     def path(self, key: str) -> str:
         """Where `key`, as a caller calls it, is in a row."""
@@ -49,6 +54,8 @@ class Pipeline:
         # Where rows were last made, in no order, and what would order them; None once in order.
         self._unordered: tuple[int, tuple[str, ...]] | None = (0, self.rows.identity)
         self._made = 0
+        # The stages that take `_id` from the rows as they are now.
+        self._dropping: list[Document] = []
 
     def add(self, stage: Document) -> None:
         """Appends a stage that keeps shape and order of the rows."""
@@ -59,17 +66,26 @@ class Pipeline:
         self.stages.append(stage)
         self.rows = rows
 
+    def drop_id(self, members: Document, rows: Rows) -> None:
+        """Appends a projection to `members` without `_id`, which still tells the rows apart."""
+        stage: Document = {"$project": {"_id": 0, **members}}
+        self.convert(stage, rows)
+        if rows.identity:
+            self._dropping.append(stage)
+
     def make(self, stage: Document, rows: Rows) -> None:
         """Appends a stage that makes other rows, in no order."""
         if self._made > 1:
             # MongoDB 6.0 answers wrongly to three groups on end; a sort between keeps them apart.
             self.settle()
         self._made += 1
+        self._dropping = []
         self.convert(stage, rows)
         self._unordered = (len(self.stages), rows.identity) if rows.identity else None
 
     def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
         """Appends a sort by (path, descending), ties broken by what tells rows apart."""
+        dropped = self._undrop_id()
         order: dict[str, int] = {}
         for path, descending in keys:
             order.setdefault(path, -1 if descending else 1)
@@ -78,6 +94,17 @@ class Pipeline:
                 order.setdefault(path, 1)
         self.stages.append({"$sort": order})
         self._unordered = None
+        if dropped:
+            self.drop_id({}, self.rows)
+
+    def _undrop_id(self) -> bool:
+        """Lets the rows keep `_id` a while longer, if they have lost it; whether they had."""
+        dropped = bool(self._dropping)
+        for stage in self._dropping:
+            del stage["$project"]["_id"]
+        self.stages = [stage for stage in self.stages if stage != {"$project": {}}]
+        self._dropping = []
+        return dropped
 
     def settle(self) -> None:
         """Sees to it that the rows have an order, sorting them where they were last made."""
@@ -99,7 +126,11 @@ def compile_stages(stages: Sequence[Stage]) -> list[Document]:
 
 def unwind(unwind: Unwind, pipeline: Pipeline) -> None:
     """Adds an unwind and its filter."""
-    pipeline.add({"$unwind": f"${pipeline.rows.path(unwind.path)}"})
+    path = pipeline.rows.path(unwind.path)
+    # Rows of one list differ in nothing but its element.
+    identity, covering = (*pipeline.rows.identity, path), pipeline.rows.covering | {path}
+    rows = replace(pipeline.rows, identity=identity, covering=covering)
+    pipeline.convert({"$unwind": f"${path}"}, rows)
     if unwind.filter:
         conditions = [
             condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
@@ -110,9 +141,11 @@ def unwind(unwind: Unwind, pipeline: Pipeline) -> None:
 
 def group(keys: Mapping[str, Any], values: Mapping[str, Document], pipeline: Pipeline) -> None:
     """Adds a group by the expressions `keys`, with the accumulators `values`, both by name."""
+    if any(value.keys() & ORDERED for value in values.values()):
+        pipeline.settle()
     identity: tuple[str, ...] = ("_id",) if keys else ()
     covering = frozenset(f"_id.{name}" for name in keys)
-    rows = Rows(frozenset(keys), identity, covering, tuple(values))
+    rows = Rows(frozenset(keys), identity, covering)
     pipeline.make({"$group": {"_id": dict(keys), **values}}, rows)
 
 
@@ -153,7 +186,7 @@ def _value(field: GroupField, rows: Rows) -> Document:
 
 
 def _count(stage: Count, pipeline: Pipeline) -> None:
-    pipeline.make({"$count": stage.name}, Rows(frozenset(), (), frozenset(), (stage.name,)))
+    pipeline.make({"$count": stage.name}, Rows(frozenset(), (), frozenset()))
 
 
 def _sort(keys: Sequence[Sort], pipeline: Pipeline) -> None:
@@ -163,17 +196,19 @@ def _sort(keys: Sequence[Sort], pipeline: Pipeline) -> None:
 def _project(stage: Project, pipeline: Pipeline) -> None:
     rows = pipeline.rows
     members: Document = {}
+    identity = [path for path in rows.identity if path == "_id"]
     for field in stage.fields:
-        value: Any = f"${rows.path(field.key)}"
+        path = rows.path(field.key)
+        value: Any = f"${path}"
         members[field.name] = {PROJECTIONS[field.operator]: value} if field.operator else value
-    names = tuple(members)
+        if any(f"{path}.".startswith(f"{unwound}.") for unwound in set(rows.identity) - {"_id"}):
+            identity.append(field.name)
+    keys = frozenset[str]() if stage.exclude_keys else rows.keys
+    rows = Rows(keys, tuple(identity), frozenset(identity))
     if stage.exclude_keys:
-        names = names or rows.columns
-        rows = Rows(frozenset(), names, frozenset(names), names)
-        members = {"_id": 0, **members}
+        pipeline.drop_id(members, rows)
     else:
-        rows = replace(rows, columns=names)
-    pipeline.convert({"$project": members}, rows)
+        pipeline.convert({"$project": members}, rows)
 
 
 def _limit(count: int, pipeline: Pipeline) -> None:

@@ -107,7 +107,9 @@ def plan_stat(request: StatRequest, scope: Scope, distinct_values: int) -> StatP
     jobs = compile_filter(query, scope)
     if query.aggregate:
         return StatPlan(jobs, tuple(compile_stages(query.aggregate)), query.page)
-    return DistinctPlan(jobs, query.distinct or "", query.page, distinct_values)
+    name = query.distinct or ""
+    path = FIELDS[name].path if name in FIELDS else name
+    return DistinctPlan(jobs, path, query.page, distinct_values)
 
 
 def plan_analyze(request: AnalyzeRequest, scope: Scope) -> AnalyzePlan:

@@ -56,6 +56,13 @@ def faults(found: Iterable[tuple[Location, PydanticCustomError]]) -> ValidationE
     return ValidationError.from_exception_data("value", lines)
 
 
+def raise_any(found: Iterable[tuple[Location, PydanticCustomError]]) -> None:
+    """Raises the findings at once, if there are any."""
+    lines = list(found)
+    if lines:
+        raise faults(lines)
+
+
 def gather(
     places: Iterable[tuple[Location, Given]], parse: Callable[[Given], Parsed]
 ) -> tuple[Parsed, ...]:
@@ -69,8 +76,7 @@ def gather(
             found.append((where, error))
         except ValidationError as error:
             found.extend(_relocated(error, where))
-    if found:
-        raise faults(found)
+    raise_any(found)
     return tuple(parsed)
 
 

@@ -6,8 +6,8 @@ such a value or raise InvalidRequest with every problem found (spec/interface.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field as Member
 from pydantic import (
@@ -16,7 +16,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -37,7 +36,7 @@ from inventory_job.query.names import (
     checked_path,
     repeated,
 )
-from inventory_job.query.problems import Location, fault, faults, problems_of
+from inventory_job.query.problems import Location, fault, problems_of, raise_any
 from inventory_job.query.stages import Stage
 
 _Request = TypeVar("_Request", bound=Strict)
@@ -114,13 +113,11 @@ class ListQuery(Filtered):
     @classmethod
     def _beside_the_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
         reason = "in a list, a lookup's result is not called like a field of the job"
-        found: list[tuple[Location, PydanticCustomError]] = [
+        raise_any(
             ((index, "as"), fault(Code.INVALID_PARAMETER, reason))
             for index, lookup in enumerate(lookups)
             if lookup.as_ in FIELDS
-        ]
-        if found:
-            raise faults(found)
+        )
         return lookups
 
 
@@ -151,15 +148,18 @@ class JobRequest(Strict):
 class StatQuery(Filtered):
     """core.v2.StatisticsQuery. Stages win over `distinct` when both are given."""
 
-    aggregate: tuple[Stage, ...] = ()
     distinct: Path | None = None
+    aggregate: tuple[Stage, ...] = Member((), validate_default=True)
     page: Page = Page()
 
-    @model_validator(mode="after")
-    def _something_asked(self) -> Self:
-        if not self.aggregate and self.distinct is None:
-            raise faults([(("aggregate",), fault(Code.REQUIRED_PARAMETER, "", "aggregate"))])
-        return self
+    @field_validator("aggregate")
+    @classmethod
+    def _something_asked(
+        cls, aggregate: tuple[Stage, ...], info: ValidationInfo
+    ) -> tuple[Stage, ...]:
+        if not aggregate and info.data.get("distinct", "") is None:
+            raise fault(Code.REQUIRED_PARAMETER, "", "aggregate")
+        return aggregate
 
 
 class StatRequest(Strict):
@@ -229,79 +229,99 @@ class AnalyzeField(Strict):
         return data_type
 
 
-class AnalyzeQuery(Filtered):
-    """core.v2.AnalyzeQuery."""
+def _totals_in(
+    names: Iterable[tuple[Location, str]],
+) -> list[tuple[Location, PydanticCustomError]]:
+    reason = f"with field_group, a name does not begin with {TOTAL_PREFIX}"
+    return [
+        (where, fault(Code.INVALID_PARAMETER, reason))
+        for where, name in names
+        if name.startswith(TOTAL_PREFIX)
+    ]
 
+
+def _values_in(
+    names: Iterable[tuple[Location, str]], folded: Iterable[str]
+) -> list[tuple[Location, PydanticCustomError]]:
+    reason = f"a name in field_group is not {FOLDED_VALUE}, which the folded values are called"
+    return [
+        (where, fault(Code.INVALID_PARAMETER, reason))
+        for where, name in names
+        if name == FOLDED_VALUE and name in folded
+    ]
+
+
+def _folded(info: ValidationInfo) -> tuple[str, ...]:
+    """The names to fold; there are some, too, where a name among them is refused."""
+    folded: tuple[str, ...] = info.data.get("field_group", (TOTAL_PREFIX,))
+    return folded
+
+
+class AnalyzeQuery(Filtered):
+    """core.v2.AnalyzeQuery. What others are checked against comes before them."""
+
+    field_group: tuple[StrictStr, ...] = ()
     group_by: tuple[Annotated[GroupBy, PlainValidator(_group_by)], ...] = ()
     fields: dict[Name, AnalyzeField] = Member({}, validate_default=True)
     select: dict[Name, Annotated[Source, PlainValidator(select_source)]] = Member({})
-    field_group: tuple[StrictStr, ...] = ()
     sort: tuple[Sort, ...] = ()
     page: Page = Page()
     unwind: Unwind | None = None
     lookup: Lookups = ()
     add_fields: AddFields = Member({})
 
+    @field_validator("field_group")
+    @classmethod
+    def _folded_fit(cls, folded: tuple[str, ...]) -> tuple[str, ...]:
+        raise_any(_totals_in(((index,), name) for index, name in enumerate(folded)))
+        return folded
+
     @field_validator("group_by")
     @classmethod
-    def _named_once(cls, group_by: tuple[GroupBy, ...]) -> tuple[GroupBy, ...]:
-        found = repeated(((index,), key.name) for index, key in enumerate(group_by))
-        if found:
-            raise faults(found)
+    def _keys_fit(cls, group_by: tuple[GroupBy, ...], info: ValidationInfo) -> tuple[GroupBy, ...]:
+        names: list[tuple[Location, str]] = [
+            ((index,), key.name) for index, key in enumerate(group_by)
+        ]
+        found = repeated(names)
+        if folded := _folded(info):
+            found += [*_totals_in(names), *_values_in(names, folded)]
+        raise_any(found)
         return group_by
 
     @field_validator("fields")
     @classmethod
-    def _fields_given(
+    def _fields_fit(
         cls, fields: dict[str, AnalyzeField], info: ValidationInfo
     ) -> dict[str, AnalyzeField]:
         if not fields:
             raise fault(Code.REQUIRED_PARAMETER, "", "query.fields")
         keys = {key.name for key in info.data.get("group_by", ())}
         reason = "a field and a group_by key have the same name"
-        found = [
+        found: list[tuple[Location, PydanticCustomError]] = [
             ((name,), fault(Code.INVALID_PARAMETER, reason)) for name in fields if name in keys
         ]
-        if found:
-            raise faults(found)
+        if _folded(info):
+            found += _totals_in(((name,), name) for name in fields)
+        raise_any(found)
         return fields
 
-    @model_validator(mode="after")
-    def _folded_names_fit(self) -> Self:
-        if not self.field_group:
-            return self
-        reason = f"with field_group, a name does not begin with {TOTAL_PREFIX}"
-        names: list[tuple[Location, str]] = [
-            *((("field_group", index), name) for index, name in enumerate(self.field_group)),
-            *((("group_by", index), key.name) for index, key in enumerate(self.group_by)),
-            *((("fields", name), name) for name in self.fields),
-            *((("select", name), name) for name in self.select),
-        ]
-        found = [
-            (where, fault(Code.INVALID_PARAMETER, reason))
-            for where, name in names
-            if name.startswith(TOTAL_PREFIX)
-        ]
-        if FOLDED_VALUE in self.field_group and FOLDED_VALUE in self.columns:
-            where = ("field_group", self.field_group.index(FOLDED_VALUE))
-            taken = f"the name {FOLDED_VALUE} is taken by the folded values"
-            found.append((where, fault(Code.INVALID_PARAMETER, taken)))
-        if found:
-            raise faults(found)
-        return self
-
-    @model_validator(mode="after")
-    def _selects_what_there_is(self) -> Self:
-        known = {key.name for key in self.group_by} | self.fields.keys()
-        reason = f"a select names group_by keys and fields: {', '.join(sorted(known))}"
-        found = [
-            (("select", name), fault(Code.INVALID_PARAMETER, reason))
-            for name, source in self.select.items()
-            if not {key.split(".", 1)[0] for key in names_in(source)} <= known
-        ]
-        if found:
-            raise faults(found)
-        return self
+    @field_validator("select")
+    @classmethod
+    def _select_fits(cls, select: dict[str, Source], info: ValidationInfo) -> dict[str, Source]:
+        names: list[tuple[Location, str]] = [((name,), name) for name in select]
+        found: list[tuple[Location, PydanticCustomError]] = []
+        if folded := _folded(info):
+            found += [*_totals_in(names), *_values_in(names, folded)]
+        if "group_by" in info.data and "fields" in info.data:
+            known = {key.name for key in info.data["group_by"]} | info.data["fields"].keys()
+            reason = f"a select names group_by keys and fields: {', '.join(sorted(known))}"
+            found += [
+                ((name,), fault(Code.INVALID_PARAMETER, reason))
+                for name, source in select.items()
+                if not {key.split(".", 1)[0] for key in names_in(source)} <= known
+            ]
+        raise_any(found)
+        return select
 
     @property
     def columns(self) -> tuple[str, ...]:

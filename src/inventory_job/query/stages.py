@@ -13,7 +13,7 @@ from inventory_job.errors import Code
 from inventory_job.query.accumulators import GroupField
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.names import DateFormat, KeyName, Name, Path, Strict, alias, repeated
-from inventory_job.query.problems import fault, faults
+from inventory_job.query.problems import fault, raise_any
 
 PROJECTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -46,12 +46,12 @@ class Group(Strict):
     def _named_once(self) -> Self:
         if not self.keys and not self.fields:
             raise fault(Code.REQUIRED_PARAMETER, "", "aggregate.group.keys or fields")
-        found = repeated(
-            [(("keys", index, "name"), key.name) for index, key in enumerate(self.keys)]
-            + [(("fields", index, "name"), field.name) for index, field in enumerate(self.fields)]
+        raise_any(
+            repeated(
+                [(("keys", index), key.name) for index, key in enumerate(self.keys)]
+                + [(("fields", index), field.name) for index, field in enumerate(self.fields)]
+            )
         )
-        if found:
-            raise faults(found)
         return self
 
 
@@ -89,11 +89,9 @@ class Project(Strict):
     def _named_once(self) -> Self:
         if not self.fields and not self.exclude_keys:
             raise fault(Code.REQUIRED_PARAMETER, "", "aggregate.project.fields")
-        found = repeated(
-            (("fields", index, "name"), field.name) for index, field in enumerate(self.fields)
+        raise_any(
+            repeated((("fields", index), field.name) for index, field in enumerate(self.fields))
         )
-        if found:
-            raise faults(found)
         return self
 
 

@@ -12,7 +12,7 @@ from bson import Decimal128
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo, JobsInfo
-from inventory_job.wire.values import MAX_DEPTH, iso, plain, text
+from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 
 Oddities = Counter[str]
 """How many stored values of each field could not be shown as they are."""
@@ -148,7 +148,7 @@ def _date(value: Any) -> str:
 def _int32(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and _fits(value):
         return value
-    number = value.to_decimal() if isinstance(value, Decimal128) else value
+    number = decimal(value) if isinstance(value, Decimal128) else value
     if isinstance(number, bool | str | list | dict) or not hasattr(number, "__trunc__"):
         raise _Odd(0)
     if not isfinite(number):

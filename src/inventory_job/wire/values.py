@@ -11,6 +11,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bson import DBRef, Decimal128, ObjectId, Regex, Timestamp, json_util
@@ -28,8 +29,10 @@ _CYCLE = timedelta(days=146_097)  # 400 years, after which the calendar repeats
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
     """Any BSON value as JSON-like data; nested deeper than `depth`, as extended JSON text."""
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str(value)  # which leaves nothing of bson.Code but its text
     if isinstance(value, int | float):
         return _number(float(value))
     if isinstance(value, dict | list):
@@ -41,7 +44,7 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
 def text(value: Any) -> str:
     """Any BSON value as text; null is empty, a whole number has no fraction."""
     if isinstance(value, str):
-        return value
+        return str(value)
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -82,10 +85,17 @@ def _far_date(value: DatetimeMS) -> str:
     return f"{year:+07d}{iso(time)[4:]}"
 
 
+def decimal(value: Decimal128) -> Decimal:
+    """The number; a signaling NaN, which can be neither compared nor converted, as a quiet one."""
+    number = value.to_decimal()
+    return Decimal("NaN") if number.is_nan() else number
+
+
 def _decimal(value: Decimal128) -> float | str:
-    number = float(value.to_decimal())
+    exact = decimal(value)
+    number = float(exact)
     # A finite decimal may lie beyond what a double can hold.
-    return str(value) if math.isinf(number) and value.to_decimal().is_finite() else _number(number)
+    return str(value) if math.isinf(number) and exact.is_finite() else _number(number)
 
 
 def _base64(value: bytes) -> str:

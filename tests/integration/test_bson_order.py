@@ -1,0 +1,146 @@
+"""The order of values in Python is that of the server's own sort."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import datetime
+from typing import Any
+
+from bson import (
+    Binary,
+    Code,
+    DBRef,
+    Decimal128,
+    Int64,
+    MaxKey,
+    MinKey,
+    ObjectId,
+    Regex,
+    Timestamp,
+)
+from bson.datetime_ms import DatetimeMS
+
+from inventory_job.model.connection import Database
+from inventory_job.query.bson_order import sort_key
+
+# Between any two of these MongoDB has an order.
+VALUES: list[Any] = [
+    MinKey(),
+    None,
+    float("nan"),
+    float("-inf"),
+    Decimal128("-1E+6000"),
+    -(2.0**63) * 2,
+    Int64(-(2**63)),
+    -1,
+    Decimal128("-0.5"),
+    0,
+    Decimal128("1E-6000"),
+    0.1,
+    Decimal128("0.1"),
+    Decimal128("0.5"),
+    1,
+    1.5,
+    Int64(2**53),
+    Int64(2**53 + 1),
+    2.0**53 + 2,
+    Int64(2**63 - 1),
+    2.0**63,
+    1e300,
+    Decimal128("1E+6000"),
+    float("inf"),
+    "",
+    "\0",
+    " ",
+    "10",
+    "9",
+    "A",
+    "a",
+    "a\0",
+    "aa",
+    "b",
+    "é",
+    "\uffff",
+    "\U0001f600",
+    {},
+    {"a": None},
+    {"a": 1},
+    {"a": 1, "b": 0},
+    {"a": 2},
+    {"b": 1},
+    {"": 3},
+    {"a": "x"},
+    {"a": {"b": 1}},
+    {"a": [1]},
+    [],
+    [None],
+    [1],
+    [1, 1],
+    [2],
+    ["a"],
+    [[1]],
+    [{"a": 1}],
+    b"",
+    b"\x00",
+    b"\xff",
+    Binary(b"\x00", 2),
+    b"abcde",
+    b"abcdef",
+    Binary(b"\x00", 128),
+    b"ab",
+    uuid.UUID(int=1),
+    Binary(bytes(16), 3),
+    bytes(16),
+    ObjectId("000000000000000000000001"),
+    ObjectId("ffffffffffffffffffffffff"),
+    False,
+    True,
+    DatetimeMS(-(2**63)),
+    datetime(1, 1, 1),
+    datetime(2026, 3, 4, 1, 2, 3, 456000),
+    datetime(2026, 3, 4, 1, 2, 3, 457000),
+    DatetimeMS(2**63 - 1),
+    Timestamp(0, 1),
+    Timestamp(1, 0),
+    Timestamp(1, 1),
+    Timestamp(2**32 - 1, 0),
+    Regex("a"),
+    Regex("a", "i"),
+    Regex("a", "im"),
+    Regex("a", "m"),
+    Regex("b"),
+    DBRef("a", 1),
+    Code("f()"),
+    Code("g()"),
+    Code("f()", {"x": 1}),
+    MaxKey(),
+]
+
+
+def test_values_are_in_the_order_of_the_server(database: Database) -> None:
+    """Inside a document, where MongoDB compares lists as a whole, as distinct values are."""
+    shuffled = random.Random(5).sample(VALUES, len(VALUES))
+    database.jobs.insert_many({"number": n, "x": {"v": v}} for n, v in enumerate(shuffled))
+    stored = {job["number"]: job["x"]["v"] for job in database.jobs.find()}
+
+    by_server = [job["number"] for job in database.jobs.find(sort=[("x", 1), ("number", 1)])]
+    by_us = sorted(stored, key=lambda number: (sort_key(stored[number]), number))
+
+    assert [stored[number] for number in by_us if stored[number] == stored[number]] == [
+        stored[number] for number in by_server if stored[number] == stored[number]
+    ]
+    assert by_us == by_server
+
+
+def test_numbers_of_any_type_are_equal_when_their_values_are() -> None:
+    keys = {sort_key(one) for one in (1, 1.0, Int64(1), Decimal128("1"), Decimal128("1.00"))}
+
+    assert len(keys) == 1
+
+
+def test_no_number_is_as_small_as_those_that_are_none() -> None:
+    nans = [float("nan"), Decimal128("NaN"), Decimal128("sNaN"), Decimal128("-NaN")]
+
+    assert len({sort_key(nan) for nan in nans}) == 1
+    assert sort_key(None) < sort_key(nans[0]) < sort_key(float("-inf"))
