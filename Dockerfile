@@ -1,10 +1,16 @@
 # The server alone. It needs a MongoDB to be named by INVENTORY_JOB_MONGO_URI: the embedded one is
-# MongoDB Community (SSPL) and stays out of the image. As long as it authenticates nobody it listens
-# beyond loopback only with INVENTORY_JOB_ALLOW_REMOTE_WITHOUT_AUTH=true.
+# MongoDB Community (SSPL) and stays out of the image. It listens on every address, so it wants
+# callers authenticated (INVENTORY_JOB_AUTH_MODE), or to be told that the network keeps strangers
+# out (INVENTORY_JOB_ALLOW_REMOTE_WITHOUT_AUTH=true).
 #
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" \
 #     --tag inventory-job .
-#   docker run --publish 50051:50051 --env INVENTORY_JOB_MONGO_URI=mongodb://… inventory-job
+#   docker run --publish 50051:50051 --volume "$PWD/keys:/keys:ro" \
+#     --env INVENTORY_JOB_MONGO_URI=mongodb://… \
+#     --env INVENTORY_JOB_AUTH_MODE=jwt --env INVENTORY_JOB_AUTH_KEY_FILE=/keys/keys.json \
+#     inventory-job
+#
+# With TLS the health check has to know: --health-cmd 'inventory-job health --tls --ca-file …'.
 
 FROM python:3.11-slim AS build
 
