@@ -113,6 +113,14 @@ EQUALITY = [
         {3, 4, 5, 6},
     ),
     FilterCase(
+        "not_in on a date",
+        "finished_at",
+        "not_in",
+        ["2026-03-01T02:00:00Z", None],
+        {"finished_at": {"$nin": [_day(1, 2), None]}},
+        {2, 4, 5, 6},
+    ),
+    FilterCase(
         "not_in with null",
         "collector_id",
         "not_in",

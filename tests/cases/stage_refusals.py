@@ -219,6 +219,12 @@ def _if(condition: Any) -> Document:
     return {"if": condition, "then": 1, "else": 0}
 
 
+_NAMED_AS_TOTALS: dict[str, Document] = {
+    "field_group[0]": {"field_group": ["_total_x"]},
+    "group_by[0]": {"group_by": ["_total_x"]},
+    "fields._total_x": {"fields": {"_total_x": {"operator": "count"}}},
+    "select._total_x": {"select": {"_total_x": "n"}},
+}
 _LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
 
 ANALYSES = [
@@ -272,12 +278,7 @@ ANALYSES = [
     *(
         _of_analyze(f"{path} called _total_x", {"field_group": ["y"], **parts}, path, _INVALID,
                     "a name does not begin with _total_")
-        for path, parts in {
-            "field_group[0]": {"field_group": ["_total_x"]},
-            "group_by[0]": {"group_by": ["_total_x"]},
-            "fields._total_x": {"fields": {"_total_x": {"operator": "count"}}},
-            "select._total_x": {"select": {"_total_x": "n"}},
-        }.items()
+        for path, parts in _NAMED_AS_TOTALS.items()
     ),
     _of_analyze("a folded name that hides the value",
                 {"group_by": ["value"], "field_group": ["value"]}, "group_by[0]", _INVALID,

@@ -54,18 +54,21 @@ class Client:
     """Calls of one tenant: a domain, or one workspace of it."""
 
     def __init__(self, channel: grpc.Channel, domain_id: str, workspace_id: str = "") -> None:
+        self.channel = channel
         self._stub = job_pb2_grpc.JobStub(channel)
         self.domain_id = domain_id
         self._metadata = [("x_domain_id", domain_id)]
         if workspace_id:
             self._metadata.append(("x_workspace_id", workspace_id))
 
-    def start(self, method: str, request: Plain | Message, seconds: float = 30.0) -> grpc.Future:
+    def start(
+        self, method: str, request: Plain | Message, seconds: float = 30.0
+    ) -> grpc.Future[Any]:
         """The call, under way."""
         if not isinstance(request, Message):
             request = json_format.ParseDict(request, _REQUESTS[method]())
         behavior: Any = getattr(self._stub, method)
-        call: grpc.Future = behavior.future(request, metadata=self._metadata, timeout=seconds)
+        call: grpc.Future[Any] = behavior.future(request, metadata=self._metadata, timeout=seconds)
         return call
 
     def call(self, method: str, request: Plain | Message) -> Plain:
@@ -143,12 +146,15 @@ class Recorder(monitoring.CommandListener):
     def __init__(self, database_name: str) -> None:
         self._database_name = database_name
         self._asked: list[Plain] | None = None
+        self.answered = 0
+        """How many commands have been answered so far."""
         monitoring.register(self)
 
     @contextmanager
     def recording(self) -> Iterator[list[Plain]]:
         """The commands sent within, as they are sent."""
-        self._asked = asked = []
+        asked: list[Plain] = []
+        self._asked = asked
         try:
             yield asked
         finally:
@@ -160,7 +166,9 @@ class Recorder(monitoring.CommandListener):
             self._asked.append(dict(event.command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """What becomes of a command does not matter."""
+        """Counts an answer."""
+        self.answered += event.database_name == self._database_name
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """What becomes of a command does not matter."""
+        """Counts an answer."""
+        self.answered += event.database_name == self._database_name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -89,7 +88,7 @@ VALUES: list[Any] = [
     b"abcdef",
     Binary(b"\x00", 128),
     b"ab",
-    uuid.UUID(int=1),
+    Binary(bytes([0] * 15 + [1]), 4),
     Binary(bytes(16), 3),
     bytes(16),
     ObjectId("000000000000000000000001"),

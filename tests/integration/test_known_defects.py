@@ -1,7 +1,6 @@
 """Every row of what the reference answers wrongly, or at too high a cost, by its number.
 
-The rows about attacks, S1 to S5 and S7, are in test_attacks.py, those about bad requests in
-test_bad_requests.py.
+S1 to S5 are in test_attacks.py, S7 in test_time_limits.py, bad requests in test_bad_requests.py.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from typing import Any
 
 import grpc
 import pytest
-from bson import Int64
+from bson import Binary, Code, CodecOptions, DBRef, Decimal128, Int64, ObjectId, encode
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
 
 from inventory_job.model.connection import Database
 from tests import oracle
@@ -128,6 +129,38 @@ def test_w4_values_of_other_types_do_not_fail_a_page(tenant: Tenant) -> None:
         "plugin_id": '{"name": "x"}',
         "resource_group": "RESOURCE_GROUP_NONE",
     }
+
+
+def odd_documents(domain_id: str) -> list[RawBSONDocument]:
+    """Jobs as no driver of today would write them."""
+    broken, job = b"\xff\xfe", {"job_id": "job-1", "domain_id": domain_id}
+    return [
+        RawBSONDocument(encode({"_id": ObjectId(), **job, **odd}).replace(b"@@", broken))
+        for odd in (
+            {"plugin_id": "@@"},
+            {"status": "@@"},
+            {"@@": 1},
+            {"workspace_id": Binary(b"abc", 4)},
+            {"created_at": DatetimeMS(2**63 - 1), "finished_at": DatetimeMS(-(2**63))},
+            {"total_tasks": Decimal128("sNaN"), "failure_tasks": Decimal128("1E+6000")},
+            {"collector_id": DBRef("collector", 1), "plugin_id": Code("f()", {"x": 1})},
+        )
+    ]
+
+
+def test_w4_no_stored_value_fails_a_call(client: Client, database: Database) -> None:
+    domain_id = "domain-of-oddities"
+    raw = database.jobs.with_options(CodecOptions(document_class=RawBSONDocument))
+    raw.insert_many(odd_documents(domain_id))
+    odd = Client(client.channel, domain_id)
+    fields = ("plugin_id", "status", "workspace_id", "created_at", "total_tasks", "collector_id")
+
+    assert len(odd.list()["results"]) == 7
+    assert len(odd.rows({"limit": 10})) == 7
+    for field in fields:
+        assert odd.stat({"distinct": field})["results"]
+        by_field = {"group_by": [field], "fields": {"n": {"operator": "count"}}}
+        assert odd.analyze(by_field)["results"]
 
 
 def test_w5_a_status_that_is_not_asked_for_is_unset(client: Client) -> None:

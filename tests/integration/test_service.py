@@ -285,7 +285,14 @@ def test_a_port_in_use_is_refused(server: Server, settings: Settings) -> None:
 
 def start_standalone(port: int, directory: Path) -> subprocess.Popen[bytes]:
     """A mongod without a replica set, and so without transactions."""
-    arguments = [str(find_mongod()), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+    arguments = [
+        str(find_mongod()),
+        "--bind_ip",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--nounixsocket",
+    ]
     process = subprocess.Popen([*arguments, "--dbpath", str(directory)], stdout=subprocess.DEVNULL)
     with MongoClient[RawDocument](port=port) as client:
         client.admin.command("ping")

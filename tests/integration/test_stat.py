@@ -207,7 +207,10 @@ def test_a_date_format_of_null_is_null(client: Client) -> None:
 def test_pages_of_unwound_elements_do_not_overlap(tenant: Tenant) -> None:
     """All rows are ties but for the element itself."""
     client = tenant(*({"tags": [{"n": n * 40 + i} for i in range(40)]} for n in range(5)))
-    sorted_by_nothing = [{"unwind": {"path": "tags"}}, {"sort": [{"key": "nothing"}]}]
+    sorted_by_nothing: list[dict[str, Any]] = [
+        {"unwind": {"path": "tags"}},
+        {"sort": [{"key": "nothing"}]},
+    ]
 
     pages = [
         client.rows(*sorted_by_nothing, page={"start": 1 + start, "limit": 7})

@@ -71,7 +71,7 @@ def test_a_value_without_a_kind_is_null() -> None:
 
 
 def test_an_enum_is_its_name_and_a_number_without_one_stays() -> None:
-    assert decode(job_pb2.JobsQuery(status="FAILURE")) == {"status": "FAILURE"}
+    assert decode(job_pb2.JobsQuery(status=job_pb2.JobsQuery.FAILURE)) == {"status": "FAILURE"}
     unknown = job_pb2.JobsQuery.FromString(b"\x18\x63")
     assert decode(unknown) == {"status": 99}
 

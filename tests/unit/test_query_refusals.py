@@ -22,7 +22,7 @@ PARSERS = {"list": parse_list, "stat": parse_stat, "analyze": parse_analyze}
 def problems_of(method: str, query: dict[str, Any]) -> tuple[Problem, ...]:
     decoded = decode(message(method, {"query": query}))
     with pytest.raises((InvalidRequest, PermissionDenied)) as raised:
-        PARSERS[method](decoded, ParseContext(Limits(), NOW))  # type: ignore[operator]
+        PARSERS[method](decoded, ParseContext(Limits(), NOW))
     return raised.value.problems
 
 

@@ -133,6 +133,8 @@ def test_rows_keep_their_id_until_they_are_sorted() -> None:
 
 def test_projected_elements_tell_rows_apart() -> None:
     fields = [{"k": "tags.key", "n": "k"}, {"k": "tagsets", "n": "t"}, {"k": "status", "n": "s"}]
-    stages = [{"unwind": {"path": "tags"}}, {"project": {"fields": fields}}]
+    unwind: dict[str, Any] = {"unwind": {"path": "tags"}}
 
-    assert pipeline(*stages, {"sort": [{"key": "s"}]})[-1] == {"$sort": {"s": 1, "_id": 1, "k": 1}}
+    stages = pipeline(unwind, {"project": {"fields": fields}}, {"sort": [{"key": "s"}]})
+
+    assert stages[-1] == {"$sort": {"s": 1, "_id": 1, "k": 1}}

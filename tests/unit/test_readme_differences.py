@@ -24,6 +24,8 @@ def test_each_difference_is_held_by_a_test_of_its_number(number: str) -> None:
 
 
 def test_each_numbered_test_is_a_row_of_the_table() -> None:
-    tested = {number.upper() for number in re.findall(r"^def test_([swc]\d+)_", TESTS, re.M)}
+    tested = {
+        number.upper() for number in re.findall(r"^def test_([swc]\d+)_", TESTS, re.MULTILINE)
+    }
 
     assert tested <= {*NUMBERS, "S8"}

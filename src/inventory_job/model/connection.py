@@ -183,7 +183,7 @@ def _open_client(uri: str, server_selection_seconds: float) -> MongoClient[RawDo
         datetime_conversion="DATETIME_AUTO",
         retryReads=False,  # model.operation repeats, without waiting for a server for too long
         unicode_decode_error_handler="replace",
-        uuidRepresentation="standard",
+        uuidRepresentation="unspecified",  # as any binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option.lower() not in given},
     )
 

@@ -5,6 +5,8 @@ Follows spec/query-language.md, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inventory_job.auth.scope import Scope
 from inventory_job.query.accumulators import ACCUMULATORS, accumulate, operand
 from inventory_job.query.expressions import Copy, emit_source
@@ -37,15 +39,16 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     if query.select:
         _select(query, pipeline)
     totals: dict[str, str] = {}
-    if query.field_group:
-        _fold(query, pipeline)
+    folded = [name for name in _key_columns(query) if name in query.field_group]
+    if folded:
+        _fold(query, folded, pipeline)
         totals = _totals(query)
     if query.sort:
         names = [TOTAL_PREFIX + key.key if key.key in totals else key.key for key in query.sort]
         paths = [pipeline.rows.path(name) for name in names]
         pipeline.sort([(path, key.desc) for path, key in zip(paths, query.sort, strict=True)])
     pipeline.settle()
-    if query.select and not query.field_group:
+    if query.select and not folded:
         pipeline.add({"$project": {"_id": 0}})
     return pipeline.stages
 
@@ -75,9 +78,8 @@ def _select(query: AnalyzeQuery, pipeline: Pipeline) -> None:
     pipeline.convert({"$project": members}, Rows())
 
 
-def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> None:
+def _fold(query: AnalyzeQuery, folded: Sequence[str], pipeline: Pipeline) -> None:
     keys = _key_columns(query)
-    folded = [name for name in keys if name in query.field_group]
     paths = {name: pipeline.rows.path(name) for name in keys}
     # The other keys being equal, whole keys are in the order of the folded ones. Sorting by those
     # alone fails where two are lists.

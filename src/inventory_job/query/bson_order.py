@@ -6,7 +6,6 @@ Follows the MongoDB manual, "Comparison/Sort Order": types first, then values wi
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -62,8 +61,6 @@ def _milliseconds(value: datetime | DatetimeMS) -> int:
 
 
 def _bytes(value: Any) -> tuple[int, int, bytes]:
-    if isinstance(value, uuid.UUID):
-        return (16, 4, value.bytes)
     subtype = getattr(value, "subtype", 0)
     # What is stored under the old subtype begins with its length.
     length = len(value) + (4 if subtype == OLD_BINARY_SUBTYPE else 0)
@@ -91,7 +88,7 @@ _RANKS: list[tuple[int, type | tuple[type, ...], Callable[[Any], Any]]] = [
     (4, dict, _document),
     (4, DBRef, lambda value: _document(value.as_doc())),
     (5, list, lambda value: [sort_key(item) for item in value]),
-    (6, (bytes, uuid.UUID), _bytes),
+    (6, bytes, _bytes),
     (7, ObjectId, lambda value: value.binary),
     (9, (datetime, DatetimeMS), _milliseconds),
     (10, Timestamp, lambda value: (value.time, value.inc)),

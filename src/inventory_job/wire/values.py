@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -123,5 +122,4 @@ _CONVERSIONS: Mapping[type, Callable[[Any], Plain]] = {
     Decimal128: _decimal,
     Timestamp: _moment,
     Regex: lambda regex: text(regex.pattern),
-    uuid.UUID: lambda value: _base64(value.bytes),
 }
