@@ -53,7 +53,9 @@ _AT_FAULT: Mapping[int, str] = {
     51156: "a regular expression takes too many steps",
     5126704: "first or last of an array was given a value that is not a list",
     28689: "first or last of an array was given a value that is not a list",
-    **dict.fromkeys((16554, 16555, 16556, 16609, 16610, 16611), "arithmetic on other than numbers"),
+    **dict.fromkeys(
+        (14, 16554, 16555, 16556, 16609, 16610, 16611), "arithmetic on other than numbers"
+    ),
 }
 # BadValue, FailedToParse, TypeMismatch, Overflow, InvalidLength, InvalidBSON, InvalidPath,
 # EmptyFieldName, DottedFieldName, CommandNotSupportedOnView, ConversionFailure and their like.

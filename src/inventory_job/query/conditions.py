@@ -136,7 +136,7 @@ class Comparison(Strict):
 class Sort(Strict):
     """One key to sort by, most significant first in its list."""
 
-    key: Path
+    key: Path = Member(validation_alias=alias("key", "k"))
     desc: bool = Member(False, strict=True)
 
 
