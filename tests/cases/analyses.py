@@ -359,6 +359,20 @@ FIELD_GROUP = [
         ],
         [{"plugin_id": "plugin-y", "n": [{"value": 1, "status": "SUCCESS"}], "_total_n": 1}],
     ),
+    AnalyzeCase(
+        "a field_group of nothing but such names folds nothing",
+        {
+            "group_by": ["plugin_id"],
+            "field_group": ["nothing"],
+            "fields": {"n": _COUNT},
+            "filter": [{"k": "plugin_id", "o": "eq", "v": "plugin-y"}],
+        },
+        [
+            {"$group": {"_id": {"plugin_id": "$plugin_id"}, "n": {"$sum": 1}}},
+            _IN_ORDER_OF_KEYS,
+        ],
+        [{"plugin_id": "plugin-y", "n": 1}],
+    ),
 ]
 
 CASES = [*GROUP_BY, *FIELDS, *SELECT, *FIELD_GROUP]

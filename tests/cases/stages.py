@@ -275,6 +275,12 @@ SCOPE_OF_KEYS = [
         [GROUPED_BY_STATUS, {"$sort": {"total_tasks": 1, "_id": 1}}, {"$limit": 1}],
         [{"status": "FAILURE", "n": 1}],
     ),
+    StatCase(
+        "a sort key may be called k",
+        [BY_STATUS, {"sort": [{"k": "status", "desc": True}]}, {"limit": 1}],
+        [GROUPED_BY_STATUS, {"$sort": {"_id.status": -1}}, {"$limit": 1}],
+        [{"status": "SUCCESS", "n": 4}],
+    ),
 ]
 
 CASES = [*UNWIND, *SLICES, *PROJECT, *SCOPE_OF_KEYS]
