@@ -116,7 +116,7 @@ def show(title: str, medians: Mapping[str, float]) -> None:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description="Measure what authentication costs per call.")
-    parser.add_argument("--rounds", type=int, default=2000, help="calls of each variant")
+    parser.add_argument("--rounds", type=int, default=300, help="calls of each variant")
     parser.add_argument("--mongo-uri", help="default: a MongoDB of its own")
     given = parser.parse_args()
     configure_logging("error", "json")
