@@ -8,12 +8,14 @@ an end when the caller has gone (spec/known-defects.md, S7).
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
 
+from bson import decode
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
@@ -64,9 +66,15 @@ class JobManager:
     otherwise.
     """
 
-    def __init__(self, database: Database, killer: Killer) -> None:
+    def __init__(
+        self, database: Database, killer: Killer, result_bytes: int = 32 * 1024 * 1024
+    ) -> None:
         self._database = database
         self._killer = killer
+        self._result_bytes = result_bytes
+        self._undecoded = database.jobs.with_options(
+            codec_options=CodecOptions(document_class=RawBSONDocument)
+        )
 
     def get(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
         """The job, as stored."""
@@ -116,11 +124,11 @@ class JobManager:
         """A page of an analyze's rows, and whether more follow."""
         pipeline = [*plan.stages, *_window(plan.page, plan.page.size + 1)]
 
-        def rows_of(session: ClientSession) -> builtins.list[RawDocument]:
-            return [*self._aggregate(plan.jobs, pipeline, session)]
+        def read(session: ClientSession) -> AnalyzePage:
+            rows, seen = self._read(self._aggregate(plan.jobs, pipeline, session), plan.page.size)
+            return AnalyzePage(rows, seen > plan.page.size)
 
-        rows = self._run(plan.jobs, bounds, rows_of)
-        return AnalyzePage(rows[: plan.page.size], len(rows) > plan.page.size)
+        return self._run(plan.jobs, bounds, read)
 
     def _run(
         self, jobs: ScopedFilter, bounds: Bounds, work: Callable[[ClientSession], _Result]
@@ -174,8 +182,8 @@ class JobManager:
         if plan.computed:
             stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
             stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
-            return list(self._aggregate(plan.jobs, stages, session))
-        cursor = self._database.jobs.find(
+            return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
+        documents = self._undecoded.find(
             plan.jobs.document,
             _projection(plan.fields),
             sort=list(plan.order.items()),
@@ -184,7 +192,7 @@ class JobManager:
             allow_disk_use=True,
             session=session,
         )
-        return list(cursor)
+        return self._read(documents, plan.page.size)[0]
 
     def _count(self, jobs: ScopedFilter, session: ClientSession) -> int:
         return self._database.jobs.count_documents(jobs.document, session=session)
@@ -200,20 +208,39 @@ class JobManager:
     def _stat(self, plan: StatPlan, session: ClientSession) -> StatPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.
         most = max(plan.page.size, MAX_PAGE) + 1
-        cursor = self._aggregate(plan.jobs, [*plan.stages, *_window(plan.page, most)], session)
-        rows = list(islice(cursor, plan.page.size))
-        seen = len(rows) + sum(1 for _ in cursor)
+        documents = self._aggregate(plan.jobs, [*plan.stages, *_window(plan.page, most)], session)
+        rows, seen = self._read(documents, plan.page.size)
         total = _proven_total(seen, most, plan.page)
         if total is None:
             counted = self._aggregate(plan.jobs, [*plan.stages, {"$count": "total"}], session)
-            total = next((int(row["total"]) for row in counted), 0)
+            [total] = [int(row["total"]) for row in self._read(counted, 1)[0]] or [0]
         return StatPage(rows, total)
 
     def _aggregate(
         self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
-    ) -> Iterator[RawDocument]:
+    ) -> Iterable[RawBSONDocument]:
         pipeline = [{"$match": jobs.document}, *stages]
-        return self._database.jobs.aggregate(pipeline, session=session, allowDiskUse=True)
+        return self._undecoded.aggregate(pipeline, session=session, allowDiskUse=True)
+
+    def _read(
+        self, documents: Iterable[RawBSONDocument], most: int
+    ) -> tuple[builtins.list[RawDocument], int]:
+        """The first documents, decoded, at most `most`; and how many there are in all.
+
+        They come undecoded, because only so do they tell their size: a page of large rows could
+        otherwise take all the memory there is.
+        """
+        kept: builtins.list[RawDocument] = []
+        seen = size = 0
+        for document in documents:
+            seen += 1
+            if seen <= most:
+                size += len(document.raw)
+                if size > self._result_bytes:
+                    reason = f"the result is larger than {self._result_bytes} bytes; ask for less"
+                    raise InvalidRequest(invalid("query", reason))
+                kept.append(decode(document.raw, self._database.jobs.codec_options))
+        return kept, seen
 
 
 def _projection(fields: tuple[str, ...]) -> Document:

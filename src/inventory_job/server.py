@@ -97,7 +97,7 @@ class Server:
             self._prepare(database)
         killer = self._resources.enter_context(closing(Killer(database)))
         servicer = JobServicer(
-            JobManager(database, killer),
+            JobManager(database, killer, settings.limits.result_bytes),
             admission,
             settings.limits,
             settings.query_seconds,

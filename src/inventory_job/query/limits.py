@@ -36,6 +36,9 @@ class Limits(BaseModel):
     distinct_values: int = Field(
         100_000, ge=1, description="Most values a distinct query may have."
     )
+    result_bytes: int = Field(
+        32 * 1024 * 1024, ge=1024, description="Largest page of results, in bytes as stored."
+    )
 
 
 def check_size(request: Mapping[str, Any], limits: Limits) -> None:
