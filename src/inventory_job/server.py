@@ -204,6 +204,11 @@ def _anonymous(settings: Settings) -> Authenticator:
 
 def _identity_client(settings: Settings, resources: ExitStack) -> IdentityClient:
     assert settings.identity_endpoint is not None  # noqa: S101  settings hold it for this mode
+    if settings.identity_ca_file and not settings.identity_endpoint.startswith("grpc+ssl://"):
+        raise CannotStart(
+            "identity_ca_file is for an endpoint with TLS: name it grpc+ssl://host:port, or the "
+            "connection would be open to everyone on its way."
+        )
     try:
         ca = read_pem(settings.identity_ca_file) if settings.identity_ca_file else None
         channel = resources.enter_context(open_channel(settings.identity_endpoint, ca))

@@ -367,3 +367,14 @@ def test_a_token_file_that_is_missing_is_refused_at_start(
 
     with pytest.raises(CannotStart, match="own token cannot be read"):
         Server(settings).__enter__()
+
+
+def test_a_ca_for_an_endpoint_without_tls_is_refused(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(Authority().certificate)
+    settings = make_settings(identity_endpoint="127.0.0.1:1", identity_ca_file=ca)
+
+    with pytest.raises(CannotStart, match="TLS"):
+        Server(settings).__enter__()

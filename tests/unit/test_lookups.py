@@ -295,6 +295,21 @@ def test_a_question_without_an_answer_is_no_outage_and_its_repetition_no_renewal
         directory.find("b")
 
 
+def test_a_fresh_answer_outlives_the_failure_to_get_a_newer_one() -> None:
+    directory = Directory(a="1")
+    assert directory.find("a") == "1"
+
+    def unanswered() -> None:
+        raise Unanswered("the identity service has no answer")
+
+    directory.now += 10
+    directory.meanwhile = unanswered
+    with pytest.raises(Unanswered):
+        directory.find_newer("a")
+
+    assert directory.find("a") == "1"
+
+
 def test_a_bug_in_a_fetch_reaches_the_caller_and_blocks_nothing() -> None:
     directory = Directory(a="1")
 

@@ -20,7 +20,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from inventory_job.errors import Unavailable
@@ -199,9 +199,8 @@ class Lookups(Generic[_Key, _Found]):
                 if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
                     self._back_off.failed()
                 else:
-                    # It is not down; but asking for this once more is no renewal.
                     self._back_off.succeeded()
-                    self._entries.pop(key, None)
+                    self._miss(key, call)
             call.answer.set_exception(error)
             return
         with self._lock:
@@ -209,6 +208,15 @@ class Lookups(Generic[_Key, _Found]):
             self._back_off.succeeded()
             self._keep(key, value, call)
         call.answer.set_result(value)
+
+    def _miss(self, key: _Key, call: _Call[_Found]) -> None:
+        """Notes that an entry could not be had anew: a fresh one stays, whoever asked."""
+        entry = self._entries.get(key)
+        if entry is not None and self._is_fresh(entry):
+            self._entries[key] = replace(entry, refreshed_at=call.asked_at)
+        else:
+            # The directory is not down, but asking for this once more is no renewal.
+            self._entries.pop(key, None)
 
     def _keep(self, key: _Key, value: _Found | None, call: _Call[_Found]) -> None:
         before = self._entries.get(key)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Authenticator
 from inventory_job.auth.policy import authorize, confine
 from inventory_job.auth.scope import Scope
+from inventory_job.wire.decode import decode
 
 
 class MetadataContext(Protocol):
@@ -33,14 +35,14 @@ class Admission:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def admit(self, method: str, request: Mapping[str, Any], context: MetadataContext) -> Admitted:
-        """The decoded `request` of `method`, admitted; raises Unauthenticated, PermissionDenied,
-        InvalidRequest or Unavailable."""
+    def admit(self, method: str, request: Message, context: MetadataContext) -> Admitted:
+        """The `request` of `method`, admitted and only then decoded; raises Unauthenticated,
+        PermissionDenied, InvalidRequest or Unavailable."""
         metadata = [
             (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
         ]
         caller = self._authenticator.authenticate(metadata)
         authorize(caller, method)
-        confined = confine(caller, method, request)
+        confined = confine(caller, method, decode(request))
         structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
         return Admitted(confined.request, confined.scope)

@@ -76,7 +76,7 @@ class Errors(UnaryInterceptor):
                 failure = Unexpected(reference)
             if failure.__cause__ is not None:
                 self._log.info(
-                    "cause", method=method, code=failure.code, cause=repr(failure.__cause__)
+                    "cause", method=method, code=failure.code, cause=_shown(failure.__cause__)
                 )
             return context.abort_with_status(status_of(failure))
 
@@ -93,6 +93,14 @@ class Errors(UnaryInterceptor):
                 return Unreadable()
 
         return read
+
+
+def _shown(cause: BaseException) -> str:
+    """What the log may say of a cause: of others than the driver's, which hold no secrets, only
+    the kind. A UnicodeDecodeError, say, holds all that could not be decoded: a token."""
+    kind = type(cause)
+    from_driver = kind.__module__.partition(".")[0] in {"pymongo", "bson"}
+    return repr(cause) if from_driver else kind.__name__
 
 
 def _readable(request: Any) -> Any:

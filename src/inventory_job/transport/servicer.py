@@ -21,7 +21,6 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.bounds import CallBounds
 from inventory_job.wire import encode
-from inventory_job.wire.decode import decode
 
 
 class JobServicer(job_pb2_grpc.JobServicer):
@@ -47,13 +46,13 @@ class JobServicer(job_pb2_grpc.JobServicer):
         self._log = structlog.get_logger(__name__)
 
     def delete(self, request: job_pb2.JobRequest, context: grpc.ServicerContext) -> Empty:
-        admitted = self._admission.admit("delete", decode(request), context)
+        admitted = self._admission.admit("delete", request, context)
         job = parse_job(admitted.request, self._context())
         self._manager.delete(plan_job(job, admitted.scope), self._bounds(context))
         return Empty()
 
     def get(self, request: job_pb2.JobRequest, context: grpc.ServicerContext) -> job_pb2.JobInfo:
-        admitted = self._admission.admit("get", decode(request), context)
+        admitted = self._admission.admit("get", request, context)
         job = parse_job(admitted.request, self._context())
         document = self._manager.get(plan_job(job, admitted.scope), self._bounds(context))
         message, oddities = encode.job_info(document, SHOWN)
@@ -61,7 +60,7 @@ class JobServicer(job_pb2_grpc.JobServicer):
         return message
 
     def list(self, request: job_pb2.JobsQuery, context: grpc.ServicerContext) -> job_pb2.JobsInfo:
-        admitted = self._admission.admit("list", decode(request), context)
+        admitted = self._admission.admit("list", request, context)
         plan = plan_list(parse_list(admitted.request, self._context()), admitted.scope)
         page = self._manager.list(plan, self._bounds(context))
         message, oddities = encode.jobs_info(page.documents, page.total, plan.fields)
@@ -69,13 +68,13 @@ class JobServicer(job_pb2_grpc.JobServicer):
         return message
 
     def analyze(self, request: job_pb2.JobAnalyzeQuery, context: grpc.ServicerContext) -> Struct:
-        admitted = self._admission.admit("analyze", decode(request), context)
+        admitted = self._admission.admit("analyze", request, context)
         plan = plan_analyze(parse_analyze(admitted.request, self._context()), admitted.scope)
         page = self._manager.analyze(plan, self._bounds(context))
         return encode.analyze_result(page.rows, page.more)
 
     def stat(self, request: job_pb2.JobStatQuery, context: grpc.ServicerContext) -> Struct:
-        admitted = self._admission.admit("stat", decode(request), context)
+        admitted = self._admission.admit("stat", request, context)
         query = parse_stat(admitted.request, self._context())
         plan = plan_stat(query, admitted.scope, self._limits.distinct_values)
         page = self._manager.stat(plan, self._bounds(context))
