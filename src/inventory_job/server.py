@@ -183,7 +183,12 @@ def _authenticator(settings: Settings, resources: ExitStack) -> Authenticator:
         except InvalidKey as error:
             raise CannotStart(str(error)) from error
     client = _identity_client(settings, resources)
-    limits = LookupLimits(keep_seconds=settings.key_cache_seconds)
+    limits = LookupLimits(
+        keep_seconds=settings.key_cache_seconds,
+        # A slow identity leaves some threads to callers whose keys are known.
+        at_a_time=max(1, settings.threads // 2),
+        held_threads=max(1, settings.threads * 3 // 4),
+    )
     # Whoever asks for an app holds a verified token: more of them are let through.
     app_limits = replace(limits, burst=100, per_second=50.0)
     keys = Lookups(client.public_key, limits, time.monotonic)

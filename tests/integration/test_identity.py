@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -240,6 +241,30 @@ def test_an_identity_too_slow_to_answer_is_unavailable_and_does_not_hold_calls_u
     assert codes == {UNAVAILABLE}
     assert time.monotonic() - started < 1.0
     assert len(identity.asked) == 1
+
+
+@pytest.mark.parametrize("did", ["domain-1", "domain-unknown"])
+def test_bad_tokens_hold_nobody_up_while_identity_is_slow(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService, did: str
+) -> None:
+    bad, good = Issuer(did).token("DOMAIN_ADMIN"), issuer.token("DOMAIN_ADMIN")
+    waits: list[float] = []
+    with serving(make_settings(identity_seconds=3.0)) as client, ThreadPoolExecutor(16) as pool:
+
+        def flood() -> bool:
+            return client.code(bad) is grpc.StatusCode.OK or len(waits) == 10
+
+        assert client.list(good) == ["job-1"]
+        identity.delay = 2.0
+        for _ in range(16):
+            pool.submit(eventually, flood)
+        assert eventually(lambda: len(identity.asked) > 1)
+        while len(waits) < 10:
+            started = time.monotonic()
+            client.code(good)
+            waits.append(time.monotonic() - started)
+
+    assert statistics.median(waits) < 0.5
 
 
 def test_an_outage_is_unavailable_for_the_unknown_and_unnoticed_by_the_known(

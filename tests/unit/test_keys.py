@@ -110,6 +110,37 @@ def test_a_file_that_is_neither_form_is_refused(text: str) -> None:
         parse_keys(text)
 
 
+ENCRYPTION = {"kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "e"}
+ELLIPTIC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
+
+
+def test_keys_of_a_jwks_for_something_else_are_passed_over(first: Issuer) -> None:
+    signing = first.jwk | {"kid": "s"}
+    keys = parse_keys(json.dumps({"keys": [ELLIPTIC, signing, first.jwk | ENCRYPTION]}))
+
+    assert keys.find("any", "s") == parse_key(first.jwk)
+    assert keys.find("any", "e") is None
+
+
+def test_a_jwks_without_any_key_for_signatures_is_refused(first: Issuer) -> None:
+    jwks = {"keys": [ELLIPTIC, first.jwk | ENCRYPTION]}
+
+    with pytest.raises(InvalidKey, match="no key of the JWKS is for signatures with RS256"):
+        parse_keys(json.dumps(jwks))
+
+
+def test_a_broken_key_of_a_jwks_is_refused_with_its_place(first: Issuer) -> None:
+    jwks = {"keys": [first.jwk | {"kid": "a"}, short_key() | {"kid": "b"}]}
+
+    with pytest.raises(InvalidKey, match="key 1 of the JWKS: the key has 1024 bits"):
+        parse_keys(json.dumps(jwks))
+
+
+def test_a_domains_key_for_something_else_is_refused(first: Issuer) -> None:
+    with pytest.raises(InvalidKey, match="domain-1: the key is not for signatures"):
+        parse_keys(json.dumps({"domain-1": first.jwk | ENCRYPTION}))
+
+
 def test_two_keys_of_one_kid_are_refused(first: Issuer, second: Issuer) -> None:
     jwks = [first.jwk | {"kid": "k"}, second.jwk | {"kid": "k"}]
 

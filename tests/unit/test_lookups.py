@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from itertools import islice, pairwise
 
 import pytest
 
@@ -235,7 +235,7 @@ class Gate:
 
 
 def test_those_who_want_the_same_wait_for_one_call() -> None:
-    directory = Directory(a="1")
+    directory = Directory(LookupLimits(held_threads=8), a="1")
     gate = Gate(directory)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(directory.find, "a") for _ in range(8)]
@@ -244,6 +244,52 @@ def test_those_who_want_the_same_wait_for_one_call() -> None:
 
         assert [answer.result(10) for answer in answers] == ["1"] * 8
     assert directory.asked == ["a"]
+
+
+def test_a_slow_call_holds_only_so_many_threads() -> None:
+    directory = Directory(LookupLimits(held_threads=2), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        slow = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        directory.now += 0.3
+        others = [pool.submit(directory.is_refused, "a") for _ in range(3)]
+
+        first_to_end = list(islice(as_completed(others, 5), 2))
+        gate.opened.set()
+
+        assert [each.result() for each in first_to_end] == [True, True]
+        assert sorted(each.result(10) for each in others) == [False, True, True]
+        assert slow.result(10) == "1"
+    assert directory.asked == ["a"]
+
+
+def test_a_call_that_is_quick_is_waited_for_however_many_threads_it_holds() -> None:
+    directory = Directory(LookupLimits(held_threads=1, patience_seconds=10.0), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        others = [pool.submit(directory.find, "a") for _ in range(3)]
+        assert not wait(others, 0.1).done
+        gate.opened.set()
+
+        assert [answer.result(10) for answer in (first, *others)] == ["1"] * 4
+
+
+def test_threads_that_waited_are_free_to_wait_again() -> None:
+    directory = Directory(LookupLimits(held_threads=3, again_seconds=0.0), a="1")
+    for _ in range(3):
+        gate = Gate(directory)
+        with ThreadPoolExecutor(3) as pool:
+            first = pool.submit(directory.find_newer, "a")
+            assert gate.entered.acquire(timeout=10)
+            directory.now += 1
+            others = [pool.submit(directory.find_newer, "a") for _ in range(2)]
+            assert not wait(others, 0.1).done
+            gate.opened.set()
+
+            assert [answer.result(10) for answer in (first, *others)] == ["1"] * 3
 
 
 def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:

@@ -19,47 +19,11 @@ from inventory_job.auth.tokens import (
     TokenRules,
 )
 from inventory_job.errors import InvalidRequest, Unauthenticated, Unavailable
+from tests.key_sources import Apps, Keys
 from tests.tokens import Issuer, encoded, key_file_text, with_header
 
 UNVERIFIED = r"\(message = the token's signature cannot be verified\)"
 MALFORMED = r"\(message = the token is not a JSON Web Token\)"
-
-
-class Keys:
-    """A KeySource over keys that a test may change; counts how often it is asked."""
-
-    def __init__(self, *issuers: Issuer) -> None:
-        self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
-        self.asked = 0
-
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        self.asked += 1
-        return self.known.get(domain_id)
-
-    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
-        return self.known.get(domain_id)
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Apps:
-    """An AppChecker that knows one app."""
-
-    def __init__(self, grant: AppGrant | None) -> None:
-        self.grant = grant
-        self.asked: list[tuple[str, str]] = []
-
-    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
-        self.asked.append((domain_id, client_id))
-        return self.grant
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +80,11 @@ def test_a_system_tokens_tenant_is_named_by_the_call(domain: Issuer) -> None:
 def test_a_system_token_without_a_tenant_is_told_to_name_it(domain: Issuer) -> None:
     with pytest.raises(InvalidRequest, match=r"Required parameter\. \(key = domain_id\)"):
         caller_of(domain.system_token(), domain)
+
+
+def test_a_system_token_alone_may_be_without_an_expiry(domain: Issuer) -> None:
+    assert caller_of(domain.system_token(exp=None), domain, x_domain_id="d").system
+    refused(domain.token("DOMAIN_ADMIN", exp=None), "has no expiry", domain)
 
 
 def test_system_tokens_of_other_domains_than_the_system_domain_are_refused(
@@ -327,94 +296,6 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
         authenticator.authenticate([("token", forged)])
 
     assert apps.asked == []
-
-
-class Verifications:
-    """An authenticator at a time of the test's, whose verifications can be told from memories:
-    a token of an app is asked about once for each verification."""
-
-    def __init__(self, domain: Issuer, rules: TokenRules | None = None) -> None:
-        self.keys = Keys(domain)
-        self.apps = Apps(AppGrant((), ()))
-        self.now, self.wall = Clock(100.0), Clock(time.time())
-        self.authenticator = TokenAuthenticator(self.keys, self.apps, rules, self.wall, self.now)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now.now += seconds
-        self.wall.now += seconds
-
-    def count(self, *tokens: str) -> int:
-        before = len(self.apps.asked)
-        for token in tokens:
-            self.authenticator.authenticate([("token", token)])
-        return len(self.apps.asked) - before
-
-
-def app_token(domain: Issuer, **claims: Any) -> str:
-    return domain.token("DOMAIN_ADMIN", own="APP", jti="client-1", **claims)
-
-
-def test_a_token_is_verified_once_in_a_burst(domain: Issuer) -> None:
-    verifications, token = Verifications(domain), app_token(domain)
-
-    assert verifications.count(*[token] * 100) == 1
-
-
-def test_a_verified_token_is_remembered_for_some_seconds(domain: Issuer) -> None:
-    verifications, token = Verifications(domain), app_token(domain)
-
-    assert verifications.count(token) == 1
-    verifications.pass_by(4.9)
-    assert verifications.count(token) == 0
-    verifications.pass_by(0.2)
-    assert verifications.count(token) == 1
-
-
-def test_a_verified_token_is_not_remembered_beyond_its_expiry(domain: Issuer) -> None:
-    verifications = Verifications(domain, TokenRules(leeway_seconds=0))
-    token = app_token(domain, exp=verifications.wall.now + 2)
-
-    assert verifications.count(token) == 1
-    verifications.pass_by(2.1)
-    with pytest.raises(Unauthenticated, match="expired"):
-        verifications.count(token)
-
-
-def test_a_verified_token_is_not_remembered_beyond_its_key(
-    domain: Issuer, stranger: Issuer
-) -> None:
-    verifications, token = Verifications(domain), app_token(domain)
-
-    assert verifications.count(token) == 1
-    verifications.keys.known["domain-1"] = parse_key(stranger.jwk)
-    with pytest.raises(Unauthenticated, match=UNVERIFIED):
-        verifications.count(token)
-
-
-def test_a_key_read_again_unchanged_leaves_verified_tokens_valid(domain: Issuer) -> None:
-    verifications, token = Verifications(domain), app_token(domain)
-
-    assert verifications.count(token) == 1
-    verifications.keys.known["domain-1"] = parse_key(domain.jwk)
-    assert verifications.count(token) == 0
-
-
-def test_only_so_many_verified_tokens_are_remembered(domain: Issuer) -> None:
-    verifications = Verifications(domain, TokenRules(remembered=2))
-    first, second, third = (app_token(domain, aud=name) for name in "abc")
-
-    assert verifications.count(first, second, third) == 3
-    assert verifications.count(third, second) == 0
-    assert verifications.count(first) == 1
-
-
-def test_a_refused_token_is_not_remembered_as_good(domain: Issuer, stranger: Issuer) -> None:
-    authenticator = TokenAuthenticator(Keys(domain))
-    forged = stranger.token("DOMAIN_ADMIN", did="domain-1")
-
-    for _ in range(2):
-        with pytest.raises(Unauthenticated):
-            authenticator.authenticate([("token", forged)])
 
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:

@@ -14,8 +14,9 @@ from inventory_job.errors import InvalidRequest, Unauthenticated, invalid, requi
 class Caller:
     """An established caller.
 
-    `system`: holds a system token, or is trusted like one; then `workspace_id` is the workspace
-    named by the call, else that of the token. `permissions` empty means all that `role` allows.
+    `workspace_id`: that of the token, if its role is one of a workspace. `system`: holds a system
+    token, or is trusted like one; then the call names both ids, whatever the token says.
+    `permissions` empty means all that `role` allows.
     `injected_params` are request parameters that the token prescribes.
     """
 

@@ -28,6 +28,10 @@ class InvalidKey(ValueError):
     """A key, or a file of keys, that cannot be used; the message says why, without the key."""
 
 
+class OtherKey(InvalidKey):
+    """A key for something else than the signatures of tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """A public RSA key. Two are equal when they are the same key (RFC 7638)."""
@@ -51,12 +55,14 @@ def parse_key(jwk: object) -> VerificationKey:
     """A public RSA key from a JWK (a dictionary) or its JSON text; raises InvalidKey."""
     if isinstance(jwk, str):
         jwk = _parse_json(jwk)
-    if not isinstance(jwk, dict) or jwk.get("kty") != "RSA":
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kty"), str):
         raise InvalidKey("the key is not an RSA key in JWK form")
+    if jwk["kty"] != "RSA":
+        raise OtherKey("the key is not an RSA key in JWK form")
     if _PRIVATE_MEMBERS & jwk.keys():
         raise InvalidKey("the key is a private key; only its public part belongs here")
     if jwk.get("use", "sig") != "sig" or jwk.get("alg", ALGORITHM) != ALGORITHM:
-        raise InvalidKey(f"the key is not for signatures with {ALGORITHM}")
+        raise OtherKey(f"the key is not for signatures with {ALGORITHM}")
     # Only what makes the key: the rest (kid, x5c, …) changes nothing about it.
     modulus, exponent = str(jwk.get("n")), str(jwk.get("e"))
     try:
@@ -96,7 +102,8 @@ class KeySet:
 
 
 def parse_keys(text: str) -> KeySet:
-    """A file's keys: `{domain_id: jwk, …}`, or a JWKS whose keys have a kid each.
+    """A file's keys: `{domain_id: jwk, …}`, or a JWKS whose keys have a kid each; of a JWKS the
+    keys for something else are passed over (RFC 7517, section 5).
 
     Raises InvalidKey.
     """
@@ -107,10 +114,17 @@ def parse_keys(text: str) -> KeySet:
         return KeySet({name: _named(name, jwk) for name, jwk in parsed.items()}, {})
     by_kid: dict[str, VerificationKey] = {}
     for index, jwk in enumerate(parsed["keys"]):
-        kid = jwk.get("kid") if isinstance(jwk, dict) else None
+        name = f"key {index} of the JWKS"
+        try:
+            key = _named(name, jwk)
+        except OtherKey:
+            continue
+        kid = jwk.get("kid")
         if not isinstance(kid, str) or not kid or kid in by_kid:
-            raise InvalidKey(f"key {index} of the JWKS has no kid of its own")
-        by_kid[kid] = _named(kid, jwk)
+            raise InvalidKey(f"{name} has no kid of its own")
+        by_kid[kid] = key
+    if parsed["keys"] and not by_kid:
+        raise InvalidKey(f"no key of the JWKS is for signatures with {ALGORITHM}")
     return KeySet(None, by_kid)
 
 
@@ -118,7 +132,7 @@ def _named(name: str, jwk: object) -> VerificationKey:
     try:
         return parse_key(jwk)
     except InvalidKey as error:
-        raise InvalidKey(f"{name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _parse_json(text: str) -> Any:

@@ -8,6 +8,7 @@ through it, and a slow one does not take all threads:
 - calls for what is not known yet draw on a token bucket; renewals, which are as many as there are
   known entries, do not, so strangers cannot keep the known from being renewed;
 - of those only few run at a time; further ones fail at once;
+- calls may hold so many threads, waiting ones included; who comes later waits for a moment only;
 - while the directory is down nobody waits: one call at a time tries, with growing pauses.
 
 What is known and what is not look the same from outside, in answers and in the calls they cause.
@@ -19,7 +20,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -31,6 +32,7 @@ _Found = TypeVar("_Found")
 
 _TOO_MANY = "too many look-ups at the identity service"
 _DOWN = "the identity service cannot be reached"
+_SLOW = "the identity service is slow to answer"
 
 
 class Unanswered(Unavailable):
@@ -39,7 +41,12 @@ class Unanswered(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class LookupLimits:
-    """How long answers are kept, in seconds, how many, and how often the directory is asked."""
+    """How long answers are kept, in seconds, how many, and how often the directory is asked.
+
+    `held_threads` should be less than the threads that answer calls, so that slow answers leave
+    some to callers who need none; beyond them nobody waits once a call has taken
+    `patience_seconds`.
+    """
 
     keep_seconds: float = 300.0
     again_seconds: float = 1.0
@@ -47,6 +54,8 @@ class LookupLimits:
     burst: int = 20
     per_second: float = 5.0
     at_a_time: int = 4
+    held_threads: int = 6
+    patience_seconds: float = 0.25
 
 
 class BackOff:
@@ -142,6 +151,7 @@ class Lookups(Generic[_Key, _Found]):
         self._lock = threading.Lock()
         self._entries: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
         self._running: dict[_Key, _Call[_Found]] = {}
+        self._waiting = 0
         self._bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
 
@@ -169,8 +179,25 @@ class Lookups(Generic[_Key, _Found]):
             is_mine = call is None
             if call is None:
                 call = self._running[key] = self._begin(entry, is_refresh=is_refresh)
-        if is_mine:
-            self._run(key, call)
+        if not is_mine:
+            return self._wait(call)
+        self._run(key, call)
+        return call.answer.result()
+
+    def _wait(self, call: _Call[_Found]) -> _Found | None:
+        """The answer to a call that another thread makes; raises Unavailable if it is slow and
+        enough threads are held up already."""
+        with self._lock:
+            stays = len(self._running) + self._waiting < self._limits.held_threads
+            self._waiting += stays
+        patience = call.asked_at + self._limits.patience_seconds - self._clock()
+        try:
+            wait((call.answer,), None if stays else max(patience, 0))
+        finally:
+            with self._lock:
+                self._waiting -= stays
+        if not call.answer.done():
+            raise Unavailable(_SLOW)
         return call.answer.result()
 
     def _is_fresh(self, entry: _Entry[_Found]) -> bool:
