@@ -97,6 +97,11 @@ def test_a_users_token_has_the_role_asked_for(directory: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("role", ["USER", "SYSTEM_ADMIN"])
+def test_a_token_of_a_role_that_may_call_nothing_can_be_had(directory: Path, role: str) -> None:
+    assert caller_of(directory, signed(directory, "--role", role)) == Caller("domain-1", role=role)
+
+
 def test_a_system_token_is_for_every_tenant(directory: Path) -> None:
     caller = caller_of(directory, signed(directory, "--system"), ("x_domain_id", "domain-9"))
 
@@ -121,6 +126,12 @@ def test_a_token_is_good_for_its_domain_alone(directory: Path) -> None:
         ["--system", "--permission", "inventory:Job"],
         ["--role", "KING"],
         ["--role", "DOMAIN_ADMIN", "--hours", "0"],
+        ["--role", "DOMAIN_ADMIN", "--hours", "inf"],
+        ["--role", "DOMAIN_ADMIN", "--hours", "nan"],
+        ["--role", "USER", "--workspace-id", "ws-1"],
+        ["--role", "WORKSPACE_OWNER", "--workspace-id", ""],
+        ["--role", "WORKSPACE_OWNER", "--workspace-id", "*"],
+        ["--role", "DOMAIN_ADMIN", "--domain-id", ""],
     ],
     ids=" ".join,
 )
@@ -132,6 +143,7 @@ def test_options_that_do_not_fit_together_are_refused(
     refused = token("sign", "--key", key, "--domain-id", "domain-1", *arguments)
 
     assert refused.exit_code == 2
+    assert isinstance(refused.exception, SystemExit)
     assert refused.stdout == ""
 
 

@@ -19,7 +19,8 @@ from inventory_job.auth.signing import make_key_pair, sign, system_claims, user_
 KEY_FILE = "keys.json"
 """The name of the file with the public keys, as the setting auth_key_file takes it."""
 
-_DOMAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_MOST_HOURS = 10 * 365 * 24
 
 app = typer.Typer(
     name="token",
@@ -29,11 +30,13 @@ app = typer.Typer(
 
 
 class Role(StrEnum):
-    """The roles that may call something."""
+    """The roles there are; the last two may call nothing here."""
 
     DOMAIN_ADMIN = DOMAIN_ADMIN
     WORKSPACE_OWNER = WORKSPACE_OWNER
     WORKSPACE_MEMBER = WORKSPACE_MEMBER
+    USER = "USER"
+    SYSTEM_ADMIN = "SYSTEM_ADMIN"
 
 
 DomainId = Annotated[str, typer.Option(help="Domain whose tokens the key signs.")]
@@ -51,8 +54,7 @@ def keys(
 ) -> None:
     """Make a key pair for a domain: DIRECTORY/<domain>.pem, to sign with and readable by you
     alone, and DIRECTORY/keys.json, the public keys of all domains made there."""
-    if not _DOMAIN_ID.fullmatch(domain_id):
-        _end("a domain id is letters, digits, - and _, not more than 64")
+    _check_identifier("--domain-id", domain_id)
     private_file, key_file = directory / f"{domain_id}.pem", directory / KEY_FILE
     if private_file.exists() and not force:
         _end(f"{private_file} is there already; --force replaces it")
@@ -80,7 +82,9 @@ def sign_token(
     permission: Annotated[
         list[str] | None, typer.Option(help="Permission; may be repeated. None: all of the role.")
     ] = None,
-    hours: Annotated[float, typer.Option(min=0.001, help="How long the token is good for.")] = 12.0,
+    hours: Annotated[
+        float, typer.Option(min=0.001, max=_MOST_HOURS, help="How long the token is good for.")
+    ] = 12.0,
     system: Annotated[
         bool, typer.Option("--system", help="A system token: every tenant, every method.")
     ] = False,
@@ -92,6 +96,9 @@ def sign_token(
         _end("--workspace-id goes with a workspace's role, and with no other")
     if system and permission:
         _end("--permission does not limit a system token")
+    _check_identifier("--domain-id", domain_id)
+    if workspace_id is not None:
+        _check_identifier("--workspace-id", workspace_id)
     claims: dict[str, Any] = (
         system_claims(domain_id)
         if role is None
@@ -103,6 +110,11 @@ def sign_token(
     except (OSError, InvalidKey) as error:
         _end(f"cannot sign with {key}: {error}")
     typer.echo(token)
+
+
+def _check_identifier(option: str, value: str) -> None:
+    if not _IDENTIFIER.fullmatch(value):
+        _end(f"{option} takes letters, digits, - and _, not more than 64")
 
 
 def _known_keys(key_file: Path) -> dict[str, Any]:
