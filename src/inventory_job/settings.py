@@ -15,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from inventory_job.query.limits import Limits
 
 
+class CannotStart(Exception):
+    """The server cannot start as configured; the message says why, and what would do."""
+
+
 class Settings(BaseSettings):
     """Configuration of one server process. Raises pydantic.ValidationError on a bad value."""
 

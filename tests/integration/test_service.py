@@ -32,8 +32,8 @@ from inventory_job import __version__
 from inventory_job.demo import sample_jobs
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.embedded import find_mongod
-from inventory_job.server import CannotStart, Server
-from inventory_job.settings import Settings
+from inventory_job.server import Server
+from inventory_job.settings import CannotStart, Settings
 from tests import reflection
 
 SAMPLE_DOMAIN = "domain-58010aa2e451"

@@ -20,8 +20,8 @@ from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import EmbeddedError
 from inventory_job.model.faults import translated
 from inventory_job.model.loading import NotEmpty
-from inventory_job.server import CannotStart, Server
-from inventory_job.settings import Settings
+from inventory_job.server import Server
+from inventory_job.settings import CannotStart, Settings
 
 
 def serve(
