@@ -30,6 +30,7 @@ class Code(StrEnum):
     DB_QUERY = "ERROR_DB_QUERY"
     UNAVAILABLE = "ERROR_UNAVAILABLE"
     REQUEST_TIMEOUT = "ERROR_REQUEST_TIMEOUT"
+    RESOURCE_EXHAUSTED = "ERROR_RESOURCE_EXHAUSTED"
     UNKNOWN = "ERROR_UNKNOWN"
 
 
@@ -42,6 +43,7 @@ class Kind(Enum):
     PERMISSION_DENIED = "PERMISSION_DENIED"
     UNAVAILABLE = "UNAVAILABLE"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     INTERNAL = "INTERNAL"
 
 
@@ -159,6 +161,19 @@ class RequestTimeout(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(Code.REQUEST_TIMEOUT, "Request timeout!")
+
+
+class Overloaded(ServiceError):
+    """More calls than the server can hold; this one was not begun. `retry_seconds` is when it is
+    worth another try."""
+
+    kind = Kind.RESOURCE_EXHAUSTED
+
+    def __init__(self, retry_seconds: float = 1.0) -> None:
+        super().__init__(
+            Code.RESOURCE_EXHAUSTED, "Server is busy. (reason = too many calls at once)"
+        )
+        self.retry_seconds = retry_seconds
 
 
 class Unexpected(ServiceError):

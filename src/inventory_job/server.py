@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import grpc
 import structlog
-from grpc_reflection.v1alpha import reflection
 
 from inventory_job import __version__
 from inventory_job.authentication import build_authenticator
@@ -22,17 +19,13 @@ from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
 from inventory_job.model.indexes import ensure_indexes
 from inventory_job.model.operation import Killer
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.health import Health
-from inventory_job.transport.interceptors import CallLog, Errors
-from inventory_job.transport.servicer import JobServicer, ServerInfoServicer
-from inventory_job.transport.tls import InvalidTls, TlsFiles, server_credentials
+from inventory_job.transport.lanes import Lanes
+from inventory_job.transport.port import JOB_SERVICE, GrpcPort, PortInUse, PortOptions, address_of
+from inventory_job.transport.servicer import JobServicer
+from inventory_job.transport.tls import InvalidTls, TlsFiles
 
-JOB_SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
-_SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
-_HEALTH_SERVICE = "grpc.health.v1.Health"
 _PING_SECONDS = 2.0
 
 
@@ -75,7 +68,7 @@ class Server:
     @property
     def address(self) -> str:
         """Host and port listened on."""
-        return _address(self._settings.host, self.port)
+        return address_of(self._settings.host, self.port)
 
     def _start(self) -> None:
         settings = self._settings
@@ -91,7 +84,9 @@ class Server:
             settings.query_seconds,
             _utc_now,
         )
-        self._serve(servicer, Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS)))
+        self.port = self._serve(
+            servicer, admission, Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
+        )
         if self._creates_indexes:
             # Not waited for: calls are right without indexes, only slower.
             threading.Thread(
@@ -134,58 +129,34 @@ class Server:
             return self._settings.mongo_uri is None
         return self._settings.create_indexes
 
-    def _serve(self, servicer: JobServicer, health: Health) -> None:
+    def _serve(self, servicer: JobServicer, admission: Admission, health: Health) -> int:
         settings = self._settings
-        server = grpc.server(
-            ThreadPoolExecutor(settings.threads, thread_name_prefix="call"),
-            interceptors=[CallLog(), Errors()],  # outermost first; see transport.interceptors
-            options=_options(settings),
-        )
-        job_pb2_grpc.add_JobServicer_to_server(servicer, server)
-        server_info_pb2_grpc.add_ServerInfoServicer_to_server(
-            ServerInfoServicer(__version__), server
-        )
-        health.register(server)
-        names = (JOB_SERVICE, _SERVER_INFO_SERVICE, _HEALTH_SERVICE, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
-        address = _address(settings.host, settings.port)
+        lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
+        port = GrpcPort(_port_options(settings), lanes, admission, servicer, health)
         try:
-            self.port = _add_port(server, address, settings)
-        except RuntimeError as error:
-            raise CannotStart(f"Cannot listen on {address}: is the port in use?") from error
-        server.start()
-        health.start()
-        self._resources.callback(lambda: server.stop(settings.grace_seconds).wait())
-        self._resources.callback(health.stop)
+            number = port.start()
+        except (InvalidTls, PortInUse) as error:
+            raise CannotStart(str(error)) from error
+        self._resources.callback(port.stop)
+        return number
 
 
-def _add_port(server: grpc.Server, address: str, settings: Settings) -> int:
-    """The port listened on, with TLS if there is a certificate."""
-    if settings.tls_certificate_file is None or settings.tls_key_file is None:
-        return server.add_insecure_port(address)
-    files = TlsFiles(
-        settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
+def _port_options(settings: Settings) -> PortOptions:
+    tls = None
+    if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
+        tls = TlsFiles(
+            settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
+        )
+    return PortOptions(
+        host=settings.host,
+        port=settings.port,
+        tls=tls,
+        max_request_bytes=settings.max_request_bytes,
+        max_response_bytes=settings.max_response_bytes,
+        request_seconds=settings.request_seconds,
+        connection_age=settings.connection_seconds,
+        grace_seconds=settings.grace_seconds,
     )
-    try:
-        return server.add_secure_port(address, server_credentials(files))
-    except InvalidTls as error:
-        raise CannotStart(str(error)) from error
-
-
-def _options(settings: Settings) -> list[tuple[str, int]]:
-    return [
-        # On by default, and then a second server on the port would start without a word.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", settings.max_request_bytes),
-        ("grpc.max_send_message_length", settings.max_response_bytes),
-        # Room for tokens that are too long, to answer them with the reason.
-        ("grpc.max_metadata_size", 16 * 1024),
-        ("grpc.absolute_max_metadata_size", 32 * 1024),
-    ]
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _utc_now() -> datetime:

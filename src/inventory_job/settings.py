@@ -34,6 +34,15 @@ class Settings(BaseSettings):
         50051, ge=0, le=65535, description="Port of the gRPC server; 0 picks a free one."
     )
     threads: int = Field(8, ge=1, le=256, description="Threads that answer calls.")
+    queue: int = Field(
+        64, ge=0, le=10_000, description="Calls that may wait for a thread; more are refused."
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, description="How long a client may take to send a request, in seconds."
+    )
+    connection_seconds: float = Field(
+        600.0, ge=1, description="Age at which a client is asked for a new connection, in seconds."
+    )
     grace_seconds: float = Field(
         10.0, ge=0, description="How long running calls may go on after SIGTERM, in seconds."
     )

@@ -25,7 +25,7 @@ def logged(failure: ServiceError, cause: Exception) -> str:
         raise failure from cause
 
     with capture_logs() as entries:
-        Errors().around(behavior, "/service/method")(object(), Context())  # type: ignore[arg-type]
+        Errors().around(behavior, "/service/method")(object(), Context())
     return repr(entries)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import structlog
 from google.protobuf.message import Message
 
-from inventory_job.auth.callers import Authenticator
+from inventory_job.auth.callers import Authenticator, Caller
 from inventory_job.auth.policy import authorize, confine
 from inventory_job.auth.scope import Scope
 from inventory_job.wire.decode import decode
@@ -35,14 +35,22 @@ class Admission:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def admit(self, method: str, request: Message, context: MetadataContext) -> Admitted:
-        """The `request` of `method`, admitted and only then decoded; raises Unauthenticated,
-        PermissionDenied, InvalidRequest or Unavailable."""
+    def identify(self, method: str, context: MetadataContext) -> Caller:
+        """The caller, who may call `method`; raises Unauthenticated, PermissionDenied,
+        InvalidRequest or Unavailable.
+
+        All that can be told before there is a request. Asking again costs little: a token that
+        was verified is remembered.
+        """
         metadata = [
             (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
         ]
         caller = self._authenticator.authenticate(metadata)
         authorize(caller, method)
-        confined = confine(caller, method, decode(request))
+        return caller
+
+    def admit(self, method: str, request: Message, context: MetadataContext) -> Admitted:
+        """The `request` of `method`, admitted and only then decoded; raises as `identify`."""
+        confined = confine(self.identify(method, context), method, decode(request))
         structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
         return Admitted(confined.request, confined.scope)

@@ -7,14 +7,15 @@ goes a google.rpc.Status with a google.rpc.BadRequest (spec/interface.md, "Error
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
 
-from inventory_job.errors import Kind, Problem, ServiceError
+from inventory_job.errors import Kind, Overloaded, Problem, ServiceError
 
 STATUS_CODES: Mapping[Kind, grpc.StatusCode] = MappingProxyType(
     {
@@ -24,6 +25,7 @@ STATUS_CODES: Mapping[Kind, grpc.StatusCode] = MappingProxyType(
         Kind.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
         Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
         Kind.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
+        Kind.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
         Kind.INTERNAL: grpc.StatusCode.INTERNAL,
     }
 )
@@ -34,15 +36,39 @@ _MOST_MESSAGE_BYTES = 1024
 _MOST_DETAIL_BYTES = 2048
 
 
-def status_of(error: ServiceError) -> grpc.Status:
-    """The status to end a call with: code, details text, and BadRequest details if any."""
-    code = STATUS_CODES[error.kind]
-    status = status_pb2.Status(code=code.value[0], message=fitted(str(error)))
+@dataclass(frozen=True, slots=True)
+class EndStatus(grpc.Status):
+    """What a gRPC call is ended with."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def status_of(error: ServiceError) -> EndStatus:
+    """The status to end a gRPC call with; its details are `rich_status`."""
+    status = rich_status(error)
+    trailing: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", status.SerializeToString())
+    ]
+    if isinstance(error, Overloaded):
+        # Clients with a retry policy keep to this (gRFC A6).
+        trailing.append(("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))))
+    return EndStatus(STATUS_CODES[error.kind], status.message, tuple(trailing))
+
+
+def rich_status(error: ServiceError) -> status_pb2.Status:
+    """Code, details text, and BadRequest or RetryInfo details if there is something to say."""
+    code: int = STATUS_CODES[error.kind].value[0]
+    status = status_pb2.Status(code=code, message=fitted(str(error)))
     bad_request = _bad_request(error.problems)
     if bad_request.field_violations:
         status.details.add().Pack(bad_request)
-    converted: grpc.Status = rpc_status.to_status(status)
-    return converted
+    if isinstance(error, Overloaded):
+        delay = Duration()
+        delay.FromNanoseconds(round(error.retry_seconds * 1e9))
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return status
 
 
 def fitted(message: str, limit: int = _MOST_MESSAGE_BYTES) -> str:

@@ -1,0 +1,201 @@
+"""Clients that open calls and send nothing, too many calls, and streams that stay open."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from inventory_job.server import Server
+from inventory_job.settings import Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.tokens import Issuer, key_file_text
+
+JOB = "/spaceone.api.inventory.v1.Job"
+TENANT = (("x_domain_id", "domain-1"),)
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+Serving = Callable[..., AbstractContextManager[grpc.Channel]]
+
+
+@pytest.fixture
+def serving(settings: Settings) -> Serving:
+    """A server with other settings than usual, and a channel to it."""
+
+    @contextmanager
+    def serve(**changes: Any) -> Iterator[grpc.Channel]:
+        changed = settings.model_copy(update=changes)
+        with Server(changed) as server, grpc.insecure_channel(server.address) as channel:
+            yield channel
+
+    return serve
+
+
+def with_tokens(directory: Path) -> dict[str, Any]:
+    key_file = directory / "keys.json"
+    key_file.write_text(key_file_text(Issuer("domain-1")))
+    return {"auth_mode": "jwt", "auth_key_file": key_file}
+
+
+class Silence:
+    """Messages of a call that never come, until it is over."""
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.is_over.wait(30)
+        yield from ()
+
+
+@contextmanager
+def silent_calls(
+    channel: grpc.Channel, method: str, count: int, metadata: Any = TENANT
+) -> Iterator[list[Any]]:
+    """Calls that have sent their headers and nothing else."""
+    silences = [Silence() for _ in range(count)]
+    start: Any = channel.stream_stream(method)
+    calls = [start(iter(silence), metadata=metadata, timeout=30) for silence in silences]
+    try:
+        yield calls
+    finally:
+        for call in calls:
+            call.cancel()
+        for silence in silences:
+            silence.is_over.set()
+
+
+def held(channel: grpc.Channel) -> None:
+    """Returns when the work of the server is held up: with room for one call, none is left."""
+    ends = time.monotonic() + 10
+    while code_of_list(channel) is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        assert time.monotonic() < ends
+
+
+def list_jobs(channel: grpc.Channel) -> job_pb2.JobsInfo:
+    return job_pb2_grpc.JobStub(channel).list(job_pb2.JobsQuery(), metadata=TENANT, timeout=10)
+
+
+def code_of_list(channel: grpc.Channel) -> grpc.StatusCode:
+    try:
+        list_jobs(channel)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    return grpc.StatusCode.OK
+
+
+def refusal(call: Any) -> Any:
+    with pytest.raises(grpc.RpcError) as raised:
+        next(call)
+    return raised.value
+
+
+def test_who_has_no_token_is_refused_before_sending_anything(
+    serving: Serving, tmp_path: Path
+) -> None:
+    with (
+        serving(**with_tokens(tmp_path)) as channel,
+        silent_calls(channel, f"{JOB}/get", 1, ()) as [call],
+    ):
+        assert refusal(call).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_who_has_no_token_is_not_told_about_the_bytes_sent(
+    serving: Serving, tmp_path: Path
+) -> None:
+    with serving(**with_tokens(tmp_path)) as channel:
+        get: Any = channel.unary_unary(f"{JOB}/get")
+        with pytest.raises(grpc.RpcError) as raised:
+            get(b"\xff", timeout=10)
+
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", [f"{JOB}/get", f"{JOB}/stat", REFLECTION])
+def test_calls_that_send_nothing_hold_up_nobody(serving: Serving, method: str) -> None:
+    with (
+        serving(threads=4, request_seconds=30.0) as channel,
+        silent_calls(channel, method, 12),
+    ):
+        assert list_jobs(channel).total_count == 0
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+
+
+def test_a_request_that_does_not_come_in_time_ends_its_call(serving: Serving) -> None:
+    with (
+        serving(request_seconds=0.3) as channel,
+        silent_calls(channel, f"{JOB}/get", 1) as [call],
+    ):
+        assert refusal(call).code() is grpc.StatusCode.CANCELLED
+
+
+def test_a_call_that_ends_without_a_request_is_told_so(serving: Serving) -> None:
+    with serving() as channel:
+        get: Any = channel.stream_unary(f"{JOB}/get")
+        with pytest.raises(grpc.RpcError) as raised:
+            get(iter(()), metadata=TENANT, timeout=10)
+
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_call_there_is_no_room_for_is_refused_with_a_time_to_come_again(
+    serving: Serving,
+) -> None:
+    with (
+        serving(threads=1, queue=0) as channel,
+        silent_calls(channel, f"{JOB}/get", 1),
+    ):
+        held(channel)
+        with pytest.raises(grpc.RpcError) as raised:
+            list_jobs(channel)
+
+    error: Any = raised.value
+    status = rpc_status.from_call(error)
+    retry = error_details_pb2.RetryInfo()
+    assert error.details() == (
+        "ERROR_RESOURCE_EXHAUSTED: Server is busy. (reason = too many calls at once)"
+    )
+    assert status is not None
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == 1
+    assert ("grpc-retry-pushback-ms", "1000") in [tuple(item) for item in error.trailing_metadata()]
+
+
+def test_probes_are_answered_when_there_is_no_room_for_work(serving: Serving) -> None:
+    with (
+        serving(threads=1, queue=0) as channel,
+        silent_calls(channel, f"{JOB}/get", 1),
+    ):
+        held(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+
+
+def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Settings) -> None:
+    patient = settings.model_copy(update={"grace_seconds": 60.0})
+    server = Server(patient)
+    with grpc.insecure_channel(server.__enter__().address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=50)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        with ThreadPoolExecutor(1) as pool:
+            told = pool.submit(next, watch)
+
+            started = time.monotonic()
+            server.__exit__(None, None, None)
+
+            assert time.monotonic() - started < 20
+            assert told.result().status == health_pb2.HealthCheckResponse.NOT_SERVING
