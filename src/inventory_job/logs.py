@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import structlog
 
 
-def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> None:
-    """Sets up structlog for this process; entries below `level` are dropped."""
+def configure_logging(
+    level: str, style: Literal["auto", "json", "console"], **always: object
+) -> None:
+    """Sets up structlog for this process; entries below `level` are dropped, all others carry
+    what is to be there `always`."""
+
+    def mark(logger: object, name: str, entry: structlog.typing.EventDict) -> Mapping[str, Any]:
+        return {**entry, **always}
+
     console = sys.stderr.isatty() if style == "auto" else style == "console"
     renderers: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
@@ -23,6 +31,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([mark] if always else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *renderers,
@@ -30,5 +39,6 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Writes a line at once: several processes may write to the same place.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )

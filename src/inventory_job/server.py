@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from pydantic import SecretStr
 
 from inventory_job import __version__
 from inventory_job.authentication import build_authenticator
@@ -32,16 +33,21 @@ _PING_SECONDS = 2.0
 class Server:
     """One server process, as a context manager: running inside, drained and stopped after.
 
-    `prepare` is called with the database before anything is served.
-    Without `settings.mongo_uri` it owns an embedded mongod, started first and stopped last.
+    `prepare` is called with the database before anything is served. `is_worker`: others share the
+    port. Without `settings.mongo_uri` it owns an embedded mongod, started first and stopped last.
     Entering raises CannotStart, or model.embedded.EmbeddedError when no mongod can be had.
     """
 
     def __init__(
-        self, settings: Settings, prepare: Callable[[Database], None] | None = None
+        self,
+        settings: Settings,
+        prepare: Callable[[Database], None] | None = None,
+        *,
+        is_worker: bool = False,
     ) -> None:
         self._settings = settings
         self._prepare = prepare
+        self._is_worker = is_worker
         self._resources = ExitStack()
         self._log = structlog.get_logger(__name__)
         self.port = 0
@@ -71,9 +77,9 @@ class Server:
         return address_of(self._settings.host, self.port)
 
     def _start(self) -> None:
-        settings = self._settings
+        settings = with_mongod(self._settings, self._resources)
         admission = Admission(build_authenticator(settings, self._resources))
-        database = self._resources.enter_context(closing(self._open_database()))
+        database = self._resources.enter_context(closing(open_database(settings)))
         if self._prepare:
             self._prepare(database)
         killer = self._resources.enter_context(closing(Killer(database)))
@@ -87,7 +93,7 @@ class Server:
         self.port = self._serve(
             servicer, admission, Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
         )
-        if self._creates_indexes:
+        if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             threading.Thread(
                 target=ensure_indexes, args=(database,), name="indexes", daemon=True
@@ -96,7 +102,7 @@ class Server:
             "serving",
             address=self.address,
             database=database.describe(),
-            embedded=settings.mongo_uri is None,
+            embedded=self._settings.mongo_uri is None,
             auth_mode=settings.auth_mode,
             tls=settings.tls_certificate_file is not None,
             version=__version__,
@@ -106,33 +112,12 @@ class Server:
                 "every domain's system tokens open every domain; set system_domain_id"
             )
 
-    def _open_database(self) -> Database:
-        settings = self._settings
-        if settings.mongo_uri is not None:
-            uri = settings.mongo_uri.get_secret_value()
-        else:
-            data_dir = settings.data_dir or default_data_dir()
-            self._log.info("starting embedded mongod", data_dir=str(data_dir))
-            uri = self._resources.enter_context(EmbeddedMongod(data_dir)).uri
-        try:
-            return Database(
-                uri,
-                settings.mongo_database,
-                server_selection_seconds=settings.server_selection_seconds,
-            )
-        except InvalidDatabase as error:
-            raise CannotStart(str(error)) from error
-
-    @property
-    def _creates_indexes(self) -> bool:
-        if self._settings.create_indexes is None:
-            return self._settings.mongo_uri is None
-        return self._settings.create_indexes
-
     def _serve(self, servicer: JobServicer, admission: Admission, health: Health) -> int:
         settings = self._settings
         lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
-        port = GrpcPort(_port_options(settings), lanes, admission, servicer, health)
+        port = GrpcPort(
+            _port_options(settings, is_shared=self._is_worker), lanes, admission, servicer, health
+        )
         try:
             number = port.start()
         except (InvalidTls, PortInUse) as error:
@@ -141,7 +126,32 @@ class Server:
         return number
 
 
-def _port_options(settings: Settings) -> PortOptions:
+def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
+    """`settings` with a database in them: without one, that of an embedded mongod, which is
+    started now and stopped with `resources`. Raises model.embedded.EmbeddedError."""
+    if settings.mongo_uri is not None:
+        return settings
+    data_dir = settings.data_dir or default_data_dir()
+    structlog.get_logger(__name__).info("starting embedded mongod", data_dir=str(data_dir))
+    uri = resources.enter_context(EmbeddedMongod(data_dir)).uri
+    creates = settings.create_indexes is not False
+    return settings.model_copy(update={"mongo_uri": SecretStr(uri), "create_indexes": creates})
+
+
+def open_database(settings: Settings) -> Database:
+    """The database that `settings` name; raises CannotStart when that is no name of one."""
+    assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
+    try:
+        return Database(
+            settings.mongo_uri.get_secret_value(),
+            settings.mongo_database,
+            server_selection_seconds=settings.server_selection_seconds,
+        )
+    except InvalidDatabase as error:
+        raise CannotStart(str(error)) from error
+
+
+def _port_options(settings: Settings, *, is_shared: bool) -> PortOptions:
     tls = None
     if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
         tls = TlsFiles(
@@ -156,6 +166,7 @@ def _port_options(settings: Settings) -> PortOptions:
         request_seconds=settings.request_seconds,
         connection_age=settings.connection_seconds,
         grace_seconds=settings.grace_seconds,
+        is_shared=is_shared,
     )
 
 

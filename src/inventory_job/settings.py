@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     port: int = Field(
         50051, ge=0, le=65535, description="Port of the gRPC server; 0 picks a free one."
     )
-    threads: int = Field(8, ge=1, le=256, description="Threads that answer calls.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that share the ports.")
+    threads: int = Field(8, ge=1, le=256, description="Threads of a process that answer calls.")
     queue: int = Field(
         64, ge=0, le=10_000, description="Calls that may wait for a thread; more are refused."
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,6 +22,7 @@ from inventory_job.model.faults import translated
 from inventory_job.model.loading import NotEmpty
 from inventory_job.server import Server
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.workers import Supervisor
 
 
 def serve(
@@ -38,7 +39,8 @@ def serve(
     data_dir: Annotated[
         Path | None, typer.Option(help="Directory of the embedded database.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads that answer calls.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of a process.")] = None,
     default_domain_id: Annotated[
         str | None, typer.Option(help="Mode none: the domain of calls that name none.")
     ] = None,
@@ -49,6 +51,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.
+
+    With several workers, SIGHUP replaces them one by one.
 
     Every setting can also be given as an environment variable, INVENTORY_JOB_ and its name.
     """
@@ -74,12 +78,18 @@ def load_demo_once(database: Database) -> None:
 
 
 def _run(settings: Settings, *, demo: bool) -> None:
-    stopping = threading.Event()
+    signals, caught = multiprocessing.Pipe(duplex=False)
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
+    def note(number: int, frame: FrameType | None) -> None:
+        caught.send(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    with Server(settings, prepare=load_demo_once if demo else None):
-        stopping.wait()
+    numbers = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if settings.workers > 1 else [])]
+    for number in numbers:
+        signal.signal(number, note)
+    prepare = load_demo_once if demo else None
+    if settings.workers > 1:
+        with Supervisor(settings, prepare) as supervisor:
+            supervisor.run(signals)
+    else:
+        with Server(settings, prepare):
+            signals.recv()
