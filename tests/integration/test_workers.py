@@ -50,6 +50,9 @@ class Workers:
         )
         self.entries: list[dict[str, object]] = []
         self.port = self.await_entry("workers serve")["port"]
+        # The lines of different processes come in any order.
+        while len(self.children) < 2:
+            self.await_entry("serving")
 
     def await_entry(self, event: str) -> dict[str, object]:
         """Reads the log up to the next entry of that name."""
