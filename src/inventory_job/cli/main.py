@@ -1,27 +1,135 @@
-"""The console script: one typer app, a module for each command."""
+"""The console script: one typer app, a module for each command, imported when it is called."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from inventory_job import __version__
-from inventory_job.cli.health import health
-from inventory_job.cli.seed import seed
-from inventory_job.cli.serve import serve
-from inventory_job.cli.token import app as token
+
+_SERVER = "Server"
+_CLIENT = "Client"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command is: `attribute` of `module` is its function, or a typer app of several.
+    `help` is the first sentence of its own, so that listing commands imports none of them."""
+
+    name: str
+    module: str
+    attribute: str
+    panel: str
+    help: str
+
+    def load(self) -> Any:
+        """The command, as typer builds it."""
+        target = getattr(
+            importlib.import_module(f"inventory_job.cli.{self.module}"), self.attribute
+        )
+        if isinstance(target, typer.Typer):
+            return typer.main.get_command(target)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(self.name)(target)
+        return typer.main.get_command(alone)
+
+
+ENTRIES = (
+    Entry(
+        "serve",
+        "serve",
+        "serve",
+        _SERVER,
+        "Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.",
+    ),
+    Entry(
+        "seed",
+        "seed",
+        "seed",
+        _SERVER,
+        "Load demo data: a year of jobs with their tasks, and the API page's sample jobs.",
+    ),
+    Entry(
+        "health",
+        "health",
+        "health",
+        _SERVER,
+        "Exit with 0 when the server is serving, else with 1 and the reason.",
+    ),
+    Entry("token", "token", "app", _SERVER, "Keys and tokens for development and tests."),
+    Entry("get", "client.jobs", "get", _CLIENT, "Show a job."),
+    Entry(
+        "list", "client.jobs", "list_jobs", _CLIENT, "List jobs, the newest first unless sorted."
+    ),
+    Entry(
+        "stat",
+        "client.statistics",
+        "stat",
+        _CLIENT,
+        "Count jobs and add up their numbers, by fields and periods.",
+    ),
+    Entry(
+        "analyze",
+        "client.statistics",
+        "analyze",
+        _CLIENT,
+        "Count jobs and add up their numbers, by fields, folded if need be.",
+    ),
+    Entry(
+        "delete",
+        "client.jobs",
+        "delete",
+        _CLIENT,
+        "Delete jobs and their tasks, after asking; the first that fails ends it.",
+    ),
+    Entry(
+        "top",
+        "client.top",
+        "top",
+        _CLIENT,
+        "Watch the running jobs until q or Ctrl-C; print them once when not on a terminal.",
+    ),
+    Entry(
+        "chart",
+        "client.chart",
+        "chart",
+        _CLIENT,
+        "Draw how many jobs there were, by period; print the numbers when not on a terminal.",
+    ),
+)
+"""Every command, in the order of the help."""
+
+
+class Commands(TyperGroup):
+    """A group that knows its commands by name and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        for entry in ENTRIES:
+            if entry.name == name:
+                command = entry.load()
+        return name, command, rest
+
 
 app = typer.Typer(
     name="inventory-job",
+    cls=Commands,
     help="The Job service of the Cloudforet inventory, spaceone.api.inventory.v1.Job.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
-app.command()(seed)
-app.command()(health)
-app.add_typer(token)
+
+
+def _listed() -> None:
+    """Stands for a command until it is called."""
+
+
+for _entry in ENTRIES:
+    app.command(_entry.name, help=_entry.help, rich_help_panel=_entry.panel)(_listed)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""The commands that call a running server, wherever it is."""

@@ -1,0 +1,200 @@
+"""`inventory-job chart`: jobs by period, stacked, as bars in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.columns import Columns
+from rich.console import Console
+from rich.text import Text
+
+from inventory_job.cli.client import completion, options
+from inventory_job.cli.client.bars import Counts, counted, segments
+from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
+from inventory_job.cli.client.cells import cell, visible
+from inventory_job.cli.client.filters import Condition
+from inventory_job.cli.client.output import plain_table, terminal
+from inventory_job.cli.client.periods import Period, labels, parse_time, start_of
+from inventory_job.cli.client.queries import (
+    COUNT,
+    LARGEST_PAGE,
+    Column,
+    Grouping,
+    Page,
+    Selection,
+    stat_request,
+)
+from inventory_job.cli.client.session import connected
+
+_MOST_PERIODS = 1000
+_MOST_PAGES = 20
+_NULL = "(none)"
+# Okabe and Ito's colours, which colour-blind people tell apart, too; and a filling for each, for
+# those who see none.
+_COLOURS = ("#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#e69f00", "#0072b2", "#f0e442", "#999999")
+_FILLINGS = "█▓▒░▚▞▤▨"
+_PLAIN_FILLINGS = "#=+-x%o."
+_STATUS_PLACES: Mapping[str, int] = {
+    "SUCCESS": 0,
+    "FAILURE": 1,
+    "IN_PROGRESS": 2,
+    "CANCELED": 3,
+}
+_SHORTEST_BAR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time from `start`, the beginning of a period, to `end`; naive UTC. `open` is whether
+    the end is just now, and jobs after it are shown as well."""
+
+    per: Period
+    start: datetime
+    end: datetime
+    open: bool
+
+    def conditions(self, time_field: str) -> tuple[Condition, ...]:
+        """What jobs in it meet."""
+        start = {"key": time_field, "value": _iso(self.start), "operator": "datetime_gte"}
+        end = {"key": time_field, "value": _iso(self.end), "operator": "datetime_lt"}
+        return (start,) if self.open else (start, end)
+
+    def periods(self) -> list[str]:
+        """The periods in it; raises typer.BadParameter for too many."""
+        found: list[str] = []
+        for label in labels(self.per, self.start, self.end):
+            if len(found) == _MOST_PERIODS:
+                reason = f"more than {_MOST_PERIODS} rows; take a longer period"
+                raise typer.BadParameter(reason, param_hint="--per")
+            found.append(label)
+        return found
+
+
+@connected
+def chart(
+    client: JobClient,
+    filters: options.Filters = None,
+    any_filters: options.AnyFilters = None,
+    keyword: options.Keyword = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.fields, help="What bars are made of."
+        ),
+    ] = "status",
+    per: Annotated[Period, typer.Option(help="What a bar stands for, in UTC.")] = Period.DAY,
+    since: Annotated[
+        str, typer.Option(help="Where to begin: 30d ago, now/m-1w, 2026-03-04.")
+    ] = "30d",
+    until: Annotated[
+        str, typer.Option(help="Where to end, likewise; what is then is not shown.")
+    ] = "now",
+    on: Annotated[str, typer.Option(metavar="NAME", help="The date of a job.")] = "created_at",
+) -> None:
+    """Draw how many jobs there were, by period; print the numbers when not on a terminal."""
+    selected = options.selection(filters, any_filters, keyword)
+    span = _span(per, since, until)
+    periods = span.periods()
+    narrowed = Selection(
+        (*span.conditions(on), *selected.conditions), selected.alternatives, selected.keyword
+    )
+    grouping = Grouping((by,), (Column("count"),), per, on)
+    counts = _ordered(counted(periods, _found(client, narrowed, grouping)))
+    console = terminal()
+    if console.is_terminal:
+        draw(counts, f"jobs per {per} by {by}, UTC", console)
+    else:
+        sys.stdout.write(numbers(counts, per))
+
+
+def draw(counts: Counts, title: str, console: Console) -> None:
+    """Prints the counts as bars as wide as the console, below a title and what they mean."""
+    fillings = _PLAIN_FILLINGS if console.options.ascii_only else _FILLINGS
+    places = _places(counts.series)
+    console.print(Text(visible(title), style="bold"))
+    names = [
+        Text.assemble(
+            (fillings[places[name]] * 2, _COLOURS[places[name]]),
+            f" {visible(name)} {counts.total(name)}",
+        )
+        for name in counts.series
+    ]
+    console.print(Columns(names, padding=(0, 2)))
+    largest = counts.largest()
+    label_width = max(map(len, counts.periods), default=0)
+    room = console.width - label_width - len(str(largest)) - 3
+    width = max(room, _SHORTEST_BAR)
+    for period in counts.periods:
+        row = counts.row(period)
+        line = Text(f"{period:<{label_width}} ", no_wrap=True)
+        for name, cells in zip(counts.series, segments(row, largest, width), strict=True):
+            line.append(fillings[places[name]] * cells, style=_COLOURS[places[name]])
+        line.append(f"{' ' if any(row) else ''}{sum(row)}", style="dim")
+        console.print(line)
+
+
+def numbers(counts: Counts, per: Period) -> str:
+    """The counts as lines of cells with tabs between them."""
+    columns = [per.value, *counts.series]
+    return plain_table(
+        columns,
+        [
+            dict(zip(columns, [period, *counts.row(period)], strict=True))
+            for period in counts.periods
+        ],
+    )
+
+
+def _places(series: Sequence[str]) -> dict[str, int]:
+    """A colour and filling for each series; a status has its own."""
+    own = {name: _STATUS_PLACES[name] for name in series if name in _STATUS_PLACES}
+    free = iter(sorted({*range(len(_COLOURS))} - {*own.values()}))
+    return {name: own[name] if name in own else next(free) for name in series}
+
+
+def _ordered(counts: Counts) -> Counts:
+    """The counts with statuses in an order of their own, whatever their numbers."""
+    places = _places(counts.series)
+    return replace(counts, series=sorted(counts.series, key=lambda name: places[name]))
+
+
+def _span(per: Period, since: str, until: str) -> Span:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    ends: list[datetime] = []
+    for option, text in (("--since", since), ("--until", until)):
+        try:
+            ends.append(parse_time(text, now))
+        except ValueError as error:
+            raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from error
+    start, end = ends
+    if start >= end:
+        raise typer.BadParameter("it is before --since", param_hint="--until")
+    return Span(per, start_of(per, start), end, open=until.strip() == "now")
+
+
+def _found(
+    client: JobClient, selected: Selection, grouping: Grouping
+) -> Iterator[tuple[str, str, int]]:
+    """Period, series and number of each row; raises CallFailed if there are too many."""
+    [series] = grouping.by
+    for number in range(1, _MOST_PAGES + 1):
+        request = stat_request(selected, grouping, Page(number, LARGEST_PAGE))
+        answer = client.call("stat", request)
+        rows = answer.get("results", [])
+        for row in rows:
+            value = row.get(series)
+            name = _NULL if value is None else cell(value)
+            yield str(row.get(grouping.names()[0])), name, int(row[COUNT])
+        if number * LARGEST_PAGE >= answer.get("total_count", 0):
+            return
+    reason = f"{series} has too many values for a chart; filter, or take a longer period"
+    raise CallFailed(ExitCode.FAILED, reason)
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.isoformat(timespec='milliseconds')}Z"

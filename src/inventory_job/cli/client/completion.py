@@ -1,0 +1,60 @@
+"""What the shell may complete: fields, operators, values; from what is known without a server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from inventory_job.cli.client.filters import SYMBOLS
+from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo
+
+_TIMES = ("now-1h", "now-1d", "now-7d", "now-30d", "now/d", "now/w", "now/m")
+_FILTER = re.compile(
+    r"(?P<begun>(?P<key>\w+)(?P<symbol>[!=~<>]+)(?:.*,)?)(?P<value>[^,]*)", re.DOTALL
+)
+_DATES = frozenset({"created_at", "updated_at", "finished_at"})
+
+
+def fields(incomplete: str) -> list[str]:
+    """Lists of fields that begin as `incomplete` does, its last name completed."""
+    return _continued(incomplete, _names())
+
+
+def sort_keys(incomplete: str) -> list[str]:
+    """As `fields`, ascending and descending."""
+    return _continued(incomplete, [prefix + name for name in _names() for prefix in ("", "-")])
+
+
+def filters(incomplete: str) -> list[str]:
+    """Filters that begin as `incomplete` does: its field, its operator or its value completed."""
+    match = _FILTER.fullmatch(incomplete)
+    if match and match["symbol"] in SYMBOLS:
+        values = [match["begun"] + value for value in _values(match["key"], match["symbol"])]
+        return [text for text in values if text.startswith(incomplete)]
+    # One step at a time: operators come when the field is whole.
+    begun = incomplete and not incomplete.isidentifier()
+    symbols = SYMBOLS if begun or incomplete in _names() else ("",)
+    return _beginning(incomplete, [name + symbol for name in _names() for symbol in symbols])
+
+
+def _values(key: str, symbol: str) -> list[str]:
+    if key == "status":
+        return JobInfo.Status.keys()[1:]
+    if key == "resource_group":
+        return JobInfo.ResourceGroup.keys()[1:]
+    if key in _DATES and SYMBOLS[symbol].relative:
+        return [*_TIMES]
+    return []
+
+
+def _names() -> list[str]:
+    return [*JobInfo.DESCRIPTOR.fields_by_name]
+
+
+def _continued(incomplete: str, names: Iterable[str]) -> list[str]:
+    begun, comma, last = incomplete.rpartition(",")
+    return [f"{begun}{comma}{name}" for name in _beginning(last, names)]
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,163 @@
+"""What a person writes on a command line → conditions of the query language. Pure.
+
+A filter is `FIELD OPERATOR VALUE`, or `FIELD` and `!FIELD` for a field that exists or does not.
+Several values stand between commas; quotes make a value literal: `plugin_id="a,b"`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+Condition = dict[str, Any]
+"""A filter condition, as the message core.v2.Filter has it."""
+
+
+class InvalidFilter(ValueError):
+    """A filter, sort or list of names that means nothing; the message repeats it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """What an operator's symbol asks for, by what stands behind it; None: not allowed there."""
+
+    one: str
+    several: str | None = None
+    relative: str | None = None
+    takes_null: bool = False
+    literal: bool = False
+    """Whether the value is taken whole, commas and quotes included."""
+
+
+SYMBOLS: Mapping[str, Symbol] = MappingProxyType(
+    {
+        "=": Symbol("eq", "in", takes_null=True),
+        "!=": Symbol("not", "not_in", takes_null=True),
+        "~": Symbol("contain", "contain_in"),
+        "!~": Symbol("not_contain", "not_contain_in"),
+        "=~": Symbol("regex", literal=True),
+        "<": Symbol("lt", relative="timediff_lt"),
+        "<=": Symbol("lte", relative="timediff_lte"),
+        ">": Symbol("gt", relative="timediff_gt"),
+        ">=": Symbol("gte", relative="timediff_gte"),
+    }
+)
+"""Every operator of the command line by its symbol."""
+
+_KEY = r"[A-Za-z_][A-Za-z0-9_.]*"
+_FILTER = re.compile(
+    rf"\s*(?P<absent>!)?\s*(?P<key>{_KEY})\s*"
+    r"(?:(?P<symbol>!=|!~|=~|<=|>=|=|~|<|>)(?P<value>.*))?",
+    re.ASCII | re.DOTALL,
+)
+_ITEM = re.compile(
+    r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")\s*|(?P<bare>(?:[^",][^,]*)?))(?P<comma>,|\Z)', re.DOTALL
+)
+_RELATIVE = re.compile(r"now(?![A-Za-z0-9_])")
+_NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    text: str
+    quoted: bool
+
+
+def parse_filter(text: str) -> Condition:
+    """The condition that `text` stands for; raises InvalidFilter, which names it."""
+    if not _is_unicode(text):
+        raise InvalidFilter(f"{text!r} is not Unicode text")
+    match = _FILTER.fullmatch(text)
+    if not match:
+        raise InvalidFilter(
+            f"{text!r} is no filter; filters are FIELD, !FIELD or FIELD, one of "
+            f"{' '.join(SYMBOLS)} and a value, such as status=FAILURE or created_at>=now-7d"
+        )
+    key, symbol = match["key"], match["symbol"]
+    if symbol is None:
+        return {"key": key, "value": match["absent"] is None, "operator": "exists"}
+    if match["absent"]:
+        raise InvalidFilter(f"{text!r}: '!' goes before a field alone; not equal is FIELD!=VALUE")
+    operator, value = _meaning(text, symbol, match["value"])
+    return {"key": key, "value": value, "operator": operator}
+
+
+def parse_sort(text: str) -> list[dict[str, Any]]:
+    """Sort keys, most significant first, of `-created_at,status`: '-' is descending.
+
+    Raises InvalidFilter.
+    """
+    return [
+        {"key": name.removeprefix("-"), "desc": name.startswith("-")} for name in parse_names(text)
+    ]
+
+
+def parse_names(text: str) -> list[str]:
+    """The names in `a,b`; raises InvalidFilter for an empty one."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(name.removeprefix("-") for name in names) or not _is_unicode(text):
+        raise InvalidFilter(f"{text!r} is no list of names, such as job_id,status")
+    return names
+
+
+def all_names(texts: Iterable[str]) -> list[str]:
+    """The names in several such lists, in their order; raises InvalidFilter."""
+    return [name for text in texts for name in parse_names(text)]
+
+
+def _meaning(text: str, written: str, value: str) -> tuple[str, Any]:
+    symbol = SYMBOLS[written]
+    if symbol.literal:
+        return symbol.one, value.strip()
+    items = _items(text, value)
+    if len(items) > 1:
+        if symbol.several is None:
+            raise InvalidFilter(f"{text!r}: {written} takes one value; quote a comma within it")
+        return symbol.several, [_value(symbol, item) for item in items]
+    [item] = items
+    if symbol.relative and not item.quoted and _RELATIVE.match(item.text):
+        return symbol.relative, item.text
+    return symbol.one, _value(symbol, item)
+
+
+def _value(symbol: Symbol, item: _Item) -> str | None:
+    is_null = symbol.takes_null and not item.quoted and item.text == _NULL
+    return None if is_null else item.text
+
+
+def _items(text: str, value: str) -> list[_Item]:
+    """The values between the commas."""
+    items: list[_Item] = []
+    position, more = 0, True
+    while more:
+        match = _ITEM.match(value, position)
+        if not match:
+            raise InvalidFilter(f"{text!r}: a quoted value ends with a quote and then a comma")
+        items.append(_item(text, match))
+        position, more = match.end(), bool(match["comma"])
+    return items
+
+
+def _item(text: str, match: re.Match[str]) -> _Item:
+    if match["quoted"] is None:
+        return _Item(match["bare"].strip(), quoted=False)
+    try:
+        literal = json.loads(match["quoted"], strict=False)
+    except ValueError as error:
+        raise InvalidFilter(f"{text!r}: within quotes, backslashes are as in JSON") from error
+    if not _is_unicode(literal):
+        raise InvalidFilter(f"{text!r}: half a surrogate pair is no character")
+    return _Item(literal, quoted=True)
+
+
+def _is_unicode(text: str) -> bool:
+    # Bytes of a command line that are no UTF-8 arrive as lone surrogates.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

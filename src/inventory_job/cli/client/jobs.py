@@ -1,0 +1,123 @@
+"""`inventory-job get`, `list` and `delete`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from inventory_job.cli.client import completion, options
+from inventory_job.cli.client.calls import JOB_FIELDS, CallFailed, ExitCode, JobClient, Plain
+from inventory_job.cli.client.output import Answer, Format, write
+from inventory_job.cli.client.queries import LARGEST_PAGE, Page, job_request, list_request
+from inventory_job.cli.client.session import connected
+
+MOST_JOBS = 10_000
+"""The most jobs that `list --all` shows."""
+
+_TABLE_FIELDS = (
+    "job_id",
+    "status",
+    "created_at",
+    "finished_at",
+    "plugin_id",
+)
+
+
+@connected
+def get(
+    client: JobClient,
+    job_id: Annotated[str, typer.Argument(help="The job's id.")],
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Show a job."""
+    answer = client.call("get", job_request(job_id))
+    job = {name: answer[name] for name in JOB_FIELDS}
+    if output is not Format.TABLE:
+        write(Answer(job, [job], JOB_FIELDS), output)
+        return
+    members = [{"field": name, "value": job.get(name)} for name in JOB_FIELDS]
+    write(Answer(job, members, ("field", "value")), output)
+
+
+@connected
+def list_jobs(
+    client: JobClient,
+    filters: options.Filters = None,
+    any_filters: options.AnyFilters = None,
+    keyword: options.Keyword = "",
+    sort: options.Sort = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=completion.fields,
+            help="Fields to show: job_id,status. Default: all; in a table the most asked for.",
+        ),
+    ] = None,
+    page: options.PageNumber = 1,
+    page_size: options.PageSize = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"All pages, if that is no more than {MOST_JOBS} jobs.")
+    ] = False,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """List jobs, the newest first unless sorted."""
+    selected = options.selection(filters, any_filters, keyword)
+    fields = options.names("--only", only)
+    if not fields and output is Format.TABLE:
+        fields = _TABLE_FIELDS
+    shown = Page(page, page_size)
+    request = list_request(selected, shown, options.sorting(sort), fields)
+    answer = _all_pages(client, request) if everything else client.call("list", request)
+    columns = fields or JOB_FIELDS
+    jobs = [{name: job[name] for name in columns if name in job} for job in answer["results"]]
+    total: int = answer["total_count"]
+    whole = {"results": jobs, "total_count": total}
+    note = "" if everything else _note(shown, len(jobs), total)
+    write(Answer(whole, jobs, columns, note), output)
+
+
+@connected
+def delete(
+    client: JobClient,
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+) -> None:
+    """Delete jobs and their tasks, after asking; the first that fails ends it."""
+    if not yes:
+        if not sys.stdin.isatty():
+            reason = "delete asks first, and standard input is no terminal; --yes skips that"
+            raise CallFailed(ExitCode.USAGE, reason)
+        typer.confirm(f"Delete {', '.join(job_ids)} with all tasks?", abort=True, err=True)
+    for job_id in job_ids:
+        client.call("delete", job_request(job_id))
+        typer.echo(f"deleted {job_id}")
+
+
+def _all_pages(client: JobClient, request: Plain) -> Plain:
+    """The answer with all jobs of all pages; raises CallFailed if there are too many."""
+    jobs: list[Plain] = []
+    total = MOST_JOBS
+    for number in range(1, MOST_JOBS // LARGEST_PAGE + 1):
+        page = Page(number, LARGEST_PAGE)
+        answer = client.call("list", {"query": {**request["query"], **page.query()}})
+        total = answer["total_count"]
+        if total > MOST_JOBS:
+            reason = f"there are {total} jobs, and --all shows {MOST_JOBS} at most; filter further"
+            raise CallFailed(ExitCode.FAILED, reason)
+        jobs += answer["results"]
+        if len(answer["results"]) < LARGEST_PAGE:
+            break
+    return {"results": jobs, "total_count": total}
+
+
+def _note(page: Page, count: int, total: int) -> str:
+    if count == total:
+        return ""
+    if not count:
+        return f"no jobs on page {page.number}; there are {total}"
+    last = page.start + count - 1
+    more = f"; --page {page.number + 1} shows more" if last < total else ""
+    return f"jobs {page.start} to {last} of {total}{more}"

@@ -1,0 +1,175 @@
+"""Answers on standard output: tables for people, JSON, YAML, CSV and plain columns for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from inventory_job.cli.client.cells import cell, csv_cell, escaped, has_unsafe, short_cell, visible
+
+Row = Mapping[str, Any]
+
+STATUS_STYLES: Mapping[str, str] = {
+    "SUCCESS": "green",
+    "FAILURE": "bold red",
+    "IN_PROGRESS": "cyan",
+    "CANCELED": "yellow",
+}
+
+_LONGEST_WORD = 20
+"""Longer text than this may be broken into lines."""
+
+_NARROWEST = 12
+"""How wide a column of such text is at least, before others suffer."""
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call answered: `whole`, and its `rows` with the `columns` shown of them.
+
+    `note` is for people: what the table does not say by itself.
+    """
+
+    whole: Any
+    rows: Sequence[Row]
+    columns: Sequence[str]
+    note: str = ""
+
+
+def terminal() -> Console:
+    """Standard output, taken literally: no markup, no guesses at what is a number."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def write(answer: Answer, form: Format) -> None:
+    """Writes the answer to standard output, and to a table that is not for a terminal its note
+    to standard error."""
+    console = terminal()
+    if form is Format.TABLE and console.is_terminal:
+        console.print(table(answer.columns, answer.rows, console.width))
+        if answer.note:
+            console.print(Text(answer.note, style="dim"))
+        return
+    sys.stdout.write(_WRITERS[form](answer))
+    if form is Format.TABLE and answer.note:
+        sys.stderr.write(f"{answer.note}\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Row], width: int) -> Table:
+    """The rows as a table for a terminal of `width` columns. Short words, ids among them, are not
+    broken; where even that leaves no room, times are, between date and hour."""
+    shown = [*rows]
+    texts = {name: [short_cell(row.get(name)) for row in shown] for name in columns}
+    longest = {name: max(map(len, [name, *texts[name]])) for name in columns}
+    needed = [
+        2 + (length if length <= _LONGEST_WORD else _NARROWEST) for length in longest.values()
+    ]
+    has_room = sum(needed) <= width
+    made = bare_table()
+    for name in columns:
+        values = [row[name] for row in shown if row.get(name) is not None]
+        is_phrase = any(" " in text for text in texts[name])
+        made.add_column(
+            Text(visible(name)),
+            justify="right" if values and all(map(_is_number, values)) else "left",
+            overflow="fold",
+            no_wrap=longest[name] <= _LONGEST_WORD and (has_room or not is_phrase),
+        )
+    for row in shown:
+        made.add_row(*(_styled(row.get(name)) for name in columns))
+    return made
+
+
+def bare_table() -> Table:
+    """A table of columns below a line, two blanks apart."""
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+
+
+def plain_table(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """A line for the names and one for each row, tabs between the cells."""
+    lines = [[visible(name) for name in columns]]
+    lines += [[cell(row.get(name)) for name in columns] for row in rows]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def arranged(rows: Iterable[Row], first: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
+    """The columns that the rows have, `first` and then the others by name, and the rows with
+    their members in that order: a Struct has none of its own."""
+    found = [*rows]
+    present = {name for row in found for name in row}
+    leading = [name for name in first if name in present or not found]
+    columns = [*leading, *sorted(present.difference(leading))]
+    return columns, [{name: _sorted(row[name]) for name in columns if name in row} for row in found]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _styled(value: Any) -> Text:
+    style = STATUS_STYLES.get(value, "") if isinstance(value, str) else ""
+    return Text(short_cell(value), style=style)
+
+
+def _json(answer: Answer) -> str:
+    return escaped(json.dumps(answer.whole, ensure_ascii=False, indent=2)) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML in which text with unsafe characters stands in double quotes."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if has_unsafe(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _yaml(answer: Answer) -> str:
+    written: str = yaml.dump(answer.whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return escaped(written)
+
+
+def _csv(answer: Answer) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(csv_cell(name) for name in answer.columns)
+    writer.writerows([csv_cell(row.get(name)) for name in answer.columns] for row in answer.rows)
+    return text.getvalue()
+
+
+_WRITERS = {
+    Format.TABLE: lambda answer: plain_table(answer.columns, answer.rows),
+    Format.JSON: _json,
+    Format.YAML: _yaml,
+    Format.CSV: _csv,
+}

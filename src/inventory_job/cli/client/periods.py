@@ -1,0 +1,90 @@
+"""Periods that jobs are counted by: what each is called in a query, and which there are. Pure.
+
+Times are naive and UTC, as in the query language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from inventory_job.query.times import parse_iso, parse_relative
+
+
+class Period(StrEnum):
+    """What one row of counts stands for."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+FORMATS: Mapping[Period, str] = MappingProxyType(
+    {
+        Period.HOUR: "%Y-%m-%d %H:00",
+        Period.DAY: "%Y-%m-%d",
+        Period.WEEK: "%G-W%V",
+        Period.MONTH: "%Y-%m",
+        Period.YEAR: "%Y",
+    }
+)
+"""How a period is written, by MongoDB and by Python alike; in this form periods sort as text."""
+
+_LENGTHS = {
+    Period.HOUR: timedelta(hours=1),
+    Period.DAY: timedelta(days=1),
+    Period.WEEK: timedelta(weeks=1),
+}
+
+
+def parse_time(text: str, now: datetime) -> datetime:
+    """A point in time: `30d` ago, relative as in `now/m-1w`, or ISO 8601.
+
+    Raises ValueError with a reason.
+    """
+    written = text.strip()
+    if written.startswith("now"):
+        return parse_relative(written, now)
+    if written[-1:] in set("smhdw") and written[:-1].isdigit():
+        return parse_relative(f"now-{written}", now)
+    try:
+        return parse_iso(written)
+    except ValueError:
+        raise ValueError("not a time such as 30d, now/m-1w or 2026-03-04") from None
+
+
+def start_of(period: Period, time: datetime) -> datetime:
+    """The beginning of the period that `time` is in."""
+    hour = time.replace(minute=0, second=0, microsecond=0)
+    day = hour.replace(hour=0)
+    starts = {
+        Period.HOUR: hour,
+        Period.DAY: day,
+        Period.WEEK: day - timedelta(days=day.weekday()),
+        Period.MONTH: day.replace(day=1),
+        Period.YEAR: day.replace(day=1, month=1),
+    }
+    return starts[period]
+
+
+def labels(period: Period, start: datetime, end: datetime) -> Iterator[str]:
+    """The periods from the one that `start` is in to the one before `end`, as text."""
+    time = start_of(period, start)
+    while time < end:
+        yield time.strftime(FORMATS[period])
+        try:
+            time = _next(period, time)
+        except (OverflowError, ValueError):  # the year 9999 has no next
+            return
+
+
+def _next(period: Period, time: datetime) -> datetime:
+    if period in _LENGTHS:
+        return time + _LENGTHS[period]
+    if period is Period.YEAR:
+        return time.replace(year=time.year + 1)
+    return (time + timedelta(days=31)).replace(day=1)

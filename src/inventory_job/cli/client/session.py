@@ -1,0 +1,59 @@
+"""What every command that calls a server has in common: its connection, and how it ends."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec
+
+import typer
+
+from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
+from inventory_job.cli.client.cells import visible
+from inventory_job.cli.client.options import connect
+
+_P = ParamSpec("_P")
+
+
+def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[..., None]:
+    """A command with the options of a connection beside its own, in place of its first parameter,
+    the client. A failed call ends it with the server's words and an ExitCode."""
+    own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+    shared = [*inspect.signature(connect, eval_str=True).parameters.values()]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        with _ended_well():
+            connection = connect(**{option.name: given.pop(option.name) for option in shared})
+            with connection.open() as client:
+                invoke: Callable[..., None] = command
+                invoke(client, **given)
+
+    parameters = [option.replace(kind=option.KEYWORD_ONLY) for option in (*own, *shared)]
+    run.__annotations__ = {option.name: option.annotation for option in parameters}
+    vars(run)["__signature__"] = inspect.Signature(parameters)
+    return run
+
+
+@contextmanager
+def _ended_well() -> Iterator[None]:
+    try:
+        yield
+    except CallFailed as failure:
+        for line in failure_lines(failure):
+            typer.echo(line, err=True)
+        raise typer.Exit(failure.exit_code) from failure
+    except KeyboardInterrupt as interrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
+
+
+def failure_lines(failure: CallFailed) -> list[str]:
+    """What is said of a failed call: its message, and every field to blame."""
+    lines = [f"inventory-job: {visible(failure.message)}"]
+    for path, description in failure.violations:
+        # Alone, a violation often says just what the message says.
+        if len(failure.violations) > 1 or description != failure.message:
+            lines.append(f"  {visible(path)}: {visible(description)}")
+    return lines

@@ -1,0 +1,218 @@
+"""The commands as people see them: in a terminal, on its screen."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from inventory_job.model.connection import Database
+from inventory_job.server import Server
+from inventory_job.settings import Settings
+from tests.cases.cli_jobs import AWS, DOMAIN, JOBS
+from tests.terminal import Screen, Terminal, terminal
+
+
+@pytest.fixture(autouse=True, scope="module")
+def jobs(database: Database) -> None:
+    database.jobs.insert_many(dict(job) for job in JOBS)
+
+
+def run(
+    server: Server, *arguments: str, environment: dict[str, str] | None = None, **size: int
+) -> AbstractContextManager[Terminal]:
+    target = {"INVENTORY_JOB_ENDPOINT": server.address, "INVENTORY_JOB_DOMAIN": DOMAIN}
+    return terminal(*arguments, environment=target | (environment or {}), **size)
+
+
+def shown(server: Server, *arguments: str, **options: Any) -> Screen:
+    """The screen when the command has ended."""
+    with run(server, *arguments, **options) as opened:
+        assert opened.finish() == 0
+        return opened.lines()
+
+
+def test_a_list_is_a_table_with_times_to_the_second(server: Server) -> None:
+    lines = shown(server, "list", "--page-size", "3", "-f", "total_tasks<8", width=88)
+
+    assert lines == [
+        "job_id            status    created_at           finished_at          plugin_id",
+        "─" * 88,
+        "job-000000000007  SUCCESS   2026-03-03 12:00:00  2026-03-03 12:07:00  plugin-azure-inven",
+        "                                                                      -collector",
+        "job-000000000006  CANCELED  2026-03-03 04:00:00  2026-03-03 04:06:00  plugin-aws-inven-c",
+        "                                                                      ollector",
+        "job-000000000005  SUCCESS   2026-03-02 20:00:00  2026-03-02 20:05:00  plugin-aws-inven-c",
+        "                                                                      ollector",
+        "jobs 1 to 3 of 7; --page 2 shows more",
+    ]
+
+
+def test_where_a_terminal_is_narrow_ids_stay_whole(server: Server) -> None:
+    lines = shown(server, "list", "-f", "status=FAILURE", width=60)
+
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith("job-000000000002  FAILURE  ") for line in lines)
+
+
+def test_no_stored_text_is_obeyed_by_the_terminal(server: Server) -> None:
+    with run(server, "list") as opened:
+        assert opened.finish() == 0
+
+    assert b"\x1b[2J" not in opened.output
+    assert "\u202e".encode() not in opened.output
+
+
+def test_colours_are_left_out_when_they_are_not_wanted(server: Server) -> None:
+    with run(server, "list", environment={"NO_COLOR": "1"}) as plain:
+        assert plain.finish() == 0
+    with run(server, "list") as coloured:
+        assert coloured.finish() == 0
+
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", plain.output)
+    assert re.search(rb"\x1b\[[0-9;]*3[0-7]m", coloured.output)
+
+
+def test_numbers_of_a_stat_stand_below_each_other(server: Server) -> None:
+    assert shown(server, "stat", "--by", "status", "--count", "--sum", "total_tasks") == [
+        "status       jobs  sum_total_tasks",
+        "──────────────────────────────────",
+        "CANCELED        1                6",
+        "FAILURE         1                2",
+        "IN_PROGRESS     2               12",
+        "SUCCESS         4               16",
+    ]
+
+
+CHART = ("chart", "--since", "2026-03-01", "--until", "2026-03-05")
+
+
+def test_a_chart_has_a_bar_for_each_day_as_long_as_its_jobs_are_many(server: Server) -> None:
+    assert shown(server, *CHART, width=45) == [
+        "jobs per day by status, UTC",
+        "██ SUCCESS 4   ▓▓ FAILURE 1  ▒▒ IN_PROGRESS 2",
+        "░░ CANCELED 1",
+        "2026-03-01 ██████████▓▓▓▓▓▓▓▓▓▓▓ 2",
+        "2026-03-02 █████████████████████▒▒▒▒▒▒▒▒▒▒ 3",
+        "2026-03-03 ██████████▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░ 3",
+        "2026-03-04 0",
+    ]
+
+
+def test_a_chart_is_drawn_with_what_the_terminal_can_show(server: Server) -> None:
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+
+    lines = shown(server, *CHART, "-f", "status=SUCCESS", environment=ascii_only, width=40)
+
+    assert lines[2:] == [
+        "2026-03-01 " + "#" * 13 + " 1",
+        "2026-03-02 " + "#" * 26 + " 2",
+        "2026-03-03 " + "#" * 13 + " 1",
+        "2026-03-04 0",
+    ]
+
+
+def test_delete_asks_first(server: Server, database: Database) -> None:
+    database.jobs.insert_one({"job_id": "job-doomed", "domain_id": "domain-2"})
+    command = ("delete", "job-doomed", "--domain", "domain-2")
+
+    def asked(screen: Screen) -> bool:
+        return any("Delete job-doomed with all tasks? [y/N]:" in line for line in screen)
+
+    with run(server, *command) as opened:
+        opened.wait_for(asked)
+        opened.press("n\n")
+        assert opened.finish() == 1
+    assert database.jobs.count_documents({"job_id": "job-doomed"}) == 1
+    with run(server, *command) as opened:
+        opened.wait_for(asked)
+        opened.press("y\n")
+        assert opened.finish() == 0
+    assert database.jobs.count_documents({"job_id": "job-doomed"}) == 0
+
+
+TOP = ("top", "--interval", "0.5")
+
+
+def running(screen: Screen) -> bool:
+    """Whether both running jobs are on the screen, down to its last word."""
+    return screen[:1] != [] and screen[0].startswith("2 running") and screen[-1].endswith(" " + AWS)
+
+
+def test_top_shows_the_running_jobs_and_how_far_they_are(server: Server) -> None:
+    with run(server, *TOP) as opened:
+        title, head, _, *lines = opened.wait_for(running)
+        opened.press("q")
+        assert opened.finish() == 0
+
+    assert title == f"2 running  {server.address}, every 0.5 s, q ends"
+    assert head.split() == ["job", "age", "progress", "tasks", "failed", "plugin"]
+    assert [line.split()[0] for line in lines] == ["job-000000000008", "job-000000000004"]
+    assert all(re.search(r"━+\W+ 50%  +\d/\d  +0  \S+", line) for line in lines), lines
+    assert "2/4" in lines[1]
+
+
+def test_top_follows_the_jobs(server: Server, database: Database) -> None:
+    job = {"job_id": "job-new", "domain_id": "domain-3", "status": "IN_PROGRESS", "total_tasks": 4}
+
+    with run(server, *TOP, "--domain", "domain-3") as opened:
+        opened.wait_for(lambda screen: any("0 running" in line for line in screen))
+        database.jobs.insert_one(job | {"remained_tasks": 4})
+        opened.wait_for(lambda screen: any("  0%" in line for line in screen))
+        database.jobs.update_one({"job_id": "job-new"}, {"$set": {"remained_tasks": 1}})
+        opened.wait_for(lambda screen: any(" 75%" in line for line in screen))
+        database.jobs.update_one({"job_id": "job-new"}, {"$set": {"status": "SUCCESS"}})
+        opened.wait_for(lambda screen: any("0 running" in line for line in screen))
+        opened.press("q")
+        assert opened.finish() == 0
+
+
+@pytest.mark.parametrize("way", ["q", "Ctrl-C"])
+def test_top_leaves_the_terminal_as_it_was(server: Server, way: str) -> None:
+    with run(server, *TOP) as opened:
+        opened.wait_for(running)
+        assert not opened.is_cooked()
+        opened.press("q") if way == "q" else opened.interrupt()
+        assert opened.finish() == 0
+        assert opened.is_cooked()
+        assert opened.output.rstrip().endswith((b"\x1b[?1049l\x1b[?25h", b"\x1b[?25h\x1b[?1049l"))
+
+
+def test_top_shows_the_newest_jobs_that_there_is_room_for(server: Server) -> None:
+    with run(server, *TOP, height=6) as opened:
+        lines = opened.wait_for(lambda screen: screen[-1:] != [] and "u202eplugin" in screen[-1])
+        opened.press("q")
+        opened.finish()
+
+    assert lines[0].endswith("the 1 newest shown")
+    assert [line.split()[0] for line in lines[3:]] == ["job-000000000008"]
+
+
+def test_top_waits_for_a_server_that_went_away(mongo_uri: str, database: Database) -> None:
+    with Server(
+        Settings(
+            port=0, mongo_uri=SecretStr(mongo_uri), mongo_database=database.name, grace_seconds=0
+        )
+    ) as server:
+        opening = run(server, *TOP)
+        opened = opening.__enter__()
+        opened.wait_for(running)
+    try:
+        lines = opened.wait_for(lambda screen: running(screen) and len(screen) == 6)
+        opened.press("q")
+        assert opened.finish() == 0
+    finally:
+        opening.__exit__(None, None, None)
+
+    assert "UNAVAILABLE" in lines[1]
+
+
+def test_top_does_not_begin_without_a_server() -> None:
+    nowhere = {"INVENTORY_JOB_ENDPOINT": "127.0.0.1:1"}
+
+    with terminal(*TOP, environment=nowhere) as opened:
+        assert opened.finish() == 5
+        assert opened.lines()[0].startswith("inventory-job: 127.0.0.1:1: UNAVAILABLE: ")
