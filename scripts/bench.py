@@ -1,0 +1,214 @@
+"""The server, a bare handler for each workload (floor) and the plain ODM way (odm), side by side.
+
+Each is a process of its own on one MongoDB with the same indexes. In every round the three take
+turns, so that whatever else the machine does meets all alike; figures are medians of the rounds,
+and ratios medians of the rounds' ratios. Compare figures of one run only. The load comes from
+h2load (Debian's nghttp2-client), which speaks gRPC and leaves the processors to the servers.
+
+rps: calls a second. p50, p99: milliseconds. server, mongod: processor milliseconds per call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bench_load import Figures, Load
+from bench_servers import Contender, contenders, start_time
+from bench_workloads import DOMAIN, Workload, workloads
+from google.protobuf import json_format
+
+from inventory_job.demo import Demo
+from inventory_job.logs import configure_logging
+from inventory_job.model.connection import Database
+from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.model.indexes import ensure_indexes
+from inventory_job.model.loading import load
+
+_UNTIL = datetime(2026, 3, 1)
+_DEEP = 60_001
+_DEEP_OF_A_MILLION = 100_001
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Medians of one contender at one workload."""
+
+    workload: str
+    callers: int
+    contender: str
+    figures: Figures
+    ratios: dict[str, float]
+    """rps, divided by that of others."""
+
+
+def main() -> None:
+    """Measures and prints."""
+    given = _arguments()
+    if shutil.which("h2load") is None:
+        sys.exit("bench needs h2load: apt-get install nghttp2-client")
+    configure_logging("error", "json")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
+        uri = given.mongo_uri
+        if uri is None:
+            uri = resources.enter_context(EmbeddedMongod(Path(folder) / "mongod")).uri
+        results: list[dict[str, Any]] = []
+        for jobs in given.growth or [given.jobs]:
+            database = _seeded(uri, jobs, resources)
+            if given.start_time:
+                seconds, rss = start_time(uri, database.name)
+                print(f"start to first answer {seconds:.2f} s, then {rss:.0f} MiB")
+                continue
+            print(
+                f"\n{jobs} jobs, {database.jobs.count_documents({'domain_id': DOMAIN})} of them "
+                "in the tenant"
+            )
+            results += [
+                {"jobs": jobs, **asdict(result), "figures": result.figures._asdict()}
+                for result in _measure(given, uri, database)
+            ]
+        if given.json:
+            given.json.write_text(json.dumps(results, indent=1))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=100_000)
+    parser.add_argument("--growth", type=_numbers, help="measure at each of these numbers of jobs")
+    parser.add_argument("--callers", type=_numbers, default=[1, 16])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one turn of one contender")
+    parser.add_argument("--workloads", help="names, separated by commas; default: all")
+    parser.add_argument("--contenders", default="ours,floor,odm")
+    parser.add_argument("--threads", type=int, default=4, help="of each server")
+    parser.add_argument("--workers", type=int, default=1, help="processes of ours")
+    parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, a setting of ours")
+    parser.add_argument(
+        "--start-time", action="store_true", help="only how long ours takes to start"
+    )
+    parser.add_argument("--mongo-uri", help="default: a MongoDB of its own")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _seeded(uri: str, jobs: int, resources: ExitStack) -> Database:
+    name = f"inventory-job-bench-{jobs}"
+    database = Database(uri, name)
+    resources.callback(database.close)
+    if database.jobs.estimated_document_count() < jobs:
+        database.jobs.drop()
+        load(database, ((job, []) for job, _ in Demo(jobs, 0, _UNTIL).documents()))
+        ensure_indexes(database)
+    return database
+
+
+def _measure(given: argparse.Namespace, uri: str, database: Database) -> Iterator[Result]:
+    job = database.jobs.find_one({"domain_id": DOMAIN}, sort=[("job_id", 1)]) or {}
+    workspace = _largest_workspace(database)
+    jobs = database.jobs.estimated_document_count()
+    wanted = given.workloads.split(",") if given.workloads else None
+    chosen = [
+        workload
+        for workload in workloads(job["job_id"], _DEEP if jobs < 1_000_000 else _DEEP_OF_A_MILLION)
+        if wanted is None or workload.name in wanted
+    ]
+    with contenders(given, uri, database.name) as running, Load(uri, workspace) as load_:
+        servers = [one for one in running if one.name in given.contenders.split(",")]
+        for workload in chosen:
+            _same_answers(load_, servers, workload)
+        print(_HEADER)
+        for callers in given.callers:
+            for workload in chosen:
+                for result in _rounds(given, load_, servers, workload, callers):
+                    print(_line(result))
+                    yield result
+
+
+def _largest_workspace(database: Database) -> str:
+    stages: list[dict[str, Any]] = [
+        {"$match": {"domain_id": DOMAIN, "workspace_id": {"$nin": ["*", None]}}},
+        {"$sortByCount": "$workspace_id"},
+        {"$limit": 1},
+    ]
+    [largest] = database.jobs.aggregate(stages)
+    return str(largest["_id"])
+
+
+def _same_answers(load_: Load, servers: Sequence[Contender], workload: Workload) -> None:
+    answers = [
+        _sorted(json_format.MessageToDict(load_.once(server, workload))) for server in servers
+    ]
+    for server, answer in zip(servers, answers, strict=True):
+        if answer != answers[0]:
+            sys.exit(f"{server.name} answers {workload.name} differently:\n{answer}\n{answers[0]}")
+
+
+def _sorted(answer: dict[str, Any]) -> dict[str, Any]:
+    """Rows of groups come in any order."""
+    answer["results"] = sorted(json.dumps(row, sort_keys=True) for row in answer.get("results", ()))
+    return answer
+
+
+def _rounds(
+    given: argparse.Namespace,
+    load_: Load,
+    servers: Sequence[Contender],
+    workload: Workload,
+    callers: int,
+) -> Iterator[Result]:
+    calls = {one.name: load_.calls_in(one, workload, callers, given.seconds) for one in servers}
+    rounds: list[dict[str, Figures]] = []
+    for number in range(given.rounds):
+        turn = [*servers[number % len(servers) :], *servers[: number % len(servers)]]
+        rounds.append(
+            {one.name: load_.run(one, workload, callers, calls[one.name]) for one in turn}
+        )
+    for one in servers:
+        figures = [each[one.name] for each in rounds]
+        yield Result(
+            workload.name,
+            callers,
+            one.name,
+            Figures(*map(statistics.median, zip(*figures, strict=True))),
+            {
+                other.name: statistics.median(
+                    each[one.name].rps / each[other.name].rps for each in rounds
+                )
+                for other in servers
+                if other is not one
+            },
+        )
+
+
+_HEADER = (
+    f"{'workload':<20}{'callers':>8}  {'':<6}{'rps':>8}{'p50':>8}{'p99':>8}"
+    f"{'server':>8}{'mongod':>8}{'MiB':>6}  ratio of rps"
+)
+
+
+def _line(result: Result) -> str:
+    ratios = "  ".join(f"{value:.2f} x {name}" for name, value in result.ratios.items())
+    rps, p50, p99, server_ms, mongod_ms, rss_mib = result.figures
+    return (
+        f"{result.workload:<20}{result.callers:>8}  {result.contender:<6}{rps:>8.0f}"
+        f"{p50:>8.2f}{p99:>8.2f}{server_ms:>8.2f}{mongod_ms:>8.2f}{rss_mib:>6.0f}"
+        f"  {ratios if result.contender == 'ours' else ''}"
+    )
+
+
+if __name__ == "__main__":
+    main()

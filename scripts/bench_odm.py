@@ -1,0 +1,105 @@
+"""The plain ODM way: count, hydrate documents, convert field by field; run pipelines twice.
+
+What a service is that hands everything to mongoengine, as far as the requests of the benchmark go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import mongoengine
+from bench_floor import _group, _scope
+from bench_serving import serve
+from google.protobuf.struct_pb2 import Struct
+
+from inventory_job.model.documents import Job
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+
+_ENUMS = {"status": job_pb2.JobInfo.Status, "resource_group": job_pb2.JobInfo.ResourceGroup}
+_FIELDS = [field.name for field in job_pb2.JobInfo.DESCRIPTOR.fields]
+
+
+class Odm(job_pb2_grpc.JobServicer):
+    """Everything through mongoengine."""
+
+    def __init__(self, uri: str, database: str) -> None:
+        mongoengine.connect(host=uri, db=database, uuidRepresentation="standard")
+
+    def get(self, request: job_pb2.JobRequest, context: grpc.ServicerContext) -> job_pb2.JobInfo:
+        return _info(Job.objects.get(__raw__={"job_id": request.job_id, **_scope(context)}))
+
+    def list(self, request: job_pb2.JobsQuery, context: grpc.ServicerContext) -> job_pb2.JobsInfo:
+        filter_ = _scope(context)
+        for condition in request.query.filter:
+            filter_[condition.k] = condition.v.string_value
+        if request.query.keyword:
+            filter_["job_id"] = {"$regex": request.query.keyword, "$options": "i"}
+        found = Job.objects(__raw__=filter_)
+        total = found.count()
+        if request.query.count_only:
+            return job_pb2.JobsInfo(total_count=total)
+        page = request.query.page
+        start = page.start - 1
+        shown = found.order_by("-created_at", "id")[start : start + page.limit]
+        return job_pb2.JobsInfo(results=[_info(job) for job in shown], total_count=total)
+
+    def stat(self, request: job_pb2.JobStatQuery, context: grpc.ServicerContext) -> Struct:
+        found = Job.objects(__raw__=_scope(context))
+        if request.query.distinct:
+            values = sorted(found.distinct(request.query.distinct))
+            return _struct({"results": values, "total_count": len(values)})
+        stages: list[dict[str, Any]] = [
+            {"$group": _group(request.query.aggregate[0].group)},
+            {"$sort": {"_id": 1}},
+        ]
+        page = request.query.page
+        if not page.limit:
+            rows = list(found.aggregate(stages))
+            return _struct({"results": [_flat(row) for row in rows], "total_count": len(rows)})
+        [total] = found.aggregate([*stages, {"$count": "total"}])
+        window = [{"$skip": page.start - 1}, {"$limit": page.limit}]
+        rows = list(found.aggregate([*stages, *window]))
+        return _struct({"results": [_flat(row) for row in rows], "total_count": total["total"]})
+
+    def analyze(self, request: job_pb2.JobAnalyzeQuery, context: grpc.ServicerContext) -> Struct:
+        keys = [value.string_value for value in request.query.group_by.values]
+        identity = {key: f"${key}" for key in keys}
+        stages: list[dict[str, Any]] = [{"$group": {"_id": identity, "jobs": {"$sum": 1}}}]
+        if request.query.field_group:
+            folded = list(request.query.field_group)
+            rest = {key: f"$_id.{key}" for key in keys if key not in folded}
+            pushed = {"value": "$jobs", **{key: f"$_id.{key}" for key in folded}}
+            group = {"_id": rest, "jobs": {"$push": pushed}, "_total_jobs": {"$sum": "$jobs"}}
+            stages += [{"$sort": {"_id": 1}}, {"$group": group}]
+        stages.append({"$sort": {"_id": 1}})
+        rows = Job.objects(__raw__=_scope(context)).aggregate(stages)
+        return _struct({"results": [_flat(row) for row in rows], "more": False})
+
+
+def _info(job: Any) -> job_pb2.JobInfo:
+    info = job_pb2.JobInfo()
+    for name in _FIELDS:
+        value = getattr(job, name)
+        if value is None:
+            continue
+        if name in _ENUMS:
+            value = _ENUMS[name].Value(value)
+        elif hasattr(value, "isoformat"):
+            value = f"{value.isoformat(timespec='milliseconds')}Z"
+        setattr(info, name, value)
+    return info
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row.pop("_id"), **row}
+
+
+def _struct(members: dict[str, Any]) -> Struct:
+    struct = Struct()
+    struct.update(members)
+    return struct
+
+
+if __name__ == "__main__":
+    serve(Odm)
