@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,14 @@ class Certificate:
         files[0].write_bytes(self.certificate)
         files[1].write_bytes(self.key)
         return files
+
+
+STRANGE_KEY = (
+    b"-----BEGIN PRIVATE KEY-----\n"
+    + base64.b64encode(bytes.fromhex("300f 020100 3005 0603 2a0304 0403 000000"))
+    + b"\n-----END PRIVATE KEY-----\n"
+)
+"""A key in order (PKCS #8), for the algorithm 1.2.3.4, which is nobody's."""
 
 
 class Authority:

@@ -14,11 +14,20 @@ class Keys:
         self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
         self.asked = 0
 
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    def find(
+        self, domain_id: str, kid: str | None, until: float | None = None
+    ) -> VerificationKey | None:
         self.asked += 1
         return self.known.get(domain_id)
 
-    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
+    def find_newer(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float,
+        unfit: VerificationKey | None,
+        until: float | None = None,
+    ) -> VerificationKey | None:
         return self.known.get(domain_id)
 
 
@@ -29,6 +38,6 @@ class Apps:
         self.grant = grant
         self.asked: list[tuple[str, str]] = []
 
-    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
+    def check(self, domain_id: str, client_id: str, until: float | None = None) -> AppGrant | None:
         self.asked.append((domain_id, client_id))
         return self.grant

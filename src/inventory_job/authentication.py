@@ -47,9 +47,11 @@ def build_authenticator(settings: Settings, resources: ExitStack) -> Authenticat
 
 
 def _anonymous(settings: Settings) -> Authenticator:
-    if not (settings.allow_remote_without_auth or is_loopback(settings.host)):
+    hosts = [settings.host, *([settings.http_host] if settings.http and settings.http_host else [])]
+    remote = [host for host in hosts if not is_loopback(host)]
+    if remote and not settings.allow_remote_without_auth:
         raise CannotStart(
-            f"Without authentication only loopback addresses are served, not {settings.host}. "
+            f"Without authentication only loopback addresses are served, not {remote[0]}. "
             "Set auth_mode (INVENTORY_JOB_AUTH_MODE=jwt or identity), or "
             "allow_remote_without_auth (INVENTORY_JOB_ALLOW_REMOTE_WITHOUT_AUTH=true) where the "
             "network keeps strangers out."

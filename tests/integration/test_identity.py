@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from inventory_job.model.connection import Database
 from inventory_job.server import Server
-from inventory_job.settings import CannotStart, Settings
+from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.certificates import Authority
 from tests.identity import IdentityService
@@ -334,7 +334,8 @@ def test_10_000_bad_tokens_cause_a_handful_of_calls(
 
     seconds = time.monotonic() - started
     assert set(codes) <= {UNAUTHENTICATED, UNAVAILABLE}
-    assert len(identity.asked) <= 1 + 20 + 5 * (seconds + 1)
+    # One in 5000 is of the known domain, which is looked for unseen as well.
+    assert len(identity.asked) <= 1 + 20 + 5 * (seconds + 1) + 2
     assert client.list(issuer.token("DOMAIN_ADMIN", aud="after")) == ["job-1"]
 
 
@@ -347,8 +348,49 @@ def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
 
     codes = {client.code(thief.token("DOMAIN_ADMIN", aud=str(n))) for n in range(500)}
 
-    assert codes == {UNAUTHENTICATED}
-    assert len(identity.asked) <= 2 + (time.monotonic() - started)
+    assert codes <= {UNAUTHENTICATED, UNAVAILABLE}
+    assert len(identity.asked) <= 1 + 3 + (time.monotonic() - started)
+
+
+def test_a_token_of_a_new_key_comes_in_while_bad_ones_keep_the_look_ups_used_up(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    """It is told to come again, not that it is no good."""
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+    thief = Issuer("domain-1")
+    flood = [thief.token("DOMAIN_ADMIN", did=f"domain-{n}") for n in range(100)]
+    for token in [*flood, *[thief.token("DOMAIN_ADMIN", aud=f"{n}") for n in range(10)]]:
+        assert client.code(token) is not grpc.StatusCode.OK
+    issuer.rotate()
+    identity.keys["domain-1"] = json.dumps(issuer.jwk)
+    token = issuer.token("DOMAIN_ADMIN")
+    codes = set()
+
+    def comes_in() -> bool:
+        for bad in flood:
+            client.code(bad)
+        codes.add(client.code(token))
+        return grpc.StatusCode.OK in codes
+
+    assert eventually(comes_in, 10)
+    assert UNAUTHENTICATED not in codes
+
+
+def test_a_bad_token_is_told_so_in_the_end_however_many_there_are(
+    client: Client, issuer: Issuer
+) -> None:
+    """After a rotation the holders of old tokens learn that they need new ones."""
+    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
+    thief = Issuer("domain-1")
+    waiting = {thief.token("DOMAIN_ADMIN", aud=f"{n}") for n in range(50)}
+
+    def all_were_told() -> bool:
+        waiting.difference_update(
+            [token for token in waiting if client.code(token) is UNAUTHENTICATED]
+        )
+        return not waiting
+
+    assert eventually(all_were_told, 10)
 
 
 def test_identity_is_reached_by_tls(
@@ -373,33 +415,3 @@ def test_identity_is_reached_by_tls(
             assert client.code(issuer.token("DOMAIN_ADMIN")) is UNAVAILABLE
     finally:
         service.stop()
-
-
-@pytest.mark.parametrize(
-    "endpoint", ["", "identity", "http://identity:80", "grpc://identity", "grpc://h:1/path", ":1"]
-)
-def test_an_endpoint_that_is_none_is_refused_at_start(
-    make_settings: MakeSettings, endpoint: str
-) -> None:
-    with pytest.raises(CannotStart, match="grpc"):
-        Server(make_settings(identity_endpoint=endpoint)).__enter__()
-
-
-def test_a_token_file_that_is_missing_is_refused_at_start(
-    make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    settings = make_settings(identity_token=None, identity_token_file=tmp_path / "none")
-
-    with pytest.raises(CannotStart, match="own token cannot be read"):
-        Server(settings).__enter__()
-
-
-def test_a_ca_for_an_endpoint_without_tls_is_refused(
-    make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    ca = tmp_path / "ca.crt"
-    ca.write_bytes(Authority().certificate)
-    settings = make_settings(identity_endpoint="127.0.0.1:1", identity_ca_file=ca)
-
-    with pytest.raises(CannotStart, match="TLS"):
-        Server(settings).__enter__()

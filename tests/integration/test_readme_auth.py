@@ -26,14 +26,14 @@ sys.path.insert(0, {str(ROOT)!r})
 import grpc
 from tests import reflection
 
-_, plaintext, expand, header_flag, header, data_flag, data, _, method = sys.argv
-assert (plaintext, expand, header_flag, data_flag) == (
-    "-plaintext", "-expand-headers", "-H", "-d"
-)
-key, _, value = string.Template(header).substitute(os.environ).partition(": ")
+_, plaintext, expand, *flags, data_flag, data, _, method = sys.argv
+assert (plaintext, expand, data_flag) == ("-plaintext", "-expand-headers", "-d")
+assert set(flags[::2]) == {{"-H"}}
+headers = [string.Template(header).substitute(os.environ) for header in flags[1::2]]
+metadata = [tuple(header.split(": ", 1)) for header in headers]
 with grpc.insecure_channel(os.environ["ADDRESS"]) as channel:
     try:
-        answer = reflection.call(channel, method, json.loads(data), ((key, value),))
+        answer = reflection.call(channel, method, json.loads(data), metadata)
     except grpc.RpcError as error:
         name = error.code().name.title().replace("_", "")
         print(f"ERROR:\\n  Code: {{name}}\\n  Message: {{error.details()}}")

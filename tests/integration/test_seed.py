@@ -192,11 +192,21 @@ def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("INVENTORY_JOB_SERVER_SELECTION_SECONDS", "0.2")
 
-    result = run("--mongo-uri", "mongodb://someone:secret@127.0.0.1:1/")
+    monkeypatch.setenv("INVENTORY_JOB_MONGO_URI", "mongodb://someone:secret@127.0.0.1:1/")
+
+    result = run()
 
     assert result.exit_code == 1
     assert result.stderr.startswith("inventory-job: ")
     assert "the database cannot be reached" in result.stderr
+    assert "secret" not in result.output
+
+
+def test_a_password_on_the_command_line_is_refused() -> None:
+    result = run("--mongo-uri", "mongodb://someone:secret@127.0.0.1:1/")
+
+    assert result.exit_code == 2
+    assert "INVENTORY_JOB_MONGO_URI" in result.stderr
     assert "secret" not in result.output
 
 

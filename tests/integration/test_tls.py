@@ -175,6 +175,16 @@ def test_the_health_command_shows_a_certificate(
     assert time.monotonic() - started < 20
 
 
+def test_the_health_command_says_which_file_does_not_do(tmp_path: Path) -> None:
+    junk = tmp_path / "ca.crt"
+    junk.write_text("junk")
+
+    refused = health("--tls", "--ca-file", str(junk))
+
+    assert refused.returncode == 1
+    assert refused.stderr == f"inventory-job: There is no certificate in PEM form in {junk}.\n"
+
+
 @pytest.mark.parametrize(
     "arguments", [["--ca-file", "x"], ["--tls", "--key-file", "x"]], ids=["no tls", "half a pair"]
 )

@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from inventory_job.auth.callers import Caller
 from inventory_job.auth.keys import KeyFile
-from inventory_job.auth.tokens import TokenAuthenticator
+from inventory_job.auth.tokens import AppGrant, TokenAuthenticator, TokenRules
 from inventory_job.cli.main import app
 from inventory_job.errors import Unauthenticated
+from tests.key_sources import Apps
 
 
 def token(*arguments: str | Path) -> Result:
@@ -31,7 +32,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def caller_of(directory: Path, text: str, *metadata: tuple[str, str]) -> Caller:
-    authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"))
+    rules = TokenRules(system_domain_id="domain-1")
+    authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), rules=rules)
     return authenticator.authenticate([("token", text), *metadata])
 
 
@@ -76,14 +78,33 @@ def test_a_domain_id_that_would_be_another_path_is_refused(tmp_path: Path, domai
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_holds_no_keys_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"notes", b"\xff", b'{"keys": []}'], ids=repr)
+def test_a_file_that_holds_no_keys_is_left_alone(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "keys.json"
-    file.write_text("notes")
+    file.write_bytes(content)
 
     refused = token("keys", "--domain-id", "domain-1", "--directory", tmp_path)
 
     assert refused.exit_code == 2
-    assert file.read_text() == "notes"
+    assert isinstance(refused.exception, SystemExit)
+    assert refused.stderr.startswith("inventory-job: cannot write the keys: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
+    assert file.read_bytes() == content
+
+
+def test_a_directory_in_the_place_of_the_key_file_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").mkdir()
+
+    refused = token("keys", "--domain-id", "domain-1", "--directory", tmp_path)
+
+    assert refused.exit_code == 2
+    assert "Is a directory" in refused.stderr
+
+
+def test_a_key_can_be_made_where_all_have_been_taken_out(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{}")
+
+    assert token("keys", "--domain-id", "domain-1", "--directory", tmp_path).exit_code == 0
 
 
 def test_a_users_token_has_the_role_asked_for(directory: Path) -> None:
@@ -108,6 +129,29 @@ def test_a_system_token_is_for_every_tenant(directory: Path) -> None:
     assert caller == Caller("domain-9", system=True)
 
 
+def test_an_apps_token_is_asked_about_at_identity(directory: Path) -> None:
+    apps = Apps(AppGrant(("inventory:Job.read",), ()))
+    text = signed(directory, "--role", "DOMAIN_ADMIN", "--client-id", "client-1")
+
+    authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), apps)
+
+    assert authenticator.authenticate([("token", text)]) == Caller(
+        "domain-1", role="DOMAIN_ADMIN", permissions=("inventory:Job.read",)
+    )
+    assert apps.asked == [("domain-1", "client-1")]
+
+
+def test_an_apps_token_has_the_permissions_asked_for_where_there_is_no_identity(
+    directory: Path,
+) -> None:
+    role = ("--role", "WORKSPACE_OWNER", "--workspace-id", "ws-1")
+    text = signed(directory, *role, "--client-id", "client-1", "--permission", "inventory:Job")
+
+    assert caller_of(directory, text) == Caller(
+        "domain-1", "ws-1", "WORKSPACE_OWNER", permissions=("inventory:Job",)
+    )
+
+
 def test_a_token_is_good_for_its_domain_alone(directory: Path) -> None:
     key = directory / "domain-2.pem"
     forged = token("sign", "--key", key, "--domain-id", "domain-1", "--role", "DOMAIN_ADMIN")
@@ -124,6 +168,9 @@ def test_a_token_is_good_for_its_domain_alone(directory: Path) -> None:
         ["--role", "WORKSPACE_OWNER"],
         ["--role", "DOMAIN_ADMIN", "--workspace-id", "ws-1"],
         ["--system", "--permission", "inventory:Job"],
+        ["--system", "--client-id", "client-1"],
+        ["--client-id", "client-1"],
+        ["--role", "DOMAIN_ADMIN", "--client-id", "a/b"],
         ["--role", "KING"],
         ["--role", "DOMAIN_ADMIN", "--hours", "0"],
         ["--role", "DOMAIN_ADMIN", "--hours", "inf"],
@@ -147,8 +194,9 @@ def test_options_that_do_not_fit_together_are_refused(
     assert refused.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["keys.json", "missing.pem"])
+@pytest.mark.parametrize("name", ["keys.json", "missing.pem", ".", "junk.pem"])
 def test_a_file_that_is_no_private_key_is_refused(directory: Path, name: str) -> None:
+    (directory / "junk.pem").write_bytes(b"\xff\xfe")
     key = directory / name
 
     refused = token("sign", "--key", key, "--domain-id", "domain-1", "--role", "DOMAIN_ADMIN")

@@ -43,6 +43,36 @@ def complaints(**given: Any) -> dict[str, str]:
             IDENTITY | {"identity_token": "t", "identity_token_file": "f"},
             {"identity_token_file": "identity_token is given as well"},
         ),
+        (
+            {"auth_mode": "jwt", "auth_key_file": "k", "default_domain_id": "d"},
+            {"default_domain_id": "it is for auth_mode none, and auth_mode is jwt"},
+        ),
+        (
+            IDENTITY | {"identity_token": "t", "allow_remote_without_auth": True},
+            {"allow_remote_without_auth": "it is for auth_mode none, and auth_mode is identity"},
+        ),
+        (
+            {"auth_mode": "jwt", "auth_key_file": "k", "identity_token": "t"},
+            {"identity_token": "it is for auth_mode identity, and auth_mode is jwt"},
+        ),
+        (
+            {"identity_ca_file": "c", "identity_token_file": "t", "identity_seconds": 2.0},
+            dict.fromkeys(
+                ("identity_ca_file", "identity_token_file", "identity_seconds"),
+                "it is for auth_mode identity, and auth_mode is none",
+            ),
+        ),
+        (
+            {"key_cache_seconds": 301.0},
+            {"key_cache_seconds": "it is for auth_mode identity, and auth_mode is none"},
+        ),
+        (
+            {"system_domain_id": "d", "token_leeway_seconds": 0},
+            dict.fromkeys(
+                ("system_domain_id", "token_leeway_seconds"),
+                "it is for auth_mode jwt or identity, and auth_mode is none",
+            ),
+        ),
         ({"tls_certificate_file": "c"}, {"tls_key_file": "tls_certificate_file needs it"}),
         ({"tls_key_file": "k"}, {"tls_key_file": "it needs tls_certificate_file"}),
         ({"tls_client_ca_file": "c"}, {"tls_client_ca_file": "it needs tls_certificate_file"}),
@@ -62,7 +92,13 @@ def test_an_unknown_mode_is_refused_by_itself() -> None:
     "given",
     [
         {},
+        {"default_domain_id": "d", "allow_remote_without_auth": True},
+        {"identity_seconds": 3.0, "system_domain_id": "domain-root"},
         {"auth_mode": "jwt", "auth_key_file": "keys.json"},
+        {"auth_mode": "jwt", "auth_key_file": "k", "allow_remote_without_auth": False},
+        {"auth_mode": "jwt", "auth_key_file": "k", "default_domain_id": None},
+        {"auth_mode": "jwt", "auth_key_file": "k", "system_domain_id": "*"},
+        IDENTITY | {"identity_token": "t", "key_cache_seconds": 9, "token_leeway_seconds": 0},
         IDENTITY | {"identity_token": "t"},
         IDENTITY | {"identity_token_file": "f"},
         {"tls_certificate_file": "c", "tls_key_file": "k", "tls_client_ca_file": "a"},

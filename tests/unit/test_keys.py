@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -50,31 +51,64 @@ def short_key() -> dict[str, str]:
         ({"kty": "oct", "k": "AAAA"}, "not an RSA key"),
         ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "not an RSA key"),
         ({}, "not an RSA key"),
-        ({"kty": "RSA"}, "bits"),
+        ({"kty": "RSA"}, "not an RSA key"),
         ({"kty": "RSA", "n": 7, "e": []}, "not an RSA key"),
         ({"kty": "RSA", "n": "ä", "e": "AQAB"}, "not an RSA key"),
         ([], "not an RSA key"),
         (None, "not an RSA key"),
         ("{", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("1" * 5000, "a number that is too long"),
+        ('{"kty": "RSA", "kty": "oct"}', "kty is there more than once"),
+        ({"kty": "RSA", "n": "A", "e": "AQAB"}, "not an RSA key"),
+        ({"kty": "RSA", "n": "AA AA", "e": "AQAB"}, "not an RSA key"),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_a_key_that_is_no_public_rsa_key_of_2048_bits_is_refused(jwk: object, reason: str) -> None:
     with pytest.raises(InvalidKey, match=reason):
         parse_key(jwk)
 
 
-@pytest.mark.parametrize("more", [{"use": "enc"}, {"alg": "RS512"}, {"alg": "RSA-OAEP"}])
-def test_a_key_for_something_else_is_refused(first: Issuer, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"use": "enc"},
+        {"alg": "RS512"},
+        {"alg": "RSA-OAEP"},
+        {"key_ops": []},
+        {"key_ops": ["encrypt", "sign"]},
+        {"key_ops": "verify"},
+    ],
+    ids=str,
+)
+def test_a_key_for_something_else_is_refused(first: Issuer, more: dict[str, Any]) -> None:
     with pytest.raises(InvalidKey, match="not for signatures with RS256"):
         parse_key(first.jwk | more)
 
 
-def test_a_tiny_or_even_exponent_is_refused(first: Issuer) -> None:
-    for exponent in ("AQ", "Ag", "AA"):
-        with pytest.raises(InvalidKey):
-            parse_key(first.jwk | {"e": exponent})
+def test_a_key_to_verify_with_is_taken(first: Issuer) -> None:
+    assert parse_key(first.jwk | {"key_ops": ["verify"]}) == parse_key(first.jwk)
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 2**32 + 1, 2**2000 + 1], ids=range(7))
+def test_an_exponent_that_is_tiny_even_or_huge_is_refused(first: Issuer, exponent: int) -> None:
+    octets = exponent.to_bytes(max(1, (exponent.bit_length() + 7) // 8))
+
+    with pytest.raises(InvalidKey, match="exponent"):
+        parse_key(first.jwk | {"e": encoded(octets)})
+
+
+@pytest.mark.parametrize("exponent", [3, 65537])
+def test_the_exponents_in_use_are_taken(first: Issuer, exponent: int) -> None:
+    assert parse_key(first.jwk | {"e": encoded(exponent.to_bytes(3))}).thumbprint
+
+
+def test_an_even_modulus_is_refused() -> None:
+    even = encoded(bytes([0x80]) + bytes(255))
+
+    with pytest.raises(InvalidKey, match="modulus"):
+        parse_key({"kty": "RSA", "n": even, "e": "AQAB"})
 
 
 def test_keys_by_domain_are_found_by_domain_alone(first: Issuer, second: Issuer) -> None:
@@ -103,11 +137,36 @@ def test_the_only_key_of_a_jwks_needs_no_kid_in_the_token(first: Issuer) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "null", '"x"', '{"domain-1": {}}', '{"keys": [{}]}', '{"keys": [7]}'],
+    ["", "[]", "null", '"x"', '{"domain-1": {}}', '{"keys": [{}]}', '{"keys": [7]}'],
 )
 def test_a_file_that_is_neither_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidKey):
         parse_keys(text)
+
+
+def test_a_domain_that_is_there_twice_is_refused(first: Issuer, second: Issuer) -> None:
+    text = f'{{"d": {json.dumps(first.jwk)}, "d": {json.dumps(second.jwk)}}}'
+
+    with pytest.raises(InvalidKey, match="d is there more than once"):
+        parse_keys(text)
+
+
+def test_a_jwks_with_the_key_of_a_domain_is_refused(first: Issuer, second: Issuer) -> None:
+    mixed = {"keys": [first.jwk | {"kid": "k"}], "domain-2": second.jwk}
+
+    with pytest.raises(InvalidKey, match="a JWKS and has the key of a domain, domain-2"):
+        parse_keys(json.dumps(mixed))
+
+
+def test_other_members_of_a_jwks_are_passed_over(first: Issuer) -> None:
+    keys = parse_keys(json.dumps({"keys": [first.jwk | {"kid": "k"}], "issued": 7}))
+
+    assert keys.find("any", "k") == parse_key(first.jwk)
+
+
+def test_an_empty_domain_id_is_refused(first: Issuer) -> None:
+    with pytest.raises(InvalidKey, match="a domain id is empty"):
+        parse_keys(json.dumps({"": first.jwk}))
 
 
 ENCRYPTION = {"kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "e"}
@@ -187,7 +246,7 @@ def test_a_changed_file_is_read_again_within_a_second(
 def test_a_newer_key_is_looked_for_at_once(file: File, second: Issuer) -> None:
     file.replace(json.dumps({"domain-1": second.jwk}))
 
-    assert file.source.find_newer("domain-1", None, 0.0) == parse_key(second.jwk)
+    assert file.source.find_newer("domain-1", None, 0.0, None) == parse_key(second.jwk)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"domain-1": {"kty": "RSA"}}'])
@@ -223,7 +282,15 @@ def test_a_domain_taken_out_of_the_file_has_no_key_any_more(file: File, second: 
     assert file.found() is None
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+@pytest.mark.parametrize("text", ["{}", '{"keys": []}'])
+def test_the_last_key_can_be_taken_out_of_the_file(file: File, text: str) -> None:
+    file.replace(text)
+    file.now = 2.0
+
+    assert file.found() is None
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff", b"{}", b'{"keys": []}'])
 def test_the_first_reading_fails_with_the_files_name(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "keys.json"
     if content is not None:

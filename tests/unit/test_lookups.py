@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from inventory_job.auth.lookups import BackOff, LookupLimits, Lookups, Unanswered
+from inventory_job.auth.lookups import LookupLimits, Unanswered
 from inventory_job.errors import Unavailable
-
-
-class Directory:
-    """A remote directory at a time of the test's; remembers what it was asked."""
-
-    def __init__(self, limits: LookupLimits | None = None, **answers: str) -> None:
-        self.now = 1000.0
-        self.answers = answers
-        self.asked: list[str] = []
-        self.is_down = False
-        self.meanwhile: Callable[[], None] = lambda: None
-        self.lookups = Lookups(self._fetch, limits or LookupLimits(), lambda: self.now)
-
-    def _fetch(self, key: str) -> str | None:
-        self.asked.append(key)
-        self.meanwhile()
-        if self.is_down:
-            raise Unavailable("the identity service cannot be reached")
-        return self.answers.get(key)
-
-    def find(self, key: str) -> str | None:
-        return self.lookups.find(key)
-
-    def find_newer(self, key: str) -> str | None:
-        return self.lookups.find_newer(key, since=self.now)
-
-    def is_refused(self, key: str) -> bool:
-        try:
-            self.lookups.find(key)
-        except Unavailable:
-            return True
-        return False
+from tests.directory import Directory
 
 
 def test_an_answer_is_kept_for_its_time() -> None:
@@ -71,19 +39,40 @@ def test_that_there_is_nothing_is_kept_for_a_moment() -> None:
     assert directory.find("a") == "1"
 
 
-def test_a_newer_answer_is_asked_for_at_once_and_then_once_in_a_while() -> None:
+def test_a_newer_answer_is_asked_for_a_few_times_at_once_and_then_once_in_a_while() -> None:
     directory = Directory(a="1")
     directory.find("a")
-    directory.now += 0.01
-    directory.answers["a"] = "2"
+    directory.now += 10
 
-    assert directory.find_newer("a") == "2"
-    directory.answers["a"] = "3"
-    directory.now += 0.9
-    assert directory.find_newer("a") == "2"
-    directory.now += 0.2
-    assert directory.find_newer("a") == "3"
-    assert directory.find("a") == "3"
+    for value in "234":
+        directory.now += 0.01
+        directory.answers["a"] = value
+        assert directory.admits("a", value) is True
+    directory.now += 0.01
+    directory.answers["a"] = "5"
+    assert directory.admits("a", "5") is None
+    directory.now += 1.1
+
+    assert directory.admits("a", "5") is True
+    assert directory.find("a") == "5"
+
+
+def test_a_token_of_a_new_key_is_never_refused_for_want_of_look_ups() -> None:
+    """Bad tokens have used them up; the new key was there all the time."""
+    directory = Directory(a="1")
+    directory.find("a")
+    for _ in range(20):
+        directory.admits("a")
+    directory.answers["a"] = "2"
+    directory.now += 0.01
+    told = []
+
+    for _ in range(13):
+        told.append(directory.admits("a", "2"))
+        directory.now += 0.1
+
+    assert False not in told
+    assert told[-1] is True
 
 
 def test_an_answer_asked_for_since_then_is_new_enough() -> None:
@@ -91,7 +80,26 @@ def test_an_answer_asked_for_since_then_is_new_enough() -> None:
     began = directory.now
     directory.find("a")
 
-    assert directory.lookups.find_newer("a", since=began) == "1"
+    assert directory.lookups.find_newer("a", began, "1") == "1"
+    assert directory.asked == ["a"]
+
+
+def test_an_answer_settles_what_was_there_before_it_for_a_moment_only() -> None:
+    directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
+    began = directory.now
+    directory.find("a")
+    directory.now += 1.1
+
+    with pytest.raises(Unavailable):
+        directory.lookups.find_newer("a", began, "1")
+
+
+def test_an_answer_that_others_got_meanwhile_is_tried_without_asking() -> None:
+    directory = Directory(LookupLimits(burst=1, per_second=0.0), a="2")
+    directory.find("a")
+    directory.now += 5
+
+    assert directory.lookups.find_newer("a", directory.now, "1") == "2"
     assert directory.asked == ["a"]
 
 
@@ -101,14 +109,64 @@ def test_bad_tokens_cause_the_same_calls_for_known_and_unknown_domains(known: bo
     if known:
         directory.answers["a"] = "1"
         directory.find("a")
+        directory.now += 10
         directory.asked.clear()
 
+    told = []
     for _ in range(100):
         directory.now += 0.001
-        directory.find("a")
-        directory.find_newer("a")
+        told.append(directory.admits("a"))
 
-    assert directory.asked == ["a"]
+    assert told == [False] * 3 + [None] * 97
+    assert directory.asked == ["a"] * 3
+
+
+STEPS = {"a bad token": 0.0, "a moment": 0.1, "a second": 1.0, "the answer runs out": 301.0}
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from([*STEPS, "strangers"]), max_size=30))
+def test_whether_a_domain_is_known_cannot_be_told_from_outside(steps: list[str]) -> None:
+    limits = LookupLimits(burst=5, per_second=1.0)
+    known, unknown = Directory(limits, a="1"), Directory(limits)
+    assert known.admits("a", "1") is True
+    assert unknown.admits("a") is False
+
+    for step in ["a second", *steps, "strangers", "a bad token"]:
+        told = []
+        for directory in (known, unknown):
+            directory.now += STEPS.get(step, 0.0)
+            if step == "strangers":
+                directory.drain()
+            told.append(directory.admits("a") if step == "a bad token" else None)
+            directory.rest()
+        assert told[0] == told[1]
+
+
+def test_a_key_that_has_run_out_is_no_oracle_when_strangers_have_used_up_the_look_ups() -> None:
+    directory = Directory(LookupLimits(burst=5, per_second=0.0), known="1")
+    directory.find("known")
+    directory.now += 301
+    directory.drain()
+
+    assert directory.admits("known") is None
+    assert directory.admits("unknown") is None
+    assert directory.admits("known", "1") is True
+
+
+@pytest.mark.parametrize("keys", [1, 5000])
+def test_10_000_bad_tokens_cause_tens_of_calls_and_the_known_come_in_meanwhile(keys: int) -> None:
+    directory = Directory(known="1")
+    directory.find("known")
+
+    for number in range(10_000):
+        directory.now += 0.0005
+        assert not directory.admits(["known", str(number)][keys > 1 and number % keys > 0])
+        if number % 100 == 0:
+            assert directory.admits("known", "1") is True
+
+    directory.rest()
+    assert len(directory.asked) <= 1 + 20 + 5 * 5 + 5
 
 
 def test_look_ups_of_the_unknown_are_let_through_in_a_burst_and_then_one_by_one() -> None:
@@ -136,7 +194,34 @@ def test_without_tokens_left_even_a_known_key_cannot_be_told_bad() -> None:
     directory.now += 5
 
     with pytest.raises(Unavailable, match="too many look-ups"):
-        directory.find_newer("a")
+        directory.lookups.find_newer("a", directory.now, "1")
+
+
+def test_strangers_do_not_keep_a_new_key_of_the_known_from_being_found() -> None:
+    directory = Directory(LookupLimits(burst=2, per_second=0.0), a="1")
+    directory.find("a")
+    directory.now += 5
+    directory.drain()
+    directory.answers["a"] = "2"
+
+    assert directory.admits("a", "2") is None
+    directory.rest()
+
+    assert directory.admits("a", "2") is True
+
+
+def test_a_key_looked_for_unseen_is_looked_for_once_in_a_while() -> None:
+    directory = Directory(LookupLimits(burst=2, per_second=0.0), a="1")
+    directory.find("a")
+    directory.drain()
+    directory.asked.clear()
+
+    for _ in range(30):
+        directory.now += 0.1
+        assert directory.admits("a") is None
+        directory.rest()
+
+    assert directory.asked == ["a"] * 2
 
 
 def test_only_so_many_answers_are_kept() -> None:
@@ -146,6 +231,17 @@ def test_only_so_many_answers_are_kept() -> None:
         directory.find(key)
 
     assert directory.asked == ["a", "b", "c", "a"]
+
+
+def test_strangers_push_out_nothing_that_is_known() -> None:
+    directory = Directory(LookupLimits(entries=2), a="1")
+    directory.find("a")
+
+    for key in "wxyz":
+        assert directory.find(key) is None
+
+    assert directory.find("a") == "1"
+    assert directory.asked == list("awxyz")
 
 
 def test_while_the_directory_is_down_it_is_asked_with_growing_pauses() -> None:
@@ -196,135 +292,6 @@ def test_look_ups_refused_during_an_outage_take_no_tokens() -> None:
     assert directory.find("a") == "1"
 
 
-def test_calls_that_fail_together_count_as_one_failure() -> None:
-    now = 0.0
-    back_off = BackOff(lambda: now, first=0.5)
-    for _ in range(8):
-        back_off.begin()
-    for _ in range(8):
-        back_off.failed()
-    now = 0.5
-
-    assert back_off.is_time()
-
-
-def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
-    directory = Directory(a="1", b="2")
-    directory.is_down = True
-    assert directory.is_refused("a")
-    directory.is_down = False
-    directory.now += 1
-    others: list[bool] = []
-    directory.meanwhile = lambda: others.append(directory.is_refused("b"))
-
-    assert directory.find("a") == "1"
-    assert others == [True]
-
-
-class Gate:
-    """Holds calls to a directory until it is opened."""
-
-    def __init__(self, directory: Directory) -> None:
-        self.entered = threading.Semaphore(0)
-        self.opened = threading.Event()
-        directory.meanwhile = self.pass_through
-
-    def pass_through(self) -> None:
-        self.entered.release()
-        assert self.opened.wait(10)
-
-
-def test_those_who_want_the_same_wait_for_one_call() -> None:
-    directory = Directory(LookupLimits(held_threads=8), a="1")
-    gate = Gate(directory)
-    with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(directory.find, "a") for _ in range(8)]
-        assert gate.entered.acquire(timeout=10)
-        gate.opened.set()
-
-        assert [answer.result(10) for answer in answers] == ["1"] * 8
-    assert directory.asked == ["a"]
-
-
-def test_a_slow_call_holds_only_so_many_threads() -> None:
-    directory = Directory(LookupLimits(held_threads=2), a="1")
-    gate = Gate(directory)
-    with ThreadPoolExecutor(4) as pool:
-        slow = pool.submit(directory.find, "a")
-        assert gate.entered.acquire(timeout=10)
-        directory.now += 0.3
-        others = [pool.submit(directory.is_refused, "a") for _ in range(3)]
-
-        first_to_end = list(islice(as_completed(others, 5), 2))
-        gate.opened.set()
-
-        assert [each.result() for each in first_to_end] == [True, True]
-        assert sorted(each.result(10) for each in others) == [False, True, True]
-        assert slow.result(10) == "1"
-    assert directory.asked == ["a"]
-
-
-def test_a_call_that_is_quick_is_waited_for_however_many_threads_it_holds() -> None:
-    directory = Directory(LookupLimits(held_threads=1, patience_seconds=10.0), a="1")
-    gate = Gate(directory)
-    with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(directory.find, "a")
-        assert gate.entered.acquire(timeout=10)
-        others = [pool.submit(directory.find, "a") for _ in range(3)]
-        assert not wait(others, 0.1).done
-        gate.opened.set()
-
-        assert [answer.result(10) for answer in (first, *others)] == ["1"] * 4
-
-
-def test_threads_that_waited_are_free_to_wait_again() -> None:
-    directory = Directory(LookupLimits(held_threads=3, again_seconds=0.0), a="1")
-    for _ in range(3):
-        gate = Gate(directory)
-        with ThreadPoolExecutor(3) as pool:
-            first = pool.submit(directory.find_newer, "a")
-            assert gate.entered.acquire(timeout=10)
-            directory.now += 1
-            others = [pool.submit(directory.find_newer, "a") for _ in range(2)]
-            assert not wait(others, 0.1).done
-            gate.opened.set()
-
-            assert [answer.result(10) for answer in (first, *others)] == ["1"] * 3
-
-
-def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
-    directory = Directory()
-    directory.is_down = True
-    gate = Gate(directory)
-    with ThreadPoolExecutor(4) as pool:
-        refused = [pool.submit(directory.is_refused, "a") for _ in range(4)]
-        assert gate.entered.acquire(timeout=10)
-        gate.opened.set()
-
-        assert [each.result(10) for each in refused] == [True] * 4
-    assert directory.asked == ["a"]
-
-
-def test_a_slow_directory_takes_only_so_many_threads() -> None:
-    directory = Directory(LookupLimits(at_a_time=2), known="1")
-    directory.find("known")
-    directory.now += 301
-    gate = Gate(directory)
-    with ThreadPoolExecutor(8) as pool:
-        waiting: list[Future[bool]] = []
-        for key in "ab":
-            waiting.append(pool.submit(directory.is_refused, key))
-            assert gate.entered.acquire(timeout=10)
-
-        assert directory.is_refused("c")
-        renewed = pool.submit(directory.find, "known")
-        assert gate.entered.acquire(timeout=10)
-        gate.opened.set()
-
-        assert [each.result(10) for each in waiting] == [False, False]
-        assert renewed.result(10) == "1"
-
-
 def test_a_question_without_an_answer_is_no_outage_and_its_repetition_no_renewal() -> None:
     directory = Directory(LookupLimits(burst=3, per_second=0.0), a="1", b="2")
     directory.find("a")
@@ -351,7 +318,7 @@ def test_a_fresh_answer_outlives_the_failure_to_get_a_newer_one() -> None:
     directory.now += 10
     directory.meanwhile = unanswered
     with pytest.raises(Unanswered):
-        directory.find_newer("a")
+        directory.lookups.find_newer("a", directory.now, "1")
 
     assert directory.find("a") == "1"
 

@@ -12,8 +12,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from inventory_job.transport.tls import InvalidTls, TlsFiles, read_pem, server_credentials
-from tests.certificates import Authority
+from inventory_job.transport.tls import (
+    InvalidTls,
+    TlsFiles,
+    channel_credentials,
+    read_pem,
+    server_credentials,
+)
+from tests.certificates import STRANGE_KEY, Authority
 
 
 @pytest.fixture
@@ -49,6 +55,25 @@ def test_a_key_under_a_password_is_refused(files: TlsFiles) -> None:
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
     refused(files, "no unencrypted key")
+
+
+def test_a_key_for_an_unknown_algorithm_is_refused(files: TlsFiles) -> None:
+    files.key.write_bytes(STRANGE_KEY)
+
+    refused(files, r"server\.key is for an algorithm that is not known")
+
+
+def test_what_a_client_shows_has_to_fit_together(files: TlsFiles) -> None:
+    channel_credentials(files.certificate, files.certificate, files.key)
+
+    files.key.write_bytes(Authority().issue().key)
+    with pytest.raises(InvalidTls, match="is not the key of"):
+        channel_credentials(None, files.certificate, files.key)
+
+
+def test_what_a_client_trusts_has_to_be_certificates(files: TlsFiles) -> None:
+    with pytest.raises(InvalidTls, match=r"no certificate in PEM form in .*server\.key"):
+        channel_credentials(files.key)
 
 
 @pytest.mark.parametrize("content", [b"", b"not PEM", b"\xff"])

@@ -37,7 +37,7 @@ def stranger() -> Issuer:
 
 
 def caller_of(token: str, *issuers: Issuer, **more: str) -> Caller:
-    authenticator = TokenAuthenticator(Keys(*issuers))
+    authenticator = TokenAuthenticator(Keys(*issuers), rules=TokenRules(system_domain_id="*"))
     return authenticator.authenticate([("token", token), *more.items()])
 
 
@@ -85,6 +85,18 @@ def test_a_system_token_without_a_tenant_is_told_to_name_it(domain: Issuer) -> N
 def test_a_system_token_alone_may_be_without_an_expiry(domain: Issuer) -> None:
     assert caller_of(domain.system_token(exp=None), domain, x_domain_id="d").system
     refused(domain.token("DOMAIN_ADMIN", exp=None), "has no expiry", domain)
+
+
+def test_system_tokens_are_taken_from_the_root_domain_alone_unless_told_otherwise(
+    domain: Issuer,
+) -> None:
+    root = Issuer("domain-root")
+    authenticator = TokenAuthenticator(Keys(domain, root))
+    named = ("x_domain_id", "d")
+
+    assert authenticator.authenticate([("token", root.system_token()), named]).system
+    with pytest.raises(Unauthenticated, match="system tokens of this domain"):
+        authenticator.authenticate([("token", domain.system_token()), named])
 
 
 def test_system_tokens_of_other_domains_than_the_system_domain_are_refused(
@@ -300,11 +312,75 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
     class Down(Keys):
-        def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        def find(
+            self, domain_id: str, kid: str | None, until: float | None = None
+        ) -> VerificationKey | None:
             raise Unavailable("the identity service cannot be reached")
 
     with pytest.raises(Unavailable):
         TokenAuthenticator(Down()).authenticate([("token", domain.token("DOMAIN_ADMIN"))])
+
+
+class Scripted(Keys):
+    """Has the keys of a script, one after the other; None: it cannot be told."""
+
+    def __init__(self, issuer: Issuer, *script: Issuer | None) -> None:
+        super().__init__(issuer)
+        self.script = [each if each is None else parse_key(each.jwk) for each in script]
+        self.since: list[float] = []
+        self.until: list[float | None] = []
+
+    def find_newer(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float,
+        unfit: VerificationKey | None,
+        until: float | None = None,
+    ) -> VerificationKey | None:
+        self.since.append(since)
+        self.until.append(until)
+        key = self.script.pop(0)
+        if key is None:
+            raise Unavailable("too many look-ups at the identity service")
+        return key
+
+
+def test_every_newer_key_is_tried_until_there_is_none(domain: Issuer, stranger: Issuer) -> None:
+    token = Issuer("domain-3")
+    keys = Scripted(domain, stranger, token)
+
+    caller = TokenAuthenticator(keys).authenticate(
+        [("token", token.token("DOMAIN_ADMIN", did="domain-1"))]
+    )
+
+    assert caller.domain_id == "domain-1"
+
+
+def test_a_token_that_cannot_be_told_good_or_bad_is_settled_by_a_later_answer(
+    domain: Issuer, stranger: Issuer
+) -> None:
+    """It was there before that answer was asked for, whenever it is shown again."""
+    keys = Scripted(domain, None, None, domain, None)
+    authenticator = TokenAuthenticator(keys)
+    bad = [("token", stranger.token("DOMAIN_ADMIN", did="domain-1"))]
+
+    for expected in (Unavailable, Unavailable, Unauthenticated, Unavailable):
+        with pytest.raises(expected):
+            authenticator.authenticate(bad)
+
+    first, second, third, after = keys.since
+    assert first == second == third < after
+
+
+def test_the_deadline_of_a_call_is_passed_to_whoever_may_wait(domain: Issuer) -> None:
+    keys = Scripted(domain, domain)
+    forged = Issuer("domain-1").token("DOMAIN_ADMIN")
+
+    with pytest.raises(Unauthenticated):
+        TokenAuthenticator(keys).authenticate([("token", forged)], until=7.0)
+
+    assert keys.until == [7.0]
 
 
 def test_a_kid_chooses_nothing_where_keys_are_by_domain(domain: Issuer, tmp_path: Path) -> None:

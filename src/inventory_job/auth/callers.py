@@ -41,11 +41,14 @@ class CallMetadata:
 class Authenticator(Protocol):
     """Metadata → Caller."""
 
-    def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
+    def authenticate(
+        self, metadata: Iterable[tuple[str, str]], until: float | None = None
+    ) -> Caller:
         """The caller that the (key, value) pairs of a call establish.
 
-        Raises Unauthenticated, InvalidRequest (a tenant that has to be named and is not) or
-        Unavailable.
+        `until`: the call's deadline in seconds of time.monotonic(), if it has one; nobody is waited
+        for beyond it. Raises Unauthenticated, InvalidRequest (a tenant that has to be named and is
+        not), Unavailable or RequestTimeout.
         """
 
 
@@ -55,7 +58,9 @@ class AnonymousAuthenticator:
     def __init__(self, default_domain_id: str | None = None) -> None:
         self._default_domain_id = default_domain_id or ""
 
-    def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
+    def authenticate(
+        self, metadata: Iterable[tuple[str, str]], until: float | None = None
+    ) -> Caller:
         """As Authenticator; the domain is x_domain_id, else the default."""
         given = read_metadata(metadata)
         return trusted_caller(given, given.domain_id or self._default_domain_id)

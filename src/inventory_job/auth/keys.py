@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ ALGORITHM = "RS256"
 """The only algorithm of signatures."""
 
 _KEY_BITS = range(2048, 8193)
+_LARGEST_EXPONENT = 2**32 - 1
+_ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -41,14 +44,24 @@ class VerificationKey:
 
 
 class KeySource(Protocol):
-    """Where keys are. Both methods raise Unavailable when it cannot be told now."""
+    """Where keys are. Both methods raise Unavailable when it cannot be told now, and
+    RequestTimeout when it cannot be before `until` (monotonic seconds)."""
 
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    def find(
+        self, domain_id: str, kid: str | None, until: float | None = None
+    ) -> VerificationKey | None:
         """The key of a domain's tokens, or None; `kid` is what the token calls its key."""
 
-    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
-        """As `find`, after what was found there did not fit: looks for something newer than
-        `since` (monotonic seconds), within limits."""
+    def find_newer(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float,
+        unfit: VerificationKey | None,
+        until: float | None = None,
+    ) -> VerificationKey | None:
+        """As `find`, after `unfit` was found there and did not fit: another key, or `unfit` again
+        if there has been none since `since` (monotonic seconds)."""
 
 
 def parse_key(jwk: object) -> VerificationKey:
@@ -61,28 +74,44 @@ def parse_key(jwk: object) -> VerificationKey:
         raise OtherKey("the key is not an RSA key in JWK form")
     if _PRIVATE_MEMBERS & jwk.keys():
         raise InvalidKey("the key is a private key; only its public part belongs here")
-    if jwk.get("use", "sig") != "sig" or jwk.get("alg", ALGORITHM) != ALGORITHM:
+    if not _is_for_verifying(jwk):
         raise OtherKey(f"the key is not for signatures with {ALGORITHM}")
-    # Only what makes the key: the rest (kid, x5c, …) changes nothing about it.
-    modulus, exponent = str(jwk.get("n")), str(jwk.get("e"))
-    try:
-        bits = _bits_of(modulus)
-        # joserfc takes shorter ones, with a warning.
-        material = (
-            RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
-            if bits in _KEY_BITS
-            else None
-        )
-    except (JoseError, ValueError, OverflowError) as error:
-        raise InvalidKey("the key is not an RSA key in JWK form") from error
-    if material is None:
+    # joserfc takes keys that are too short, or no keys at all.
+    modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
+    bits = modulus.bit_length()
+    if bits not in _KEY_BITS:
         raise InvalidKey(f"the key has {bits} bits, not {_KEY_BITS[0]} to {_KEY_BITS[-1]}")
+    if modulus % 2 == 0:
+        raise InvalidKey("the key's modulus (n) is even")
+    if not (3 <= exponent <= _LARGEST_EXPONENT and exponent % 2):
+        raise InvalidKey("the key's exponent (e) is not an odd number from 3 to 2^32 - 1")
+    # Only what makes the key: the rest (kid, x5c, …) changes nothing about it.
+    try:
+        material = RSAKey.import_key({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
+    except (JoseError, ValueError) as error:
+        raise InvalidKey("the key is not an RSA key in JWK form") from error
     return VerificationKey(material.thumbprint(), material)
 
 
-def _bits_of(modulus: str) -> int:
-    padded = modulus + "=" * (-len(modulus) % 4)
-    return int.from_bytes(base64.urlsafe_b64decode(padded)).bit_length()
+def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
+    """RFC 7517, sections 4.2 to 4.4."""
+    operations = jwk.get("key_ops", ["verify"])
+    return (
+        jwk.get("use", "sig") == "sig"
+        and jwk.get("alg", ALGORITHM) == ALGORITHM
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
+
+
+def _number(jwk: Mapping[str, Any], name: str) -> int:
+    encoded = jwk.get(name)
+    if not isinstance(encoded, str) or not _ENCODED.fullmatch(encoded):
+        raise InvalidKey("the key is not an RSA key in JWK form")
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except ValueError as error:
+        raise InvalidKey("the key is not an RSA key in JWK form") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +120,9 @@ class KeySet:
 
     by_domain: Mapping[str, VerificationKey] | None
     by_kid: Mapping[str, VerificationKey]
+
+    def __len__(self) -> int:
+        return len(self.by_domain or self.by_kid)
 
     def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
         """As KeySource.find."""
@@ -105,13 +137,19 @@ def parse_keys(text: str) -> KeySet:
     """A file's keys: `{domain_id: jwk, …}`, or a JWKS whose keys have a kid each; of a JWKS the
     keys for something else are passed over (RFC 7517, section 5).
 
-    Raises InvalidKey.
+    `{}` holds none. Raises InvalidKey.
     """
     parsed = _parse_json(text)
-    if not isinstance(parsed, dict) or not parsed:
+    if not isinstance(parsed, dict):
         raise InvalidKey("it is neither {domain_id: jwk} nor a JWKS")
     if not isinstance(parsed.get("keys"), list):
+        if "" in parsed:
+            raise InvalidKey("a domain id is empty")
         return KeySet({name: _named(name, jwk) for name, jwk in parsed.items()}, {})
+    # Other members of a JWKS are passed over (RFC 7517, section 5), but not lost keys.
+    domains = sorted(name for name, value in parsed.items() if isinstance(value, dict))
+    if domains:
+        raise InvalidKey(f"it is a JWKS and has the key of a domain, {domains[0]}, as well")
     by_kid: dict[str, VerificationKey] = {}
     for index, jwk in enumerate(parsed["keys"]):
         name = f"key {index} of the JWKS"
@@ -137,16 +175,43 @@ def _named(name: str, jwk: object) -> VerificationKey:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return json.loads(text, object_pairs_hook=_unambiguous)
+    except json.JSONDecodeError as error:
         raise InvalidKey("it is not JSON") from error
+    except RecursionError as error:
+        raise InvalidKey("it is nested too deeply") from error
+    except InvalidKey:
+        raise
+    except ValueError as error:
+        raise InvalidKey("it holds a number that is too long") from error
+
+
+def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two keys of one domain one would win, and not every reader agrees which."""
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidKey(f"{twice} is there more than once")
+    return found
+
+
+def read_key_text(path: Path) -> str:
+    """The text of a file of keys; raises InvalidKey, which names the file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidKey(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidKey(f"Cannot use the keys in {path}: it is not UTF-8.") from error
 
 
 class KeyFile:
     """A KeySource over a file, read again when it has changed.
 
     Whether it has is looked up once in `interval` seconds. A change for the worse is logged, and
-    the keys stay as they were. The first reading raises InvalidKey.
+    the keys stay as they were; that there are none any more is none. The first reading raises
+    InvalidKey, also when there are none.
     """
 
     def __init__(
@@ -160,14 +225,25 @@ class KeyFile:
         self._looked_at = clock()
         self._version = self._stat()
         self._keys = self._read()
+        if not self._keys:
+            raise InvalidKey(f"There is no key in {path}.")
 
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource."""
+    def find(
+        self, domain_id: str, kid: str | None, until: float | None = None
+    ) -> VerificationKey | None:
+        """As KeySource; nothing is waited for."""
         if self._clock() - self._looked_at >= self._interval:
             self._look()
         return self._keys.find(domain_id, kid)
 
-    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
+    def find_newer(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float,
+        unfit: VerificationKey | None,
+        until: float | None = None,
+    ) -> VerificationKey | None:
         """As KeySource; a look at the file is cheap enough to be taken every time."""
         self._look()
         return self._keys.find(domain_id, kid)
@@ -184,7 +260,7 @@ class KeyFile:
             except InvalidKey as error:
                 self._log.error("key file not read again", reason=str(error))
             else:
-                self._log.info("key file read again", file=str(self._path))
+                self._log.info("key file read again", file=str(self._path), keys=len(self._keys))
 
     def _stat(self) -> tuple[int, ...]:
         """What changes with the file; empty when it is not there."""
@@ -195,13 +271,11 @@ class KeyFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _read(self) -> KeySet:
+        text = read_key_text(self._path)
         try:
-            return parse_keys(self._path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InvalidKey(f"Cannot read {self._path}: {error.strerror}.") from error
-        except (InvalidKey, UnicodeDecodeError) as error:
-            reason = error if isinstance(error, InvalidKey) else "it is not UTF-8"
-            raise InvalidKey(f"Cannot use the keys in {self._path}: {reason}.") from error
+            return parse_keys(text)
+        except InvalidKey as error:
+            raise InvalidKey(f"Cannot use the keys in {self._path}: {error}.") from error
 
 
 class RemoteKeys:
@@ -210,10 +284,19 @@ class RemoteKeys:
     def __init__(self, lookups: Lookups[str, VerificationKey]) -> None:
         self._lookups = lookups
 
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    def find(
+        self, domain_id: str, kid: str | None, until: float | None = None
+    ) -> VerificationKey | None:
         """As KeySource; a domain has one key, whatever a token calls it."""
-        return self._lookups.find(domain_id)
+        return self._lookups.find(domain_id, until)
 
-    def find_newer(self, domain_id: str, kid: str | None, since: float) -> VerificationKey | None:
+    def find_newer(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float,
+        unfit: VerificationKey | None,
+        until: float | None = None,
+    ) -> VerificationKey | None:
         """As KeySource."""
-        return self._lookups.find_newer(domain_id, since)
+        return self._lookups.find_newer(domain_id, since, unfit, until)

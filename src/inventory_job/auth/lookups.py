@@ -4,14 +4,17 @@ Whoever can send a bad token can make the server want a key. So that nobody hamm
 through it, and a slow one does not take all threads:
 
 - answers are kept, that there is nothing is one, and those who want the same wait for one call;
-- a newer answer than the cached one is looked for once in `again_seconds`;
-- calls for what is not known yet draw on a token bucket; renewals, which are as many as there are
-  known entries, do not, so strangers cannot keep the known from being renewed;
-- of those only few run at a time; further ones fail at once;
-- calls may hold so many threads, waiting ones included; who comes later waits for a moment only;
+- calls that a stranger can cause draw on two token buckets, that of the key and one that all
+  strangers share, and only few run at a time;
+- renewals of what was found draw on neither, so strangers cannot keep the known from being renewed;
+- calls run in threads of their own; only so many callers wait for slow ones, and who comes later
+  waits for a moment only, nobody beyond the deadline of the call;
 - while the directory is down nobody waits: one call at a time tries, with growing pauses.
 
-What is known and what is not look the same from outside, in answers and in the calls they cause.
+What is known and what is not look the same from outside. An answer that refuses a stranger is
+given only for a call that drew on the buckets, whether there was a key or not; when they are empty
+both are told Unavailable. A known key is looked for all the same then, unseen, out of a bucket of
+its own: whoever holds a token of a new key comes in at the next attempt.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from inventory_job.errors import Unavailable
+from inventory_job.auth.pacing import BackOff, Clock, TokenBucket
+from inventory_job.errors import RequestTimeout, Unavailable
 
-Clock = Callable[[], float]
 _Key = TypeVar("_Key", bound=Hashable)
 _Found = TypeVar("_Found")
 
@@ -43,6 +47,9 @@ class Unanswered(Unavailable):
 class LookupLimits:
     """How long answers are kept, in seconds, how many, and how often the directory is asked.
 
+    Strangers may have one key looked up `asks` times at once and then once in `again_seconds`
+    (more than 0); all keys together `burst` times and then `per_second`, with `at_a_time` calls
+    under way. Looking for newer keys unseen has as much again.
     `held_threads` should be less than the threads that answer calls, so that slow answers leave
     some to callers who need none; beyond them nobody waits once a call has taken
     `patience_seconds`.
@@ -51,93 +58,49 @@ class LookupLimits:
     keep_seconds: float = 300.0
     again_seconds: float = 1.0
     entries: int = 10_000
+    asks: int = 3
     burst: int = 20
     per_second: float = 5.0
     at_a_time: int = 4
+    renewals_at_a_time: int = 16
     held_threads: int = 6
     patience_seconds: float = 0.25
 
 
-class BackOff:
-    """Pauses between attempts at something that fails: `first` seconds, doubled up to `longest`.
-
-    Not thread-safe by itself.
-    """
-
-    def __init__(self, clock: Clock, first: float = 0.5, longest: float = 10.0) -> None:
-        self._clock = clock
-        self._first = first
-        self._longest = longest
-        self._pause = 0.0
-        self._until = 0.0
-        self._trying = False
-
-    def is_time(self) -> bool:
-        """Whether an attempt may be made now."""
-        return not self._pause or (not self._trying and self._clock() >= self._until)
-
-    def begin(self) -> None:
-        """Before an attempt."""
-        self._trying = bool(self._pause)
-
-    def succeeded(self) -> None:
-        """After an attempt that worked."""
-        self._pause, self._trying = 0.0, False
-
-    def failed(self) -> None:
-        """After an attempt that did not. Those under way when the first failed count once."""
-        if not self._pause:
-            self._pause = self._first
-        elif self._trying:
-            self._pause = min(self._pause * 2, self._longest)
-        else:
-            return
-        self._until, self._trying = self._clock() + self._pause, False
-
-
-class TokenBucket:
-    """Lets `burst` through at once and `per_second` on. Not thread-safe by itself."""
-
-    def __init__(self, clock: Clock, burst: int, per_second: float) -> None:
-        self._clock = clock
-        self._burst = burst
-        self._per_second = per_second
-        self._left = float(burst)
-        self._filled_at = clock()
-
-    def take(self) -> bool:
-        """Whether one more may pass now."""
-        now = self._clock()
-        gained = (now - self._filled_at) * self._per_second
-        self._left = min(self._left + gained, float(self._burst))
-        self._filled_at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+class _Cause(Enum):
+    STRANGER = auto()
+    RENEWAL = auto()
+    """What was found has run out."""
+    SEARCH = auto()
+    """For something newer, with nobody waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[_Found]):
     value: _Found | None
     asked_at: float
-    refreshed_at: float
-    """When a newer answer than a cached one was last asked for."""
+    settled_from: float
+    """When the latest answer to strangers was asked for."""
+    settled_until: float
+    """Until when it is one to those who wanted it before it was asked for."""
+    asks: TokenBucket
 
 
 @dataclass(frozen=True, slots=True)
 class _Call(Generic[_Found]):
-    """One call to the directory, and those who wait for its answer."""
+    """One call to the directory, and its answer."""
 
+    cause: _Cause
+    attempt: int
     asked_at: float
-    is_renewal: bool
-    is_refresh: bool
+    asks: TokenBucket
     answer: Future[_Found | None]
 
 
 class Lookups(Generic[_Key, _Found]):
     """A cached directory. `fetch` asks the remote one: the answer, None when there is none, or
-    it raises Unavailable, or Unanswered. `clock` is monotonic, in seconds."""
+    it raises Unavailable, or Unanswered; it takes a bounded time. `clock` is monotonic, in
+    seconds."""
 
     def __init__(
         self,
@@ -149,72 +112,133 @@ class Lookups(Generic[_Key, _Found]):
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
+        # Apart, so that strangers' questions do not push out what is known.
+        self._found: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
+        self._absent: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
         self._running: dict[_Key, _Call[_Found]] = {}
         self._waiting = 0
-        self._bucket = TokenBucket(clock, limits.burst, limits.per_second)
+        self._strangers = TokenBucket(clock, limits.burst, limits.per_second)
+        self._searches = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
 
-    def find(self, key: _Key) -> _Found | None:
-        """The answer for `key`, None if there is none; raises Unavailable."""
-        return self._answer(key, self._is_fresh, is_refresh=False)
+    def find(self, key: _Key, until: float | None = None) -> _Found | None:
+        """The answer for `key`, None if there is none.
 
-    def find_newer(self, key: _Key, since: float) -> _Found | None:
-        """As `find`, of an answer asked for after `since`, or as new as the limits allow."""
-
-        def is_new(entry: _Entry[_Found]) -> bool:
-            waited = self._clock() - entry.refreshed_at
-            return entry.asked_at >= since or waited < self._limits.again_seconds
-
-        return self._answer(key, is_new, is_refresh=True)
-
-    def _answer(
-        self, key: _Key, will_do: Callable[[_Entry[_Found]], bool], *, is_refresh: bool
-    ) -> _Found | None:
+        Waits no longer than `until`, on the clock. Raises Unavailable; RequestTimeout then.
+        """
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is not None and will_do(entry):
+            entry = self._entry(key)
+            if entry is not None and self._is_fresh(entry):
                 return entry.value
             call = self._running.get(key)
-            is_mine = call is None
-            if call is None:
-                call = self._running[key] = self._begin(entry, is_refresh=is_refresh)
-        if not is_mine:
-            return self._wait(call)
-        self._run(key, call)
-        return call.answer.result()
+            if call is None and entry is not None and entry.value is not None:
+                call = self._renew(key, entry)
+            elif call is None:
+                call = self._ask(key, entry)
+        return self._wait(call, until)
 
-    def _wait(self, call: _Call[_Found]) -> _Found | None:
-        """The answer to a call that another thread makes; raises Unavailable if it is slow and
-        enough threads are held up already."""
-        with self._lock:
-            stays = len(self._running) + self._waiting < self._limits.held_threads
-            self._waiting += stays
-        patience = call.asked_at + self._limits.patience_seconds - self._clock()
+    def find_newer(
+        self, key: _Key, since: float, unfit: _Found | None, until: float | None = None
+    ) -> _Found | None:
+        """As `find`, after the answer `unfit` did not do for something that was there at `since`,
+        on the clock: another one, or `unfit` again if it was asked for after `since`.
+
+        Raises Unavailable as well when the limits let nobody ask now.
+        """
+        while True:
+            with self._lock:
+                entry = self._entry(key)
+                if entry is not None and (entry.value != unfit or self._settles(entry, since)):
+                    return entry.value
+                call = self._running.get(key)
+                if call is None:
+                    call = self._ask(key, entry)
+                elif call.cause is _Cause.SEARCH:
+                    # Where there is no key there would be nothing to wait for.
+                    raise Unavailable(_TOO_MANY)
+            value = self._wait(call, until)
+            if call.cause is _Cause.STRANGER and call.asked_at >= since:
+                return value
+
+    def _entry(self, key: _Key) -> _Entry[_Found] | None:
+        return self._found.get(key) or self._absent.get(key)
+
+    def _is_fresh(self, entry: _Entry[_Found]) -> bool:
+        now = self._clock()
+        if entry.value is None:
+            return now < entry.settled_until
+        return now - entry.asked_at < self._limits.keep_seconds
+
+    def _settles(self, entry: _Entry[_Found], since: float) -> bool:
+        return entry.settled_from >= since and self._clock() < entry.settled_until
+
+    def _ask(self, key: _Key, entry: _Entry[_Found] | None) -> _Call[_Found]:
+        """A call that a stranger may have caused; raises Unavailable if it may not be made."""
+        limits = self._limits
+        if not self._back_off.is_time():
+            raise Unavailable(_DOWN)
+        asks = (
+            entry.asks
+            if entry is not None
+            else TokenBucket(self._clock, limits.asks, 1 / limits.again_seconds)
+        )
+        has_room = self._count(_Cause.STRANGER) < limits.at_a_time
+        if has_room and asks.has_one() and self._strangers.take():
+            asks.take()
+            return self._start(key, _Cause.STRANGER, asks)
+        if entry is not None and entry.value is not None:
+            self._search(key, entry)
+        raise Unavailable(_TOO_MANY)
+
+    def _search(self, key: _Key, entry: _Entry[_Found]) -> None:
+        limits = self._limits
+        is_time = self._clock() - entry.asked_at >= limits.again_seconds
+        has_room = self._count(_Cause.SEARCH) < limits.at_a_time
+        if is_time and has_room and self._searches.take():
+            self._start(key, _Cause.SEARCH, entry.asks)
+
+    def _renew(self, key: _Key, entry: _Entry[_Found]) -> _Call[_Found]:
+        if not self._back_off.is_time():
+            raise Unavailable(_DOWN)
+        if self._count(_Cause.RENEWAL) >= self._limits.renewals_at_a_time:
+            raise Unavailable(_SLOW)
+        return self._start(key, _Cause.RENEWAL, entry.asks)
+
+    def _count(self, cause: _Cause) -> int:
+        return sum(call.cause is cause for call in self._running.values())
+
+    def _start(self, key: _Key, cause: _Cause, asks: TokenBucket) -> _Call[_Found]:
+        call: _Call[_Found] = _Call(cause, self._back_off.begin(), self._clock(), asks, Future())
+        self._running[key] = call
+        thread = threading.Thread(
+            target=self._run, args=(key, call), name="identity look-up", daemon=True
+        )
         try:
-            wait((call.answer,), None if stays else max(patience, 0))
+            thread.start()
+        except RuntimeError as error:
+            del self._running[key]
+            self._back_off.failed(call.attempt)
+            raise Unavailable(_DOWN) from error
+        return call
+
+    def _wait(self, call: _Call[_Found], until: float | None) -> _Found | None:
+        """The answer to a call; raises Unavailable if it is slow and enough threads are held up
+        already."""
+        with self._lock:
+            stays = self._waiting < self._limits.held_threads
+            self._waiting += stays
+        now = self._clock()
+        patience = math.inf if stays else call.asked_at + self._limits.patience_seconds - now
+        left = math.inf if until is None else until - now
+        seconds = max(min(patience, left), 0)
+        try:
+            wait((call.answer,), None if math.isinf(seconds) else seconds)
         finally:
             with self._lock:
                 self._waiting -= stays
-        if not call.answer.done():
-            raise Unavailable(_SLOW)
-        return call.answer.result()
-
-    def _is_fresh(self, entry: _Entry[_Found]) -> bool:
-        limits = self._limits
-        keep = limits.again_seconds if entry.value is None else limits.keep_seconds
-        return self._clock() - entry.asked_at < keep
-
-    def _begin(self, entry: _Entry[_Found] | None, *, is_refresh: bool) -> _Call[_Found]:
-        is_renewal = entry is not None and entry.value is not None and not self._is_fresh(entry)
-        if not self._back_off.is_time():
-            raise Unavailable(_DOWN)
-        if not is_renewal:
-            strangers = sum(not call.is_renewal for call in self._running.values())
-            if strangers >= self._limits.at_a_time or not self._bucket.take():
-                raise Unavailable(_TOO_MANY)
-        self._back_off.begin()
-        return _Call(self._clock(), is_renewal, is_refresh, Future())
+        if call.answer.done():
+            return call.answer.result()
+        raise RequestTimeout if left < patience else Unavailable(_SLOW)
 
     def _run(self, key: _Key, call: _Call[_Found]) -> None:
         """Asks; everybody who waits gets the answer, or the error."""
@@ -224,10 +248,10 @@ class Lookups(Generic[_Key, _Found]):
             with self._lock:
                 del self._running[key]
                 if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
-                    self._back_off.failed()
+                    self._back_off.failed(call.attempt)
                 else:
                     self._back_off.succeeded()
-                    self._miss(key, call)
+                    self._miss(key)
             call.answer.set_exception(error)
             return
         with self._lock:
@@ -236,22 +260,25 @@ class Lookups(Generic[_Key, _Found]):
             self._keep(key, value, call)
         call.answer.set_result(value)
 
-    def _miss(self, key: _Key, call: _Call[_Found]) -> None:
-        """Notes that an entry could not be had anew: a fresh one stays, whoever asked."""
-        entry = self._entries.get(key)
-        if entry is not None and self._is_fresh(entry):
-            self._entries[key] = replace(entry, refreshed_at=call.asked_at)
-        else:
-            # The directory is not down, but asking for this once more is no renewal.
-            self._entries.pop(key, None)
+    def _miss(self, key: _Key) -> None:
+        """Forgets an entry that has run out and cannot be had anew: the directory is not down,
+        but asking for this once more is no renewal."""
+        entry = self._entry(key)
+        if entry is not None and not self._is_fresh(entry):
+            self._found.pop(key, None)
+            self._absent.pop(key, None)
 
     def _keep(self, key: _Key, value: _Found | None, call: _Call[_Found]) -> None:
-        before = self._entries.get(key)
-        refreshed_at = before.refreshed_at if before else -math.inf
-        # Nothing found counts as refreshed: strangers cannot tell it from a key that was found.
-        if call.is_refresh or value is None:
-            refreshed_at = call.asked_at
-        self._entries[key] = _Entry(value, call.asked_at, refreshed_at)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._limits.entries:
-            self._entries.popitem(last=False)
+        before = self._found.pop(key, None) or self._absent.pop(key, None)
+        entry = (
+            _Entry(value, call.asked_at, -math.inf, -math.inf, call.asks)
+            if before is None
+            else replace(before, value=value, asked_at=call.asked_at)
+        )
+        if call.cause is _Cause.STRANGER:
+            settled_until = self._clock() + self._limits.again_seconds
+            entry = replace(entry, settled_from=call.asked_at, settled_until=settled_until)
+        kept = self._absent if value is None else self._found
+        kept[key] = entry
+        if len(kept) > self._limits.entries:
+            kept.popitem(last=False)

@@ -40,7 +40,26 @@ def user_claims(
     domain_id: str, role: str, workspace_id: str | None, permissions: tuple[str, ...]
 ) -> dict[str, Any]:
     """The claims of a user's token, its times aside."""
-    claims = _claims("ACCESS_TOKEN", "USER", domain_id) | {"rol": role}
+    claims = _claims("ACCESS_TOKEN", "USER", domain_id)
+    return claims | _role_claims(role, workspace_id, permissions)
+
+
+def app_claims(
+    domain_id: str,
+    client_id: str,
+    role: str,
+    workspace_id: str | None,
+    permissions: tuple[str, ...],
+) -> dict[str, Any]:
+    """The claims of an app's token, its times aside; `client_id` is what identity is asked for."""
+    claims = _claims("CLIENT_SECRET", "APP", domain_id) | {"jti": client_id}
+    return claims | _role_claims(role, workspace_id, permissions)
+
+
+def _role_claims(
+    role: str, workspace_id: str | None, permissions: tuple[str, ...]
+) -> dict[str, Any]:
+    claims: dict[str, Any] = {"rol": role}
     if workspace_id is not None:
         claims["wid"] = workspace_id
     if permissions:

@@ -2,7 +2,8 @@
 
 What is read before the signature is verified only chooses the key. Every failure is
 Unauthenticated, with a reason that holds nothing of the token; an unknown key and a wrong
-signature are one failure, and take the same time.
+signature are one failure, and take the same time. A token that does not fit the key at hand while
+no newer one may be looked for is neither good nor bad: Unavailable, and worth another attempt.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -26,16 +27,21 @@ from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trus
 from inventory_job.auth.claims import Claims, check_claims, domain_of
 from inventory_job.auth.keys import ALGORITHM, KeySource, VerificationKey, parse_key
 from inventory_job.auth.lookups import Lookups
-from inventory_job.errors import Unauthenticated
+from inventory_job.errors import Unauthenticated, Unavailable
 
 MOST_TOKEN_BYTES = 8192
 """The longest token looked at."""
+
+ANY_DOMAIN = "*"
+"""As a system domain: every domain."""
 
 _LONGEST_KID = 128
 _PART = "[A-Za-z0-9_-]+"
 _SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")
 _MALFORMED = "the token is not a JSON Web Token"
 _UNVERIFIED = "the token's signature cannot be verified"
+
+_Noted = TypeVar("_Noted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class AppGrant:
 class AppChecker(Protocol):
     """Where apps are known."""
 
-    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
-        """What the app may do; None when there is no such app. Raises Unavailable."""
+    def check(self, domain_id: str, client_id: str, until: float | None = None) -> AppGrant | None:
+        """What the app may do; None when there is no such app. `until` and errors as KeySource."""
 
 
 class RemoteApps:
@@ -59,9 +65,9 @@ class RemoteApps:
     def __init__(self, lookups: Lookups[tuple[str, str], AppGrant]) -> None:
         self._lookups = lookups
 
-    def check(self, domain_id: str, client_id: str) -> AppGrant | None:
+    def check(self, domain_id: str, client_id: str, until: float | None = None) -> AppGrant | None:
         """As AppChecker."""
-        return self._lookups.find((domain_id, client_id))
+        return self._lookups.find((domain_id, client_id), until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,11 @@ class TokenRules:
     """How tokens are judged.
 
     A verified token is remembered for `remember_seconds`, never beyond its expiry or its key;
-    system tokens are taken from `system_domain_id` only, when there is one.
+    system tokens are taken from `system_domain_id` only, which may be ANY_DOMAIN.
     """
 
     leeway_seconds: float = 10.0
-    system_domain_id: str | None = None
+    system_domain_id: str = "domain-root"
     remember_seconds: float = 5.0
     remembered: int = 4096
 
@@ -107,10 +113,13 @@ class TokenAuthenticator:
         self._rules = rules or TokenRules()
         self._wall_clock = wall_clock
         self._clock = clock
-        self._remembered = _Remembered(self._rules.remembered)
+        self._remembered: _Latest[_Verified] = _Latest(self._rules.remembered)
+        self._unsettled: _Latest[float] = _Latest(self._rules.remembered)
         self._decoy = _decoy()
 
-    def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
+    def authenticate(
+        self, metadata: Iterable[tuple[str, str]], until: float | None = None
+    ) -> Caller:
         """As Authenticator."""
         given = read_metadata(metadata)
         token = given.token
@@ -122,43 +131,57 @@ class TokenAuthenticator:
             raise Unauthenticated(_MALFORMED)
         digest = hashlib.sha256(token.encode("ascii")).digest()
         verified = self._remembered.get(digest)
-        if verified is None or not self._still_holds(verified):
-            verified = self._verify(token)
+        if verified is None or not self._still_holds(verified, until):
+            verified = self._verify(token, digest, until)
             self._remembered.put(digest, verified)
         return self._caller(verified.claims, given)
 
-    def _still_holds(self, verified: _Verified) -> bool:
+    def _still_holds(self, verified: _Verified, until: float | None) -> bool:
         if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
             return False
-        return self._keys.find(verified.claims.domain_id, verified.kid) == verified.key
+        return self._keys.find(verified.claims.domain_id, verified.kid, until) == verified.key
 
-    def _verify(self, token: str) -> _Verified:
+    def _verify(self, token: str, digest: bytes, until: float | None) -> _Verified:
         began = self._clock()
         payload, kid = _unverified(token)
-        key = self._verifying_key(token, domain_of(payload), kid, began)
+        domain_id = domain_of(payload)
+        # A token that could not be told good or bad is settled by any answer since it was seen.
+        since = self._unsettled.get(digest) or began
+        try:
+            key = self._verifying_key(token, domain_id, kid, since, until)
+        except Unavailable:
+            self._unsettled.put(digest, since)
+            raise
+        if key is None:
+            self._unsettled.drop(digest)
+            raise Unauthenticated(_UNVERIFIED)
         claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
-        trusted = self._rules.system_domain_id
-        if claims.system and trusted is not None and claims.domain_id != trusted:
+        if claims.system and self._rules.system_domain_id not in (ANY_DOMAIN, claims.domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
         if claims.client_id and self._apps is not None:
-            grant = self._apps.check(claims.domain_id, claims.client_id)
+            grant = self._apps.check(claims.domain_id, claims.client_id, until)
             if grant is None:
                 raise Unauthenticated("the app is not known")
             claims = replace(claims, permissions=grant.permissions, projects=grant.projects)
         return _Verified(claims, kid, key, began + self._rules.remember_seconds)
 
     def _verifying_key(
-        self, token: str, domain_id: str, kid: str | None, since: float
-    ) -> VerificationKey:
-        """The key that `token` is signed with, which has to be its domain's."""
-        key = self._keys.find(domain_id, kid)
-        # Without a key another one is tried all the same: nobody can time which domains are known.
-        if _is_signed(token, key or self._decoy) and key is not None:
-            return key
-        newer = self._keys.find_newer(domain_id, kid, since)
-        if newer is not None and newer != key and _is_signed(token, newer):
-            return newer
-        raise Unauthenticated(_UNVERIFIED)
+        self, token: str, domain_id: str, kid: str | None, since: float, until: float | None
+    ) -> VerificationKey | None:
+        """The key that `token` is signed with, if it is its domain's."""
+        try:
+            key = self._keys.find(domain_id, kid, until)
+        except Unavailable:
+            # As long as it takes where there is a key, here and below: nobody can time which
+            # domains are known.
+            _is_signed(token, self._decoy)
+            raise
+        while not (_is_signed(token, key or self._decoy) and key):
+            newer = self._keys.find_newer(domain_id, kid, since, key, until)
+            if newer == key:
+                return None
+            key = newer
+        return key
 
     def _caller(self, claims: Claims, given: CallMetadata) -> Caller:
         if claims.system:
@@ -174,24 +197,28 @@ class TokenAuthenticator:
         )
 
 
-class _Remembered:
-    """Verified tokens by their digest, the latest ones."""
+class _Latest(Generic[_Noted]):
+    """What is noted about tokens, by their digest: the latest notes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._notes: OrderedDict[bytes, _Noted] = OrderedDict()
 
-    def get(self, digest: bytes) -> _Verified | None:
+    def get(self, digest: bytes) -> _Noted | None:
         with self._lock:
-            return self._verified.get(digest)
+            return self._notes.get(digest)
 
-    def put(self, digest: bytes, verified: _Verified) -> None:
+    def put(self, digest: bytes, note: _Noted) -> None:
         with self._lock:
-            self._verified[digest] = verified
-            self._verified.move_to_end(digest)
-            if len(self._verified) > self._most:
-                self._verified.popitem(last=False)
+            self._notes[digest] = note
+            self._notes.move_to_end(digest)
+            if len(self._notes) > self._most:
+                self._notes.popitem(last=False)
+
+    def drop(self, digest: bytes) -> None:
+        with self._lock:
+            self._notes.pop(digest, None)
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], str | None]:

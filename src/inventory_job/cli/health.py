@@ -9,6 +9,8 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from inventory_job.transport.tls import InvalidTls, channel_credentials
+
 _JOB_SERVICE = "spaceone.api.inventory.v1.Job"
 
 
@@ -63,14 +65,10 @@ def _credentials(
     ca_file: Path | None, certificate_file: Path | None, key_file: Path | None
 ) -> grpc.ChannelCredentials:
     try:
-        ca, certificate, key = (
-            path.read_bytes() if path is not None else None
-            for path in (ca_file, certificate_file, key_file)
-        )
-    except OSError as error:
-        typer.echo(f"inventory-job: cannot read {error.filename}: {error.strerror}", err=True)
+        return channel_credentials(ca_file, certificate_file, key_file)
+    except InvalidTls as error:
+        typer.echo(f"inventory-job: {error}", err=True)
         raise typer.Exit(1) from error
-    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 def _channel(

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 
+from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 
 _WRONG_USAGE = 2
+_PREFIX = "INVENTORY_JOB_"
+_NEARLY = 0.8
+# What Kubernetes says about a Service of this name.
+_SERVICE = re.compile("(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_[0-9]+_.+)")
+_PASSWORD = re.compile("password=|aws_session_token", re.IGNORECASE)
 
 
 def read_settings(**given: Any) -> Settings:
     """Settings from options, those that are None left to the environment; exits with 2 and
-    every problem, secrets left out, when they are wrong."""
+    every problem, secrets left out, when they are wrong.
+
+    A password among the options is refused: every user of the machine can see them. So is a
+    variable that is nearly called like a setting.
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    if has_password(options.get("mongo_uri", "")):
+        _end(
+            "--mongo-uri takes no password, because every user of this machine sees it in the "
+            "process list; set INVENTORY_JOB_MONGO_URI instead."
+        )
+    if wrong := misspelt(os.environ):
+        _end("; ".join(f"{name} is no setting, {nearest} is" for name, nearest in wrong.items()))
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**options)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             name = ".".join(str(part) for part in problem["loc"])
             typer.echo(f"inventory-job: setting {name}: {problem['msg']}", err=True)
         raise typer.Exit(_WRONG_USAGE) from error
+
+
+def has_password(uri: str) -> bool:
+    """Whether there is a secret in a MongoDB connection string, in order or not."""
+    rest, _, options = uri.split("://", 1)[-1].partition("?")
+    return ":" in rest.rpartition("@")[0] or bool(_PASSWORD.search(options))
+
+
+def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name no setting, but nearly one: each with that one's."""
+    settings = [name.upper() for name in Settings.model_fields]
+    known = [*settings, *(f"LIMITS__{name.upper()}" for name in Limits.model_fields)]
+    found = {}
+    for variable in environment:
+        name = variable.upper().removeprefix(_PREFIX)
+        if not variable.upper().startswith(_PREFIX) or name in known or _SERVICE.fullmatch(name):
+            continue
+        for nearest in get_close_matches(name, known, n=1, cutoff=_NEARLY):
+            found[variable] = f"{_PREFIX}{nearest}"
+    return found
+
+
+def _end(reason: str) -> NoReturn:
+    typer.echo(f"inventory-job: {reason}", err=True)
+    raise typer.Exit(_WRONG_USAGE)

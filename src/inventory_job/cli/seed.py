@@ -37,7 +37,13 @@ def seed(
     force: Annotated[
         bool, typer.Option("--force", help="Add to a collection that is not empty.")
     ] = False,
-    mongo_uri: Annotated[str | None, typer.Option(help="MongoDB connection string.")] = None,
+    mongo_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MongoDB connection string. One with a password belongs in "
+            "INVENTORY_JOB_MONGO_URI, out of the process list.",
+        ),
+    ] = None,
     mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Directory of the embedded database.")

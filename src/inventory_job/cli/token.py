@@ -12,9 +12,15 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from inventory_job.auth.keys import InvalidKey, parse_keys
+from inventory_job.auth.keys import InvalidKey, parse_keys, read_key_text
 from inventory_job.auth.policy import DOMAIN_ADMIN, WORKSPACE_MEMBER, WORKSPACE_OWNER
-from inventory_job.auth.signing import make_key_pair, sign, system_claims, user_claims
+from inventory_job.auth.signing import (
+    app_claims,
+    make_key_pair,
+    sign,
+    system_claims,
+    user_claims,
+)
 
 KEY_FILE = "keys.json"
 """The name of the file with the public keys, as the setting auth_key_file takes it."""
@@ -75,9 +81,12 @@ def keys(
 def sign_token(
     key: Annotated[Path, typer.Option(help="Private key in PEM form, of `token keys`.")],
     domain_id: DomainId,
-    role: Annotated[Role | None, typer.Option(help="Role of the user.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Role of the user or app.")] = None,
     workspace_id: Annotated[
-        str | None, typer.Option(help="Workspace of the user, for a workspace's role.")
+        str | None, typer.Option(help="Workspace of the user or app, for a workspace's role.")
+    ] = None,
+    client_id: Annotated[
+        str | None, typer.Option(help="Client id of an app, whose token it is then.")
     ] = None,
     permission: Annotated[
         list[str] | None, typer.Option(help="Permission; may be repeated. None: all of the role.")
@@ -96,20 +105,33 @@ def sign_token(
         _end("--workspace-id goes with a workspace's role, and with no other")
     if system and permission:
         _end("--permission does not limit a system token")
+    if system and client_id is not None:
+        _end("--client-id is for the token of an app, --system for one of a service")
     _check_identifier("--domain-id", domain_id)
-    if workspace_id is not None:
-        _check_identifier("--workspace-id", workspace_id)
-    claims: dict[str, Any] = (
-        system_claims(domain_id)
-        if role is None
-        else user_claims(domain_id, role.value, workspace_id, tuple(permission or ()))
-    )
+    for option, value in (("--workspace-id", workspace_id), ("--client-id", client_id)):
+        if value is not None:
+            _check_identifier(option, value)
+    claims = _claims(domain_id, role, client_id, workspace_id, tuple(permission or ()))
     now = int(time.time())
     try:
         token = sign(claims | {"iat": now, "exp": now + int(hours * 3600)}, key.read_bytes())
     except (OSError, InvalidKey) as error:
         _end(f"cannot sign with {key}: {error}")
     typer.echo(token)
+
+
+def _claims(
+    domain_id: str,
+    role: Role | None,
+    client_id: str | None,
+    workspace_id: str | None,
+    permissions: tuple[str, ...],
+) -> dict[str, Any]:
+    if role is None:
+        return system_claims(domain_id)
+    if client_id is not None:
+        return app_claims(domain_id, client_id, role.value, workspace_id, permissions)
+    return user_claims(domain_id, role.value, workspace_id, permissions)
 
 
 def _check_identifier(option: str, value: str) -> None:
@@ -121,7 +143,7 @@ def _known_keys(key_file: Path) -> dict[str, Any]:
     """The keys by domain in an existing file; raises InvalidKey for anything else in it."""
     if not key_file.exists():
         return {}
-    text = key_file.read_text(encoding="utf-8")
+    text = read_key_text(key_file)
     if parse_keys(text).by_domain is None:
         raise InvalidKey(f"{key_file} is a JWKS")
     known: dict[str, Any] = json.loads(text)

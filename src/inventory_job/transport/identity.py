@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ _CHECK_APP = "/spaceone.api.identity.v2.App/check"
 
 _PLAIN_SCHEMES = ("", "grpc")
 _TLS_SCHEMES = ("grpcs", "grpc+ssl")
+_TARGET = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _UNKNOWN = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 # With these the next call fails as well, whatever it asks; the last is about our own token.
 _DOWN = frozenset(
@@ -52,18 +54,26 @@ def open_channel(endpoint: str, ca: bytes | None = None) -> grpc.Channel:
     """A channel to `host:port`, `grpc://host:port`, or with TLS `grpc+ssl://host:port`.
 
     `ca`: the certificates trusted with TLS, in PEM form; default: gRPC's own. Does not connect.
-    Raises InvalidEndpoint.
+    Raises InvalidEndpoint, which does not repeat it: there may be a password in it.
     """
     scheme, _, target = endpoint.rpartition("://")
-    target = target.rstrip("/")
-    host, _, port = target.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise InvalidEndpoint(f"{endpoint} is not host:port, grpc:// or grpc+ssl://host:port.")
+    if "@" in target:
+        raise InvalidEndpoint(
+            "The identity endpoint takes no user and password, only grpc://host:port or "
+            "grpc+ssl://host:port; the server shows its own token."
+        )
+    target = target.removesuffix("/")
+    matched = _TARGET.fullmatch(target)
+    if matched is None or not 0 < int(matched[1]) < 2**16:
+        raise InvalidEndpoint(
+            "The identity endpoint is none of host:port, grpc://host:port and "
+            "grpc+ssl://host:port, with a port from 1 to 65535."
+        )
     if scheme in _PLAIN_SCHEMES:
         return grpc.insecure_channel(target, _OPTIONS)
     if scheme in _TLS_SCHEMES:
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca), _OPTIONS)
-    raise InvalidEndpoint(f"{endpoint} has none of the schemes grpc and grpc+ssl.")
+    raise InvalidEndpoint("The identity endpoint has none of the schemes grpc and grpc+ssl.")
 
 
 class IdentityClient:

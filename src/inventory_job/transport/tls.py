@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
@@ -48,6 +49,18 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     )
 
 
+def channel_credentials(
+    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> grpc.ChannelCredentials:
+    """Credentials for a channel: trusting the certificates in `ca` (default: gRPC's own), and
+    showing `certificate` with its `key`, if there are two. Raises InvalidTls."""
+    trusted = read_pem(ca) if ca is not None else None
+    if certificate is None or key is None:
+        return grpc.ssl_channel_credentials(trusted)
+    private, chain = _read_pair(certificate, key)
+    return grpc.ssl_channel_credentials(trusted, private, chain)
+
+
 def read_pem(path: Path) -> bytes:
     """The certificates in a file, at least one, as they are; raises InvalidTls."""
     content = _read(path)
@@ -84,16 +97,29 @@ class _Certificates:
 
 
 def _load(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    chain = read_pem(files.certificate)
-    key = _read(files.key)
-    try:
-        public_key = load_pem_private_key(key, password=None).public_key()
-    except (ValueError, TypeError) as error:
-        raise InvalidTls(f"There is no unencrypted key in PEM form in {files.key}.") from error
-    if x509.load_pem_x509_certificates(chain)[0].public_key() != public_key:
-        raise InvalidTls(f"{files.key} is not the key of {files.certificate}.")
+    pair = _read_pair(files.certificate, files.key)
     client_ca = read_pem(files.client_ca) if files.client_ca else None
-    return grpc.ssl_server_certificate_configuration([(key, chain)], client_ca)
+    return grpc.ssl_server_certificate_configuration([pair], client_ca)
+
+
+def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
+    """A private key and the certificate chain it fits, both in PEM form; raises InvalidTls."""
+    chain, private = read_pem(certificate), _read(key)
+    try:
+        public_key = load_pem_private_key(private, password=None).public_key()
+    except (ValueError, TypeError) as error:
+        raise InvalidTls(f"There is no unencrypted key in PEM form in {key}.") from error
+    except UnsupportedAlgorithm as error:
+        raise InvalidTls(f"The key in {key} is for an algorithm that is not known.") from error
+    try:
+        certified = x509.load_pem_x509_certificates(chain)[0].public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidTls(
+            f"The certificate in {certificate} is for an algorithm that is not known."
+        ) from error
+    if certified != public_key:
+        raise InvalidTls(f"{key} is not the key of {certificate}.")
+    return private, chain
 
 
 def _read(path: Path) -> bytes:

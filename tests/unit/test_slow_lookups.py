@@ -1,0 +1,201 @@
+"""Look-ups at a remote directory that is slow: who waits, how long, and how many."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from itertools import islice
+
+import pytest
+
+from inventory_job.auth.lookups import LookupLimits
+from inventory_job.errors import RequestTimeout
+from tests.directory import Directory, Gate
+
+
+def test_nobody_waits_for_a_key_that_is_looked_for_unseen() -> None:
+    directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
+    directory.find("a")
+    directory.now += 5
+    gate = Gate(directory)
+
+    assert directory.admits("a") is None
+    assert gate.entered.acquire(timeout=10)
+    assert directory.admits("a") is None
+    gate.opened.set()
+    directory.rest()
+
+
+def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
+    directory = Directory(a="1", b="2")
+    directory.is_down = True
+    assert directory.is_refused("a")
+    directory.is_down = False
+    directory.now += 1
+    others: list[bool] = []
+    directory.meanwhile = lambda: others.append(directory.is_refused("b"))
+
+    assert directory.find("a") == "1"
+    assert others == [True]
+
+
+def test_those_who_want_the_same_wait_for_one_call() -> None:
+    directory = Directory(LookupLimits(held_threads=8), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(directory.find, "a") for _ in range(8)]
+        assert gate.entered.acquire(timeout=10)
+        gate.opened.set()
+
+        assert [answer.result(10) for answer in answers] == ["1"] * 8
+    assert directory.asked == ["a"]
+
+
+def test_a_slow_call_holds_only_so_many_threads() -> None:
+    directory = Directory(LookupLimits(held_threads=2), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        slow = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        directory.now += 0.3
+        others = [pool.submit(directory.is_refused, "a") for _ in range(3)]
+
+        first_to_end = list(islice(as_completed(others, 5), 2))
+        gate.opened.set()
+
+        assert [each.result() for each in first_to_end] == [True, True]
+        assert sorted(each.result(10) for each in others) == [False, True, True]
+        assert slow.result(10) == "1"
+    assert directory.asked == ["a"]
+
+
+def test_a_call_that_is_quick_is_waited_for_however_many_threads_it_holds() -> None:
+    directory = Directory(LookupLimits(held_threads=1, patience_seconds=10.0), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        others = [pool.submit(directory.find, "a") for _ in range(3)]
+        assert not wait(others, 0.1).done
+        gate.opened.set()
+
+        assert [answer.result(10) for answer in (first, *others)] == ["1"] * 4
+
+
+def test_threads_that_waited_are_free_to_wait_again() -> None:
+    directory = Directory(LookupLimits(held_threads=3), a="1")
+    for _ in range(3):
+        gate = Gate(directory)
+        directory.now += 301
+        with ThreadPoolExecutor(3) as pool:
+            first = pool.submit(directory.find, "a")
+            assert gate.entered.acquire(timeout=10)
+            directory.now += 1
+            others = [pool.submit(directory.find, "a") for _ in range(2)]
+            assert not wait(others, 0.1).done
+            gate.opened.set()
+
+            assert [answer.result(10) for answer in (first, *others)] == ["1"] * 3
+
+
+def test_who_came_after_a_call_was_made_waits_for_it_and_has_another_made() -> None:
+    directory = Directory(a="1")
+    directory.find("a")
+    directory.now += 10
+    gate = Gate(directory)
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(directory.admits, "a")
+        assert gate.entered.acquire(timeout=10)
+        directory.now += 0.1
+        late = pool.submit(directory.admits, "a")
+        assert not wait([late], 0.1).done
+        gate.opened.set()
+
+        assert [early.result(10), late.result(10)] == [False, False]
+    assert directory.asked == ["a"] * 3
+
+
+def test_who_came_after_a_call_was_made_takes_its_answer_if_it_fits() -> None:
+    directory = Directory(a="1")
+    directory.find("a")
+    directory.now += 10
+    gate = Gate(directory)
+    directory.answers["a"] = "2"
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(directory.admits, "a", "2")
+        assert gate.entered.acquire(timeout=10)
+        directory.now += 0.1
+        late = pool.submit(directory.admits, "a", "2")
+        assert not wait([late], 0.1).done
+        gate.opened.set()
+
+        assert [early.result(10), late.result(10)] == [True, True]
+    assert directory.asked == ["a"] * 2
+
+
+def test_nobody_waits_beyond_the_deadline_of_a_call() -> None:
+    directory = Directory(a="1")
+    gate = Gate(directory)
+
+    with pytest.raises(RequestTimeout):
+        directory.lookups.find("a", until=directory.now + 0.05)
+    with pytest.raises(RequestTimeout):
+        directory.lookups.find("a", until=directory.now - 1)
+    gate.opened.set()
+
+    assert directory.find("a") == "1"
+    assert directory.asked == ["a"]
+
+
+def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
+    directory = Directory()
+    directory.is_down = True
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        refused = [pool.submit(directory.is_refused, "a") for _ in range(4)]
+        assert gate.entered.acquire(timeout=10)
+        gate.opened.set()
+
+        assert [each.result(10) for each in refused] == [True] * 4
+    assert directory.asked == ["a"]
+
+
+def test_a_slow_directory_takes_only_so_many_threads() -> None:
+    directory = Directory(LookupLimits(at_a_time=2), known="1")
+    directory.find("known")
+    directory.now += 301
+    gate = Gate(directory)
+    with ThreadPoolExecutor(8) as pool:
+        waiting: list[Future[bool]] = []
+        for key in "ab":
+            waiting.append(pool.submit(directory.is_refused, key))
+            assert gate.entered.acquire(timeout=10)
+
+        assert directory.is_refused("c")
+        renewed = pool.submit(directory.find, "known")
+        assert gate.entered.acquire(timeout=10)
+        gate.opened.set()
+
+        assert [each.result(10) for each in waiting] == [False, False]
+        assert renewed.result(10) == "1"
+
+
+def test_slow_renewals_hold_only_so_many_threads() -> None:
+    known = dict.fromkeys("abcd", "1")
+    directory = Directory(LookupLimits(held_threads=2, renewals_at_a_time=3), **known)
+    for key in known:
+        directory.find(key)
+    directory.now += 301
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        renewed = [pool.submit(directory.is_refused, key) for key in "ab"]
+        for _ in renewed:
+            assert gate.entered.acquire(timeout=10)
+
+        assert directory.is_refused("c")
+        assert gate.entered.acquire(timeout=10)
+        assert directory.is_refused("d")
+        gate.opened.set()
+
+        assert [each.result(10) for each in renewed] == [False, False]
+    directory.rest()
+    assert sorted(directory.asked) == sorted("abcdabc")
