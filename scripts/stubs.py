@@ -3,7 +3,7 @@
 The compiler writes modules of the top-level packages `spaceone`, which belongs to another
 distribution, and `inventory_job`, which is not where they go; so every mention of a module of ours
 gets the prefix `inventory_job.stubs.`, also where protobuf is told the module's name, as pickling
-looks classes up by it.
+looks classes up by it. What the comments say, which modules leave out, is written beside them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from difflib import unified_diff
 from importlib.resources import files
 from pathlib import Path
 
+import comments
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,10 +35,12 @@ OURS = re.compile(
 )
 PACKAGE_DOC = '"""Generated from proto/ by scripts/generate; never edited by hand."""\n'
 SHOWN_LINES = 20
+DESCRIBED = ("spaceone.api.core.v2", "spaceone.api.inventory.v1")
 
 
-def compile_protos(into: Path) -> None:
-    """Write all modules and their type stubs below `into`, named as the compiler names them.
+def compile_protos(into: Path, descriptors: Path) -> None:
+    """Write all modules and their type stubs below `into`, named as the compiler names them, and
+    the descriptors with their comments to the file `descriptors`.
 
     Ends the program when the compiler reports an error; it has said what on stderr.
     """
@@ -55,6 +59,8 @@ def compile_protos(into: Path) -> None:
             f"--grpc_python_out={into}",
             f"--mypy_out=quiet:{into}",
             f"--mypy_grpc_out=quiet,only_sync:{into}",
+            f"--descriptor_set_out={descriptors}",
+            "--include_source_info",
             *sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto")),
         ]
     )
@@ -64,7 +70,13 @@ def compile_protos(into: Path) -> None:
 
 def generate(into: Path) -> None:
     """Write the whole stubs package to the empty directory `into`."""
-    compile_protos(into)
+    with tempfile.TemporaryDirectory() as aside:
+        compiled = Path(aside) / "descriptors"
+        compile_protos(into, compiled)
+        descriptors = FileDescriptorSet.FromString(compiled.read_bytes())
+    (into / comments.FILE_NAME).write_text(
+        comments.comments_json(descriptors, DESCRIBED), encoding="utf-8", newline="\n"
+    )
     for path in sorted(into.rglob("*.py*")):
         text = path.read_text(encoding="utf-8")
         path.write_text(OURS.sub("inventory_job.stubs.", text), encoding="utf-8", newline="\n")

@@ -24,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("ci", max_examples=1000, derandomize=True, database=None)
     settings.register_profile("long", max_examples=examples or 1000, print_blob=True)
     settings.load_profile("long" if examples else "ci")
+    # Servers of many tests run side by side, and few tests are about HTTP.
+    os.environ.setdefault("INVENTORY_JOB_HTTP", "false")
 
 
 @pytest.fixture(scope="session")

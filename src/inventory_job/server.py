@@ -11,23 +11,40 @@ from typing import Self
 
 import structlog
 from pydantic import SecretStr
+from starlette.types import ASGIApp
 
 from inventory_job import __version__
+from inventory_job.auth.policy import is_loopback
+from inventory_job.auth.tokens import ANY_DOMAIN
 from inventory_job.authentication import build_authenticator
 from inventory_job.manager import JobManager
+from inventory_job.metrics import Counted, Level, Metrics
 from inventory_job.model.connection import Database, InvalidDatabase
 from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
 from inventory_job.model.indexes import ensure_indexes
 from inventory_job.model.operation import Killer
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.health import Health
+from inventory_job.transport.http.app import AppOptions, build_app
+from inventory_job.transport.http.calls import CallLimits, JobCalls
+from inventory_job.transport.http.port import HttpPort, HttpPortOptions
+from inventory_job.transport.journal import Journal, Tracing
 from inventory_job.transport.lanes import Lanes
-from inventory_job.transport.port import JOB_SERVICE, GrpcPort, PortInUse, PortOptions, address_of
+from inventory_job.transport.port import (
+    JOB_SERVICE,
+    GrpcPort,
+    PortInUse,
+    PortOptions,
+    Services,
+    address_of,
+)
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import InvalidTls, TlsFiles
 
 _PING_SECONDS = 2.0
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Server:
@@ -52,6 +69,8 @@ class Server:
         self._log = structlog.get_logger(__name__)
         self.port = 0
         """The port listened on, once started."""
+        self.http_port = 0
+        """The port of HTTP, once started, if it is served."""
 
     def __enter__(self) -> Self:
         try:
@@ -76,10 +95,21 @@ class Server:
         """Host and port listened on."""
         return address_of(self._settings.host, self.port)
 
+    @property
+    def http_address(self) -> str | None:
+        """Host and port of HTTP, if it is served."""
+        settings = self._settings
+        return (
+            address_of(settings.http_host or settings.host, self.http_port)
+            if self.http_port
+            else None
+        )
+
     def _start(self) -> None:
         settings = with_mongod(self._settings, self._resources)
+        tracing = _tracing(settings, self._resources)
         admission = Admission(build_authenticator(settings, self._resources))
-        database = self._resources.enter_context(closing(open_database(settings)))
+        database = self._resources.enter_context(closing(open_database(settings, tracing)))
         if self._prepare:
             self._prepare(database)
         killer = self._resources.enter_context(closing(Killer(database)))
@@ -90,9 +120,11 @@ class Server:
             settings.query_seconds,
             _utc_now,
         )
-        self.port = self._serve(
-            servicer, admission, Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
-        )
+        health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
+        try:
+            self._serve(Services(servicer, admission, health), tracing)
+        except (InvalidTls, PortInUse) as error:
+            raise CannotStart(str(error)) from error
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             threading.Thread(
@@ -101,29 +133,101 @@ class Server:
         self._log.info(
             "serving",
             address=self.address,
+            http_address=self.http_address,
             database=database.describe(),
             embedded=self._settings.mongo_uri is None,
             auth_mode=settings.auth_mode,
             tls=settings.tls_certificate_file is not None,
             version=__version__,
         )
-        if settings.auth_mode != "none" and settings.system_domain_id is None:
+        if settings.auth_mode != "none" and settings.system_domain_id == ANY_DOMAIN:
             self._log.warning(
                 "every domain's system tokens open every domain; set system_domain_id"
             )
 
-    def _serve(self, servicer: JobServicer, admission: Admission, health: Health) -> int:
-        settings = self._settings
+    def _serve(self, services: Services, tracing: Tracing | None) -> None:
+        """Opens the ports. What is stopped first is pushed last: whoever asks is told before
+        calls are refused, and HTTP takes no more while gRPC lets the calls of both finish."""
+        settings, resources = self._settings, self._resources
         lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
+        metrics = Metrics(_sources(lanes))
+        journal = Journal(metrics, tracing)
+        http = None
+        if settings.http:
+            http = HttpPort(
+                _http_app(settings, services, lanes, journal, metrics),
+                _http_options(settings, is_shared=self._is_worker),
+            )
+            resources.callback(http.stop)
         port = GrpcPort(
-            _port_options(settings, is_shared=self._is_worker), lanes, admission, servicer, health
+            _port_options(settings, is_shared=self._is_worker), lanes, journal, services
         )
-        try:
-            number = port.start()
-        except (InvalidTls, PortInUse) as error:
-            raise CannotStart(str(error)) from error
-        self._resources.callback(port.stop)
-        return number
+        self.port = port.start()
+        resources.callback(port.stop)
+        if http:
+            self.http_port = http.start()
+            resources.callback(http.drain)
+        metrics.start()
+        resources.callback(metrics.close)
+        resources.callback(services.health.stop)
+
+
+def _http_app(
+    settings: Settings, services: Services, lanes: Lanes, journal: Journal, metrics: Metrics
+) -> ASGIApp:
+    limits = CallLimits(
+        settings.max_request_bytes, settings.max_response_bytes, settings.request_seconds
+    )
+    options = AppOptions(
+        is_ready=lambda: services.health.is_ready,
+        metrics=metrics.app(),
+        cors_origins=settings.http_cors_origins,
+        # Without tokens, a page of another site must not get in under a name of its own.
+        hosts=_LOOPBACK_HOSTS if is_loopback(settings.http_host or settings.host) else (),
+    )
+    calls = JobCalls(services.jobs, services.admission, lanes.work, journal, limits)
+    return build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
+
+
+def _http_options(settings: Settings, *, is_shared: bool) -> HttpPortOptions:
+    return HttpPortOptions(
+        settings.http_host or settings.host,
+        settings.http_port,
+        _tls_files(settings),
+        settings.request_seconds,
+        settings.grace_seconds,
+        is_shared=is_shared,
+    )
+
+
+def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:
+    if not settings.tracing:
+        return None
+    try:
+        from inventory_job.transport import tracing  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise CannotStart(
+            "tracing needs the extra otel: pip install 'inventory-job[otel]'."
+        ) from error
+    made = tracing.OpenTelemetryTracing(tracing.exporting_provider(__version__))
+    resources.callback(made.close)
+    return made
+
+
+def _sources(lanes: Lanes) -> tuple[Counted | Level, ...]:
+    """What is counted elsewhere."""
+    return (
+        Level(
+            "inventory_job_calls_held",
+            "Calls of the Job service that run or wait for a thread.",
+            lambda: lanes.work.held,
+        ),
+        Counted(
+            "inventory_job_calls_refused",
+            "Calls refused because there was no room for them.",
+            lambda: lanes.work.refused + lanes.side.refused,
+        ),
+    )
 
 
 def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
@@ -138,7 +242,7 @@ def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
     return settings.model_copy(update={"mongo_uri": SecretStr(uri), "create_indexes": creates})
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, tracing: Tracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
     try:
@@ -146,27 +250,31 @@ def open_database(settings: Settings) -> Database:
             settings.mongo_uri.get_secret_value(),
             settings.mongo_database,
             server_selection_seconds=settings.server_selection_seconds,
+            listeners=[tracing.command_listener()] if tracing else [],
         )
     except InvalidDatabase as error:
         raise CannotStart(str(error)) from error
 
 
 def _port_options(settings: Settings, *, is_shared: bool) -> PortOptions:
-    tls = None
-    if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
-        tls = TlsFiles(
-            settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
-        )
     return PortOptions(
         host=settings.host,
         port=settings.port,
-        tls=tls,
+        tls=_tls_files(settings),
         max_request_bytes=settings.max_request_bytes,
         max_response_bytes=settings.max_response_bytes,
         request_seconds=settings.request_seconds,
         connection_age=settings.connection_seconds,
         grace_seconds=settings.grace_seconds,
         is_shared=is_shared,
+    )
+
+
+def _tls_files(settings: Settings) -> TlsFiles | None:
+    if settings.tls_certificate_file is None or settings.tls_key_file is None:
+        return None
+    return TlsFiles(
+        settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )
 
 

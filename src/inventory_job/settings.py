@@ -6,13 +6,32 @@ The environment variable of a setting is its name in capitals behind `INVENTORY_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inventory_job.query.limits import Limits
+
+_MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "default_domain_id": ("none",),
+        "allow_remote_without_auth": ("none",),
+        "auth_key_file": ("jwt",),
+        "identity_endpoint": ("identity",),
+        "identity_ca_file": ("identity",),
+        "identity_token": ("identity",),
+        "identity_token_file": ("identity",),
+        "identity_seconds": ("identity",),
+        "key_cache_seconds": ("identity",),
+        "token_leeway_seconds": ("jwt", "identity"),
+        "system_domain_id": ("jwt", "identity"),
+    }
+)
+"""The settings that only some values of auth_mode have a use for."""
 
 
 class CannotStart(Exception):
@@ -32,6 +51,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the gRPC server listens on.")
     port: int = Field(
         50051, ge=0, le=65535, description="Port of the gRPC server; 0 picks a free one."
+    )
+    http: bool = Field(True, description="Serve HTTP and the pages as well.")
+    http_host: str | None = Field(
+        None, description="Address the HTTP server listens on; default: that of gRPC."
+    )
+    http_port: int = Field(
+        8080, ge=0, le=65535, description="Port of the HTTP server; 0 picks a free one."
+    )
+    http_cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
     )
     workers: int = Field(1, ge=1, le=64, description="Processes that share the ports.")
     threads: int = Field(8, ge=1, le=256, description="Threads of a process that answer calls.")
@@ -120,10 +149,10 @@ class Settings(BaseSettings):
     token_leeway_seconds: float = Field(
         10.0, ge=0, le=300, description="How much a token's times may be off."
     )
-    system_domain_id: str | None = Field(
-        None,
+    system_domain_id: str = Field(
+        "domain-root",
         min_length=1,
-        description="The one domain whose system tokens are accepted; default: every domain's.",
+        description="The one domain whose system tokens are accepted; `*` accepts every domain's.",
     )
 
     tls_certificate_file: Path | None = Field(
@@ -145,19 +174,26 @@ class Settings(BaseSettings):
         "auto", description="Log lines; auto is console on a terminal and json elsewhere."
     )
 
+    tracing: bool = Field(
+        False,
+        description="Send OpenTelemetry traces; needs the extra otel. OTEL_EXPORTER_OTLP_ENDPOINT "
+        "and the other standard variables say where.",
+    )
+
     limits: Limits = Field(default_factory=Limits, description="Limits on one request.")
 
-    @field_validator("auth_key_file", "identity_endpoint")
+    @field_validator(*_MODES)
     @classmethod
     def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each belongs to one mode, which needs it: so nobody believes to have switched a mode on
-        that is not."""
-        mode = {"auth_key_file": "jwt", "identity_endpoint": "identity"}[str(info.field_name)]
-        chosen = info.data.get("auth_mode", mode if value is not None else "none")
-        if value is None and chosen == mode:
-            raise ValueError(f"auth_mode {mode} needs it")
-        if value is not None and chosen != mode:
-            raise ValueError(f"it is for auth_mode {mode}, and auth_mode is {chosen}")
+        """What has no effect in the chosen mode is refused: so nobody believes to have switched
+        something on that is not. The defaults may be spelled out in every mode."""
+        name, chosen = str(info.field_name), info.data.get("auth_mode")
+        modes = _MODES[name]
+        if value is None and chosen in modes and name in ("auth_key_file", "identity_endpoint"):
+            raise ValueError(f"auth_mode {chosen} needs it")
+        is_default = value == cls.model_fields[name].default
+        if not is_default and chosen is not None and chosen not in modes:
+            raise ValueError(f"it is for auth_mode {' or '.join(modes)}, and auth_mode is {chosen}")
         return value
 
     @field_validator("identity_token_file")

@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Self
+from tempfile import TemporaryDirectory
+from typing import Protocol, Self
 
 import structlog
+from prometheus_client.multiprocess import mark_process_dead
 
 from inventory_job.logs import configure_logging
+from inventory_job.metrics import MULTIPROCESS_VARIABLE
 from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import EmbeddedError
 from inventory_job.server import Server, open_database, with_mongod
@@ -33,6 +36,16 @@ _PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0
 _EXTRA_SECONDS = 10.0
 """What a worker has for its end beyond the grace period, before it is killed."""
+
+
+class Signals(Protocol):
+    """Signals that can be waited for."""
+
+    def fileno(self) -> int:
+        """What becomes readable with a signal."""
+
+    def next(self) -> signal.Signals:
+        """The next one."""
 
 
 class Worker:
@@ -72,6 +85,10 @@ class Worker:
             self.process.kill()
             self.process.join()
 
+    def forget(self) -> None:
+        """Takes the levels of a process that is no more out of the metrics."""
+        mark_process_dead(self.process.pid)  # type: ignore[no-untyped-call]
+
 
 class Supervisor:
     """Runs `settings.workers` workers until told to stop, as a context manager.
@@ -102,16 +119,15 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
 
-    def run(self, requests: Connection) -> None:
-        """Replaces workers that die, until `requests` brings a signal that ends it all; SIGHUP
+    def run(self, signals: Signals) -> None:
+        """Replaces workers that die, until a signal ends it all; SIGHUP
         has all of them replaced, one by one, without a call being lost."""
         while True:
             sentinels = [worker.process.sentinel for worker in self._workers]
             missing = self._settings.workers - len(self._workers)
             pause = max(self._next_start - time.monotonic(), 0) if missing else None
-            if requests in wait([requests, *sentinels], pause):
-                number = requests.recv()
-                if number != signal.SIGHUP:
+            if signals.fileno() in wait([signals.fileno(), *sentinels], pause):
+                if signals.next() != signal.SIGHUP:
                     return
                 self._replace_all()
             self._drop_dead()
@@ -124,6 +140,10 @@ class Supervisor:
                 self._prepare(database)
         port = self._resources.enter_context(_reserved(settings.host, settings.port))
         self._settings = settings.model_copy(update={"port": port.getsockname()[1]})
+        # Where the workers' metrics meet; only they read the variable.
+        figures = self._resources.enter_context(TemporaryDirectory(prefix="inventory-job-metrics-"))
+        os.environ[MULTIPROCESS_VARIABLE] = figures
+        self._resources.callback(os.environ.pop, MULTIPROCESS_VARIABLE)
         self._resources.callback(self._stop)
         for number in range(settings.workers):
             self._workers.append(Worker(self._settings_of(number)))
@@ -154,6 +174,7 @@ class Supervisor:
             if worker.process.is_alive():
                 continue
             self._workers.remove(worker)
+            worker.forget()
             lasted = time.monotonic() - worker.started
             self._deaths = 0 if lasted > _STEADY_SECONDS else self._deaths + 1
             pause = _PAUSES[min(self._deaths, len(_PAUSES) - 1)]
@@ -175,6 +196,7 @@ class Supervisor:
             worker.stop()
         for worker in workers:
             worker.join(max(ends - time.monotonic(), 0))
+            worker.forget()
 
 
 def _reserved(host: str, port: int) -> socket.socket:

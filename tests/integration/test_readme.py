@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from inventory_job.demo import sample_jobs
 from inventory_job.model.connection import Database
 from inventory_job.server import Server
+from inventory_job.settings import Settings
 from tests import reflection
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SHOWN_ADDRESS = "127.0.0.1:50051"
+SHOWN_HTTP_ADDRESS = "127.0.0.1:8080"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -31,10 +34,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def grpcurl_examples() -> list[tuple[str, str]]:
-    """Each command of the console blocks with what it is said to print."""
-    [console] = blocks("console")
-    commands = re.split(r"^\$ ", console.replace("\\\n", " "), flags=re.MULTILINE)[1:]
+def examples(language: str) -> list[tuple[str, str]]:
+    """Each command of the blocks with what it is said to print."""
+    [block] = blocks(language)
+    commands = re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]
     return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
 
 
@@ -46,7 +49,7 @@ def call_as_grpcurl(command: str, channel: grpc.Channel) -> dict[str, Any]:
     return reflection.call(channel, method, json.loads(data), ((key, value),))
 
 
-@pytest.mark.parametrize(("command", "shown"), grpcurl_examples())
+@pytest.mark.parametrize(("command", "shown"), examples("console"))
 def test_a_grpcurl_example_answers_what_is_shown(
     channel: grpc.Channel, command: str, shown: str
 ) -> None:
@@ -60,3 +63,14 @@ def test_the_python_example_prints_what_is_shown(server: Server) -> None:
     printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
 
     assert printed.stdout == shown
+
+
+@pytest.mark.parametrize(("command", "shown"), examples("curl"))
+def test_a_curl_example_answers_what_is_shown(settings: Settings, command: str, shown: str) -> None:
+    _, _, _, tenant, _, content_type, _, data, url = shlex.split(command)
+    path = url.removeprefix(f"http://{SHOWN_HTTP_ADDRESS}")
+    headers = dict(header.split(": ") for header in (tenant, content_type))
+    with Server(settings.model_copy(update={"http": True, "http_port": 0})) as server:
+        answer = httpx.post(f"http://{server.http_address}{path}", content=data, headers=headers)
+
+    assert answer.json() == json.loads(shown)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import structlog
@@ -13,6 +11,7 @@ import typer
 
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight
+from inventory_job.cli.signals import CaughtSignals
 from inventory_job.demo import Demo
 from inventory_job.errors import ServiceError
 from inventory_job.logs import configure_logging
@@ -78,18 +77,13 @@ def load_demo_once(database: Database) -> None:
 
 
 def _run(settings: Settings, *, demo: bool) -> None:
-    signals, caught = multiprocessing.Pipe(duplex=False)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        caught.send(number)
-
-    numbers = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if settings.workers > 1 else [])]
-    for number in numbers:
-        signal.signal(number, note)
+    has_workers = settings.workers > 1
+    replacing = [signal.SIGHUP] if has_workers else []
+    signals = CaughtSignals([signal.SIGTERM, signal.SIGINT, *replacing])
     prepare = load_demo_once if demo else None
-    if settings.workers > 1:
+    if has_workers:
         with Supervisor(settings, prepare) as supervisor:
             supervisor.run(signals)
     else:
         with Server(settings, prepare):
-            signals.recv()
+            signals.next()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pymongo
 from mongoengine import connection as registry
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
@@ -44,6 +45,7 @@ class Database:
         server_selection_seconds: how long to look for a usable server, and how long connecting
             to one may take.
         alias: name in mongoengine's registry; by default a fresh one.
+        listeners: are told of every command.
 
     Raises:
         InvalidDatabase: `uri` or `name` is malformed.
@@ -56,13 +58,14 @@ class Database:
         *,
         server_selection_seconds: float = 5.0,
         alias: str | None = None,
+        listeners: Sequence[monitoring.CommandListener] = (),
     ) -> None:
         self.name = name
         self._server_selection_seconds = server_selection_seconds
         self.alias = alias or f"inventory-job-{uuid.uuid4().hex}"
         self._hosts = _without_credentials(uri)
         try:
-            self._client = _open_client(uri, server_selection_seconds)
+            self._client = _open_client(uri, server_selection_seconds, listeners)
         except (ConfigurationError, ValueError) as exc:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
         try:
@@ -165,7 +168,9 @@ class Database:
         return frozenset(server.server_type_name for server in servers) - {"Unknown"}
 
 
-def _open_client(uri: str, server_selection_seconds: float) -> MongoClient[RawDocument]:
+def _open_client(
+    uri: str, server_selection_seconds: float, listeners: Sequence[monitoring.CommandListener]
+) -> MongoClient[RawDocument]:
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     milliseconds = max(1, round(server_selection_seconds * 1000))
@@ -179,6 +184,7 @@ def _open_client(uri: str, server_selection_seconds: float) -> MongoClient[RawDo
     return MongoClient(
         uri,
         connect=False,
+        event_listeners=list(listeners),
         tz_aware=False,
         datetime_conversion="DATETIME_AUTO",
         retryReads=False,  # model.operation repeats, without waiting for a server for too long

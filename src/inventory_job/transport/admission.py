@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ class MetadataContext(Protocol):
     """What is needed of a gRPC servicer context."""
 
     def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]: ...
+    def time_remaining(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Admission:
 
     def identify(self, method: str, context: MetadataContext) -> Caller:
         """The caller, who may call `method`; raises Unauthenticated, PermissionDenied,
-        InvalidRequest or Unavailable.
+        InvalidRequest, Unavailable or RequestTimeout.
 
         All that can be told before there is a request. Asking again costs little: a token that
         was verified is remembered.
@@ -45,7 +47,9 @@ class Admission:
         metadata = [
             (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
         ]
-        caller = self._authenticator.authenticate(metadata)
+        remaining = context.time_remaining()
+        until = None if remaining is None else time.monotonic() + remaining
+        caller = self._authenticator.authenticate(metadata, until)
         authorize(caller, method)
         return caller
 

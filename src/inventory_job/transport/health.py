@@ -32,6 +32,11 @@ class Health:
         self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
         self._log = structlog.get_logger(__name__)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the Job service is serving."""
+        return bool(self._usable) and not self._stopping.is_set()
+
     def register(self, server: grpc.Server) -> None:
         """Adds the health service to `server`."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)

@@ -2,8 +2,8 @@
 
 1. `Dispatch`: picks the threads that answer, and turns away calls for whom there is no room.
    Outermost, so that what is turned away costs next to nothing.
-2. `CallLog`: one line per call. Outside all that can end a call, so that it sees how it did.
-3. `Errors`: exceptions → statuses. Inside the log, which wants the status; outside whatever
+2. `CallJournal`: what is told of calls. Outside all that can end one, so that it sees how it did.
+3. `Errors`: exceptions → statuses. Inside the journal, which wants the status; outside whatever
    raises them. It alone aborts calls.
 4. `streams.OpenStreams`: knows the calls with many answers. Its refusals are errors like others.
 5. `intake.Intake`: who calls, and then what. Innermost: nothing else waits for a message.
@@ -11,16 +11,15 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import grpc
-import structlog
 
-from inventory_job.errors import Overloaded, ServiceError, Unexpected
+from inventory_job.errors import Overloaded
+from inventory_job.transport.failures import failure_of
 from inventory_job.transport.handlers import Behavior, Handler, behavior_of, rewrapped
+from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane, Lanes
 from inventory_job.transport.status import status_of
 
@@ -66,12 +65,11 @@ def _answer_in(lane: Lane, behavior: Behavior) -> None:
     behavior.experimental_thread_pool = lane  # type: ignore[attr-defined]  # where grpc looks
 
 
-class CallLog(grpc.ServerInterceptor):
-    """One line per call with one answer: method, status, milliseconds, and what was bound to it."""
+class CallJournal(grpc.ServerInterceptor):
+    """Has every call with one answer told of."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._log = structlog.get_logger(__name__)
-        self._clock = clock
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
 
     def intercept_service(
         self,
@@ -85,27 +83,18 @@ class CallLog(grpc.ServerInterceptor):
 
     def _around(self, behavior: Behavior, method: str) -> Behavior:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            structlog.contextvars.clear_contextvars()
-            started = self._clock()
-            try:
-                return behavior(request, context)
-            finally:
-                code = context.code()  # type: ignore[attr-defined]  # there, but not declared
-                self._log.info(
-                    "call",
-                    method=method,
-                    status=(code or grpc.StatusCode.OK).name,
-                    milliseconds=round((self._clock() - started) * 1000, 1),
-                )
+            with self._journal.call(method, "grpc", context.invocation_metadata()) as record:
+                try:
+                    return behavior(request, context)
+                finally:
+                    code = context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]
+                    record.code = code.name
 
         return answer
 
 
 class Errors(grpc.ServerInterceptor):
     """Ends failed calls with the status of their error; what is not ours is a bug and logged."""
-
-    def __init__(self) -> None:
-        self._log = structlog.get_logger(__name__)
 
     def intercept_service(
         self,
@@ -121,29 +110,12 @@ class Errors(grpc.ServerInterceptor):
         """`behavior` of the full `method` name, with its failures answered."""
 
         def answer(request: Any, context: grpc.ServicerContext, *send: Any) -> Any:
-            failure: ServiceError
             try:
                 return behavior(request, context, *send)
             except grpc.RpcError:
                 raise  # the call is over already
-            except ServiceError as error:
-                failure = error
-            except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer
-                reference = uuid.uuid4().hex[:12]
-                self._log.exception("unexpected error", method=method, reference=reference)
-                failure = Unexpected(reference)
-            if failure.__cause__ is not None:
-                self._log.info(
-                    "cause", method=method, code=failure.code, cause=_shown(failure.__cause__)
-                )
+            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+                failure = failure_of(error, method)
             return context.abort_with_status(status_of(failure))
 
         return answer
-
-
-def _shown(cause: BaseException) -> str:
-    """What the log may say of a cause: of others than the driver's, which hold no secrets, only
-    the kind. A UnicodeDecodeError, say, holds all that could not be decoded: a token."""
-    kind = type(cause)
-    from_driver = kind.__module__.partition(".")[0] in {"pymongo", "bson"}
-    return repr(cause) if from_driver else kind.__name__

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from inventory_job.errors import Overloaded
+
 
 class Lane(ThreadPoolExecutor):
     """`threads` threads, and room for `queue` more calls that wait for one.
@@ -42,6 +44,13 @@ class Lane(ThreadPoolExecutor):
     def is_short(self) -> bool:
         """Whether calls wait for a thread."""
         return self._held > self._threads_wanted
+
+    def offer(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """As `submit`, if there is room; else raises Overloaded."""
+        if self.is_full:
+            self.refused += 1
+            raise Overloaded
+        return self.submit(fn, *args)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As Executor."""

@@ -15,7 +15,8 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.health import Health
 from inventory_job.transport.intake import Intake, SlowSenders
-from inventory_job.transport.interceptors import CallLog, Dispatch, Errors
+from inventory_job.transport.interceptors import CallJournal, Dispatch, Errors
+from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lanes
 from inventory_job.transport.servicer import JobServicer, ServerInfoServicer
 from inventory_job.transport.streams import OpenStreams
@@ -50,6 +51,15 @@ class PortOptions:
     is_shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What is served. `admission` identifies the callers of `jobs`."""
+
+    jobs: JobServicer
+    admission: Admission
+    health: Health
+
+
 class GrpcPort:
     """The services on one port."""
 
@@ -57,31 +67,30 @@ class GrpcPort:
         self,
         options: PortOptions,
         lanes: Lanes,
-        admission: Admission,
-        servicer: JobServicer,
-        health: Health,
+        journal: Journal,
+        services: Services,
     ) -> None:
         self._options = options
         self._lanes = lanes
-        self._health = health
+        self._health = services.health
         self._senders = SlowSenders(options.request_seconds)
         self._streams = OpenStreams(_MOST_STREAMS)
         self._server = grpc.server(
             lanes.side,
             interceptors=[  # outermost first; see transport.interceptors
                 Dispatch(lanes),
-                CallLog(),
+                CallJournal(journal),
                 Errors(),
                 self._streams,
-                Intake(self._senders, lanes, _admitting(admission)),
+                Intake(self._senders, lanes, _admitting(services.admission)),
             ],
             options=_channel_options(options),
         )
-        job_pb2_grpc.add_JobServicer_to_server(servicer, self._server)
+        job_pb2_grpc.add_JobServicer_to_server(services.jobs, self._server)
         server_info_pb2_grpc.add_ServerInfoServicer_to_server(
             ServerInfoServicer(__version__), self._server
         )
-        health.register(self._server)
+        services.health.register(self._server)
         names = (JOB_SERVICE, _SERVER_INFO_SERVICE, _HEALTH_SERVICE, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 

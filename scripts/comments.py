@@ -1,0 +1,59 @@
+"""What the comments in proto/ say of the service's elements, for its description over HTTP.
+
+Compiled modules hold no comments. So they are kept beside them, as one JSON object: the full name
+of a service, method, message, field, enum or enum value → its leading comment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+FILE_NAME = "comments.json"
+
+# Members of descriptor.proto that hold elements with names, by the type of their parent.
+_CHILDREN = {
+    "FileDescriptorProto": ("message_type", "enum_type", "service"),
+    "DescriptorProto": ("field", "nested_type", "enum_type", "oneof_decl"),
+    "EnumDescriptorProto": ("value",),
+    "ServiceDescriptorProto": ("method",),
+}
+
+
+def comments_json(descriptors: FileDescriptorSet, packages: Iterable[str]) -> str:
+    """The comments of all files whose package is one of `packages`, as text of a JSON file."""
+    wanted = frozenset(packages)
+    found = {
+        name: comment
+        for file in descriptors.file
+        if file.package in wanted
+        for name, comment in _of_file(file)
+    }
+    return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
+    names = dict(_names(file, file.package, ()))
+    for location in file.source_code_info.location:
+        name = names.get(tuple(location.path))
+        if name and location.leading_comments:
+            yield name, _unwrapped(location.leading_comments)
+
+
+def _names(parent: Any, name: str, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Path in the descriptor → full name, of all that is in `parent`."""
+    for member in _CHILDREN.get(parent.DESCRIPTOR.name, ()):
+        number = parent.DESCRIPTOR.fields_by_name[member].number
+        for index, child in enumerate(getattr(parent, member)):
+            at = (*path, number, index)
+            yield at, f"{name}.{child.name}"
+            yield from _names(child, f"{name}.{child.name}", at)
+
+
+def _unwrapped(comment: str) -> str:
+    """The paragraphs of a comment, each in one line."""
+    paragraphs = "\n".join(line.strip() for line in comment.splitlines()).strip().split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)

@@ -1,0 +1,146 @@
+"""What the server tells a Prometheus about itself.
+
+With several workers (PROMETHEUS_MULTIPROC_DIR is set by their supervisor) each keeps its figures in
+files, and whichever is asked answers for all.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    make_asgi_app,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+_SAMPLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number that only grows, kept elsewhere: its name without `_total`, what it is, where."""
+
+    name: str
+    help: str
+    read: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A number that goes up and down, kept elsewhere."""
+
+    name: str
+    help: str
+    read: Callable[[], float]
+
+
+class Metrics:
+    """The metrics of one process. All names begin with `inventory_job_`.
+
+    `sources` are read once a second, since files cannot ask.
+    """
+
+    def __init__(self, sources: tuple[Counted | Level, ...] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._is_shared = MULTIPROCESS_VARIABLE in os.environ
+        if not self._is_shared:
+            ProcessCollector(registry=self.registry)
+        self._calls = Counter(
+            "inventory_job_calls",
+            "Calls answered, by full method name, status code and transport (grpc or http).",
+            ["method", "code", "transport"],
+            registry=self.registry,
+        )
+        self._call_seconds = Histogram(
+            "inventory_job_call_duration_seconds",
+            "Seconds from the headers of a call to its answer.",
+            ["method", "transport"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._database_seconds = Histogram(
+            "inventory_job_database_duration_seconds",
+            "Seconds that an operation (get, list, …) spent with the database.",
+            ["operation"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._samples = [self._sampled(source) for source in sources]
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_sampling, name="metrics", daemon=True)
+        # Looking up a metric by its labels costs more than counting.
+        self._count_of = lru_cache(1000)(self._calls.labels)
+        self._call_seconds_of = lru_cache(1000)(self._call_seconds.labels)
+        self._database_seconds_of = lru_cache(100)(self._database_seconds.labels)
+
+    def start(self) -> None:
+        """Begins to read the sources."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Reads them a last time."""
+        self._stopping.set()
+        self._thread.join()
+
+    def called(self, method: str, code: str, transport: str, seconds: float) -> None:
+        """Counts a call that is over."""
+        self._count_of(method, code, transport).inc()
+        self._call_seconds_of(method, transport).observe(seconds)
+
+    def asked(self, operation: str, seconds: float) -> None:
+        """Counts the time an operation spent with the database."""
+        self._database_seconds_of(operation).observe(seconds)
+
+    def app(self) -> Any:
+        """The ASGI application that answers a scrape, for all workers."""
+        return make_asgi_app(self._answering())
+
+    def text(self) -> str:
+        """What a scrape is answered."""
+        return generate_latest(self._answering()).decode()
+
+    def _answering(self) -> CollectorRegistry:
+        if not self._is_shared:
+            return self.registry
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return registry
+
+    def _sampled(self, source: Counted | Level) -> Callable[[], None]:
+        if isinstance(source, Level):
+            gauge = Gauge(
+                source.name, source.help, multiprocess_mode="livesum", registry=self.registry
+            )
+            return lambda: gauge.set(source.read())
+        counter = Counter(source.name, source.help, registry=self.registry)
+        seen = 0.0
+
+        def count() -> None:
+            nonlocal seen
+            now = source.read()
+            counter.inc(now - seen)
+            seen = now
+
+        return count
+
+    def _keep_sampling(self) -> None:
+        while not self._stopping.wait(_SAMPLE_SECONDS):
+            self._sample()
+        self._sample()
+
+    def _sample(self) -> None:
+        for sample in self._samples:
+            sample()

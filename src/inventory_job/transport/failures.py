@@ -1,0 +1,33 @@
+"""Exceptions → the failure that a caller is told about, and what the log is told beside it."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+
+from inventory_job.errors import ServiceError, Unexpected
+
+
+def failure_of(error: Exception, method: str) -> ServiceError:
+    """What a call of the full `method` name that raised `error` ends with.
+
+    What is not ours is a bug: logged whole, and only the reference of the entry is public. The
+    cause of one of ours is logged as far as that is safe. To be called where `error` is handled.
+    """
+    log = structlog.get_logger(__name__)
+    if not isinstance(error, ServiceError):
+        reference = uuid.uuid4().hex[:12]
+        log.error("unexpected error", method=method, reference=reference, exc_info=error)
+        return Unexpected(reference)
+    if error.__cause__ is not None:
+        log.info("cause", method=method, code=error.code, cause=_shown(error.__cause__))
+    return error
+
+
+def _shown(cause: BaseException) -> str:
+    """What the log may say of a cause: of others than the driver's, which hold no secrets, only
+    the kind. A UnicodeDecodeError, say, holds all that could not be decoded: a token."""
+    kind = type(cause)
+    from_driver = kind.__module__.partition(".")[0] in {"pymongo", "bson"}
+    return repr(cause) if from_driver else kind.__name__

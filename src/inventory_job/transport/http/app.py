@@ -1,0 +1,141 @@
+"""The HTTP application: routes of the Job service, its description, pages and probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from inventory_job.errors import ServiceError, Unavailable
+from inventory_job.transport.failures import failure_of
+from inventory_job.transport.http.calls import JobCalls
+from inventory_job.transport.http.frame import Frame
+from inventory_job.transport.http.openapi import document
+from inventory_job.transport.http.pages import Asset, page_assets
+from inventory_job.transport.http.routes import routes_of
+from inventory_job.transport.http.status import (
+    NoSuchPath,
+    NotServed,
+    http_headers,
+    http_status,
+    status_json,
+)
+
+_CORS_HEADERS = (
+    "authorization",
+    "content-type",
+    "grpc-timeout",
+    "token",
+    "traceparent",
+    "tracestate",
+    "x-domain-id",
+    "x-request-id",
+    "x-request-timeout",
+    "x-workspace-id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What the application is like.
+
+    `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
+    names that requests may be for; any, if empty. `has_pages`: serve the pages for people, too.
+    `is_ready` is asked by `/readyz`, and must not wait; `metrics` answers `/metrics`.
+    """
+
+    is_ready: Callable[[], bool]
+    metrics: ASGIApp | None = None
+    cors_origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    has_pages: bool = True
+
+
+class _Application:
+    """An ASGI application as an endpoint; a function would be taken for one of requests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) -> ASGIApp:
+    """The whole application, for `service`, whose calls are answered by `calls`."""
+    app = Starlette(
+        routes=[
+            *(
+                Route(route.path, calls.endpoint(route), methods=["POST"])
+                for route in routes_of(service)
+            ),
+            *_probes(options.is_ready),
+            *([Route("/metrics", _Application(options.metrics))] if options.metrics else []),
+            *_pages(service, options),
+        ],
+        middleware=_middleware(options),
+        exception_handlers={HTTPException: _not_served, Exception: _failed},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _middleware(options: AppOptions) -> Sequence[Middleware]:
+    frame = Middleware(Frame, hosts=options.hosts)
+    if not options.cors_origins:
+        return [frame]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=options.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=_CORS_HEADERS,
+        expose_headers=["retry-after", "x-request-id"],
+        max_age=600,
+    )
+    return [frame, cors]
+
+
+def _probes(is_ready: Callable[[], bool]) -> list[Route]:
+    def live(_: Request) -> Response:
+        return JSONResponse({"status": "SERVING"}, headers={"cache-control": "no-store"})
+
+    async def healthz(request: Request) -> Response:
+        return live(request)
+
+    async def readyz(request: Request) -> Response:
+        return live(request) if is_ready() else _answer(Unavailable("it cannot serve calls now"))
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def _pages(service: ServiceDescriptor, options: AppOptions) -> list[Route]:
+    described = Asset.of_json(document(service))
+    assets = {"/openapi.json": described} | (page_assets() if options.has_pages else {})
+    return [Route(path, asset.endpoint) for path, asset in assets.items()]
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for these alone
+    if error.status_code == 404:
+        return _answer(NoSuchPath(request.url.path))
+    allowed = (error.headers or {}).get("Allow", "")
+    return _answer(
+        NotServed(error.status_code, "method", f"this path takes {allowed}", {"allow": allowed})
+    )
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _answer(failure_of(error, request.url.path))
+
+
+def _answer(error: ServiceError) -> Response:
+    return JSONResponse(status_json(error), http_status(error), http_headers(error))

@@ -1,0 +1,217 @@
+"""The OpenAPI document of a service: from its descriptors and the comments in proto/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from inventory_job import __version__
+from inventory_job.transport.http.routes import Route, routes_of
+from inventory_job.transport.http.schemas import Comments, Schema, components, schema_of
+
+Members = dict[str, Any]
+
+_ERRORS: Mapping[str, str] = {
+    "400": "The request is wrong: INVALID_ARGUMENT. The details name each field to blame.",
+    "401": "No caller could be established: UNAUTHENTICATED.",
+    "403": "The caller may not do this: PERMISSION_DENIED.",
+    "404": "There is no such job in the caller's scope: NOT_FOUND.",
+    "429": "The server is busy, or the answer too large: RESOURCE_EXHAUSTED.",
+    "default": "Any other failure. 408: the body did not arrive; 413: it is too large; 415: it is "
+    "not said to be JSON; 500: unexpected, the message holds its reference in the log; 503: the "
+    "database or the identity service is out of reach; 504: the deadline, or the limit on one "
+    "query, has passed.",
+}
+_HEADERS: Mapping[str, tuple[str, Schema]] = {
+    "x-domain-id": (
+        "The domain to work in: for system tokens, and for servers without authentication.",
+        {"type": "string", "examples": ["domain-demo00000001"]},
+    ),
+    "x-workspace-id": ("The workspace to work in, likewise.", {"type": "string"}),
+    "x-request-timeout": (
+        "How long the call may take, in seconds; `grpc-timeout` does as well.",
+        {"type": "number", "exclusiveMinimum": 0},
+    ),
+    "x-request-id": (
+        "What the log and the answer call this request; the server makes one up otherwise.",
+        {"type": "string", "maxLength": 128},
+    ),
+}
+_EXAMPLES: Mapping[str, Mapping[str, tuple[str, Members]]] = {
+    "delete": {"job": ("A job and its tasks", {"job_id": "job-0123456789ab"})},
+    "get": {"job": ("One job", {"job_id": "job-0123456789ab"})},
+    "list": {
+        "newest": ("The ten newest jobs", {"query": {"page": {"limit": 10}}}),
+        "failed": (
+            "Jobs that failed in the last week",
+            {
+                "status": "FAILURE",
+                "query": {
+                    "filter": [{"k": "created_at", "v": "now-7d", "o": "timediff_gte"}],
+                    "only": ["job_id", "plugin_id", "failure_tasks", "created_at"],
+                },
+            },
+        ),
+    },
+    "analyze": {
+        "statuses": (
+            "Jobs by status",
+            {"query": {"group_by": ["status"], "fields": {"jobs": {"operator": "count"}}}},
+        )
+    },
+    "stat": {
+        "days": (
+            "Jobs by day",
+            {
+                "query": {
+                    "aggregate": [
+                        {
+                            "group": {
+                                "keys": [
+                                    {"k": "created_at", "n": "day", "date_format": "%Y-%m-%d"}
+                                ],
+                                "fields": [{"n": "jobs", "o": "count"}],
+                            }
+                        },
+                        {"sort": [{"key": "day"}]},
+                    ]
+                }
+            },
+        ),
+        "plugins": ("The plugins there are", {"query": {"distinct": "plugin_id"}}),
+    },
+}
+_STATUS: Schema = {
+    "type": "object",
+    "description": "google.rpc.Status.",
+    "properties": {
+        "code": {"type": "integer", "format": "int32", "description": "A google.rpc.Code."},
+        "message": {"type": "string", "description": "`CODE: message`."},
+        "details": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "@type": {"type": "string"},
+                    "field_violations": {
+                        "type": "array",
+                        "description": "Of google.rpc.BadRequest: what is wrong, field by field.",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "field": {
+                                    "type": "string",
+                                    "examples": ["query.filter[2].operator"],
+                                },
+                                "description": {"type": "string"},
+                            },
+                        },
+                    },
+                    "retry_delay": {
+                        "type": "string",
+                        "description": "Of google.rpc.RetryInfo: when another try is worth it.",
+                    },
+                },
+                "required": ["@type"],
+            },
+        },
+    },
+    "required": ["code", "message", "details"],
+}
+
+
+def document(service: ServiceDescriptor) -> Members:
+    """The description of `service` over HTTP, as plain data."""
+    comments = _comments()
+    routes = routes_of(service)
+    used = [kind for route in routes for kind in _messages(route)]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Inventory Job API",
+            "version": __version__,
+            "description": f"`{service.full_name}`. {comments.get(service.full_name, '')}",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": ".", "description": "This server"}],
+        "tags": [{"name": service.name}],
+        "security": [{}, {"token": []}, {"bearer": []}],
+        "paths": {route.path: {"post": _operation(route, comments)} for route in routes},
+        "components": {
+            "schemas": components(used, comments) | {"google.rpc.Status": _STATUS},
+            "responses": {name: _failure(said) for name, said in _ERRORS.items()},
+            "parameters": dict(_parameters()),
+            "headers": {
+                "x-request-id": {
+                    "description": "What the log calls this request.",
+                    "schema": {"type": "string"},
+                }
+            },
+            "securitySchemes": _SECURITY,
+        },
+    }
+
+
+_SECURITY: Members = {
+    "token": {"type": "apiKey", "in": "header", "name": "token", "description": "A JWT."},
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+_ANSWER_HEADERS: Members = {"x-request-id": {"$ref": "#/components/headers/x-request-id"}}
+
+
+def _operation(route: Route, comments: Comments) -> Members:
+    request, response = _messages(route)
+    said = comments.get(route.descriptor.full_name, "")
+    # A method that finds nothing to do its work on says so in its comment.
+    failures = [name for name in _ERRORS if name != "404" or "NOT_FOUND" in said]
+    examples = {
+        name: {"summary": summary, "value": value}
+        for name, (summary, value) in _EXAMPLES.get(route.name, {}).items()
+    }
+    return {
+        "operationId": route.name,
+        "tags": [route.descriptor.containing_service.name],
+        "summary": said.partition(".")[0],
+        "description": said,
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _HEADERS],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema_of(request), "examples": examples}},
+        },
+        "responses": {
+            "200": {
+                "description": "The answer; members at their defaults are left out.",
+                "headers": _ANSWER_HEADERS,
+                "content": {"application/json": {"schema": schema_of(response)}},
+            }
+        }
+        | {name: {"$ref": f"#/components/responses/{name}"} for name in failures},
+    }
+
+
+def _messages(route: Route) -> Any:
+    return route.descriptor.input_type, route.descriptor.output_type
+
+
+def _failure(said: str) -> Members:
+    schema = {"$ref": "#/components/schemas/google.rpc.Status"}
+    return {
+        "description": said,
+        "headers": _ANSWER_HEADERS,
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _parameters() -> Iterable[tuple[str, Members]]:
+    for name, (said, schema) in _HEADERS.items():
+        yield name, {"name": name, "in": "header", "description": said, "schema": schema}
+
+
+def _comments() -> Comments:
+    text = files("inventory_job.stubs").joinpath("comments.json").read_text(encoding="utf-8")
+    comments: dict[str, str] = json.loads(text)
+    return comments

@@ -1,0 +1,103 @@
+"""Our errors → HTTP: the status that each kind has, and google.rpc.Status as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from google.protobuf import json_format
+
+from inventory_job.errors import (
+    Code,
+    InvalidRequest,
+    Kind,
+    Overloaded,
+    ServiceError,
+    Unauthenticated,
+    invalid,
+)
+from inventory_job.transport.status import rich_status
+
+HTTP_STATUSES: Mapping[Kind, int] = MappingProxyType(
+    {
+        Kind.INVALID_ARGUMENT: 400,
+        Kind.NOT_FOUND: 404,
+        Kind.UNAUTHENTICATED: 401,
+        Kind.PERMISSION_DENIED: 403,
+        Kind.UNAVAILABLE: 503,
+        Kind.DEADLINE_EXCEEDED: 504,
+        Kind.RESOURCE_EXHAUSTED: 429,
+        Kind.INTERNAL: 500,
+    }
+)
+"""The status of every kind of failure, as google/rpc/code.proto maps them."""
+
+
+class NotServed(InvalidRequest):
+    """A request that HTTP itself has a better status for than 400. `headers` go with it."""
+
+    def __init__(
+        self, http_status: int, key: str, reason: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(invalid(key, reason))
+        self.http_status = http_status
+        self.headers = headers or {}
+
+
+class NoSuchPath(ServiceError):
+    """Nothing is served there."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, path: str) -> None:
+        super().__init__(Code.NOT_FOUND, f"There is nothing at this path. (path = {path})")
+
+
+class TooLarge(ServiceError):
+    """A request or a response beyond the size that is served."""
+
+    kind = Kind.RESOURCE_EXHAUSTED
+
+    def __init__(self, what: str, most_bytes: int) -> None:
+        super().__init__(
+            Code.RESOURCE_EXHAUSTED,
+            f"Message is too large. (reason = the {what} has more than {most_bytes} bytes)",
+        )
+
+
+class RequestTooLarge(TooLarge):
+    """A request body beyond `most_bytes`."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__("request", most_bytes)
+
+
+def http_status(error: ServiceError) -> int:
+    """The HTTP status of an answer with `error`."""
+    if isinstance(error, NotServed):
+        return error.http_status
+    return 413 if isinstance(error, RequestTooLarge) else HTTP_STATUSES[error.kind]
+
+
+def http_headers(error: ServiceError) -> dict[str, str]:
+    """The headers that HTTP wants beside that status."""
+    if isinstance(error, Overloaded):
+        return {"retry-after": str(math.ceil(error.retry_seconds))}
+    if isinstance(error, Unauthenticated):
+        return {"www-authenticate": "Bearer"}
+    return dict(error.headers) if isinstance(error, NotServed) else {}
+
+
+def status_json(error: ServiceError) -> dict[str, Any]:
+    """google.rpc.Status: the same code, message and details as on the gRPC port."""
+    status = rich_status(error)
+    return {
+        "code": status.code,
+        "message": status.message,
+        "details": [
+            json_format.MessageToDict(detail, preserving_proto_field_name=True)
+            for detail in status.details
+        ],
+    }

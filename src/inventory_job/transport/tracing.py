@@ -1,0 +1,94 @@
+"""OpenTelemetry traces: a span for every call, and one for every command to MongoDB.
+
+Needs the extra `otel`. Where spans go is said by the standard variables, such as
+OTEL_EXPORTER_OTLP_ENDPOINT; names and attributes follow the semantic conventions for RPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from opentelemetry import propagate
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.pymongo import CommandTracer
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from inventory_job.transport.journal import MetadataPairs
+
+_FAILURES = {
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+}
+
+
+class OpenTelemetrySpan:
+    """The span of a call."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What a log line needs to be found from the trace."""
+        context = self._span.get_span_context()
+        return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+
+    def end(self, code: str) -> None:
+        """Notes the status, by its name, that the call ends with."""
+        status = grpc.StatusCode[code]
+        number: int = status.value[0]
+        self._span.set_attribute("rpc.grpc.status_code", number)
+        if status in _FAILURES:
+            self._span.set_status(Status(StatusCode.ERROR, code))
+
+
+class OpenTelemetryTracing:
+    """Makes spans and sends them with `provider`."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("inventory_job")
+
+    def command_listener(self) -> Any:
+        """A listener for a connection to MongoDB, which makes a span of every command; without
+        what the command is about."""
+        return CommandTracer(self._tracer)
+
+    @contextmanager
+    def server_span(self, method: str, metadata: MetadataPairs) -> Iterator[OpenTelemetrySpan]:
+        """The span of a call of the full `method` name, within the caller's trace if there is one
+        (W3C trace context)."""
+        name = method.lstrip("/")
+        service, _, short = name.partition("/")
+        carrier = {key: value for key, value in metadata if isinstance(value, str)}
+        with self._tracer.start_as_current_span(
+            name,
+            context=propagate.extract(carrier),
+            kind=SpanKind.SERVER,
+            attributes={"rpc.system": "grpc", "rpc.service": service, "rpc.method": short},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield OpenTelemetrySpan(span)
+
+    def close(self) -> None:
+        """Sends what is left to send."""
+        self._provider.shutdown()
+
+
+def exporting_provider(version: str) -> TracerProvider:
+    """Sends spans in batches to an OpenTelemetry collector (OTLP over gRPC)."""
+    named = {"service.name": "inventory-job", "service.version": version}
+    provider = TracerProvider(resource=Resource.create(named))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider

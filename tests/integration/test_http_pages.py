@@ -1,0 +1,94 @@
+"""What the HTTP port serves beside calls: description, pages, probes, metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from inventory_job.model.connection import Database
+from inventory_job.transport.http.app import AppOptions
+from inventory_job.transport.http.openapi import document
+from tests.http_service import SERVICE, HttpOptions, client_of
+
+
+@pytest.fixture(scope="module")
+def client(database: Database) -> Iterator[httpx.Client]:
+    with client_of(database) as opened:
+        yield opened
+
+
+def test_the_description_is_served(client: httpx.Client) -> None:
+    assert client.get("/openapi.json").json() == document(SERVICE)
+
+
+def test_the_api_page_loads_only_what_this_server_has(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+
+    for reference in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert reference == "data:," or client.get(f"/{reference}").status_code == 200
+
+
+def test_a_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
+    headers = client.get("/docs").headers
+
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'self';" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.Client) -> None:
+    known = client.get("/docs/swagger-ui.css").headers["etag"]
+
+    again = client.get("/docs/swagger-ui.css", headers={"if-none-match": known})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_files_are_compressed_for_who_takes_it(client: httpx.Client) -> None:
+    path = "/docs/swagger-ui-bundle.js"
+    small = client.get(path, headers={"accept-encoding": "gzip"})
+    plain = client.get(path, headers={"accept-encoding": "identity"})
+
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert small.content == plain.content
+
+
+def test_the_licence_of_what_is_not_ours_is_there(client: httpx.Client) -> None:
+    assert "Apache License" in client.get("/docs/LICENSE").text
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs/README.md", "/docs/..%2fapp.py", "/app.py"])
+def test_nothing_but_the_pages_is_served(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_without_pages_there_is_only_the_api(database: Database) -> None:
+    options = AppOptions(is_ready=lambda: True, has_pages=False)
+    with client_of(database, HttpOptions(app=options)) as http:
+        assert http.get("/docs").status_code == 404
+        assert http.get("/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
+def test_probes_tell_a_live_server_from_a_ready_one(
+    database: Database, ready: bool, status: int
+) -> None:
+    options = AppOptions(is_ready=lambda: ready)
+    with client_of(database, HttpOptions(app=options)) as http:
+        assert http.get("/healthz").status_code == 200
+        assert http.get("/readyz").status_code == status
+
+
+def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Database) -> None:
+    options = AppOptions(is_ready=lambda: True, metrics=PlainTextResponse("calls 3"))
+    with client_of(database, HttpOptions(app=options)) as http:
+        assert http.get("/metrics").text == "calls 3"
+    assert client.get("/metrics").status_code == 404

@@ -1,0 +1,329 @@
+"""The HTTP port under calls that take long, clients that do, and too many of either."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import MongoClient
+from structlog.testing import capture_logs
+
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.transport.http.port import HttpPortOptions, bound_socket
+from inventory_job.transport.lanes import Lane
+from inventory_job.transport.port import PortInUse
+from inventory_job.transport.tls import InvalidTls, TlsFiles
+from tests.certificates import Authority
+from tests.http_service import LIMITS, HttpOptions, served
+
+LIST, STAT = "/inventory/v1/job/list", "/inventory/v1/job/stat"
+TENANT = {"content-type": "application/json", "x-domain-id": "domain-busy"}
+BUSY: dict[str, Any] = {
+    "query": {
+        "aggregate": [
+            *({"unwind": {"path": path}} for path in ("a", "b", "c")),
+            {"group": {"keys": [{"k": "a", "n": "a"}], "fields": [{"o": "count", "n": "n"}]}},
+        ]
+    }
+}
+"""Hundreds of millions of rows: a minute of work at least."""
+HASTY = HttpOptions(limits=replace(LIMITS, request_seconds=0.3))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jobs(database: Database) -> None:
+    """A domain in which BUSY takes very long."""
+    lists = {name: [*range(300)] for name in "abc"}
+    database.jobs.insert_many({"domain_id": "domain-busy", **lists} for _ in range(20))
+
+
+@pytest.fixture(scope="module")
+def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
+    """How many commands are at work on the jobs of this module's database."""
+    with MongoClient[RawDocument](mongo_uri) as mongo:
+
+        def count() -> int:
+            at_work: list[dict[str, Any]] = [
+                {"$currentOp": {}},
+                {"$match": {"ns": f"{database_name}.job", "op": {"$in": ["command", "query"]}}},
+            ]
+            return len(list(mongo.admin.aggregate(at_work)))
+
+        yield count
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def connected(origin: str) -> socket.socket:
+    host, _, port = origin.removeprefix("http://").rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def head(path: str, length: int, *, last: str = "\r\n") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "host: test", f"content-length: {length}"]
+    lines += [f"{name}: {value}" for name, value in TENANT.items()]
+    return ("\r\n".join(lines) + "\r\n" + last).encode()
+
+
+def received(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_call_ends_at_its_deadline(database: Database, running: Callable[[], int]) -> None:
+    headers = TENANT | {"grpc-timeout": "500m"}
+
+    with served(database) as origin, httpx.Client(base_url=origin) as http:
+        response = http.post(STAT, json=BUSY, headers=headers, timeout=10)
+
+    assert response.status_code == 504
+    assert response.json()["message"] == "ERROR_REQUEST_TIMEOUT: Request timeout!"
+    assert eventually(lambda: running() == 0)
+
+
+def test_what_a_client_that_has_gone_asked_for_ends(
+    database: Database, running: Callable[[], int]
+) -> None:
+    body = json.dumps(BUSY).encode()
+    with served(database) as origin, capture_logs() as entries:
+        with connected(origin) as connection:
+            connection.sendall(head(STAT, len(body)) + body)
+            assert eventually(lambda: running() > 0)
+
+        assert eventually(lambda: running() == 0)
+        assert eventually(lambda: [e["status"] for e in entries if e["event"] == "call"] != [])
+
+    assert [entry["status"] for entry in entries if entry["event"] == "call"] == ["CANCELLED"]
+
+
+def test_a_stopping_port_ends_what_takes_longer_than_the_grace_period(
+    database: Database, running: Callable[[], int]
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with served(database, HttpOptions(grace_seconds=0.2)) as origin:
+            call = threads.submit(httpx.post, origin + STAT, json=BUSY, headers=TENANT, timeout=20)
+            assert eventually(lambda: running() > 0)
+        assert eventually(lambda: running() == 0)
+        assert call.exception() is not None or call.result().status_code >= 500
+
+
+def test_a_stopping_port_lets_calls_finish(database: Database) -> None:
+    begun, lane = threading.Event(), HeldLane(1, 8)
+    with ThreadPoolExecutor(1) as threads:
+        with served(database, HttpOptions(lane=lane, grace_seconds=5)) as origin:
+            call = threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT)
+            assert lane.offered.wait(5)
+            threading.Timer(0.3, lane.go_on.set).start()
+            begun.set()
+
+        assert call.result().status_code == 200
+
+
+class HeldLane(Lane):
+    """A lane whose calls wait for `go_on`."""
+
+    def __init__(self, threads: int, queue: int) -> None:
+        super().__init__("held", threads, queue)
+        self.offered = threading.Event()
+        self.go_on = threading.Event()
+
+    def offer(self, fn: Callable[..., Any], /, *args: Any) -> Any:
+        def later() -> Any:
+            assert self.go_on.wait(10)
+            return fn(*args)
+
+        future = super().offer(later)
+        self.offered.set()
+        return future
+
+
+def test_calls_beyond_what_is_held_are_told_to_come_again(database: Database) -> None:
+    lane = HeldLane(1, 0)
+    with (
+        served(database, HttpOptions(lane=lane)) as origin,
+        ThreadPoolExecutor(1) as threads,
+        httpx.Client(base_url=origin) as http,
+    ):
+        first = threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT)
+        assert lane.offered.wait(5)
+
+        second = http.post(LIST, json={}, headers=TENANT)
+        probe = http.get("/healthz")
+        lane.go_on.set()
+
+        assert (second.status_code, second.headers["retry-after"]) == (429, "1")
+        assert second.json()["details"][0]["@type"].endswith("google.rpc.RetryInfo")
+        assert probe.status_code == 200
+        assert first.result().status_code == 200
+
+
+def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> None:
+    lane = HeldLane(1, 99)
+    options = HttpOptions(lane=lane, limits=replace(LIMITS, max_request_bytes=1024))
+    full = b"{}".ljust(1024)
+    with (
+        served(database, options) as origin,
+        ThreadPoolExecutor(16) as threads,
+        httpx.Client(base_url=origin) as http,
+    ):
+        calls = [
+            threads.submit(httpx.post, origin + LIST, content=full, headers=TENANT)
+            for _ in range(16)
+        ]
+        assert eventually(lambda: lane.held == 16)
+
+        refused = http.post(LIST, content=full, headers=TENANT)
+        lane.go_on.set()
+        answered = [call.result().status_code for call in calls]
+        after = [http.post(LIST, content=full, headers=TENANT).status_code for _ in range(40)]
+
+    assert refused.status_code == 429
+    assert set(answered + after) == {200}
+
+
+def test_a_client_that_does_not_send_its_headers_is_cut_off(database: Database) -> None:
+    with served(database, HASTY) as origin, connected(origin) as connection:
+        connection.sendall(head(LIST, 2, last=""))
+
+        assert received(connection) == b""
+
+
+def test_a_client_that_says_nothing_is_cut_off(database: Database) -> None:
+    with served(database, HASTY) as origin, connected(origin) as connection:
+        assert received(connection) == b""
+
+
+def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: Database) -> None:
+    with served(database, HASTY) as origin, connected(origin) as connection:
+        connection.sendall(head(LIST, 2) + b"{}")
+        answer = connection.recv(65536)
+        while not answer.endswith(b"}"):
+            answer += connection.recv(65536)
+        connection.sendall(b"POST /inv")
+
+        assert received(connection) == b""
+
+
+def test_a_client_that_does_not_send_its_body_is_told_so(database: Database) -> None:
+    with served(database, HASTY) as origin, connected(origin) as connection:
+        connection.sendall(head(LIST, 2) + b"{")
+
+        answer = received(connection)
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"it did not arrive within 0.3 seconds" in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\x16\x03\x01\x02\x00\x01", b"PRI * HTTP/2.0\r\n\r\n", b"POST http://[ HTTP/1.1\r\n\r\n"],
+    ids=["TLS", "HTTP/2", "no address"],
+)
+def test_what_is_not_http_is_refused(database: Database, sent: bytes) -> None:
+    with served(database) as origin, connected(origin) as connection:
+        connection.sendall(sent + b"\r\n\r\n")
+
+        assert received(connection).startswith(b"HTTP/1.1 4")
+
+
+def test_headers_without_end_are_cut_off(database: Database) -> None:
+    with served(database) as origin, connected(origin) as connection:
+        endless = head(LIST, 2, last="") + b"x: " + b"x" * 10_000_000
+        with pytest.raises(ConnectionError):
+            connection.sendall(endless)
+
+
+def test_a_port_in_use_is_reported(database: Database) -> None:
+    with served(database) as origin, pytest.raises(PortInUse, match="Cannot listen on"):
+        served(database, HttpOptions(port=int(origin.rpartition(":")[2]))).__enter__()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+def tls_files(directory: Path, authority: Authority, *, mutual: bool = False) -> TlsFiles:
+    certificate, key = authority.issue().write(directory)
+    ca = directory / "ca.crt"
+    ca.write_bytes(authority.certificate)
+    return TlsFiles(certificate, key, ca if mutual else None)
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.certificate.decode())
+
+
+def test_a_port_with_tls_serves_who_trusts_it(
+    database: Database, tmp_path: Path, authority: Authority
+) -> None:
+    options = HttpOptions(tls=tls_files(tmp_path, authority))
+    with served(database, options) as origin:
+        response = httpx.post(origin + LIST, json={}, headers=TENANT, verify=trusting(authority))
+
+        assert response.status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(origin + "/healthz", verify=trusting(Authority("another")))
+
+
+def test_mutual_tls_serves_only_who_shows_a_certificate(
+    database: Database, tmp_path: Path, authority: Authority
+) -> None:
+    options = HttpOptions(tls=tls_files(tmp_path, authority, mutual=True))
+    shown = trusting(authority)
+    shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
+    with served(database, options) as origin:
+        assert httpx.get(origin + "/healthz", verify=shown).status_code == 200
+        with pytest.raises(httpx.TransportError):
+            httpx.get(origin + "/healthz", verify=trusting(authority))
+
+
+def test_new_connections_get_a_renewed_certificate(
+    database: Database, tmp_path: Path, authority: Authority
+) -> None:
+    files = tls_files(tmp_path, authority)
+    with served(database, HttpOptions(tls=files)) as origin:
+        assert httpx.get(origin + "/healthz", verify=trusting(authority)).status_code == 200
+        another = Authority("another")
+        renewed = another.issue()
+        files.certificate.write_bytes(renewed.certificate)
+        # Between the two writes they do not fit together, and the former stay in use.
+        assert httpx.get(origin + "/healthz", verify=trusting(authority)).status_code == 200
+        files.key.write_bytes(renewed.key)
+
+        assert httpx.get(origin + "/healthz", verify=trusting(another)).status_code == 200
+
+
+def test_tls_files_that_cannot_be_used_are_named(
+    database: Database, tmp_path: Path, authority: Authority
+) -> None:
+    files = tls_files(tmp_path, authority)
+    files.key.write_text("no key")
+
+    with pytest.raises(InvalidTls, match=r"server\.crt"):
+        served(database, HttpOptions(tls=files)).__enter__()
+
+
+def test_answers_are_sent_at_once() -> None:
+    """The event loop sees to it for sockets that say that they are TCP's, and for no others."""
+    options = HttpPortOptions("127.0.0.1", 0, None, request_seconds=1, grace_seconds=1)
+
+    with bound_socket(options) as listening:
+        assert listening.proto == socket.IPPROTO_TCP

@@ -1,0 +1,303 @@
+"""What a client sends over HTTP, well or badly, and what it gets."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from inventory_job.auth.callers import Caller
+from inventory_job.errors import Unauthenticated
+from inventory_job.model.connection import Database
+from inventory_job.transport.http.app import AppOptions
+from tests.http_service import LIMITS, HttpOptions, client_of
+
+LIST = "/inventory/v1/job/list"
+TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
+MOST_BYTES = 64 * 1024
+
+
+@pytest.fixture(scope="module")
+def client(database: Database) -> Iterator[httpx.Client]:
+    database.jobs.insert_many(
+        {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
+        for n in range(300)
+    )
+    options = HttpOptions(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
+    with client_of(database, options) as opened:
+        yield opened
+
+
+def status_of(response: httpx.Response) -> dict[str, Any]:
+    """The google.rpc.Status that the body is, as it must."""
+    body = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert body.keys() == {"code", "message", "details"}
+    return dict(body)
+
+
+def test_a_job_is_listed(client: httpx.Client) -> None:
+    response = client.post(LIST, json={"query": {"only": ["status"]}}, headers=TENANT)
+
+    assert response.status_code == 200
+    assert response.json()["total_count"] == 300
+    assert response.json()["results"][0] == {"status": "SUCCESS"}
+
+
+def test_delete_answers_an_empty_object(client: httpx.Client, database: Database) -> None:
+    database.jobs.insert_one({"job_id": "job-gone", "domain_id": "domain-2"})
+    headers = TENANT | {"x-domain-id": "domain-2"}
+
+    response = client.post("/inventory/v1/job/delete", json={"job_id": "job-gone"}, headers=headers)
+
+    assert (response.status_code, response.json()) == (200, {})
+    assert database.jobs.count_documents({"job_id": "job-gone"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "expected", "said"),
+    [
+        ({}, b"{", (400, 3), "key = body, reason = it is not JSON (line 1)"),
+        ({}, b"", (400, 3), "key = body, reason = it is not JSON (line 1)"),
+        ({}, b"[]", (400, 3), "key = body, type = dict"),
+        ({}, b'{"jobid": "a"}', (400, 3), "key = jobid, reason = there is no such field"),
+        ({"content-type": "text/plain"}, b"{}", (415, 3), "key = content-type"),
+        ({"content-type": ""}, b"{}", (415, 3), "key = content-type"),
+        ({"content-type": "application/json; charset=latin-1"}, b"{}", (415, 3), "content-type"),
+        ({"content-encoding": "br"}, b"{}", (415, 3), "key = content-encoding"),
+        ({"content-encoding": "gzip"}, b"{}", (400, 3), "it is not compressed by gzip"),
+        ({}, b" " * (MOST_BYTES + 1), (413, 8), f"more than {MOST_BYTES} bytes"),
+        ({"x-request-timeout": "soon"}, b"{}", (400, 3), "key = x-request-timeout"),
+        ({"x_domain_id": "domain-2"}, b"{}", (400, 3), "key = x_domain_id, reason = it is given"),
+    ],
+    ids=[
+        "malformed",
+        "empty",
+        "a list",
+        "unknown field",
+        "text",
+        "no content type",
+        "another charset",
+        "unknown encoding",
+        "not compressed",
+        "too large",
+        "bad timeout",
+        "two tenants",
+    ],
+)
+def test_a_bad_request_is_refused_with_the_reason(
+    client: httpx.Client,
+    headers: dict[str, str],
+    content: bytes,
+    expected: tuple[int, int],
+    said: str,
+) -> None:
+    response = client.post(LIST, content=content, headers=TENANT | headers)
+
+    assert (response.status_code, status_of(response)["code"]) == expected
+    assert said in status_of(response)["message"]
+
+
+@pytest.mark.parametrize("verb", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_another_verb_is_refused(client: httpx.Client, verb: str) -> None:
+    response = client.request(verb, LIST)
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+    assert "key = method" in status_of(response)["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/inventory/v1/job/lists", "/inventory/v1/job/list/", "/x", "/docs/../../etc/passwd"]
+)
+def test_another_path_is_refused(client: httpx.Client, path: str) -> None:
+    response = client.post(path, json={}, headers=TENANT)
+
+    assert response.status_code == 404
+    assert status_of(response)["code"] == 5
+
+
+def test_a_body_without_a_length_is_bounded_as_well(client: httpx.Client) -> None:
+    pieces = (b" " * 4096 for _ in range(MOST_BYTES // 4096 + 1))
+
+    response = client.post(LIST, content=pieces, headers=TENANT)
+
+    assert response.status_code == 413
+
+
+def test_a_body_that_is_far_too_large_is_refused_readably(client: httpx.Client) -> None:
+    for _ in range(3):
+        response = client.post(LIST, content=b" " * 20_000_000, headers=TENANT)
+
+        assert response.status_code == 413
+
+
+def test_a_compressed_request_is_read(client: httpx.Client) -> None:
+    headers = TENANT | {"content-encoding": "gzip"}
+
+    response = client.post(LIST, content=gzip.compress(b'{"job_id": "x"}'), headers=headers)
+
+    assert (response.status_code, response.json()) == (200, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (gzip.compress(b" " * (MOST_BYTES + 1)), 413),
+        (gzip.compress(b"{}")[:-4], 400),
+        (gzip.compress(b"{}") * 2, 400),
+        (zlib.compress(b"{}"), 400),
+    ],
+    ids=["larger than it looks", "cut off", "two in one", "another form"],
+)
+def test_a_compressed_request_is_bounded_and_whole(
+    client: httpx.Client, content: bytes, status: int
+) -> None:
+    headers = TENANT | {"content-encoding": "gzip"}
+
+    assert client.post(LIST, content=content, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip", "gzip"), ("br, GZIP;q=0.5", "gzip"), ("*", "gzip"), ("gzip;q=0", None), ("", None)],
+)
+def test_answers_are_compressed_for_who_takes_it(
+    client: httpx.Client, accepted: str, encoding: str | None
+) -> None:
+    headers = TENANT | {"accept-encoding": accepted}
+
+    response = client.post(LIST, json={}, headers=headers)
+
+    assert response.headers.get("content-encoding") == encoding
+    assert response.json()["total_count"] == 300
+
+
+def test_a_request_keeps_its_id(client: httpx.Client) -> None:
+    with capture_logs() as entries:
+        response = client.post(LIST, json={}, headers=TENANT | {"x-request-id": "abc-1"})
+
+    assert response.headers["x-request-id"] == "abc-1"
+    (line,) = [entry for entry in entries if entry["event"] == "call"]
+    assert line["method"] == "/spaceone.api.inventory.v1.Job/list"
+    assert (line["status"], line["transport"]) == ("OK", "http")
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, 'a"b', "<b>"])
+def test_an_id_that_might_do_harm_is_replaced(client: httpx.Client, given: str) -> None:
+    response = client.post(LIST, json={}, headers=TENANT | {"x-request-id": given})
+
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 32
+
+
+def test_a_refused_request_is_logged_with_its_status(client: httpx.Client) -> None:
+    with capture_logs() as entries:
+        client.post(LIST, content=b"", headers=TENANT | {"content-type": "text/plain"})
+
+    assert [entry["status"] for entry in entries if entry["event"] == "call"] == [
+        "INVALID_ARGUMENT"
+    ]
+
+
+def test_other_origins_may_not_call(client: httpx.Client) -> None:
+    asked = {"origin": "https://other.example", "access-control-request-method": "POST"}
+
+    response = client.options(LIST, headers=asked)
+
+    assert response.status_code == 405
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_origins_that_are_configured_may_call(database: Database) -> None:
+    options = AppOptions(is_ready=lambda: True, cors_origins=("https://ours.example",))
+    asked = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,token,x-domain-id",
+    }
+    with client_of(database, HttpOptions(app=options)) as http:
+        ours = http.options(LIST, headers=asked | {"origin": "https://ours.example"})
+        other = http.options(LIST, headers=asked | {"origin": "https://other.example"})
+
+    assert ours.status_code == 200
+    assert ours.headers["access-control-allow-origin"] == "https://ours.example"
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_a_name_that_is_not_the_servers_is_refused(database: Database) -> None:
+    options = AppOptions(is_ready=lambda: True, hosts=("127.0.0.1", "localhost", "[::1]"))
+    with client_of(database, HttpOptions(app=options)) as http:
+        rebound = http.post(LIST, json={}, headers=TENANT | {"host": "evil.example:8080"})
+        local = http.post(LIST, json={}, headers=TENANT | {"host": "LOCALHOST:8080"})
+        numeric = http.post(LIST, json={}, headers=TENANT | {"host": "[::1]:8080"})
+
+    assert rebound.status_code == 421
+    assert "key = host" in status_of(rebound)["message"]
+    assert (local.status_code, numeric.status_code) == (200, 200)
+
+
+class Nobody:
+    """Lets nobody in."""
+
+    def authenticate(self, *_: object, **__: object) -> Caller:
+        raise Unauthenticated("the token is not a JSON Web Token")
+
+
+def test_callers_are_looked_at_before_what_they_sent(database: Database) -> None:
+    with client_of(database, HttpOptions(authenticator=Nobody())) as http:
+        response = http.post(LIST, content=b"{", headers=TENANT)
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert status_of(response)["message"].startswith("ERROR_AUTHENTICATE_FAILURE: ")
+
+
+class Broken:
+    """Fails as a bug does."""
+
+    def authenticate(self, *_: object, **__: object) -> Caller:
+        raise LookupError("the secret of the house")
+
+
+def test_a_bug_is_told_by_its_reference_alone(database: Database) -> None:
+    with (
+        capture_logs() as entries,
+        client_of(database, HttpOptions(authenticator=Broken())) as http,
+    ):
+        response = http.post(LIST, json={}, headers=TENANT)
+
+    (entry,) = [entry for entry in entries if entry["event"] == "unexpected error"]
+    assert response.status_code == 500
+    assert status_of(response)["message"] == (
+        f"ERROR_UNKNOWN: An unexpected error occurred. (reference = {entry['reference']})"
+    )
+
+
+def test_a_result_beyond_the_limit_is_refused(database: Database) -> None:
+    limits = replace(LIMITS, max_response_bytes=1024)
+    with client_of(database, HttpOptions(limits=limits)) as http:
+        response = http.post(LIST, json={}, headers=TENANT)
+
+    assert response.status_code == 429
+    assert "the response has more than 1024 bytes" in status_of(response)["message"]
+    assert "retry-after" not in response.headers
+
+
+def test_several_calls_share_a_connection(client: httpx.Client) -> None:
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port)
+    answers = []
+    for body in (b"{}", b"{", b"{}"):
+        connection.request("POST", LIST, body, TENANT)
+        response = connection.getresponse()
+        answers.append((response.status, json.loads(response.read()).get("total_count")))
+    connection.close()
+
+    assert answers == [(200, 300), (400, None), (200, 300)]
