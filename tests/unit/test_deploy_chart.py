@@ -1,0 +1,210 @@
+"""The chart's manifests: valid, hardened, and naming nothing that the server does not have."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from inventory_job.settings import Settings
+
+helm = pytest.importorskip("helm_python", reason="no wheel of it for this platform")
+
+from manifests import (  # noqa: E402 - only where Helm is
+    CHART,
+    SCHEMA,
+    Manifest,
+    check,
+    lint,
+    read_values,
+    render,
+    setting_names,
+)
+
+VALUES = sorted((CHART / "ci").glob("*.yaml"))
+EXAMPLES = pytest.mark.parametrize("name", [path.stem for path in VALUES])
+SERVICE = "spaceone.api.inventory.v1.Job"
+PREFIX = "INVENTORY_JOB_"
+
+
+def rendered(name: str, **more: Any) -> dict[str, list[Manifest]]:
+    """The manifests of an example by kind, with some values replaced."""
+    manifests = render(read_values(CHART / "ci" / f"{name}.yaml") | more)
+    return {
+        kind: [manifest for manifest in manifests if manifest["kind"] == kind]
+        for kind in {manifest["kind"] for manifest in manifests}
+    }
+
+
+def pod(manifests: dict[str, list[Manifest]]) -> dict[str, Any]:
+    spec: dict[str, Any] = manifests["Deployment"][0]["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(manifests: dict[str, list[Manifest]]) -> dict[str, Any]:
+    """Every variable of the container: its value, or where the value is from."""
+    given = {entry["name"]: entry for entry in pod(manifests)["containers"][0]["env"]}
+    values = {name: entry.get("value", entry.get("valueFrom")) for name, entry in given.items()}
+    return {**manifests["ConfigMap"][0]["data"], **values}
+
+
+@EXAMPLES
+def test_the_schemas_of_kubernetes_accept_what_is_rendered(name: str) -> None:
+    assert check(CHART / "ci" / f"{name}.yaml") == []
+
+
+def test_helm_finds_nothing_to_complain_about() -> None:
+    assert lint() == []
+
+
+@EXAMPLES
+def test_every_variable_is_a_setting_with_a_value_that_it_takes(name: str) -> None:
+    variables = environment(rendered(name))
+    own = {key.removeprefix(PREFIX): variables[key] for key in variables if key.startswith(PREFIX)}
+    plain: dict[str, Any] = {}
+    for key, value in own.items():
+        setting, _, member = key.lower().partition("__")
+        given = value if isinstance(value, str) else "mongodb://from.a.secret/"
+        if member:
+            plain.setdefault(setting, {})[member] = given
+        else:
+            plain[setting] = given
+
+    settings = Settings(**plain)
+
+    assert settings.model_fields_set == plain.keys()
+
+
+def test_the_schema_of_the_values_knows_every_setting() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+    named = schema["properties"]["settings"]["propertyNames"]["enum"]
+
+    assert named == setting_names(), "run scripts/manifests --update"
+
+
+def test_a_setting_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(helm.HelmError, match="thread"):
+        render({"settings": {"thread": 8}})
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"settings": {"auth_mode": "jwt", "identity_endpoint": None}}, "jwt.secret.name"),
+        ({"settings": {"auth_mode": "none"}}, "allow_remote_without_auth"),
+        ({"tls": {"secretName": "tls"}}, "do not speak TLS"),
+        ({"tls": {"clientCaKey": "ca.crt"}}, "needs tls.secretName"),
+        ({"http": {"enabled": False}, "probes": {"kind": "http"}}, "needs http.enabled"),
+        ({"http": {"enabled": False}, "serviceMonitor": {"enabled": True}}, "needs http.enabled"),
+        ({"route": {"enabled": True}}, "route.parentRefs"),
+    ],
+    ids=["jwt", "none", "grpc probes", "mutual tls", "http probes", "metrics", "route"],
+)
+def test_values_that_cannot_work_are_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(helm.HelmError, match=reason):
+        render(values)
+
+
+@EXAMPLES
+def test_the_container_has_no_rights_that_it_does_not_need(name: str) -> None:
+    spec = pod(rendered(name))
+    container = spec["containers"][0]
+
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@EXAMPLES
+def test_a_service_of_the_same_name_does_not_become_a_setting(name: str) -> None:
+    assert pod(rendered(name))["enableServiceLinks"] is False
+
+
+@EXAMPLES
+def test_secrets_come_by_reference_and_none_is_made(name: str) -> None:
+    manifests = rendered(name)
+
+    assert "Secret" not in manifests
+    assert environment(manifests)[f"{PREFIX}MONGO_URI"] == {
+        "secretKeyRef": {"name": "inventory-job-mongo", "key": "uri"}
+    }
+    assert f"{PREFIX}IDENTITY_TOKEN" not in environment(manifests)
+
+
+def test_files_named_in_settings_are_mounted() -> None:
+    for name in ("identity-values", "jwt-tls-values"):
+        manifests = rendered(name)
+        mounts = [mount["mountPath"] for mount in pod(manifests)["containers"][0]["volumeMounts"]]
+        files = [
+            value
+            for key, value in environment(manifests).items()
+            if key.startswith(PREFIX) and key.endswith("_FILE")
+        ]
+
+        assert files
+        assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
+
+
+def test_grpc_probes_ask_the_process_for_liveness_and_the_job_service_for_readiness() -> None:
+    container = pod(rendered("small-values"))["containers"][0]
+
+    assert container["livenessProbe"]["grpc"] == {"port": 50051}
+    assert container["readinessProbe"]["grpc"] == {"port": 50051, "service": SERVICE}
+
+
+def test_http_probes_ask_for_the_same() -> None:
+    container = pod(rendered("identity-values"))["containers"][0]
+
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_a_stopping_pod_outlives_its_drain_and_the_grace_of_its_calls() -> None:
+    spec = pod(rendered("small-values"))
+    drain = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+
+    grace = Settings.model_fields["grace_seconds"].default
+
+    assert spec["terminationGracePeriodSeconds"] > drain + grace
+
+
+def test_the_headless_service_and_the_monitor_select_the_pods() -> None:
+    manifests = rendered("identity-values")
+    labels = manifests["Deployment"][0]["spec"]["template"]["metadata"]["labels"]
+
+    headless = next(
+        service for service in manifests["Service"] if service["spec"].get("clusterIP") == "None"
+    )
+    monitored = manifests["ServiceMonitor"][0]["spec"]
+
+    assert headless["spec"]["selector"].items() <= labels.items()
+    assert monitored["selector"]["matchLabels"].items() <= labels.items()
+    ports = {port["name"] for service in manifests["Service"] for port in service["spec"]["ports"]}
+    assert {endpoint["port"] for endpoint in monitored["endpoints"]} <= ports
+
+
+def test_the_route_takes_the_job_service_and_leaves_the_rest() -> None:
+    taken, others = rendered("identity-values")["GRPCRoute"][0]["spec"]["rules"]
+
+    assert taken["matches"] == [{"method": {"service": SERVICE}}]
+    assert taken["backendRefs"] == [{"name": "inventory-job", "port": 50051}]
+    assert others == {"backendRefs": [{"name": "inventory-backend", "port": 50051}]}
+
+
+def test_the_envoy_example_takes_the_job_service_and_leaves_the_rest() -> None:
+    path = CHART.parent / "examples" / "envoy.yaml"
+    resources = yaml.safe_load(path.read_text(encoding="utf-8"))["static_resources"]
+    manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+
+    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+
+    chosen = [(route["match"]["prefix"], route["route"]["cluster"]) for route in routes]
+    assert chosen == [(f"/{SERVICE}/", "inventory-job"), ("/", "inventory-backend")]
