@@ -1,0 +1,267 @@
+"""The changes of the job collection, reported in order, and how current the reports are.
+
+Change streams report what a majority of the set has, so nothing reported is ever rolled back; and
+they say nothing while there is nothing to report. How current they are is therefore asked of the
+primary, before each look at the stream: what it has written, and how much of that majority reads
+show. A look that comes back empty has shown all of the latter.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import pymongo
+import structlog
+from bson import Timestamp, decode_all
+from bson.errors import BSONError
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.synchronous.command_cursor import RawBatchCommandCursor
+
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.tallies import Change
+from inventory_job.query.countable import STEADY_FIELDS
+
+_LOOK_MILLISECONDS = 200
+_MOST_IN_A_LOOK = 1000
+_REST_SECONDS = 0.05
+_STEP_SECONDS = 3.0
+_CLOSE_SECONDS = 0.9
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_REFUSED_PAUSE_SECONDS = 30.0
+# Unauthorized, CommandNotFound, InvalidOptions, CommandNotSupported, CommandNotSupportedOnView,
+# an unknown stage, and change streams where there is no replica set.
+_REFUSALS = frozenset({13, 59, 72, 115, 166, 40324, 40573})
+_NEVER = float("-inf")
+
+
+class Listener(Protocol):
+    """Who is told of changes, by one thread."""
+
+    def start(self, at: Timestamp) -> None:
+        """From now on every change after `at` will be reported."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """The next changes."""
+
+    def promise(self, at: Timestamp) -> None:
+        """All that was written by the time `at` has been reported."""
+
+    def clear(self) -> None:
+        """There will be no more reports until the next start."""
+
+
+class _Lost(Exception):
+    """The stream has to be opened anew."""
+
+
+class _Refused(Exception):
+    """There will be no stream before someone changes the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulse:
+    """What a primary says of itself: in which term of office, what it has written, and how much
+    of that majority reads show; `seconds` on the monotonic clock, before it was asked."""
+
+    seconds: float
+    term: Any
+    written: Timestamp
+    shown: Timestamp
+
+
+class ChangeStream:
+    """Follows the job collection of `database` in a thread of its own, once started.
+
+    It goes on until it is closed: a lost stream is opened anew, after pauses that grow; where
+    there are none (a standalone server, missing privileges) it asks again every 30 seconds.
+    """
+
+    def __init__(self, database: Database, listener: Listener) -> None:
+        jobs = database.jobs
+        self._admin = jobs.database.client.admin
+        self._jobs = jobs.with_options(read_concern=ReadConcern("majority"))
+        self._listener = listener
+        self._current_at = _NEVER
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
+        self._is_started = False
+        self._log = structlog.get_logger(__name__)
+        self._silent: str | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the reports were known to be complete; infinite while there are none."""
+        return time.monotonic() - self._current_at
+
+    def start(self) -> None:
+        """Begins to follow, if it has not yet."""
+        with self._starting:
+            if not self._is_started and not self._stopping.is_set():
+                self._thread.start()
+                self._is_started = True
+
+    def close(self) -> None:
+        """Ends it; returns within a second, even where the database does not answer."""
+        with self._starting:
+            self._stopping.set()
+        if self._is_started:
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except _Refused as error:
+                self._note_loss(str(error))
+                pause = _REFUSED_PAUSE_SECONDS
+            except (PyMongoError, BSONError, _Lost) as error:
+                self._note_loss(_reason(error))
+                if self._current_at > _NEVER:
+                    pause = _FIRST_PAUSE_SECONDS
+                else:
+                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            finally:
+                self._current_at = _NEVER
+                self._listener.clear()
+            self._stopping.wait(pause)
+
+    def _follow(self) -> None:
+        """Reports changes until there is no stream any more; returns when it is to stop."""
+        first = self._pulse()
+        with self._opened(first.shown) as stream:
+            self._listener.start(first.shown)
+            pulses: deque[_Pulse] = deque(maxlen=32)
+            while not self._stopping.is_set():
+                pulse = self._pulse()
+                if pulse.term != first.term:
+                    raise _Lost("another primary was elected")
+                pulses.append(pulse)
+                changes = self._look(stream)
+                self._listener.apply(changes)
+                self._confirm(pulses, changes[-1].at if changes else None)
+                if changes:
+                    # Under steady writing many small looks would cost more than few large ones.
+                    self._stopping.wait(_REST_SECONDS)
+
+    def _confirm(self, pulses: deque[_Pulse], last: Timestamp | None) -> None:
+        """Notes up to when all changes are reported: those before the last one, or without any,
+        those that majority reads showed before the look."""
+        complete = None
+        shown = pulses[-1].shown
+        while pulses and (pulses[0].written <= shown if last is None else pulses[0].written < last):
+            complete = pulses.popleft()
+        if complete is None:
+            return
+        self._listener.promise(complete.written)
+        self._current_at = complete.seconds
+        if self._silent is not None:
+            self._silent = None
+            self._log.info("totals are kept again")
+
+    def _pulse(self) -> _Pulse:
+        seconds = time.monotonic()
+        with pymongo.timeout(_STEP_SECONDS):
+            hello = self._admin.command("hello")
+        if "setName" not in hello:
+            raise _Refused("the database is not a replica set")
+        if not hello["isWritablePrimary"]:
+            raise _Lost("the server is not the primary")
+        last = hello["lastWrite"]
+        return _Pulse(
+            seconds, hello["electionId"], last["opTime"]["ts"], last["majorityOpTime"]["ts"]
+        )
+
+    @contextmanager
+    def _opened(self, at: Timestamp) -> Iterator[RawBatchCommandCursor[RawDocument]]:
+        try:
+            with pymongo.timeout(_STEP_SECONDS):
+                opened = self._jobs.aggregate_raw_batches(
+                    _pipeline(at), maxAwaitTimeMS=_LOOK_MILLISECONDS, batchSize=_MOST_IN_A_LOOK
+                )
+        except OperationFailure as error:
+            if error.code not in _REFUSALS:
+                raise
+            raise _Refused(f"the database refuses a change stream, error {error.code}") from error
+        # What it is declared as has no try_next.
+        stream = cast("RawBatchCommandCursor[RawDocument]", opened)
+        try:
+            yield stream
+        finally:
+            # A cursor that cannot be closed ends by itself.
+            with suppress(PyMongoError), pymongo.timeout(_STEP_SECONDS):
+                stream.close()
+
+    def _look(self, stream: RawBatchCommandCursor[RawDocument]) -> list[Change]:
+        if not stream.alive:
+            raise _Lost("the collection was dropped or renamed")
+        with pymongo.timeout(_STEP_SECONDS):
+            batch: Any = stream.try_next()
+        if batch is None:
+            return []
+        return [_change(event) for event in decode_all(batch, self._jobs.codec_options)]
+
+    def _note_loss(self, reason: str) -> None:
+        """Logs why there is no stream: once for each reason, however often it is tried."""
+        if reason != self._silent and not self._stopping.is_set():
+            self._silent = reason
+            self._log.warning("totals are counted each time", reason=reason)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Lost):
+        return str(error)
+    if isinstance(error, OperationFailure):
+        return f"database error {error.code}"
+    return type(error).__name__
+
+
+def _pipeline(at: Timestamp) -> list[RawDocument]:
+    """A change stream from `at` on, of what matters: updates that touch no steady field, which
+    nearly all are, stay in the database."""
+    steady = sorted(STEADY_FIELDS)
+    update = "$updateDescription"
+    paths = {
+        "$concatArrays": [
+            _each({"$objectToArray": f"{update}.updatedFields"}, "$$this.k"),
+            f"{update}.removedFields",
+            _each(f"{update}.truncatedArrays", "$$this.field"),
+        ]
+    }
+    fields = _each(paths, {"$arrayElemAt": [{"$split": ["$$this", "."]}, 0]})
+    is_update = {"$eq": ["$operationType", "update"]}
+    touched = {"$cond": [is_update, {"$setIntersection": [steady, fields]}, []]}
+    return [
+        {"$changeStream": {"startAtOperationTime": at}},
+        {
+            "$project": {
+                "operationType": 1,
+                "clusterTime": 1,
+                **{f"fullDocument.{field}": 1 for field in steady},
+                "touched": touched,
+            }
+        },
+        {"$match": {"$or": [{"operationType": {"$ne": "update"}}, {"touched": {"$ne": []}}]}},
+    ]
+
+
+def _each(array: Any, expression: Any) -> RawDocument:
+    return {"$map": {"input": {"$ifNull": [array, []]}, "in": expression}}
+
+
+def _change(event: RawDocument) -> Change:
+    return Change(
+        kind=event["operationType"],
+        at=event["clusterTime"],
+        job=event.get("fullDocument") or {},
+        touched=frozenset(event.get("touched") or ()),
+    )

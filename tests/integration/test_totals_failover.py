@@ -1,0 +1,361 @@
+"""Totals on a set of three members that fail: never wrong for longer than a second.
+
+Jobs are written and counted at random while streams are killed, primaries step down and crash.
+Every answer is compared with the truth of the second before it. `--examples N` goes on for N / 1000
+rounds of failures.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
+
+import pytest
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from inventory_job.auth.scope import Scope
+from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.data_directory import wait_until
+from inventory_job.model.totals import Totals
+from inventory_job.query.countable import countable
+from inventory_job.query.filters import ScopedFilter
+from tests.replica_set import ReplicaSet
+
+PROMISED_SECONDS = 1.0
+WORKSPACES = ("workspace-1", "workspace-2", "*")
+PLUGINS = ("aws", "azure", None)
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
+    with ReplicaSet(tmp_path_factory.mktemp("members")) as running:
+        yield running
+
+
+class Worker:
+    """A process of the service, so to say: its own connections and totals."""
+
+    def __init__(self, uri: str, resources: ExitStack) -> None:
+        self.database = resources.enter_context(closing(Database(uri, "inventory")))
+        self.totals = resources.enter_context(closing(Totals(self.database)))
+
+    def total(self, jobs: ScopedFilter) -> int:
+        """The total, as a list has it."""
+        with self.database.start_session() as session:
+            return self.totals.count(
+                jobs,
+                session,
+                lambda: self.database.jobs.count_documents(jobs.document, session=session),
+            )
+
+    def knows(self, jobs: ScopedFilter) -> bool:
+        """Whether the total needs no counting."""
+        before = self.totals.figures.hits
+        self.total(jobs)
+        return self.totals.figures.hits > before
+
+    def says(self, jobs: ScopedFilter, total: int) -> bool:
+        """Whether that is the total."""
+        return self.total(jobs) == total
+
+
+@pytest.fixture
+def workers(members: ReplicaSet) -> Iterator[list[Worker]]:
+    """Two workers of one service, on a collection that is empty."""
+    with ExitStack() as resources:
+        made = [Worker(members.uri, resources) for _ in range(2)]
+        wait_until(lambda: _works(made[0].database.jobs.delete_many, {}), 30.0)
+        yield made
+
+
+@dataclass
+class State:
+    """What one writer's jobs were from some moment within `began` and `ended` on."""
+
+    began: float
+    ended: float
+    totals: list[int]
+    deleted_here: str | None = None
+    """The domain that the first worker deleted a job of."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a list said of the filter `number` of a writer, and when."""
+
+    began: float
+    ended: float
+    worker: int
+    number: int
+    total: int
+
+
+@dataclass
+class Writer:
+    """Writes to two domains of its own, and knows at any time what is there."""
+
+    name: str
+    worker: Worker
+    seed: int
+    jobs: dict[str, RawDocument] = field(default_factory=dict)
+    history: list[State] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._made = 0
+        one, other = self.domains = (f"{self.name}-1", f"{self.name}-2")
+        self.filters = [
+            ScopedFilter(Scope(one)),
+            ScopedFilter(Scope(other)),
+            ScopedFilter(Scope(one, ("workspace-1", "*"))),
+            ScopedFilter(Scope(one), ({"plugin_id": "aws"},)),
+            ScopedFilter(Scope(one, ("workspace-2",)), ({"plugin_id": {"$ne": "aws"}},)),
+            ScopedFilter(Scope(other), ({"plugin_id": {"$in": ["azure", None]}},)),
+        ]
+        self._note(0.0, 0.0)
+
+    def write(self, stopping: threading.Event) -> None:
+        """Writes in bursts, with times in between in which nothing changes."""
+        while not stopping.is_set():
+            for _ in range(self._random.randrange(1, 80)):
+                self._change()
+            stopping.wait(self._random.choice([0.0, 0.2, 2.0]))
+
+    def _change(self) -> None:
+        kind = self._random.choices(
+            ["insert", "progress", "modify", "delete", "delete here"], [12, 6, 1, 1, 1]
+        )[0]
+        if kind == "insert":
+            self._made += 1
+            before, job_id = None, f"{self.name}-{self._made}"
+            after: RawDocument | None = {"_id": job_id, "status": 0} | self._steady()
+        else:
+            if not self.jobs:
+                return
+            job_id = self._random.choice([*self.jobs])
+            before = self.jobs[job_id]
+            after = None
+            if kind == "progress":
+                after = before | {"status": before["status"] + 1}
+            elif kind == "modify":
+                after = before | self._steady()
+        deleted_here = before if kind == "delete here" else None
+        began = time.monotonic()
+        try:
+            if deleted_here:
+                self._delete_here(deleted_here)
+            else:
+                self._write(job_id, before, after)
+        except PyMongoError:
+            after, deleted_here = self._found(job_id, before, after), None
+        self.jobs.pop(job_id, None)
+        if after is not None:
+            self.jobs[job_id] = after
+        self._note(began, time.monotonic(), deleted_here["domain_id"] if deleted_here else None)
+
+    def _steady(self) -> RawDocument:
+        return {
+            "domain_id": self._random.choice(self.domains),
+            "workspace_id": self._random.choice(WORKSPACES),
+            "plugin_id": self._random.choice(PLUGINS),
+        }
+
+    def _write(self, job_id: str, before: RawDocument | None, after: RawDocument | None) -> None:
+        """Writes as another service does."""
+        collection = self.worker.database.jobs.with_options(write_concern=WriteConcern("majority"))
+        if after is None:
+            collection.delete_one({"_id": job_id})
+        elif before is None:
+            collection.insert_one(after)
+        else:
+            collection.update_one({"_id": job_id}, {"$set": after})
+
+    def _delete_here(self, job: RawDocument) -> None:
+        """Deletes as the first worker does."""
+        with self.worker.database.start_session() as session:
+            with session.start_transaction(write_concern=WriteConcern("majority")):
+                self.worker.database.jobs.delete_one({"_id": job["_id"]}, session=session)
+            self.worker.totals.forget(job["domain_id"], session.operation_time)
+
+    def _found(
+        self, job_id: str, before: RawDocument | None, after: RawDocument | None
+    ) -> RawDocument | None:
+        """What became of a job whose change failed, as it seemed."""
+        collection = self.worker.database.jobs.with_options(
+            read_concern=ReadConcern("linearizable"), read_preference=ReadPreference.PRIMARY
+        )
+        found: list[RawDocument | None] = []
+        assert wait_until(
+            lambda: _works(lambda: found.append(collection.find_one({"_id": job_id}))), 30.0
+        )
+        assert found[-1] in (before, after)
+        return found[-1]
+
+    def _note(self, began: float, ended: float, deleted_here: str | None = None) -> None:
+        totals = []
+        for jobs in self.filters:
+            counted = countable(jobs)
+            assert counted is not None
+            totals.append(sum(bool(counted.includes(job)) for job in self.jobs.values()))
+        self.history.append(State(began, ended, totals, deleted_here))
+
+    def truths(self, answer: Answer) -> list[int]:
+        """What the answer may say: what was true at some time in the second before it, though
+        never from before a delete in its domain through the very worker that answers."""
+        since = answer.began - PROMISED_SECONDS
+        oldest = len(self.history) - 1
+        domain_id = self.filters[answer.number].scope.domain_id if answer.worker == 0 else None
+        while oldest and (state := self.history[oldest]).ended > since:
+            if domain_id and state.deleted_here == domain_id and state.ended < answer.began:
+                break
+            oldest -= 1
+        return [
+            state.totals[answer.number]
+            for state in self.history[oldest:]
+            if state.began <= answer.ended
+        ]
+
+
+def read(
+    index: int, worker: Worker, writer: Writer, stopping: threading.Event, answers: list[Answer]
+) -> None:
+    """Asks for the totals in turn and notes the answers; a failure is no answer."""
+    while not stopping.is_set():
+        for number, jobs in enumerate(writer.filters):
+            began = time.monotonic()
+            try:
+                total = worker.total(jobs)
+            except PyMongoError:
+                continue
+            answers.append(Answer(began, time.monotonic(), index, number, total))
+        stopping.wait(0.01)
+
+
+def fail(members: ReplicaSet, rounds: int) -> None:
+    """Breaks what can be broken, again and again."""
+    pause = threading.Event()
+    for _ in range(rounds):
+        pause.wait(2.5)
+        kill_streams(members)
+        pause.wait(1.0)
+        members.step_down()
+        pause.wait(2.5)
+        crashed = members.await_primary()
+        crashed.kill()
+        members.await_primary()
+        members.restart(crashed)
+        pause.wait(2.0)
+
+
+@pytest.mark.timeout(3600)
+def test_totals_are_never_wrong_for_longer_than_a_second(
+    members: ReplicaSet, workers: list[Worker], request: pytest.FixtureRequest
+) -> None:
+    rounds = max(1, (request.config.getoption("--examples") or 0) // 1000)
+    seed = random.SystemRandom().randrange(2**32) if rounds > 1 else 1
+    writers = [Writer(f"writer-{number}", workers[0], seed + number) for number in range(2)]
+    answers: list[list[Answer]] = [[], []]
+    stopping = threading.Event()
+    with Threads(stopping) as threads:
+        for number, writer in enumerate(writers):
+            threads.run(writer.write, stopping)
+            for index, worker in enumerate(workers):
+                threads.run(read, index, worker, writer, stopping, answers[number])
+        fail(members, rounds)
+
+    wrong = [
+        (answer, sorted({*truths}))
+        for writer, given in zip(writers, answers, strict=True)
+        for answer in given
+        if not min(truths := writer.truths(answer)) <= answer.total <= max(truths)
+    ]
+    assert wrong == [], f"with seed {seed}"
+    for worker in workers:
+        for writer in writers:
+            for number, jobs in enumerate(writer.filters):
+                truth = writer.history[-1].totals[number]
+                assert wait_until(partial(worker.says, jobs, truth), PROMISED_SECONDS)
+        figures = worker.totals.figures
+        assert figures.hits > figures.misses
+        assert figures.dropped > 0
+
+
+def test_what_only_the_primary_has_shows_within_a_second(
+    members: ReplicaSet, workers: list[Worker]
+) -> None:
+    worker, jobs = workers[0], ScopedFilter(Scope("domain-of-few"))
+    assert wait_until(partial(worker.knows, jobs), 20.0)
+    unacknowledged = worker.database.jobs.with_options(write_concern=WriteConcern(w=1))
+
+    with members.fail_point(members.secondaries(), "stopReplProducer"):
+        unacknowledged.insert_one({"domain_id": "domain-of-few"})
+
+        assert wait_until(lambda: worker.total(jobs) == 1, PROMISED_SECONDS)
+        assert not worker.totals.figures.is_current
+
+    assert wait_until(partial(worker.knows, jobs), 20.0)
+    assert worker.total(jobs) == 1
+
+
+def test_a_database_that_hangs_holds_up_neither_doubts_nor_the_end(
+    members: ReplicaSet, workers: list[Worker]
+) -> None:
+    worker = workers[0]
+    assert wait_until(partial(worker.knows, ScopedFilter(Scope("domain-of-few"))), 20.0)
+
+    with members.await_primary().suspended():
+        assert wait_until(lambda: not worker.totals.figures.is_current, PROMISED_SECONDS)
+        began = time.monotonic()
+        worker.totals.close()
+        assert time.monotonic() - began < 1.0
+
+
+def kill_streams(members: ReplicaSet) -> None:
+    """Kills the change streams there are."""
+    with members.await_primary().connect() as client:
+        cursors = client.admin.aggregate(
+            [
+                {"$currentOp": {"idleCursors": True, "allUsers": True}},
+                {"$match": {"cursor.tailable": True, "ns": "inventory.job"}},
+            ]
+        )
+        killed = [cursor["cursor"]["cursorId"] for cursor in cursors]
+        client["inventory"].command({"killCursors": "job", "cursors": killed})
+
+
+class Threads:
+    """Threads that have to end well, after `stopping` is set at the end of the block."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def run(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Starts a thread."""
+        thread = threading.Thread(target=work, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+
+def _works(operation: Callable[..., Any], *arguments: Any) -> bool:
+    try:
+        operation(*arguments)
+    except PyMongoError:
+        return False
+    return True
