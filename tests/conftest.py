@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if examples else "ci")
     # Servers of many tests run side by side, and few tests are about HTTP.
     os.environ.setdefault("INVENTORY_JOB_HTTP", "false")
+    # Tests write to the database themselves and want to see it at once.
+    os.environ.setdefault("INVENTORY_JOB_TOTALS", "0")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from inventory_job.manager import JobManager
 from inventory_job.model.connection import Database
 from inventory_job.model.embedded import EmbeddedMongod
 from inventory_job.model.operation import Killer
+from inventory_job.model.totals import Totals
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
@@ -74,7 +75,9 @@ def served(database: Database, options: HttpOptions | None = None) -> Iterator[s
         lane = options.lane or resources.enter_context(Lane("http", 8, 64))
         killer = resources.enter_context(closing(Killer(database)))
         admission = Admission(options.authenticator)
-        servicer = JobServicer(JobManager(database, killer), admission, Limits(), 20.0, _now)
+        servicer = JobServicer(
+            JobManager(database, killer, Totals(database, 0)), admission, Limits(), 20.0, _now
+        )
         calls = JobCalls(servicer, admission, lane, Journal(NoMetrics()), options.limits)
         port = HttpPort(
             build_app(SERVICE, calls, options.app),

@@ -11,9 +11,10 @@ import builtins
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from struct import Struct
+from typing import Any, TypeAlias, TypeVar
 
-from bson import decode
+from bson import decode_all
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
@@ -23,6 +24,7 @@ from inventory_job.errors import InvalidRequest, NotFound, invalid
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.faults import pattern_complaint, translated
 from inventory_job.model.operation import Bounds, Killer, run
+from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE, Page
 from inventory_job.query.fields import SHOWN
@@ -31,7 +33,10 @@ from inventory_job.query.operators import Document
 from inventory_job.query.plans import AnalyzePlan, DistinctPlan, JobPlan, ListPlan, StatPlan
 
 _Result = TypeVar("_Result")
+_Piece: TypeAlias = bytes | memoryview
 _MOST_PATTERNS_PROBED = 100
+_BATCH = 1000
+_LENGTH = Struct("<i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,17 @@ class JobManager:
     """
 
     def __init__(
-        self, database: Database, killer: Killer, result_bytes: int = 32 * 1024 * 1024
+        self,
+        database: Database,
+        killer: Killer,
+        totals: Totals,
+        result_bytes: int = 32 * 1024 * 1024,
     ) -> None:
         self._database = database
         self._killer = killer
+        self._totals = totals
         self._result_bytes = result_bytes
+        self._shown = _projection(SHOWN)
         self._undecoded = database.jobs.with_options(
             codec_options=CodecOptions(document_class=RawBSONDocument)
         )
@@ -80,11 +91,12 @@ class JobManager:
         """The job, as stored."""
 
         def find(session: ClientSession) -> RawDocument | None:
-            return self._database.jobs.find_one(
-                plan.jobs.document, _projection(SHOWN), session=session
+            return self._database.find_job(
+                plan.jobs.document, self._shown, session, bounds.remaining()
             )
 
-        document = self._run(plan.jobs, bounds, find)
+        with translated():
+            document = run(self._database, self._killer, bounds, find, limits_itself=True)
         if document is None:
             raise NotFound(plan.job_id)
         return document
@@ -107,6 +119,7 @@ class JobManager:
 
         def delete_safely(session: ClientSession) -> None:
             (transact if self._database.has_transactions() else delete)(session)
+            self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
 
         self._run(plan.jobs, bounds, delete_safely)
 
@@ -183,19 +196,23 @@ class JobManager:
             stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
             stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
             return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
-        documents = self._undecoded.find(
+        batches: Any = self._database.jobs.find_raw_batches(
             plan.jobs.document,
-            _projection(plan.fields),
+            self._shown if plan.fields is SHOWN else _projection(plan.fields),
             sort=list(plan.order.items()),
             skip=plan.page.skip,
             limit=plan.page.size,
+            batch_size=plan.page.size,
             allow_disk_use=True,
             session=session,
         )
-        return self._read(documents, plan.page.size)[0]
+        return self._read(batches, plan.page.size)[0]
 
     def _count(self, jobs: ScopedFilter, session: ClientSession) -> int:
-        return self._database.jobs.count_documents(jobs.document, session=session)
+        def count() -> int:
+            return self._database.jobs.count_documents(jobs.document, session=session)
+
+        return self._totals.count(jobs, session, count)
 
     def _distinct(self, plan: DistinctPlan, session: ClientSession) -> StatPage:
         values = self._database.jobs.distinct(plan.path, plan.jobs.document, session=session)
@@ -218,29 +235,44 @@ class JobManager:
 
     def _aggregate(
         self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
-    ) -> Iterable[RawBSONDocument]:
+    ) -> Iterable[_Piece]:
+        """The documents that a pipeline gives, each as it came."""
         pipeline = [{"$match": jobs.document}, *stages]
-        return self._undecoded.aggregate(pipeline, session=session, allowDiskUse=True)
+        # Raw batches would be simpler, but the driver asks for an empty one first.
+        rows = self._undecoded.aggregate(
+            pipeline, session=session, allowDiskUse=True, batchSize=_BATCH
+        )
+        return (row.raw for row in rows)
 
-    def _read(
-        self, documents: Iterable[RawBSONDocument], most: int
-    ) -> tuple[builtins.list[RawDocument], int]:
+    def _read(self, pieces: Iterable[_Piece], most: int) -> tuple[builtins.list[RawDocument], int]:
         """The first documents, decoded, at most `most`; and how many there are in all.
 
-        They come undecoded, because only so do they tell their size: a page of large rows could
-        otherwise take all the memory there is.
+        Each piece holds one or more. They come undecoded, because only so is their size known
+        before they take memory: a page of large rows could otherwise take all there is.
         """
-        kept: builtins.list[RawDocument] = []
+        kept: builtins.list[_Piece] = []
         seen = size = 0
-        for document in documents:
-            seen += 1
-            if seen <= most:
-                size += len(document.raw)
-                if size > self._result_bytes:
-                    reason = f"the result is larger than {self._result_bytes} bytes; ask for less"
-                    raise InvalidRequest(invalid("query", reason))
-                kept.append(decode(document.raw, self._database.jobs.codec_options))
-        return kept, seen
+        for piece in pieces:
+            wanted, count = _beginning(piece, most - seen)
+            seen += count
+            size += len(wanted)
+            if size > self._result_bytes:
+                reason = f"the result is larger than {self._result_bytes} bytes; ask for less"
+                raise InvalidRequest(invalid("query", reason))
+            kept.append(wanted)
+        return decode_all(b"".join(kept), self._database.jobs.codec_options), seen
+
+
+def _beginning(piece: _Piece, most: int) -> tuple[_Piece, int]:
+    """The first documents of a piece, at most `most`, and how many it has."""
+    position = count = wanted = 0
+    while position < len(piece):
+        # A document begins with its length.
+        position += _LENGTH.unpack_from(piece, position)[0]
+        count += 1
+        if count <= most:
+            wanted = position
+    return piece[:wanted], count
 
 
 def _projection(fields: tuple[str, ...]) -> Document:

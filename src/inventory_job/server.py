@@ -23,6 +23,7 @@ from inventory_job.model.connection import Database, InvalidDatabase
 from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
 from inventory_job.model.indexes import ensure_indexes
 from inventory_job.model.operation import Killer
+from inventory_job.model.totals import Totals
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
@@ -113,8 +114,9 @@ class Server:
         if self._prepare:
             self._prepare(database)
         killer = self._resources.enter_context(closing(Killer(database)))
+        totals = self._resources.enter_context(closing(Totals(database, settings.totals)))
         servicer = JobServicer(
-            JobManager(database, killer, settings.limits.result_bytes),
+            JobManager(database, killer, totals, settings.limits.result_bytes),
             admission,
             settings.limits,
             settings.query_seconds,
@@ -122,7 +124,7 @@ class Server:
         )
         health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
         try:
-            self._serve(Services(servicer, admission, health), tracing)
+            self._serve(Services(servicer, admission, health), totals, tracing)
         except (InvalidTls, PortInUse) as error:
             raise CannotStart(str(error)) from error
         if settings.create_indexes:
@@ -145,12 +147,12 @@ class Server:
                 "every domain's system tokens open every domain; set system_domain_id"
             )
 
-    def _serve(self, services: Services, tracing: Tracing | None) -> None:
+    def _serve(self, services: Services, totals: Totals, tracing: Tracing | None) -> None:
         """Opens the ports. What is stopped first is pushed last: whoever asks is told before
         calls are refused, and HTTP takes no more while gRPC lets the calls of both finish."""
         settings, resources = self._settings, self._resources
         lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
-        metrics = Metrics(_sources(lanes))
+        metrics = Metrics(_sources(lanes, totals))
         journal = Journal(metrics, tracing)
         http = None
         if settings.http:
@@ -214,7 +216,7 @@ def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:
     return made
 
 
-def _sources(lanes: Lanes) -> tuple[Counted | Level, ...]:
+def _sources(lanes: Lanes, totals: Totals) -> tuple[Counted | Level, ...]:
     """What is counted elsewhere."""
     return (
         Level(
@@ -226,6 +228,27 @@ def _sources(lanes: Lanes) -> tuple[Counted | Level, ...]:
             "inventory_job_calls_refused",
             "Calls refused because there was no room for them.",
             lambda: lanes.work.refused + lanes.side.refused,
+        ),
+        Counted(
+            "inventory_job_totals_hits",
+            "Totals of lists that were known.",
+            lambda: totals.figures.hits,
+        ),
+        Counted(
+            "inventory_job_totals_misses",
+            "Totals of lists that had to be counted, of all kinds.",
+            lambda: totals.figures.misses + totals.figures.bypasses,
+        ),
+        Counted(
+            "inventory_job_totals_dropped",
+            "Known totals that were given up, since a change could not be told in numbers.",
+            lambda: totals.figures.dropped,
+        ),
+        Level("inventory_job_totals_kept", "Totals known.", lambda: totals.figures.kept),
+        Level(
+            "inventory_job_totals_current",
+            "Processes in which known totals are used, the change stream being up to date.",
+            lambda: totals.figures.is_current,
         ),
     )
 

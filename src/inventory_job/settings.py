@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time one call may keep the database busy; its deadline shortens it.",
     )
+    totals: int = Field(
+        1000,
+        ge=0,
+        description="Totals of lists kept, so that repeated lists need no counting; 0 counts "
+        "each time.",
+    )
     create_indexes: bool | None = Field(
         None,
         description="Create the indexes in the background at start; "

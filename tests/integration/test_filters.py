@@ -12,6 +12,7 @@ from inventory_job.auth.scope import Scope
 from inventory_job.manager import JobManager
 from inventory_job.model.connection import Database
 from inventory_job.model.operation import Killer
+from inventory_job.model.totals import Totals
 from tests import oracle
 from tests.cases import filters, moments
 from tests.cases.filters import ALL, NONE, FilterCase
@@ -41,7 +42,7 @@ def tenant(channel: grpc.Channel, database: Database) -> Tenant:
 def with_clock(client: Client, database: Database) -> Iterator[LowerHalf]:
     """The server below its transport, at a fixed time."""
     killer = Killer(database)
-    yield LowerHalf(JobManager(database, killer), moments.NOW)
+    yield LowerHalf(JobManager(database, killer, Totals(database, 0)), moments.NOW)
     killer.close()
 
 

@@ -20,6 +20,7 @@ from inventory_job.model.documents import Job, JobTask
 RawDocument = dict[str, Any]
 """A document as it is stored: field name to BSON value, dates naive and in UTC."""
 
+_LONGEST_SILENCE_MILLISECONDS = 30_000
 _WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
 
 
@@ -81,24 +82,43 @@ class Database:
             mongo_client_class=lambda **_: self._client,
         )
         self._database: MongoDatabase[RawDocument] = registry.get_db(self.alias)
+        self.jobs = self.collection(Job)
+        """The collection of `Job`."""
+        self.job_tasks = self.collection(JobTask)
+        """The collection of `JobTask`."""
+        self._find_options: dict[str, Any] = {"limit": 1, "singleBatch": True}
+        if self._database.read_concern.document:
+            self._find_options["readConcern"] = self._database.read_concern.document
 
     def __repr__(self) -> str:
         return f"Database({self.describe()!r}, alias={self.alias!r})"
-
-    @property
-    def jobs(self) -> Collection[RawDocument]:
-        """The collection of `Job`."""
-        return self.collection(Job)
-
-    @property
-    def job_tasks(self) -> Collection[RawDocument]:
-        """The collection of `JobTask`."""
-        return self.collection(JobTask)
 
     def collection(self, model: type[Job | JobTask]) -> Collection[RawDocument]:
         """The collection that holds the documents of `model` in this database."""
         # mongoengine has no public way to ask a model without also connecting it.
         return self._database[model._get_collection_name()]  # noqa: SLF001
+
+    def find_job(
+        self, filter_: RawDocument, projection: RawDocument, session: ClientSession, seconds: float
+    ) -> RawDocument | None:
+        """One job, looked for at most for `seconds`; raises pymongo errors.
+
+        The command itself, since a cursor for one document costs as much again as the document.
+        """
+        answer = self._database.command(
+            {
+                "find": self.jobs.name,
+                "filter": filter_,
+                "projection": projection,
+                "maxTimeMS": max(1, round(seconds * 1000)),
+                **self._find_options,
+            },
+            read_preference=self._client.read_preference,
+            codec_options=self._database.codec_options,
+            session=session,
+        )
+        found: list[RawDocument] = answer["cursor"]["firstBatch"]
+        return found[0] if found else None
 
     def start_session(self) -> ClientSession:
         """A session for a transaction; raises pymongo errors when no server can be reached."""
@@ -179,6 +199,8 @@ def _open_client(
         "serverSelectionTimeoutMS": milliseconds,
         "connectTimeoutMS": milliseconds,
         "maxPoolSize": 64,
+        # For what has no time limit of its own; a network that swallows everything has no errors.
+        "socketTimeoutMS": _LONGEST_SILENCE_MILLISECONDS,
     }
     given = {option.lower() for option in parse_qs(urlsplit(uri).query)}
     return MongoClient(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pymongo
 import structlog
 from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
@@ -14,6 +15,7 @@ from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.documents import Job, JobTask
 
+_BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
 
 _REASONS = {
@@ -143,7 +145,8 @@ def _create(collection: Collection[RawDocument], index: Index) -> bool:
     """Create the index; False when one that serves is there. Raises pymongo errors."""
     if any(index.is_served_by(existing) for existing in _existing(collection)):
         return False
-    collection.create_index(list(index.keys), name=index.name, unique=index.unique)
+    with pymongo.timeout(_BUILD_SECONDS):
+        collection.create_index(list(index.keys), name=index.name, unique=index.unique)
     return True
 
 

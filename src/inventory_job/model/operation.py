@@ -7,10 +7,9 @@ has passed, has the session killed, which ends what it runs in the database.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import pymongo
 import structlog
@@ -71,19 +70,30 @@ class Killer:
 
 
 def run(
-    database: Database, killer: Killer, bounds: Bounds, work: Callable[[ClientSession], Result]
+    database: Database,
+    killer: Killer,
+    bounds: Bounds,
+    work: Callable[[ClientSession], Result],
+    *,
+    limits_itself: bool = False,
 ) -> Result:
     """Does `work`, a call's operations, in a session of its own and within the call's bounds.
 
-    Work that a passing failure of the database ended is done again, from the start. Raises
+    Work that a passing failure of the database ended is done again, from the start. Work that
+    `limits_itself` gives the database its time limits; else the driver does, at some cost. Raises
     RequestTimeout when there is no time left or nobody waits any more, and pymongo errors.
     """
     attempt = 1
     while True:
         database.await_server(_time_left(bounds))
         try:
-            with _bounded(database, killer, bounds) as session:
-                return work(session)
+            with database.start_session() as session, _Running(session, killer) as running:
+                if not bounds.on_end(running.end):
+                    raise RequestTimeout
+                if limits_itself:
+                    return work(session)
+                with pymongo.timeout(_time_left(bounds)):
+                    return work(session)
         except PyMongoError as error:
             if not _worth_repeating(error, attempt):
                 raise
@@ -103,36 +113,33 @@ def _time_left(bounds: Bounds) -> float:
     return seconds
 
 
-@contextmanager
-def _bounded(database: Database, killer: Killer, bounds: Bounds) -> Iterator[ClientSession]:
-    with database.start_session() as session:
-        running = _Running(session, killer)
-        if not bounds.on_end(running.end):
-            raise RequestTimeout
-        try:
-            with pymongo.timeout(_time_left(bounds)):
-                yield session
-        finally:
-            running.leave()
-
-
 class _Running:
-    """One session in use. Once left it is not killed: the driver gives it to other calls."""
+    """One session in use, as a context manager. Once left it is not killed: the driver gives it to
+    other calls."""
+
+    __slots__ = ("_done", "_is_left", "_killed", "_killer", "_lock", "_session")
 
     def __init__(self, session: ClientSession, killer: Killer) -> None:
         self._session = session
         self._killer = killer
         self._lock = threading.Lock()
-        self._left = threading.Event()
+        self._is_left = False
+        self._done: threading.Event | None = None
         self._killed: Future[None] | None = None
 
-    def end(self) -> None:
-        with self._lock:
-            if not self._left.is_set() and self._killed is None:
-                self._killed = self._killer.kill(self._session, self._left)
+    def __enter__(self) -> Self:
+        return self
 
-    def leave(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._left.set()
-        if self._killed is not None:
+            self._is_left = True
+        if self._done is not None and self._killed is not None:
+            self._done.set()
             self._killed.result()
+
+    def end(self) -> None:
+        """Has what runs in the session ended, from any thread."""
+        with self._lock:
+            if not self._is_left and self._done is None:
+                self._done = threading.Event()
+                self._killed = self._killer.kill(self._session, self._done)
