@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import isfinite, isnan, trunc
 from typing import Any
 
@@ -17,6 +19,8 @@ from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 Oddities = Counter[str]
 """How many stored values of each field could not be shown as they are."""
 
+_Converter = Callable[[Any], Any]
+
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _DEFAULT_STATUS = JobInfo.IN_PROGRESS
 _STATUSES: Mapping[str, int] = {
@@ -27,19 +31,19 @@ _STATUSES: Mapping[str, int] = {
 _RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
 
 
-def job_info(document: Mapping[str, Any], fields: Sequence[str]) -> tuple[JobInfo, Oddities]:
+def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
     """One stored job as a message with these `fields`, and what was odd about it."""
     oddities: Oddities = Counter()
-    return JobInfo(**_members(document, _converters(fields), oddities)), oddities
+    return JobInfo(**_members(document, _layout(fields), oddities)), oddities
 
 
 def jobs_info(
-    documents: Iterable[Mapping[str, Any]], total: int, fields: Sequence[str]
+    documents: Iterable[Mapping[str, Any]], total: int, fields: tuple[str, ...]
 ) -> tuple[JobsInfo, Oddities]:
     """A page of stored jobs as a message with these `fields`, and what was odd about them."""
     oddities: Oddities = Counter()
-    converters = _converters(fields)
-    results: Any = [_members(document, converters, oddities) for document in documents]
+    layout = _layout(fields)
+    results: Any = [_members(document, layout, oddities) for document in documents]
     return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
 
 
@@ -98,29 +102,81 @@ def _fill(target: Value, value: Any, depth: int) -> None:
         _fill(target, plain(value, depth), depth)
 
 
-_Converter = Callable[[Any], Any]
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Fields of a job by what a stored value nearly always is."""
+
+    strings: tuple[str, ...]
+    integers: tuple[str, ...]
+    dates: tuple[str, ...]
+    others: tuple[str, ...]
 
 
-def _converters(fields: Sequence[str]) -> list[tuple[str, _Converter]]:
-    return [(name, _CONVERTERS[name]) for name in fields]
+@lru_cache(256)
+def _layout(fields: tuple[str, ...]) -> _Layout:
+    def those(converter: _Converter) -> tuple[str, ...]:
+        return tuple(name for name in fields if _CONVERTERS[name] is converter)
+
+    strings, integers, dates = those(_string), those(_int32), those(_date)
+    others = tuple(name for name in fields if name not in {*strings, *integers, *dates})
+    return _Layout(strings, integers, dates, others)
 
 
-def _members(
-    document: Mapping[str, Any], converters: list[tuple[str, _Converter]], oddities: Oddities
-) -> dict[str, Any]:
+def _members(document: Mapping[str, Any], layout: _Layout, oddities: Oddities) -> dict[str, Any]:
+    """The members of a JobInfo. A page has thousands of values: those of the exact type expected
+    are dealt with here, all others by their field's converter."""
     members: dict[str, Any] = {}
-    for name, convert in converters:
-        value = document.get(name, _ABSENT)
-        if value is _ABSENT:
-            if name == "status":
-                members[name] = _DEFAULT_STATUS
+    unusual = [*layout.others]
+    get = document.get
+    for name in layout.strings:
+        value = get(name)
+        if value.__class__ is str:
+            members[name] = value
         elif value is not None:
-            try:
-                members[name] = convert(value)
-            except _Odd as odd:
-                members[name] = odd.shown
-                oddities[name] += 1
+            unusual.append(name)
+    for name in layout.integers:
+        value = get(name)
+        if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
+            members[name] = value
+        elif value is not None:
+            unusual.append(name)
+    unusual += _dates(document, layout.dates, members)
+    for name in unusual:
+        _convert(name, document, members, oddities)
     return members
+
+
+def _dates(
+    document: Mapping[str, Any], names: Sequence[str], members: dict[str, Any]
+) -> Sequence[str]:
+    """Writes the dates among these members; the names of those that are none."""
+    unusual: list[str] = []
+    latest = shown = None
+    for name in names:
+        value = document.get(name)
+        if value.__class__ is datetime:
+            # A finished job was updated when it finished.
+            if value != latest:
+                latest, shown = value, iso(value)
+            members[name] = shown
+        elif value is not None:
+            unusual.append(name)
+    return unusual
+
+
+def _convert(
+    name: str, document: Mapping[str, Any], members: dict[str, Any], oddities: Oddities
+) -> None:
+    value = document.get(name, _ABSENT)
+    if value is _ABSENT:
+        if name == "status":
+            members[name] = _DEFAULT_STATUS
+    elif value is not None:
+        try:
+            members[name] = _CONVERTERS[name](value)
+        except _Odd as odd:
+            members[name] = odd.shown
+            oddities[name] += 1
 
 
 class _Odd(Exception):

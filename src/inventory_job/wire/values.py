@@ -58,7 +58,7 @@ def text(value: Any) -> str:
 
 def iso(time: datetime) -> str:
     """A naive UTC time as ISO 8601 text with milliseconds and `Z`."""
-    return f"{time.isoformat(timespec='milliseconds')}Z"
+    return time.isoformat("T", "milliseconds") + "Z"
 
 
 def _number(value: float) -> float | str:
