@@ -30,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("INVENTORY_JOB_TOTALS", "0")
 
 
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without this service's variables."""
+    for name in [name for name in os.environ if name.startswith("INVENTORY_JOB_")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Connection string of a replica set: INVENTORY_JOB_TEST_MONGO_URI, else one of our own.

@@ -22,6 +22,7 @@ from inventory_job.demo import Demo
 from inventory_job.manager import JobManager
 from inventory_job.model.connection import Database
 from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
 from inventory_job.query.limits import Limits
@@ -76,7 +77,11 @@ def served(database: Database, options: HttpOptions | None = None) -> Iterator[s
         killer = resources.enter_context(closing(Killer(database)))
         admission = Admission(options.authenticator)
         servicer = JobServicer(
-            JobManager(database, killer, Totals(database, 0)), admission, Limits(), 20.0, _now
+            JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)),
+            admission,
+            Limits(),
+            20.0,
+            _now,
         )
         calls = JobCalls(servicer, admission, lane, Journal(NoMetrics()), options.limits)
         port = HttpPort(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
+from inventory_job.auth.figures import AuthFigures
 from inventory_job.auth.keys import InvalidKey, KeyFile, RemoteKeys
 from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.auth.policy import is_loopback
@@ -18,20 +19,28 @@ from inventory_job.transport.identity import IdentityClient, InvalidEndpoint, op
 from inventory_job.transport.tls import InvalidTls, read_pem
 
 
-def build_authenticator(settings: Settings, resources: ExitStack) -> Authenticator:
-    """Who tells who is calling; what it needs open is closed with `resources`.
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Who tells who is calling, and how that went so far."""
 
-    Raises CannotStart.
-    """
+    authenticator: Authenticator
+    figures: AuthFigures
+
+
+def build_authentication(settings: Settings, resources: ExitStack) -> Authentication:
+    """As the settings have it; what it needs open is closed with `resources`. Raises
+    CannotStart."""
     if settings.auth_mode == "none":
-        return _anonymous(settings)
+        return Authentication(_anonymous(settings), AuthFigures())
     rules = TokenRules(settings.token_leeway_seconds, settings.system_domain_id)
     if settings.auth_mode == "jwt":
         assert settings.auth_key_file is not None  # noqa: S101  settings hold it for this mode
         try:
-            return TokenAuthenticator(KeyFile(settings.auth_key_file), rules=rules)
+            authenticator = TokenAuthenticator(KeyFile(settings.auth_key_file), rules=rules)
         except InvalidKey as error:
             raise CannotStart(str(error)) from error
+        figures = AuthFigures(authenticator.remembered, authenticator.verified)
+        return Authentication(authenticator, figures)
     client = _identity_client(settings, resources)
     limits = LookupLimits(
         keep_seconds=settings.key_cache_seconds,
@@ -43,7 +52,11 @@ def build_authenticator(settings: Settings, resources: ExitStack) -> Authenticat
     app_limits = replace(limits, burst=100, per_second=50.0)
     keys = Lookups(client.public_key, limits, time.monotonic)
     apps = Lookups(client.check_app, app_limits, time.monotonic)
-    return TokenAuthenticator(RemoteKeys(keys), RemoteApps(apps), rules)
+    authenticator = TokenAuthenticator(RemoteKeys(keys), RemoteApps(apps), rules)
+    figures = AuthFigures(
+        authenticator.remembered, authenticator.verified, client.asked, client.unanswered
+    )
+    return Authentication(authenticator, figures)
 
 
 def _anonymous(settings: Settings) -> Authenticator:

@@ -1,4 +1,8 @@
-"""Structured log lines, on standard error: for people on a terminal, as JSON elsewhere."""
+"""Structured log lines, on standard error: for people on a terminal, as JSON elsewhere.
+
+What is logged says which fields, methods and errors, never tokens, connection strings or what was
+asked for. Exceptions come without the values of variables, which could be any of these.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +23,22 @@ def configure_logging(
     level: str, style: Literal["auto", "json", "console"], **always: object
 ) -> None:
     """Sets up structlog for this process; entries below `level` are dropped, all others carry
-    what is to be there `always`.
+    what is to be there `always`. Warnings and errors of libraries become entries as well.
 
     Lines appear within a twentieth of a second, and those still to appear when the process ends.
     """
     console = sys.stderr.isatty() if style == "auto" else style == "console"
     renderers: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if console
         else [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(default=repr, ensure_ascii=False),
         ]
     )
@@ -45,11 +55,38 @@ def configure_logging(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *renderers,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        wrapper_class=_filtering(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
+    root = logging.getLogger()
+    root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
+    root.addHandler(_Forwarding(logging.WARNING))
+
+
+def show_from(level: str) -> None:
+    """Drops entries below `level` from now on, of loggers made before as well."""
+    # Loggers are put together anew for every entry, as they are not cached.
+    structlog.configure(wrapper_class=_filtering(level))
+
+
+def shows_debug() -> bool:
+    """Whether entries of the level debug are shown; costs less than logging one in vain."""
+    wrapper = structlog.get_config()["wrapper_class"]
+    return wrapper is _filtering("debug") or wrapper is _filtering("notset")
+
+
+def _filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
+    """The class of loggers that drop entries below `level`; the same one for the same level."""
+    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+
+
+class _Forwarding(logging.Handler):
+    """Makes entries of what libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        say(record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 class _Batches(io.TextIOBase):

@@ -8,11 +8,12 @@ an end when the caller has gone (spec/known-defects.md, S7).
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from struct import Struct
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bson import decode_all
 from bson.codec_options import CodecOptions
@@ -22,7 +23,8 @@ from pymongo.errors import OperationFailure
 
 from inventory_job.errors import InvalidRequest, NotFound, invalid
 from inventory_job.model.connection import Database, RawDocument
-from inventory_job.model.faults import pattern_complaint, translated
+from inventory_job.model.faults import is_about_hint, pattern_complaint, translated
+from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Bounds, Killer, run
 from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
@@ -30,7 +32,15 @@ from inventory_job.query.conditions import MAX_PAGE, Page
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
-from inventory_job.query.plans import AnalyzePlan, DistinctPlan, JobPlan, ListPlan, StatPlan
+from inventory_job.query.plans import (
+    AnalyzePlan,
+    DistinctPlan,
+    JobPlan,
+    ListPlan,
+    Plan,
+    StatPlan,
+)
+from inventory_job.query.tuning import tune
 
 _Result = TypeVar("_Result")
 _Piece: TypeAlias = bytes | memoryview
@@ -63,6 +73,20 @@ class AnalyzePage:
     more: bool
 
 
+class Observer(Protocol):
+    """Who is told of the database work of calls."""
+
+    def asked(self, operation: str, plan: Plan, seconds: float, attempts: int) -> None:
+        """The work of one call is over, whatever came of it, after so many attempts."""
+
+
+class _Nobody:
+    """Is told, and does nothing."""
+
+    def asked(self, operation: str, plan: Plan, seconds: float, attempts: int) -> None:
+        """As Observer."""
+
+
 class JobManager:
     """Runs plans on a database.
 
@@ -71,17 +95,22 @@ class JobManager:
     otherwise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its parts, named by the one who puts it together
         self,
         database: Database,
         killer: Killer,
         totals: Totals,
+        indexes: CoveringIndexes,
+        *,
         result_bytes: int = 32 * 1024 * 1024,
+        observer: Observer | None = None,
     ) -> None:
         self._database = database
         self._killer = killer
         self._totals = totals
         self._result_bytes = result_bytes
+        self._observer = observer or _Nobody()
+        self._indexes = indexes
         self._shown = _projection(SHOWN)
         self._undecoded = database.jobs.with_options(
             codec_options=CodecOptions(document_class=RawBSONDocument)
@@ -95,8 +124,7 @@ class JobManager:
                 plan.jobs.document, self._shown, session, bounds.remaining()
             )
 
-        with translated():
-            document = run(self._database, self._killer, bounds, find, limits_itself=True)
+        document = self._run("get", plan, bounds, find, limits_itself=True)
         if document is None:
             raise NotFound(plan.job_id)
         return document
@@ -121,17 +149,17 @@ class JobManager:
             (transact if self._database.has_transactions() else delete)(session)
             self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
 
-        self._run(plan.jobs, bounds, delete_safely)
+        self._run("delete", plan, bounds, delete_safely)
 
     def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
         """A page of jobs, as stored, and the total."""
-        return self._run(plan.jobs, bounds, lambda session: self._list(plan, session))
+        return self._run("list", plan, bounds, lambda session: self._list(plan, session))
 
     def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
         """A page of a stat's rows or values, and the total."""
         if isinstance(plan, DistinctPlan):
-            return self._run(plan.jobs, bounds, lambda session: self._distinct(plan, session))
-        return self._run(plan.jobs, bounds, lambda session: self._stat(plan, session))
+            return self._run("stat", plan, bounds, lambda session: self._distinct(plan, session))
+        return self._run("stat", plan, bounds, lambda session: self._stat(plan, session))
 
     def analyze(self, plan: AnalyzePlan, bounds: Bounds) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
@@ -141,18 +169,50 @@ class JobManager:
             rows, seen = self._read(self._aggregate(plan.jobs, pipeline, session), plan.page.size)
             return AnalyzePage(rows, seen > plan.page.size)
 
-        return self._run(plan.jobs, bounds, read)
+        return self._run("analyze", plan, bounds, read)
 
     def _run(
-        self, jobs: ScopedFilter, bounds: Bounds, work: Callable[[ClientSession], _Result]
+        self,
+        operation: str,
+        plan: Plan,
+        bounds: Bounds,
+        work: Callable[[ClientSession], _Result],
+        *,
+        limits_itself: bool = False,
     ) -> _Result:
-        with translated():
-            try:
+        """Does `work`, as model.operation.run, and tells the observer."""
+        attempts = 0
+
+        def attempt(session: ClientSession) -> _Result:
+            nonlocal attempts
+            attempts += 1
+            return work(session)
+
+        begun = time.perf_counter()
+        try:
+            with translated():
+                return self._attempt(plan.jobs, bounds, attempt, limits_itself=limits_itself)
+        finally:
+            self._observer.asked(operation, plan, time.perf_counter() - begun, attempts)
+
+    def _attempt(
+        self,
+        jobs: ScopedFilter,
+        bounds: Bounds,
+        work: Callable[[ClientSession], _Result],
+        *,
+        limits_itself: bool,
+    ) -> _Result:
+        try:
+            return run(self._database, self._killer, bounds, work, limits_itself=limits_itself)
+        except OperationFailure as failure:
+            if is_about_hint(failure):
+                # The index was dropped a moment ago.
+                self._indexes.forget()
                 return run(self._database, self._killer, bounds, work)
-            except OperationFailure as failure:
-                if pattern_complaint(failure) and jobs.patterns:
-                    run(self._database, self._killer, bounds, partial(self._blame_patterns, jobs))
-                raise
+            if pattern_complaint(failure) and jobs.patterns:
+                run(self._database, self._killer, bounds, partial(self._blame_patterns, jobs))
+            raise
 
     def _blame_patterns(self, jobs: ScopedFilter, session: ClientSession) -> None:
         """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
@@ -237,10 +297,12 @@ class JobManager:
         self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
     ) -> Iterable[_Piece]:
         """The documents that a pipeline gives, each as it came."""
-        pipeline = [{"$match": jobs.document}, *stages]
+        tuned = tune(jobs.document, stages, self._indexes.known())
+        pipeline = [{"$match": jobs.document}, *tuned.stages]
+        hint: dict[str, Any] = {"hint": tuned.hint} if tuned.hint else {}
         # Raw batches would be simpler, but the driver asks for an empty one first.
         rows = self._undecoded.aggregate(
-            pipeline, session=session, allowDiskUse=True, batchSize=_BATCH
+            pipeline, session=session, allowDiskUse=True, batchSize=_BATCH, **hint
         )
         return (row.raw for row in rows)
 

@@ -10,8 +10,8 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,9 +19,11 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
     make_asgi_app,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -40,24 +42,27 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A number that goes up and down, kept elsewhere."""
+    """A number that goes up and down, kept elsewhere; `of_workers` is what becomes of those of
+    several workers."""
 
     name: str
     help: str
     read: Callable[[], float]
+    of_workers: Literal["livesum", "livemin"] = "livesum"
 
 
 class Metrics:
-    """The metrics of one process. All names begin with `inventory_job_`.
+    """The metrics of one process. All names begin with `inventory_job_`, but those of the process
+    itself, which have the names that every Prometheus client gives them.
 
     `sources` are read once a second, since files cannot ask.
     """
 
     def __init__(self, sources: tuple[Counted | Level, ...] = ()) -> None:
+        # Files have none of them, and names are to be the same with one process and several.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._is_shared = MULTIPROCESS_VARIABLE in os.environ
-        if not self._is_shared:
-            ProcessCollector(registry=self.registry)
         self._calls = Counter(
             "inventory_job_calls",
             "Calls answered, by full method name, status code and transport (grpc or http).",
@@ -66,19 +71,23 @@ class Metrics:
         )
         self._call_seconds = Histogram(
             "inventory_job_call_duration_seconds",
-            "Seconds from the headers of a call to its answer.",
+            "Seconds that a thread spent on a call, from its headers to its answer.",
             ["method", "transport"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
         self._database_seconds = Histogram(
             "inventory_job_database_duration_seconds",
-            "Seconds that an operation (get, list, …) spent with the database.",
+            "Seconds that the database work of a call took, by operation (get, list, …).",
             ["operation"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
         self._samples = [self._sampled(source) for source in sources]
+        process = ProcessCollector(registry=None if self._is_shared else self.registry)
+        if self._is_shared:
+            figures = _ProcessFigures(process)
+            self._samples += [figures.read, *map(self._sampled, figures.sources)]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_sampling, name="metrics", daemon=True)
         # Looking up a metric by its labels costs more than counting.
@@ -101,7 +110,7 @@ class Metrics:
         self._call_seconds_of(method, transport).observe(seconds)
 
     def asked(self, operation: str, seconds: float) -> None:
-        """Counts the time an operation spent with the database."""
+        """Counts the time that the database work of a call took."""
         self._database_seconds_of(operation).observe(seconds)
 
     def app(self) -> Any:
@@ -122,7 +131,10 @@ class Metrics:
     def _sampled(self, source: Counted | Level) -> Callable[[], None]:
         if isinstance(source, Level):
             gauge = Gauge(
-                source.name, source.help, multiprocess_mode="livesum", registry=self.registry
+                source.name,
+                source.help,
+                multiprocess_mode=source.of_workers,
+                registry=self.registry,
             )
             return lambda: gauge.set(source.read())
         counter = Counter(source.name, source.help, registry=self.registry)
@@ -137,6 +149,7 @@ class Metrics:
         return count
 
     def _keep_sampling(self) -> None:
+        self._sample()
         while not self._stopping.wait(_SAMPLE_SECONDS):
             self._sample()
         self._sample()
@@ -144,3 +157,36 @@ class Metrics:
     def _sample(self) -> None:
         for sample in self._samples:
             sample()
+
+
+class _ProcessFigures:
+    """What a ProcessCollector tells of this process, as sources: several cannot share one."""
+
+    def __init__(self, collector: ProcessCollector) -> None:
+        self._collector = collector
+        self._values: dict[str, float] = {}
+        self.sources = tuple(map(self._source, collector.collect()))
+        """Of the values last read."""
+
+    def read(self) -> None:
+        """Reads all values."""
+        self._values |= {
+            sample.name: sample.value
+            for family in self._collector.collect()
+            for sample in family.samples
+        }
+
+    def _source(self, family: Metric) -> Counted | Level:
+        [name] = [sample.name for sample in family.samples]
+        if family.type == "counter":
+            return Counted(family.name, family.documentation, partial(self._value, name))
+        first = name == "process_start_time_seconds"
+        return Level(
+            name,
+            family.documentation,
+            partial(self._value, name),
+            of_workers="livemin" if first else "livesum",
+        )
+
+    def _value(self, name: str) -> float:
+        return self._values.get(name, 0.0)

@@ -16,22 +16,23 @@ from starlette.types import ASGIApp
 from inventory_job import __version__
 from inventory_job.auth.policy import is_loopback
 from inventory_job.auth.tokens import ANY_DOMAIN
-from inventory_job.authentication import build_authenticator
+from inventory_job.authentication import build_authentication
 from inventory_job.manager import JobManager
-from inventory_job.metrics import Counted, Level, Metrics
+from inventory_job.metrics import Metrics
 from inventory_job.model.connection import Database, InvalidDatabase
 from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
-from inventory_job.model.indexes import ensure_indexes
+from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.sources import metric_sources
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.health import Health
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.port import HttpPort, HttpPortOptions
-from inventory_job.transport.journal import Journal, Tracing
+from inventory_job.transport.journal import Journal, QueryJournal, Tracing
 from inventory_job.transport.lanes import Lanes
 from inventory_job.transport.port import (
     JOB_SERVICE,
@@ -109,22 +110,34 @@ class Server:
     def _start(self) -> None:
         settings = with_mongod(self._settings, self._resources)
         tracing = _tracing(settings, self._resources)
-        admission = Admission(build_authenticator(settings, self._resources))
+        authentication = build_authentication(settings, self._resources)
+        admission = Admission(authentication.authenticator)
         database = self._resources.enter_context(closing(open_database(settings, tracing)))
         if self._prepare:
             self._prepare(database)
         killer = self._resources.enter_context(closing(Killer(database)))
         totals = self._resources.enter_context(closing(Totals(database, settings.totals)))
+        health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
+        lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
+        metrics = Metrics(metric_sources(lanes, health, totals, authentication.figures))
+        manager = JobManager(
+            database,
+            killer,
+            totals,
+            CoveringIndexes(database),
+            result_bytes=settings.limits.result_bytes,
+            observer=QueryJournal(metrics, settings.slow_query_seconds),
+        )
         servicer = JobServicer(
-            JobManager(database, killer, totals, settings.limits.result_bytes),
+            manager,
             admission,
             settings.limits,
             settings.query_seconds,
             _utc_now,
         )
-        health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
+        services = Services(servicer, admission, health)
         try:
-            self._serve(Services(servicer, admission, health), totals, tracing)
+            self._serve(services, lanes, metrics, Journal(metrics, tracing))
         except (InvalidTls, PortInUse) as error:
             raise CannotStart(str(error)) from error
         if settings.create_indexes:
@@ -147,13 +160,10 @@ class Server:
                 "every domain's system tokens open every domain; set system_domain_id"
             )
 
-    def _serve(self, services: Services, totals: Totals, tracing: Tracing | None) -> None:
+    def _serve(self, services: Services, lanes: Lanes, metrics: Metrics, journal: Journal) -> None:
         """Opens the ports. What is stopped first is pushed last: whoever asks is told before
         calls are refused, and HTTP takes no more while gRPC lets the calls of both finish."""
         settings, resources = self._settings, self._resources
-        lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
-        metrics = Metrics(_sources(lanes, totals))
-        journal = Journal(metrics, tracing)
         http = None
         if settings.http:
             http = HttpPort(
@@ -214,43 +224,6 @@ def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:
     made = tracing.OpenTelemetryTracing(tracing.exporting_provider(__version__))
     resources.callback(made.close)
     return made
-
-
-def _sources(lanes: Lanes, totals: Totals) -> tuple[Counted | Level, ...]:
-    """What is counted elsewhere."""
-    return (
-        Level(
-            "inventory_job_calls_held",
-            "Calls of the Job service that run or wait for a thread.",
-            lambda: lanes.work.held,
-        ),
-        Counted(
-            "inventory_job_calls_refused",
-            "Calls refused because there was no room for them.",
-            lambda: lanes.work.refused + lanes.side.refused,
-        ),
-        Counted(
-            "inventory_job_totals_hits",
-            "Totals of lists that were known.",
-            lambda: totals.figures.hits,
-        ),
-        Counted(
-            "inventory_job_totals_misses",
-            "Totals of lists that had to be counted, of all kinds.",
-            lambda: totals.figures.misses + totals.figures.bypasses,
-        ),
-        Counted(
-            "inventory_job_totals_dropped",
-            "Known totals that were given up, since a change could not be told in numbers.",
-            lambda: totals.figures.dropped,
-        ),
-        Level("inventory_job_totals_kept", "Totals known.", lambda: totals.figures.kept),
-        Level(
-            "inventory_job_totals_current",
-            "Processes in which known totals are used, the change stream being up to date.",
-            lambda: totals.figures.is_current,
-        ),
-    )
 
 
 def with_mongod(settings: Settings, resources: ExitStack) -> Settings:

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time one call may keep the database busy; its deadline shortens it.",
     )
+    slow_query_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="Calls that keep the database busy for longer are logged, with the shape of "
+        "their query; 0 logs none.",
+    )
     totals: int = Field(
         1000,
         ge=0,

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
@@ -29,6 +28,7 @@ from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import EmbeddedError
 from inventory_job.server import Server, open_database, with_mongod
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.signals import CaughtSignals, held_back, log_signals, obey_log_signal
 
 _START_SECONDS = 60.0
 _PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -57,7 +57,8 @@ class Worker:
         self.process: BaseProcess = context.Process(
             target=_work, args=(settings, far_end), name="worker"
         )
-        self.process.start()
+        with held_back(log_signals()):
+            self.process.start()
         far_end.close()
         self.started = time.monotonic()
 
@@ -73,10 +74,10 @@ class Worker:
             self.process.kill()
             raise CannotStart(str(report))
 
-    def stop(self) -> None:
-        """Asks it to finish its calls and end."""
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal; SIGTERM asks it to finish its calls and end."""
         if self.process.is_alive() and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGTERM)
+            os.kill(self.process.pid, number)
 
     def join(self, seconds: float) -> None:
         """Waits for its end, which is brought about after `seconds`."""
@@ -106,6 +107,7 @@ class Supervisor:
         self._workers: list[Worker] = []
         self._deaths = 0
         self._next_start = 0.0
+        self._is_debugged = False
         self._log = structlog.get_logger(__name__)
 
     def __enter__(self) -> Self:
@@ -120,16 +122,20 @@ class Supervisor:
         self._resources.close()
 
     def run(self, signals: Signals) -> None:
-        """Replaces workers that die, until a signal ends it all; SIGHUP
-        has all of them replaced, one by one, without a call being lost."""
+        """Replaces workers that die, until a signal ends it all; SIGHUP has all of them replaced,
+        one by one, without a call being lost. Signals about the log are for all workers."""
         while True:
             sentinels = [worker.process.sentinel for worker in self._workers]
             missing = self._settings.workers - len(self._workers)
             pause = max(self._next_start - time.monotonic(), 0) if missing else None
             if signals.fileno() in wait([signals.fileno(), *sentinels], pause):
-                if signals.next() != signal.SIGHUP:
+                number = signals.next()
+                if number in log_signals():
+                    self._pass_on(number)
+                elif number == signal.SIGHUP:
+                    self._replace_all()
+                else:
                     return
-                self._replace_all()
             self._drop_dead()
             self._start_missing()
 
@@ -146,20 +152,29 @@ class Supervisor:
         self._resources.callback(os.environ.pop, MULTIPROCESS_VARIABLE)
         self._resources.callback(self._stop)
         for number in range(settings.workers):
-            self._workers.append(Worker(self._settings_of(number)))
+            self._workers.append(self._begun(number))
         for worker in self._workers:
             worker.await_ready()
         self._log.info("workers serve", workers=settings.workers, port=self._settings.port)
 
-    def _settings_of(self, number: int) -> Settings:
-        """One worker creates the indexes for all."""
+    def _begun(self, number: int) -> Worker:
+        """A new worker; the one with the number 0 creates the indexes for all."""
         creates = number == 0 and self._settings.create_indexes is True
-        return self._settings.model_copy(update={"create_indexes": creates})
+        worker = Worker(self._settings.model_copy(update={"create_indexes": creates}))
+        if self._is_debugged:
+            worker.send(signal.SIGUSR1)
+        return worker
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        self._is_debugged = number == signal.SIGUSR1
+        obey_log_signal(number, self._settings.log_level)
+        for worker in self._workers:
+            worker.send(number)
 
     def _replace_all(self) -> None:
         self._log.info("replacing workers")
         for number, old in enumerate([*self._workers]):
-            new = Worker(self._settings_of(1))
+            new = self._begun(1)
             try:
                 new.await_ready()
             except CannotStart as error:
@@ -185,7 +200,7 @@ class Supervisor:
         if time.monotonic() < self._next_start:
             return
         while len(self._workers) < self._settings.workers:
-            self._workers.append(Worker(self._settings_of(1)))
+            self._workers.append(self._begun(1))
 
     def _stop(self) -> None:
         self._end(self._workers)
@@ -193,7 +208,7 @@ class Supervisor:
     def _end(self, workers: Iterable[Worker]) -> None:
         ends = time.monotonic() + self._settings.grace_seconds + _EXTRA_SECONDS
         for worker in workers:
-            worker.stop()
+            worker.send(signal.SIGTERM)
         for worker in workers:
             worker.join(max(ends - time.monotonic(), 0))
             worker.forget()
@@ -219,23 +234,25 @@ def _reserved(host: str, port: int) -> socket.socket:
 
 def _work(settings: Settings, reports: Connection) -> None:
     """A worker's life. Reports None once it serves, else why it does not."""
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signals = CaughtSignals([signal.SIGTERM, *log_signals()])
     # Ctrl-C reaches the whole group; the supervisor decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     configure_logging(settings.log_level, settings.log_format, worker=os.getpid())
-    threading.Thread(target=_follow_parent, args=(stopping,), daemon=True).start()
     try:
         with Server(settings, is_worker=True):
             reports.send(None)
-            stopping.wait()
+            _await_end(signals, settings.log_level)
     except (CannotStart, EmbeddedError) as error:
         reports.send(str(error))
 
 
-def _follow_parent(stopping: threading.Event) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        stopping.set()
+def _await_end(signals: Signals, log_level: str) -> None:
+    """Returns when a signal ends the worker, or the supervisor is no more."""
+    supervisor = multiprocessing.parent_process()
+    sentinels = [supervisor.sentinel] if supervisor else []
+    while signals.fileno() in wait([signals.fileno(), *sentinels]):
+        number = signals.next()
+        if number not in log_signals():
+            return
+        obey_log_signal(number, log_level)

@@ -161,8 +161,10 @@ class Recorder(monitoring.CommandListener):
             self._asked = None
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Notes a command."""
-        if self._asked is not None and event.database_name == self._database_name:
+        """Notes a command; whoever looks for indexes reads no documents."""
+        if event.command_name == "listIndexes" or self._asked is None:
+            return
+        if event.database_name == self._database_name:
             self._asked.append(dict(event.command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:

@@ -11,6 +11,7 @@ import pytest
 from inventory_job.auth.scope import Scope
 from inventory_job.manager import JobManager
 from inventory_job.model.connection import Database
+from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
 from tests import oracle
@@ -42,7 +43,9 @@ def tenant(channel: grpc.Channel, database: Database) -> Tenant:
 def with_clock(client: Client, database: Database) -> Iterator[LowerHalf]:
     """The server below its transport, at a fixed time."""
     killer = Killer(database)
-    yield LowerHalf(JobManager(database, killer, Totals(database, 0)), moments.NOW)
+    yield LowerHalf(
+        JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), moments.NOW
+    )
     killer.close()
 
 

@@ -25,15 +25,17 @@ def test_the_description_is_served(client: httpx.Client) -> None:
     assert client.get("/openapi.json").json() == document(SERVICE)
 
 
-def test_the_api_page_loads_only_what_this_server_has(client: httpx.Client) -> None:
-    page = client.get("/docs").text
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_a_page_loads_only_what_this_server_has(client: httpx.Client, path: str) -> None:
+    page = client.get(path).text
 
     for reference in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert reference == "data:," or client.get(f"/{reference}").status_code == 200
 
 
-def test_a_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
-    headers = client.get("/docs").headers
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_a_page_may_load_nothing_from_elsewhere(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
 
     assert headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'self';" in headers["content-security-policy"]
@@ -61,11 +63,37 @@ def test_files_are_compressed_for_who_takes_it(client: httpx.Client) -> None:
     assert small.content == plain.content
 
 
-def test_the_licence_of_what_is_not_ours_is_there(client: httpx.Client) -> None:
-    assert "Apache License" in client.get("/docs/LICENSE").text
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/docs/LICENSE", "Apache License"),
+        ("/home/LICENSE", "Chart.js Contributors"),
+        ("/home/NOTICE", "Jukka Kurkela"),
+    ],
+)
+def test_the_licence_of_what_is_not_ours_is_there(
+    client: httpx.Client, path: str, words: str
+) -> None:
+    assert words in client.get(path).text
 
 
-@pytest.mark.parametrize("path", ["/docs/", "/docs/README.md", "/docs/..%2fapp.py", "/app.py"])
+def test_no_file_names_a_source_map_that_is_not_there(client: httpx.Client) -> None:
+    for path in ("/home/chart.umd.min.js", "/docs/swagger-ui-bundle.js"):
+        assert "sourceMappingURL=" not in client.get(path).text[-200:]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/index",
+        "/index.html",
+        "/home/README.md",
+        "/docs/",
+        "/docs/README.md",
+        "/docs/..%2fapp.py",
+        "/app.py",
+    ],
+)
 def test_nothing_but_the_pages_is_served(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
@@ -73,6 +101,7 @@ def test_nothing_but_the_pages_is_served(client: httpx.Client, path: str) -> Non
 def test_without_pages_there_is_only_the_api(database: Database) -> None:
     options = AppOptions(is_ready=lambda: True, has_pages=False)
     with client_of(database, HttpOptions(app=options)) as http:
+        assert http.get("/").status_code == 404
         assert http.get("/docs").status_code == 404
         assert http.get("/openapi.json").status_code == 200
 

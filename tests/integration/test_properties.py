@@ -23,6 +23,7 @@ from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest, PermissionDenied, Problem, QueryRefused
 from inventory_job.manager import JobManager
 from inventory_job.model.connection import Database
+from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
 from inventory_job.wire.decode import decode
@@ -78,7 +79,9 @@ def killer(database: Database) -> Iterator[Killer]:
 def server(database: Database, killer: Killer) -> LowerHalf:
     """The lower half of a server over a few hundred varied jobs."""
     database.jobs.insert_many(copy.deepcopy(JOBS))
-    return LowerHalf(JobManager(database, killer, Totals(database, 0)), NOW)
+    return LowerHalf(
+        JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), NOW
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +98,9 @@ def lonely_servers(mongo_uri: str, database_name: str) -> Iterator[Callable[[Sco
             inside = [job for job in JOBS if is_inside(job, scope)]
             if inside:
                 database.jobs.insert_many(copy.deepcopy(inside))
-            servers[scope] = LowerHalf(JobManager(database, killer, Totals(database, 0)), NOW)
+            servers[scope] = LowerHalf(
+                JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), NOW
+            )
         return servers[scope]
 
     yield lonely

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.json_format import ParseDict
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,6 +23,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport import tracing
 
 LIST = "spaceone.api.inventory.v1.Job/list"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 CALLER = (("x_domain_id", "domain-1"), ("traceparent", f"00-{TRACE}-{PARENT}-01"))
@@ -101,3 +107,56 @@ def test_a_callers_mistake_is_no_failure_of_the_span(
     span = named(spans, "spaceone.api.inventory.v1.Job/get")
     assert (span.attributes or {})["rpc.grpc.status_code"] == grpc.StatusCode.NOT_FOUND.value[0]
     assert span.status.status_code is StatusCode.UNSET
+
+
+def await_ready(channel: grpc.Channel) -> None:
+    """Waits until the server has had an answer to a ping of its own."""
+    request = health_pb2.HealthCheckRequest(service="spaceone.api.inventory.v1.Job")
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    watch = stub.Watch(request, timeout=20)
+    next(answer for answer in watch if answer.status == health_pb2.HealthCheckResponse.SERVING)
+    watch.cancel()
+
+
+def test_what_the_server_asks_for_itself_makes_no_spans(
+    settings: Settings, spans: InMemorySpanExporter
+) -> None:
+    traced = settings.model_copy(update={"tracing": True})
+
+    with Server(traced) as server, grpc.insecure_channel(server.address) as channel:
+        await_ready(channel)
+        job_pb2_grpc.JobStub(channel).list(job_pb2.JobsQuery(), metadata=CALLER, timeout=10)
+
+    commands = [span for span in spans.get_finished_spans() if span.kind is SpanKind.CLIENT]
+    assert commands
+    assert all(span.parent is not None for span in commands)
+
+
+def test_a_command_that_fails_tells_its_error_and_not_the_databases_sentence(
+    stub: job_pb2_grpc.JobStub, spans: InMemorySpanExporter
+) -> None:
+    pattern = {"key": "plugin_id", "value": "(", "operator": "regex"}
+    request = ParseDict({"query": {"filter": [pattern]}}, job_pb2.JobsQuery())
+
+    with pytest.raises(grpc.RpcError):
+        stub.list(request, metadata=CALLER, timeout=10)
+
+    failed = [
+        span
+        for span in spans.get_finished_spans()
+        if span.kind is SpanKind.CLIENT and span.status.status_code is StatusCode.ERROR
+    ]
+    assert {span.status.description for span in failed} == {"Location51091"}
+
+
+def test_the_attributes_of_spans_are_documented(
+    stub: job_pb2_grpc.JobStub, spans: InMemorySpanExporter
+) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    table = text.partition("<!-- spans: begin -->")[2].partition("<!-- spans: end -->")[0]
+    documented = set(re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", table))
+
+    stub.list(job_pb2.JobsQuery(), metadata=CALLER, timeout=10)
+
+    told = {name for span in spans.get_finished_spans() for name in span.attributes or ()}
+    assert told == documented

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inventory_job.authentication import build_authenticator
+from inventory_job.authentication import build_authentication
 from inventory_job.settings import CannotStart, Settings
 from tests.certificates import Authority
 
@@ -19,7 +19,7 @@ def build(**given: Any) -> None:
     """Builds an authenticator of mode identity, with these settings over good ones."""
     good = {"auth_mode": "identity", "identity_endpoint": ENDPOINT, "identity_token": "own"}
     with ExitStack() as resources:
-        build_authenticator(Settings(**good | given), resources)
+        build_authentication(Settings(**good | given), resources)
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
 
     with pytest.raises(CannotStart, match=r"keys\.json"), ExitStack() as resources:
-        build_authenticator(Settings(auth_mode="jwt", auth_key_file=file), resources)
+        build_authentication(Settings(auth_mode="jwt", auth_key_file=file), resources)

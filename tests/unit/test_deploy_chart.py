@@ -60,6 +60,7 @@ def test_helm_finds_nothing_to_complain_about() -> None:
 
 
 @EXAMPLES
+@pytest.mark.usefixtures("no_settings")
 def test_every_variable_is_a_setting_with_a_value_that_it_takes(name: str) -> None:
     variables = environment(rendered(name))
     own = {key.removeprefix(PREFIX): variables[key] for key in variables if key.startswith(PREFIX)}

@@ -48,6 +48,7 @@ def test_the_compose_file_fits_the_specification() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.usefixtures("no_settings")
 def test_the_variables_of_the_compose_file_are_settings() -> None:
     for service in ("seed", "inventory-job"):
         variables = services()[service]["environment"]

@@ -40,6 +40,24 @@ def test_what_could_not_be_decoded_is_not_logged() -> None:
     assert "UnicodeDecodeError" in said
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        'not authorized on inventory to execute command { find: "job", filter: { a: "SECRET" } }',
+        '$mergeObjects requires object inputs, but input "a "SECRET" b" is of type string',
+    ],
+    ids=["command", "stored value"],
+)
+def test_what_the_database_quotes_is_not_logged(sentence: str) -> None:
+    answer = {"ok": 0.0, "errmsg": sentence, "code": 13, "codeName": "Unauthorized"}
+    cause = OperationFailure(f"{sentence}, full error: {answer}", 13, answer)
+
+    said = logged(QueryFailed("database error 13"), cause)
+
+    assert "SECRET" not in said
+    assert f"13 Unauthorized: {sentence[:20]}" in said
+
+
 def test_what_the_database_says_is_logged_whole() -> None:
     cause = OperationFailure("the cluster is in a bad mood", 8)
 

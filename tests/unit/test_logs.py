@@ -1,10 +1,11 @@
-"""Log lines: whole, in order, none lost, from however many threads and at the end as well."""
+"""Log lines: whole, in order, none lost, nothing in them that is nobody's business, and levels."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from typing import Any
 
 PROGRAM = """
 import threading, structlog
@@ -24,12 +25,108 @@ log.warning("last")
 """
 
 
-def test_no_line_is_lost_or_torn_when_the_process_ends() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
+def told_by(program: str) -> str:
+    """What a process that runs the program writes on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    )
+    return done.stderr
 
-    entries = [json.loads(line) for line in done.stderr.splitlines()]
+
+def logged_by(program: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in told_by(program).splitlines()]
+
+
+def test_no_line_is_lost_or_torn_when_the_process_ends() -> None:
+    entries = logged_by(PROGRAM)
+
     for name in "abcd":
         assert [e["number"] for e in entries if e.get("name") == name] == list(range(200))
     assert len(entries) == 801
     assert entries[-1]["event"] == "last"
     assert {entry["worker"] for entry in entries} == {7}
+
+
+FAILURE = """
+import structlog
+from inventory_job.logs import configure_logging
+configure_logging("info", "STYLE")
+def look_up(token):
+    raise KeyError("no such thing")
+try:
+    look_up("SECRET-4711")
+except KeyError as error:
+    structlog.get_logger("test").error("failed", exc_info=error)
+"""
+
+
+def test_a_traceback_tells_where_and_no_values_of_variables() -> None:
+    [entry] = logged_by(FAILURE.replace("STYLE", "json"))
+
+    [trace] = entry["exception"]
+    assert trace["exc_type"] == "KeyError"
+    assert [frame["name"] for frame in trace["frames"]] == ["<module>", "look_up"]
+    assert "SECRET" not in json.dumps(entry)
+
+
+def test_a_traceback_for_people_shows_no_values_of_variables_either() -> None:
+    text = told_by(FAILURE.replace("STYLE", "console"))
+
+    assert "KeyError" in text
+    assert "SECRET" not in text
+
+
+def test_warnings_of_libraries_are_entries_as_well() -> None:
+    program = """
+import logging
+from inventory_job.logs import configure_logging
+configure_logging("info", "json")
+configure_logging("info", "json")
+logging.getLogger("a.library").warning("%s is late", "it")
+logging.getLogger("a.library").info("too little")
+"""
+
+    [entry] = logged_by(program)
+
+    assert (entry["event"], entry["logger"], entry["level"]) == (
+        "it is late",
+        "a.library",
+        "warning",
+    )
+
+
+def test_loggers_made_before_a_change_of_level_follow_it() -> None:
+    program = """
+import structlog
+from inventory_job.logs import configure_logging, show_from, shows_debug
+log = structlog.get_logger("test")
+configure_logging("warning", "json")
+for level in ("warning", "debug", "info"):
+    show_from(level)
+    log.debug("debug", of=level, shown=shows_debug())
+    log.info("info", of=level, shown=shows_debug())
+"""
+
+    entries = logged_by(program)
+
+    assert [(entry["event"], entry["of"], entry["shown"]) for entry in entries] == [
+        ("debug", "debug", True),
+        ("info", "debug", True),
+        ("info", "info", False),
+    ]
+
+
+def test_a_change_of_level_is_told_whatever_the_settings_show() -> None:
+    program = """
+import signal
+from inventory_job.logs import configure_logging, shows_debug
+from inventory_job.signals import obey_log_signal
+configure_logging("error", "json")
+obey_log_signal(signal.SIGUSR1, "error")
+obey_log_signal(signal.SIGUSR2, "error")
+assert not shows_debug()
+"""
+
+    entries = logged_by(program)
+
+    assert [entry["log_level"] for entry in entries] == ["debug", "error"]

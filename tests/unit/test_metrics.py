@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from inventory_job.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
@@ -45,25 +47,62 @@ def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
     assert lines(metrics.text()) >= {"inventory_job_hits_total 7.0", "inventory_job_held 2.0"}
 
 
+PROGRAM = """
+from inventory_job.metrics import Metrics
+metrics = Metrics()
+metrics.start()
+metrics.called("/a/b", "OK", "grpc", 0.1)
+metrics.asked("list", 0.1)
+metrics.close()
+print(metrics.text())
+"""
+
+
+def told_by_a_process(environment: dict[str, str]) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+
+
+def value(text: str, name: str) -> float:
+    [found] = [line for line in lines(text) if line.startswith(f"{name} ")]
+    return float(found.split()[-1])
+
+
+def names(text: str) -> set[str]:
+    return {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+
+
 def test_one_process_answers_for_all_that_share_a_directory(tmp_path: Path) -> None:
-    program = (
-        "from inventory_job.metrics import Metrics\n"
-        "metrics = Metrics()\n"
-        "metrics.called('/a/b', 'OK', 'grpc', 0.1)\n"
-        "print(metrics.text())\n"
-    )
-    environment = {**os.environ, MULTIPROCESS_VARIABLE: str(tmp_path)}
+    shared = {MULTIPROCESS_VARIABLE: str(tmp_path)}
+    told_by_a_process(shared)
 
-    def run() -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=environment,
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        return done.stdout
+    text = told_by_a_process(shared)
 
-    run()
+    assert lines(text) >= {
+        'inventory_job_calls_total{code="OK",method="/a/b",transport="grpc"} 2.0',
+        'inventory_job_database_duration_seconds_count{operation="list"} 2.0',
+    }
 
-    assert 'inventory_job_calls_total{code="OK",method="/a/b",transport="grpc"} 2.0' in run()
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_what_processes_use_is_summed_over_all_that_share_a_directory(tmp_path: Path) -> None:
+    shared = {MULTIPROCESS_VARIABLE: str(tmp_path)}
+
+    one, two = told_by_a_process(shared), told_by_a_process(shared)
+
+    for name in ("process_resident_memory_bytes", "process_open_fds"):
+        assert value(two, name) > 1.5 * value(one, name) > 0
+    assert value(two, "process_cpu_seconds_total") > value(one, "process_cpu_seconds_total") > 0
+    assert value(two, "process_start_time_seconds") == value(one, "process_start_time_seconds")
+
+
+def test_names_are_the_same_whether_a_directory_is_shared_or_not(tmp_path: Path) -> None:
+    alone = told_by_a_process({})
+    shared = told_by_a_process({MULTIPROCESS_VARIABLE: str(tmp_path)})
+
+    assert names(shared) == names(alone)

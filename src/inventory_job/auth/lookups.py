@@ -135,7 +135,8 @@ class Lookups(Generic[_Key, _Found]):
                 call = self._renew(key, entry)
             elif call is None:
                 call = self._ask(key, entry)
-        return self._wait(call, until)
+            stays = self._begin_wait()
+        return self._wait(call, until, stays=stays)
 
     def find_newer(
         self, key: _Key, since: float, unfit: _Found | None, until: float | None = None
@@ -156,7 +157,8 @@ class Lookups(Generic[_Key, _Found]):
                 elif call.cause is _Cause.SEARCH:
                     # Where there is no key there would be nothing to wait for.
                     raise Unavailable(_TOO_MANY)
-            value = self._wait(call, until)
+                stays = self._begin_wait()
+            value = self._wait(call, until, stays=stays)
             if call.cause is _Cause.STRANGER and call.asked_at >= since:
                 return value
 
@@ -221,12 +223,16 @@ class Lookups(Generic[_Key, _Found]):
             raise Unavailable(_DOWN) from error
         return call
 
-    def _wait(self, call: _Call[_Found], until: float | None) -> _Found | None:
+    def _begin_wait(self) -> bool:
+        """Counts one who waits for an answer, in the same step as the question is asked; whether
+        they may for as long as it takes."""
+        stays = self._waiting < self._limits.held_threads
+        self._waiting += stays
+        return stays
+
+    def _wait(self, call: _Call[_Found], until: float | None, *, stays: bool) -> _Found | None:
         """The answer to a call; raises Unavailable if it is slow and enough threads are held up
         already."""
-        with self._lock:
-            stays = self._waiting < self._limits.held_threads
-            self._waiting += stays
         now = self._clock()
         patience = math.inf if stays else call.asked_at + self._limits.patience_seconds - now
         left = math.inf if until is None else until - now

@@ -25,6 +25,7 @@ from joserfc.errors import JoseError
 
 from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trusted_caller
 from inventory_job.auth.claims import Claims, check_claims, domain_of
+from inventory_job.auth.figures import Tally
 from inventory_job.auth.keys import ALGORITHM, KeySource, VerificationKey, parse_key
 from inventory_job.auth.lookups import Lookups
 from inventory_job.errors import Unauthenticated, Unavailable
@@ -108,6 +109,10 @@ class TokenAuthenticator:
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.remembered = Tally()
+        """Calls with a token that had been verified a moment ago."""
+        self.verified = Tally()
+        """Calls whose token was looked at as a whole, good or not."""
         self._keys = keys
         self._apps = apps
         self._rules = rules or TokenRules()
@@ -131,7 +136,10 @@ class TokenAuthenticator:
             raise Unauthenticated(_MALFORMED)
         digest = hashlib.sha256(token.encode("ascii")).digest()
         verified = self._remembered.get(digest)
-        if verified is None or not self._still_holds(verified, until):
+        if verified is not None and self._still_holds(verified, until):
+            self.remembered.add()
+        else:
+            self.verified.add()
             verified = self._verify(token, digest, until)
             self._remembered.put(digest, verified)
         return self._caller(verified.claims, given)

@@ -11,7 +11,6 @@ import typer
 
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight
-from inventory_job.cli.signals import CaughtSignals
 from inventory_job.demo import Demo
 from inventory_job.errors import ServiceError
 from inventory_job.logs import configure_logging
@@ -21,6 +20,7 @@ from inventory_job.model.faults import translated
 from inventory_job.model.loading import NotEmpty
 from inventory_job.server import Server
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.signals import CaughtSignals, log_signals, obey_log_signal
 from inventory_job.workers import Supervisor
 
 
@@ -51,7 +51,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.
 
-    With several workers, SIGHUP replaces them one by one.
+    SIGUSR1 also logs entries of the level debug, until SIGUSR2. With several workers, SIGHUP
+    replaces them one by one.
 
     Every setting can also be given as an environment variable, INVENTORY_JOB_ and its name.
     """
@@ -79,11 +80,12 @@ def load_demo_once(database: Database) -> None:
 def _run(settings: Settings, *, demo: bool) -> None:
     has_workers = settings.workers > 1
     replacing = [signal.SIGHUP] if has_workers else []
-    signals = CaughtSignals([signal.SIGTERM, signal.SIGINT, *replacing])
+    signals = CaughtSignals([signal.SIGTERM, signal.SIGINT, *replacing, *log_signals()])
     prepare = load_demo_once if demo else None
     if has_workers:
         with Supervisor(settings, prepare) as supervisor:
             supervisor.run(signals)
     else:
         with Server(settings, prepare):
-            signals.next()
+            while (number := signals.next()) in log_signals():
+                obey_log_signal(number, settings.log_level)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +23,9 @@ RawDocument = dict[str, Any]
 """A document as it is stored: field name to BSON value, dates naive and in UTC."""
 
 _LONGEST_SILENCE_MILLISECONDS = 30_000
+_LONGEST_ROUND_TRIP_SECONDS = 2.0
+_HEARTBEAT_MILLISECONDS = 1000
+_RENEWAL_SECONDS = 1.0
 _WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
 
 
@@ -43,8 +48,7 @@ class Database:
         uri: MongoDB connection string; its options win over the defaults set here, the
             database in its path only says where to authenticate.
         name: database that holds the collections.
-        server_selection_seconds: how long to look for a usable server, and how long connecting
-            to one may take.
+        server_selection_seconds: how long to look for a usable server.
         alias: name in mongoengine's registry; by default a fresh one.
         listeners: are told of every command.
 
@@ -86,6 +90,8 @@ class Database:
         """The collection of `Job`."""
         self.job_tasks = self.collection(JobTask)
         """The collection of `JobTask`."""
+        self._renewing = threading.Lock()
+        self._renewed = float("-inf")
         self._find_options: dict[str, Any] = {"limit": 1, "singleBatch": True}
         if self._database.read_concern.document:
             self._find_options["readConcern"] = self._database.read_concern.document
@@ -146,6 +152,23 @@ class Database:
             with pymongo.timeout(min(most_seconds, self._server_selection_seconds)):
                 self._client.admin.command("ping", read_preference=self._client.read_preference)
 
+    def renew_connections(self) -> bool:
+        """Have what comes next use new connections, which log in anew; whether that is so: not
+        when it was a second ago.
+
+        A connection whose user is dropped is logged out for good, also when there is such a user
+        again, and the driver keeps it.
+        """
+        with self._renewing:
+            now = time.monotonic()
+            if now - self._renewed < _RENEWAL_SECONDS:
+                return False
+            self._renewed = now
+        # There is no public way.
+        for server in [*self._client._topology._servers.values()]:  # noqa: SLF001
+            server.pool.reset_without_pause()
+        return True
+
     def ping(self, timeout_seconds: float | None = None) -> None:
         """Ask the database for a sign of life; raises pymongo errors when there is none.
 
@@ -193,11 +216,16 @@ def _open_client(
 ) -> MongoClient[RawDocument]:
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
-    milliseconds = max(1, round(server_selection_seconds * 1000))
     defaults: dict[str, Any] = {
         "appname": "inventory-job",
-        "serverSelectionTimeoutMS": milliseconds,
-        "connectTimeoutMS": milliseconds,
+        "serverSelectionTimeoutMS": _milliseconds(server_selection_seconds),
+        # A server that stands still, or a way to it that swallows everything, is given up after
+        # both of these, and what waits for it is tried elsewhere. The driver's 10 seconds would
+        # also be how long a server stays out of use after refusing a login.
+        "connectTimeoutMS": _milliseconds(
+            min(server_selection_seconds, _LONGEST_ROUND_TRIP_SECONDS)
+        ),
+        "heartbeatFrequencyMS": _HEARTBEAT_MILLISECONDS,
         "maxPoolSize": 64,
         # For what has no time limit of its own; a network that swallows everything has no errors.
         "socketTimeoutMS": _LONGEST_SILENCE_MILLISECONDS,
@@ -214,6 +242,10 @@ def _open_client(
         uuidRepresentation="unspecified",  # as any binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option.lower() not in given},
     )
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 def _without_credentials(uri: str) -> str:

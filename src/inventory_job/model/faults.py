@@ -28,6 +28,8 @@ from inventory_job.errors import (
     Unavailable,
 )
 
+_BAD_VALUE = 2
+_UNAUTHORIZED = 13
 _INVALID_PATTERN = 51091
 _FIRST_ASSERTION = 10_000
 
@@ -36,7 +38,7 @@ _UNAVAILABLE: Mapping[int, str] = {
     **dict.fromkeys((6, 7, 43, 91, 112, 133, 134, 189, 246), "the database is changing over"),
     **dict.fromkeys((9001, 10058, 10107, 11600, 11602), "the database is changing over"),
     **dict.fromkeys((13388, 13435, 13436), "the database is changing over"),
-    **dict.fromkeys((11, 13, 18, 8000), "the database refuses this service's access"),
+    **dict.fromkeys((11, _UNAUTHORIZED, 18, 8000), "the database refuses this service's access"),
 }
 _AT_FAULT: Mapping[int, str] = {
     146: "the query needs more memory than the database allows",
@@ -86,6 +88,17 @@ def pattern_complaint(failure: OperationFailure) -> str | None:
     message = str((failure.details or {}).get("errmsg", ""))
     found = re.search(r"Regular expression is invalid: ([\x20-\x7e]{1,80})", message)
     return found[1] if found else "MongoDB cannot read it"
+
+
+def is_about_hint(failure: OperationFailure) -> bool:
+    """Whether what MongoDB refuses is the hint of an index that is not there."""
+    message = str((failure.details or {}).get("errmsg", ""))
+    return failure.code == _BAD_VALUE and "hint provided" in message
+
+
+def is_about_access(failure: PyMongoError) -> bool:
+    """Whether MongoDB does not let this service do what it asks, or not any more."""
+    return isinstance(failure, OperationFailure) and failure.code == _UNAUTHORIZED
 
 
 def _connection(error: PyMongoError) -> ServiceError:

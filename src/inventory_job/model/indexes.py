@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +17,7 @@ from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure
 
 from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.documents import Job, JobTask
+from inventory_job.query.tuning import CoveringIndex
 
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
@@ -89,15 +93,64 @@ OWN_INDEXES: tuple[Index, ...] = (
         ),
     ),
     Index(
+        Job,
+        "inventory_job_domain_groups",
+        (
+            ("domain_id", ASCENDING),
+            ("plugin_id", ASCENDING),
+            ("status", ASCENDING),
+            ("collector_id", ASCENDING),
+            ("workspace_id", ASCENDING),
+            ("created_at", DESCENDING),
+        ),
+    ),
+    Index(
         JobTask,
         "inventory_job_tasks_of_job",
         (("domain_id", ASCENDING), ("job_id", ASCENDING)),
     ),
 )
-"""What this service's queries need besides: a scope's newest jobs without a sort in memory, and
-the tasks of a deleted job."""
+"""What this service's queries need besides: a scope's newest jobs without a sort in memory, counts
+by what jobs are grouped by without the jobs, and the tasks of a deleted job."""
 
 INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
+
+
+class CoveringIndexes:
+    """Which indexes there are to read instead of jobs. Looked up in a thread of its own, once in
+    `seconds` while somebody asks: nobody waits, and before the first answer there are none."""
+
+    def __init__(self, database: Database, seconds: float = 60.0) -> None:
+        self._jobs = database.jobs
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._known: tuple[CoveringIndex, ...] = ()
+        self._looked_at = -math.inf
+
+    def known(self) -> tuple[CoveringIndex, ...]:
+        """Those that are known to be there."""
+        if time.monotonic() - self._looked_at > self._seconds:
+            with self._lock:
+                if time.monotonic() - self._looked_at > self._seconds:
+                    self._looked_at = time.monotonic()
+                    threading.Thread(target=self.look, name="indexes", daemon=True).start()
+        return self._known
+
+    def look(self) -> None:
+        """Looks them up now."""
+        try:
+            self._known = tuple(
+                CoveringIndex(existing["name"], tuple(existing["key"]))
+                for existing in _existing(self._jobs)
+                if next(iter(existing["key"])) == "domain_id"
+                and not any(existing.get(option) for option in _RESTRICTIONS)
+            )
+        except PyMongoError:
+            self.forget()
+
+    def forget(self) -> None:
+        """Knows of none, until looked up again."""
+        self._known = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from inventory_job.errors import RequestTimeout, Unavailable
 from inventory_job.model.connection import Database
-from inventory_job.model.faults import translate
+from inventory_job.model.faults import is_about_access, translate
 
 Result = TypeVar("Result")
 
@@ -95,6 +95,8 @@ def run(
                 with pymongo.timeout(_time_left(bounds)):
                     return work(session)
         except PyMongoError as error:
+            if is_about_access(error):
+                database.renew_connections()
             if not _worth_repeating(error, attempt):
                 raise
         attempt += 1

@@ -7,16 +7,45 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inventory_job.query.conditions import Page
+from inventory_job.query.operators import Document
+from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan
+
 _VALUE = "?"
 _REFERENCE = re.compile(r"\$\$?[A-Za-z_][A-Za-z0-9_.]*")
 _LONGEST = 1000
 
 
+def shape_of(plan: Plan) -> str:
+    """The shape of what a plan asks of the database, as `shape` has it: lists and distinct queries
+    as the stages they amount to."""
+    return shape(plan.jobs.document, _stages(plan))
+
+
+def _stages(plan: Plan) -> Sequence[Document]:
+    match plan:
+        case JobPlan():
+            return ()
+        case ListPlan(count_only=True):
+            return ({"$count": _VALUE},)
+        case ListPlan():
+            return (*plan.computed, {"$sort": plan.order}, *_window(plan.page))
+        case DistinctPlan():
+            return ({"$distinct": f"${plan.path}"},)
+        case _:
+            return (*plan.stages, *_window(plan.page))
+
+
+def _window(page: Page) -> Sequence[Document]:
+    limit = {"$limit": page.size}
+    return ({"$skip": page.skip}, limit) if page.skip else (limit,)
+
+
 def shape(filter_: Mapping[str, Any], stages: Sequence[Mapping[str, Any]] = ()) -> str:
     """A filter and stages as JSON text with every value left out, cut after 1 000 characters.
 
-    Names of fields and operators stay, and references to fields in stages; a list stands for its
-    first item when all are alike.
+    Names of fields and operators stay, and in stages references to fields and the directions of
+    sorts; a list stands for its first item when all are alike.
     """
     parts: list[Any] = [_shape(filter_, is_filter=True)]
     parts += [_shape(stage, is_filter=False) for stage in stages]
@@ -30,7 +59,9 @@ def _shape(value: Any, *, is_filter: bool) -> Any:
         if value.keys() == {"$literal"}:
             return _VALUE
         return {
-            str(name): _shape(member, is_filter=is_filter or name == "$match")
+            str(name): _directions(member)
+            if name == "$sort" and not is_filter
+            else _shape(member, is_filter=is_filter or name == "$match")
             for name, member in value.items()
         }
     if isinstance(value, list | tuple):
@@ -39,3 +70,13 @@ def _shape(value: Any, *, is_filter: bool) -> Any:
     if isinstance(value, str) and not is_filter and _REFERENCE.fullmatch(value):
         return value
     return _VALUE
+
+
+def _directions(order: Any) -> Any:
+    """What an index has to fit."""
+    if not isinstance(order, Mapping):
+        return _shape(order, is_filter=False)
+    return {
+        str(name): direction if direction in (1, -1) else _VALUE
+        for name, direction in order.items()
+    }

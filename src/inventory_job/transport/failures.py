@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Mapping
 
 import structlog
 
 from inventory_job.errors import ServiceError, Unexpected
+
+_QUOTED = re.compile(r'".*"|\{.*\}', re.DOTALL)
 
 
 def failure_of(error: Exception, method: str) -> ServiceError:
@@ -29,5 +33,11 @@ def _shown(cause: BaseException) -> str:
     """What the log may say of a cause: of others than the driver's, which hold no secrets, only
     the kind. A UnicodeDecodeError, say, holds all that could not be decoded: a token."""
     kind = type(cause)
-    from_driver = kind.__module__.partition(".")[0] in {"pymongo", "bson"}
-    return repr(cause) if from_driver else kind.__name__
+    if kind.__module__.partition(".")[0] != "pymongo":
+        return kind.__name__
+    answer = getattr(cause, "details", None)
+    if not isinstance(answer, Mapping) or "errmsg" not in answer:
+        return repr(cause)
+    # Some sentences of the database quote the command that was refused, or a stored value.
+    sentence = _QUOTED.sub("…", str(answer["errmsg"]))
+    return f"{kind.__name__}({answer.get('code')} {answer.get('codeName')}: {sentence})"

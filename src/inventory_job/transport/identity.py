@@ -10,6 +10,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
+from inventory_job.auth.figures import Tally
 from inventory_job.auth.keys import InvalidKey, VerificationKey, parse_key
 from inventory_job.auth.lookups import Unanswered
 from inventory_job.auth.tokens import AppGrant
@@ -84,6 +85,10 @@ class IdentityClient:
     """
 
     def __init__(self, channel: grpc.Channel, token: Callable[[], str], seconds: float) -> None:
+        self.asked = Tally()
+        """Calls made."""
+        self.unanswered = Tally()
+        """Those of them that brought no answer."""
         self._channel = channel
         self._token = token
         self._seconds = seconds
@@ -115,6 +120,7 @@ class IdentityClient:
             request_serializer=lambda sent: sent.SerializeToString(),
             response_deserializer=answer.FromString,
         )
+        self.asked.add()
         try:
             answered: _Answer = call(
                 request, metadata=(("token", self._token()),), timeout=self._seconds
@@ -123,6 +129,7 @@ class IdentityClient:
             code = error.code()
             if code in _UNKNOWN:
                 return None
+            self.unanswered.add()
             self._log.warning("identity call failed", method=method, status=code.name)
             if code in _DOWN:
                 raise Unavailable("the identity service cannot be reached") from error

@@ -1,13 +1,22 @@
-"""What is told of every call, however it came: a line in the log, a count and a span."""
+"""What is told of every call, however it came: a line in the log, a count and a span; and of its
+work in the database: the time, and the shape of what took long."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import structlog
+
+from inventory_job.logs import shows_debug
+from inventory_job.query.plans import Plan
+from inventory_job.query.shape import shape_of
+
+_PROBES = "/grpc."
+"""How the full names of methods begin that are asked all the time: health and reflection."""
 
 MetadataPairs = Iterable[tuple[str, str | bytes]]
 
@@ -85,10 +94,46 @@ class Journal:
 
     def _tell(self, method: str, transport: str, code: str, seconds: float) -> None:
         self._metrics.called(method, code, transport, seconds)
-        self._log.info(
+        is_probe = code == "OK" and method.startswith(_PROBES)
+        self._log.log(
+            logging.DEBUG if is_probe else logging.INFO,
             "call",
             method=method,
             status=code,
             milliseconds=round(seconds * 1000, 1),
             transport=transport,
         )
+
+
+class QueryMetrics(Protocol):
+    """Where the time of the database is counted."""
+
+    def asked(self, operation: str, seconds: float) -> None:
+        """Counts the time that the database work of a call took."""
+
+
+class QueryJournal:
+    """Tells of the database work of calls; in the log, of what takes longer than `slow_seconds`,
+    which may be 0 for nothing, and at the level debug of all."""
+
+    def __init__(self, metrics: QueryMetrics, slow_seconds: float) -> None:
+        self._metrics = metrics
+        self._slow_seconds = slow_seconds
+        self._log = structlog.get_logger(__name__)
+
+    def asked(self, operation: str, plan: Plan, seconds: float, attempts: int) -> None:
+        """One call's work, done or not; within the call. What it asked for is not told."""
+        self._metrics.asked(operation, seconds)
+        if 0 < self._slow_seconds < seconds:
+            self._log.warning("slow_query", **_told(operation, plan, seconds, attempts))
+        elif shows_debug():
+            self._log.debug("query", **_told(operation, plan, seconds, attempts))
+
+
+def _told(operation: str, plan: Plan, seconds: float, attempts: int) -> dict[str, Any]:
+    return {
+        "operation": operation,
+        "seconds": round(seconds, 3),
+        "attempts": attempts,
+        "shape": shape_of(plan),
+    }

@@ -6,21 +6,24 @@ OTEL_EXPORTER_OTLP_ENDPOINT; names and attributes follow the semantic convention
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import grpc
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.pymongo import CommandTracer
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from inventory_job.transport.journal import MetadataPairs
 
+_CLOSE_SECONDS = 2.0
 _FAILURES = {
     grpc.StatusCode.UNKNOWN,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -52,6 +55,29 @@ class OpenTelemetrySpan:
             self._span.set_status(Status(StatusCode.ERROR, code))
 
 
+class _CallsCommandTracer(CommandTracer):
+    """As its parent, within calls: others, such as the change stream's, would be a trace each."""
+
+    def started(self, event: Any) -> None:
+        if trace.get_current_span().get_span_context().is_valid:
+            super().started(event)
+
+    def failed(self, event: Any) -> None:
+        # The database's sentence may repeat what was asked for.
+        name = str(event.failure.get("codeName", "failed"))
+        super().failed(
+            type(event)(
+                timedelta(microseconds=event.duration_micros),
+                {"errmsg": name, "codeName": name},
+                event.command_name,
+                event.request_id,
+                event.connection_id,
+                event.operation_id,
+                database_name=event.database_name,
+            )
+        )
+
+
 class OpenTelemetryTracing:
     """Makes spans and sends them with `provider`."""
 
@@ -60,9 +86,9 @@ class OpenTelemetryTracing:
         self._tracer = provider.get_tracer("inventory_job")
 
     def command_listener(self) -> Any:
-        """A listener for a connection to MongoDB, which makes a span of every command; without
-        what the command is about."""
-        return CommandTracer(self._tracer)
+        """A listener for a connection to MongoDB, which makes a span of every command of a call;
+        without what the command is about."""
+        return _CallsCommandTracer(self._tracer)
 
     @contextmanager
     def server_span(self, method: str, metadata: MetadataPairs) -> Iterator[OpenTelemetrySpan]:
@@ -82,13 +108,17 @@ class OpenTelemetryTracing:
             yield OpenTelemetrySpan(span)
 
     def close(self) -> None:
-        """Sends what is left to send."""
-        self._provider.shutdown()
+        """Sends what is left to send, if that is soon done."""
+        # Without a collector it would take as long as an export may.
+        ending = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
+        ending.start()
+        ending.join(_CLOSE_SECONDS)
 
 
 def exporting_provider(version: str) -> TracerProvider:
-    """Sends spans in batches to an OpenTelemetry collector (OTLP over gRPC)."""
-    named = {"service.name": "inventory-job", "service.version": version}
-    provider = TracerProvider(resource=Resource.create(named))
+    """Sends spans in batches to an OpenTelemetry collector (OTLP over gRPC); OTEL_SERVICE_NAME and
+    OTEL_RESOURCE_ATTRIBUTES go before what is said here of the service."""
+    named = Resource.create({"service.name": "inventory-job", "service.version": version})
+    provider = TracerProvider(resource=named.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider

@@ -1,0 +1,101 @@
+"""What counts read: an index where it holds all they need, and jobs otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from inventory_job.model.connection import Database
+from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
+from inventory_job.query.operators import Document
+from inventory_job.query.tuning import tune
+from tests import oracle
+
+DOMAIN = "domain-of-six"
+FILTER = {"domain_id": DOMAIN}
+KEYS = ("plugin_id", "status", "collector_id", "workspace_id")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jobs(database: Database) -> None:
+    """Jobs with and without the fields that are grouped by, and all indexes."""
+    for domain in (DOMAIN, "another"):
+        for number in range(50):
+            database.jobs.insert_many(
+                {**job, "_id": f"{domain} {number} {job['job_id']}", "domain_id": domain}
+                for job in oracle.six_jobs(domain)
+            )
+    database.jobs.insert_many(
+        [
+            {"_id": "bare", "domain_id": DOMAIN, "job_id": "bare", "status": "SUCCESS"},
+            {"_id": "null", "domain_id": DOMAIN, "plugin_id": None, "status": "SUCCESS"},
+        ]
+    )
+    ensure_indexes(database)
+
+
+@pytest.fixture
+def indexes(database: Database) -> CoveringIndexes:
+    known = CoveringIndexes(database)
+    known.look()
+    return known
+
+
+def counted(*names: str) -> list[Document]:
+    keys = {name: {"$ifNull": [f"${name}", None]} for name in names}
+    return [{"$group": {"_id": keys, "n": {"$sum": 1}, "last": {"$max": "$created_at"}}}]
+
+
+def explained(database: Database, stages: list[Document], hint: str | None) -> Mapping[str, Any]:
+    command = {
+        "aggregate": database.jobs.name,
+        "pipeline": [{"$match": FILTER}, *stages],
+        "cursor": {},
+        **({"hint": hint} if hint else {}),
+    }
+    answer: Mapping[str, Any] = database.jobs.database.command(
+        "explain", command, verbosity="executionStats"
+    )
+    # Where the first stages are given to the storage engine's planner, they are not in `stages`.
+    first: Mapping[str, Any] = answer["stages"][0]["$cursor"] if "stages" in answer else answer
+    statistics: Mapping[str, Any] = first["executionStats"]
+    return statistics
+
+
+@pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
+def test_counts_by_indexed_fields_read_no_job(
+    database: Database, indexes: CoveringIndexes, names: tuple[str, ...]
+) -> None:
+    tuned = tune(FILTER, counted(*names), indexes.known())
+
+    statistics = explained(database, list(tuned.stages), tuned.hint)
+
+    assert tuned.hint == "inventory_job_domain_groups"
+    assert statistics["totalDocsExamined"] == 0
+    assert statistics["totalKeysExamined"] > 300
+
+
+@pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
+def test_their_answers_are_those_without(
+    database: Database, indexes: CoveringIndexes, names: tuple[str, ...]
+) -> None:
+    plain = [{"$match": FILTER}, *counted(*names)]
+    tuned = tune(FILTER, counted(*names), indexes.known())
+
+    rows = list(database.jobs.aggregate([{"$match": FILTER}, *tuned.stages], hint=tuned.hint or {}))
+
+    expected = list(database.jobs.aggregate(plain, hint={"$natural": 1}))
+    assert sorted(map(str, rows)) == sorted(map(str, expected))
+
+
+def test_an_index_that_may_not_hold_every_job_is_not_used(database: Database) -> None:
+    jobs = database.jobs
+    jobs.create_index([("domain_id", 1), ("error", 1)], name="sparse", sparse=True)
+    indexes = CoveringIndexes(database)
+
+    indexes.look()
+
+    assert "sparse" not in {index.name for index in indexes.known()}
+    jobs.drop_index("sparse")

@@ -1,0 +1,84 @@
+"""Cheaper forms of pipelines, and when an index holds all they read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inventory_job.query.tuning import CoveringIndex, tune
+
+DOMAIN = {"domain_id": {"$eq": "domain-1"}}
+GROUPS = CoveringIndex("groups", ("domain_id", "plugin_id", "status", "created_at"))
+WIDER = CoveringIndex("wider", (*GROUPS.fields, "workspace_id", "collector_id"))
+COUNT = {"$sum": 1}
+
+
+def null_for_absent(path: str) -> dict[str, Any]:
+    return {"$ifNull": [path, None]}
+
+
+def group(key: Any, **fields: Any) -> dict[str, Any]:
+    return {"$group": {"_id": key, **fields}}
+
+
+def test_the_smallest_index_that_holds_all_fields_is_hinted() -> None:
+    stages = [group({"plugin": null_for_absent("$plugin_id")}, n=COUNT)]
+
+    assert tune(DOMAIN, stages, [WIDER, GROUPS]).hint == "groups"
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [group({"tasks": null_for_absent("$total_tasks")}, n=COUNT)],
+        [group({"plugin": null_for_absent("$plugin_id")}, n={"$sum": "$total_tasks"})],
+        [group({"plugin": null_for_absent("$plugin_id")}, n={"$push": "$status"})],
+        [{"$sort": {"status": 1}}, group({"plugin": null_for_absent("$plugin_id")}, n=COUNT)],
+        [],
+    ],
+    ids=["another key", "another field", "a list", "not first", "nothing"],
+)
+def test_no_index_is_hinted_for_what_it_does_not_hold(stages: list[dict[str, Any]]) -> None:
+    assert tune(DOMAIN, stages, [WIDER, GROUPS]).hint is None
+
+
+@pytest.mark.parametrize(
+    "filter_", [{**DOMAIN, "status": "FAILURE"}, {"$and": [DOMAIN, {"$or": [{"status": "X"}]}]}]
+)
+def test_filters_that_may_have_an_index_of_their_own_are_left_to_the_database(
+    filter_: dict[str, Any],
+) -> None:
+    stages = [group({"plugin": null_for_absent("$plugin_id")}, n=COUNT)]
+
+    assert tune(filter_, stages, [GROUPS]).hint is None
+
+
+def test_counts_by_fields_are_counted_with_absent_apart_and_then_merged() -> None:
+    stages = [group({"p": null_for_absent("$plugin_id")}, n=COUNT), {"$limit": 3}]
+
+    assert tune(DOMAIN, stages).stages == (
+        group({"p": "$plugin_id"}, n=COUNT),
+        group({"p": null_for_absent("$_id.p")}, n={"$sum": "$n"}),
+        {"$limit": 3},
+    )
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        group({"p": null_for_absent("$plugin_id")}, n={"$avg": "$total_tasks"}),
+        group({"p": null_for_absent("$job_id")}, n=COUNT),
+        group({"p": {"$dateToString": {"date": "$created_at"}}}, n=COUNT),
+        group(None, n=COUNT),
+    ],
+    ids=["an average", "a group for each job", "an expression", "one group"],
+)
+def test_other_groups_stay_as_they_are(stage: dict[str, Any]) -> None:
+    assert tune(DOMAIN, [stage]).stages == (stage,)
+
+
+def test_literals_are_not_taken_for_fields() -> None:
+    key = {"$cond": [{"$eq": ["$status", {"$literal": "$total_tasks"}]}, 1, 0]}
+
+    assert tune(DOMAIN, [group({"k": key}, n=COUNT)], [GROUPS]).hint == "groups"
