@@ -1,0 +1,100 @@
+"""Takes the pictures of the pages into docs/images/, with demo data that ends now."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, FloatRect
+
+from inventory_job.cli.seed import load_demo
+from inventory_job.demo import LARGEST_TENANT, Demo
+from inventory_job.model.connection import Database
+from inventory_job.model.embedded import EmbeddedMongod
+from tests.browser import home
+from tests.browser.visits import Look, chromium, chromium_path, visit
+from tests.http_service import served
+
+_FOLDER = Path("docs/images")
+_JOBS = 10_000
+_HOMES = {
+    "home-light.png": Look(),
+    "home-dark.png": Look(scheme="dark"),
+    "home-phone.png": Look(width=375, pixel_ratio=2.0),
+}
+_PHONE_PICTURE = FloatRect(x=0, y=0, width=375, height=1480)
+"""The whole page is three times as long."""
+
+_TO_BODY = "(block) => block.querySelector('.opblock-section-request-body').scrollIntoView()"
+_LIST = """{
+  "query": {
+    "filter": [{"key": "status", "operator": "eq", "value": "FAILURE"}],
+    "only": ["job_id", "plugin_id"],
+    "page": {"limit": 2}
+  }
+}"""
+
+
+def main() -> int:
+    """Writes all pictures; 1 without the programs it needs."""
+    path, shrinker = chromium_path(), shutil.which("pngquant")
+    if path is None or shrinker is None:
+        sys.stderr.write("this needs chromium and pngquant on the PATH\n")
+        return 1
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with _demo() as origin, chromium(path) as browser:
+        for name, look in _HOMES.items():
+            _picture_home(browser, origin, look, _FOLDER / name)
+        _picture_docs(browser, origin, _FOLDER / "docs.png")
+    for picture in sorted(_FOLDER.glob("*.png")):
+        subprocess.run([shrinker, "--force", "--ext", ".png", "--speed", "1", picture], check=True)
+        print(f"{picture} {picture.stat().st_size:,} bytes")
+    return 0
+
+
+@contextmanager
+def _demo() -> Iterator[str]:
+    """The origin of a server whose database is gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedMongod(Path(folder)) as mongod,
+        closing(Database(mongod.uri, "inventory")) as database,
+    ):
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        load_demo(database, Demo(_JOBS, seed=0, until=now))
+        with served(database) as origin:
+            yield origin
+
+
+def _picture_home(browser: Browser, origin: str, look: Look, file: Path) -> None:
+    with visit(browser, look) as seen:
+        home.opened(seen.page, origin, LARGEST_TENANT)
+        if look.width < 400:
+            seen.page.screenshot(path=file, full_page=True, clip=_PHONE_PICTURE)
+        else:
+            seen.page.screenshot(path=file, full_page=True)
+
+
+def _picture_docs(browser: Browser, origin: str, file: Path) -> None:
+    with visit(browser, Look(height=1280)) as seen:
+        page = seen.page
+        page.goto(f"{origin}/docs")
+        block = page.locator("#operations-Job-list")
+        block.locator(".opblock-summary-control").click()
+        block.get_by_placeholder("x-domain-id").fill(LARGEST_TENANT)
+        block.locator("textarea").fill(_LIST)
+        block.get_by_role("button", name="Execute").click()
+        block.locator(".live-responses-table .response").wait_for()
+        page.mouse.click(4, 4)
+        block.evaluate(_TO_BODY)
+        page.screenshot(path=file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

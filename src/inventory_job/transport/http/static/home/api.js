@@ -1,0 +1,101 @@
+// Calls of the Job service on the server that this page comes from.
+
+const PATH = "inventory/v1/job/";
+const PAGE = 1000;
+const CODES = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+/** A call that failed: the name of its google.rpc.Code, the message, and the fields at fault. */
+export class CallFailed extends Error {
+  constructor(code, message, fields = []) {
+    super(message);
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+/** The Job service as seen by one caller: `{domain, workspace, token}`, texts that may be empty. */
+export class JobService {
+  #headers;
+
+  /** Throws CallFailed for what cannot be sent in a header. */
+  constructor({ domain, workspace, token }) {
+    try {
+      this.#headers = new Headers({ "content-type": "application/json" });
+      if (domain) this.#headers.set("x-domain-id", domain);
+      if (workspace) this.#headers.set("x-workspace-id", workspace);
+      if (token) this.#headers.set("authorization", `Bearer ${token}`);
+    } catch {
+      throw new CallFailed(
+        "INVALID_ARGUMENT",
+        "A domain, workspace or token has characters that no header can hold.",
+      );
+    }
+  }
+
+  /** The answer to `method` for `query`; throws CallFailed, or AbortError once `signal` aborts. */
+  async call(method, query, signal) {
+    const answer = await fetched(PATH + method, {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify({ query }),
+      cache: "no-store",
+      signal,
+    });
+    const body = await answer.json().catch((error) => {
+      if (error.name === "AbortError") throw error;
+      return null;
+    });
+    if (answer.ok && body !== null) return body;
+    throw failure(answer, body);
+  }
+
+  /** All results of a list or stat, from at most `most` pages, and how many there are. */
+  async pages(method, query, most, signal) {
+    const page = (number) =>
+      this.call(method, { ...query, page: { start: 1 + number * PAGE, limit: PAGE } }, signal);
+    const first = await page(0);
+    const total = first.total_count ?? 0;
+    const count = Math.min(most, Math.ceil(total / PAGE));
+    const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => page(i + 1));
+    const answers = [first, ...(await Promise.all(others))];
+    return { results: answers.flatMap((answer) => answer.results ?? []), total };
+  }
+}
+
+async function fetched(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new CallFailed("UNAVAILABLE", "The server cannot be reached.");
+  }
+}
+
+function failure(answer, status) {
+  if (typeof status?.message !== "string") {
+    return new CallFailed(
+      `HTTP ${answer.status}`,
+      answer.statusText || "The answer is not that of this API.",
+    );
+  }
+  const violations = (status.details ?? []).flatMap((detail) => detail.field_violations ?? []);
+  return new CallFailed(CODES[status.code] ?? `HTTP ${answer.status}`, status.message, violations);
+}

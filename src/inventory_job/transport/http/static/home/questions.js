@@ -1,0 +1,116 @@
+// What the page asks the Job service, and the answers in the form in which they are drawn.
+
+const PAGES = 5;
+const MOST_ROWS = 8;
+const MOST_RUNNING = 10;
+// Older jobs have the other two; lists show them as FAILURE.
+const FAILED = ["FAILURE", "ERROR", "TIMEOUT"];
+
+/** The statuses, from the bottom of a stack to its top. */
+export const STATUSES = [
+  { id: "FAILURE", label: "Failure" },
+  { id: "CANCELED", label: "Canceled" },
+  { id: "IN_PROGRESS", label: "In progress" },
+  { id: "SUCCESS", label: "Success" },
+  { id: "OTHER", label: "Other" },
+];
+
+/** Jobs by interval and status: `{rows: [{interval, jobs: {status: n}}], totals: {status: n}}`. */
+export async function history(service, span, signal) {
+  const keys = [
+    { key: "created_at", name: "at", date_format: span.pattern },
+    { key: "status", name: "status" },
+  ];
+  const group = { keys, fields: [{ operator: "count", name: "jobs" }] };
+  const answer = await service.pages(
+    "stat",
+    { filter: span.conditions, aggregate: [{ group }] },
+    PAGES,
+    signal,
+  );
+  const rows = span.intervals.map((interval) => ({ interval, jobs: noJobs() }));
+  const byKey = new Map(rows.map((row) => [row.interval.key, row.jobs]));
+  const totals = noJobs();
+  for (const { at, status, jobs } of answer.results) {
+    byKey.get(at)[known(status)] += jobs;
+    totals[known(status)] += jobs;
+  }
+  return { rows, totals, unit: span.unit, left: answer.total - answer.results.length };
+}
+
+const noJobs = () => Object.fromEntries(STATUSES.map(({ id }) => [id, 0]));
+
+function known(status) {
+  if (FAILED.includes(status)) return "FAILURE";
+  return STATUSES.some(({ id }) => id === status) ? status : "OTHER";
+}
+
+/**
+ * Those with most failures, by the field `key`: `{rows: [{name, plugins, jobs, failures}], more}`,
+ * where `plugins` are the ids of the plugins that they ran.
+ */
+export async function failures(service, span, key, signal) {
+  const query = {
+    filter: span.conditions,
+    add_fields: { failed: { if: { __in: ["$status", FAILED] }, then: 1, else: 0 } },
+    group_by: [{ key, name: "name" }],
+    fields: {
+      jobs: { operator: "count" },
+      failures: { operator: "sum", key: "failed" },
+      plugins: { operator: "add_to_set", key: "plugin_id" },
+    },
+    sort: [{ key: "failures", desc: true }, { key: "name" }],
+    page: { limit: MOST_ROWS },
+  };
+  const { results = [], more } = await service.call("analyze", query, signal);
+  const rows = results.filter((row) => row.failures > 0);
+  return { rows, more: Boolean(more) && rows.length === results.length };
+}
+
+/** The newest running jobs of any age, as the list gives them, and how many there are. */
+export async function running(service, signal) {
+  const query = {
+    filter: [{ key: "status", operator: "eq", value: "IN_PROGRESS" }],
+    only: ["job_id", "plugin_id", "created_at", "total_tasks", "remained_tasks", "failure_tasks"],
+    sort: [{ key: "created_at", desc: true }],
+    page: { limit: MOST_RUNNING },
+  };
+  const { results = [], total_count: total = 0 } = await service.call("list", query, signal);
+  return { jobs: results, total };
+}
+
+/**
+ * Percentiles of seconds from creation to end, over the newest finished jobs: of all of them, and
+ * of the plugins with the highest p90: `{finished, all, rows: [{plugin_id, jobs, p50, p90, p99}]}`.
+ */
+export async function durations(service, span, signal) {
+  const query = {
+    filter: [...span.conditions, { key: "finished_at", operator: "not", value: null }],
+    only: ["plugin_id", "created_at", "finished_at"],
+  };
+  const answer = await service.pages("list", query, PAGES, signal);
+  const seconds = new Map();
+  for (const job of answer.results) {
+    const taken = (new Date(job.finished_at) - new Date(job.created_at)) / 1000;
+    if (!(taken >= 0)) continue;
+    const plugin = job.plugin_id ?? "";
+    if (!seconds.has(plugin)) seconds.set(plugin, []);
+    seconds.get(plugin).push(taken);
+  }
+  const rows = [...seconds]
+    .map(([plugin_id, values]) => ({ plugin_id, ...percentiles(values) }))
+    .sort((a, b) => b.p90 - a.p90 || (a.plugin_id < b.plugin_id ? -1 : 1));
+  return {
+    finished: answer.total,
+    all: percentiles([...seconds.values()].flat()),
+    rows: rows.slice(0, MOST_ROWS),
+    plugins: rows.length,
+  };
+}
+
+/** By nearest rank: the smallest value that at least that share of all values do not exceed. */
+function percentiles(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  return { jobs: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
+}
