@@ -1,0 +1,1 @@
+"""Breaks the database under a server in use, and judges every answer; see scripts/faults."""

@@ -1,0 +1,122 @@
+"""A database without transactions: a delete that is cut off half way can be repeated."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pymongo import MongoClient
+from served import Served
+
+from faulting.callers import RIGHT, WRONG
+from faulting.kinds import APP
+from faulting.runs import Run
+from faulting.scene import DATABASE
+from faulting.truth import DOMAIN, Plain, judge, store
+from inventory_job.model.data_directory import wait_until
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.replica_set import Member
+
+NAME = "server killed in a delete"
+
+_BLOCK = {
+    "configureFailPoint": "failCommand",
+    "data": {
+        "failCommands": ["delete"],
+        "appName": APP,
+        "blockConnection": True,
+        "blockTimeMS": 60_000,
+    },
+}
+_WAIT_SECONDS = 30.0
+
+
+def run_standalone(directory: Path, runs: int, seed: int) -> list[Run]:
+    """So many servers killed (kill -9) after the tasks of a job were deleted and before the job
+    was; after each the next one is asked to delete the job again.
+
+    Raises RuntimeError when the delete does not get half way.
+    """
+    directory.mkdir()
+    with _standalone(directory / "mongod") as member, member.connect() as client:
+        uri = f"mongodb://{member.host}"
+        return [
+            _run(client, uri, directory / f"server-{number}.log", seed * 1000 + number)
+            for number in range(runs)
+        ]
+
+
+def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
+    truth = store(client, DATABASE, seed, 3)
+    doomed = truth.doomed[1]
+    settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE}
+    with Served(log, settings) as served, _blocked_after_tasks(client):
+        threading.Thread(target=_delete, args=(served.address, doomed.job_id), daemon=True).start()
+        if not wait_until(lambda: _is_half_done(client, doomed.job_id), _WAIT_SECONDS):
+            raise RuntimeError("the tasks were not deleted")
+        served.kill()
+    began = time.monotonic()
+    with Served(log.with_suffix(".again.log"), settings) as served:
+        repeated, again = (_delete(served.address, doomed.job_id) for _ in range(2))
+    took = time.monotonic() - began
+    truth.begin(doomed)
+    truth.acknowledge(doomed)
+    outcomes = Counter(
+        {RIGHT: (repeated == "OK") + (again == "NOT_FOUND"), WRONG: repeated != "OK"}
+    )
+    complaints = [] if repeated == "OK" else [f"the repeated delete ended with {repeated}"]
+    return Run(NAME, outcomes, judge(client, DATABASE, truth), took, took, complaints)
+
+
+def _delete(address: str, job_id: str) -> str:
+    """The name of the status that deleting the job ends with."""
+    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        request = job_pb2.JobRequest(job_id=job_id)
+        try:
+            job_pb2_grpc.JobStub(channel).delete(
+                request, metadata=(("x_domain_id", DOMAIN),), timeout=_WAIT_SECONDS
+            )
+        except grpc.RpcError as error:
+            failed: Any = error
+            return str(failed.code().name)
+    return "OK"
+
+
+def _is_half_done(client: MongoClient[Plain], job_id: str) -> bool:
+    mine, stored = {"job_id": job_id}, client[DATABASE]
+    return (stored.job.count_documents(mine), stored.job_task.count_documents(mine)) == (1, 0)
+
+
+@contextmanager
+def _blocked_after_tasks(client: MongoClient[Plain]) -> Iterator[None]:
+    """The second delete command waits; in the end it is given up, and does nothing."""
+    client.admin.command({**_BLOCK, "mode": {"skip": 1}})
+    try:
+        yield
+    finally:
+        waiting: list[Plain] = [{"$currentOp": {}}, {"$match": {"appName": APP, "active": True}}]
+        for operation in client.admin.aggregate(waiting):
+            client.admin.command("killOp", op=operation["opid"])
+        # Returns when nobody waits in it any more.
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+@contextmanager
+def _standalone(directory: Path) -> Iterator[Member]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        member = Member(directory, probe.getsockname()[1], set_name=None)
+    member.start()
+    try:
+        if not wait_until(member.answers, _WAIT_SECONDS):
+            raise RuntimeError("mongod does not answer")
+        yield member
+    finally:
+        member.kill()

@@ -1,0 +1,47 @@
+"""A server to measure, on demo data in an embedded database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from served import Served
+
+from inventory_job.cli.seed import load_demo
+from inventory_job.demo import LARGEST_TENANT, Demo
+from inventory_job.model.connection import Database
+from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.model.indexes import ensure_indexes
+from loading.callers import Request, mixed_requests
+
+DATABASE = "inventory"
+_JOBS = 10_000
+_UNTIL = datetime(2026, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running server, its database, and what to ask it."""
+
+    served: Served
+    database: Database
+    uri: str
+    requests: list[Request]
+
+
+@contextmanager
+def site(directory: Path, settings: dict[str, object]) -> Iterator[Site]:
+    """A server with `settings`, as in the environment; log and data go to `directory`."""
+    with (
+        EmbeddedMongod(directory / "data") as mongod,
+        closing(Database(mongod.uri, DATABASE)) as database,
+    ):
+        load_demo(database, Demo(_JOBS, 0, _UNTIL))
+        ensure_indexes(database)
+        shown = database.jobs.find({"domain_id": LARGEST_TENANT}, {"job_id": 1}, limit=20)
+        requests = mixed_requests([str(job["job_id"]) for job in shown])
+        with Served(directory / "server.log", {"MONGO_URI": mongod.uri, **settings}) as served:
+            yield Site(served, database, mongod.uri, requests)

@@ -1,0 +1,101 @@
+"""Mixed load for long: whether what the server takes of the machine stays the same."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pymongo import MongoClient
+
+from loading.callers import OK, SHED, Callers, Habits, Usage, statuses, usage_of
+from loading.site import Site
+
+CALLERS = 4
+_PAUSE = 0.02
+_SAMPLE_SECONDS = 2.0
+_WARM_SHARE = 0.2
+_MOST_GROWTH = {"memory": 0.05, "threads": 0.05, "descriptors": 0.05, "connections": 0.05}
+"""By how much each may grow from the first to the last, as the line through the samples has it."""
+_LEAST_GROWTH = {"memory": 8.0, "threads": 3.0, "descriptors": 5.0, "connections": 5.0}
+"""Less than this, in MiB or numbers, is no growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the server had at a time: MiB, and numbers. `connections` are those of the database."""
+
+    minute: float
+    memory: float
+    threads: int
+    descriptors: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The line through one figure's samples: where it begins and ends, and how it rises."""
+
+    begins: float
+    ends: float
+    per_hour: float
+
+
+def measure(site: Site, minutes: float) -> dict[str, Any]:
+    """Load for so long, sampled; the first fifth is left out of the trends."""
+    samples: list[Sample] = []
+    began = time.monotonic()
+    with (
+        MongoClient[dict[str, Any]](site.uri) as client,
+        Callers(site.served.address, site.requests, CALLERS, Habits(pause=_PAUSE)) as callers,
+    ):
+        while time.monotonic() - began < minutes * 60:
+            time.sleep(_SAMPLE_SECONDS)
+            samples.append(_sample(usage_of(site.served.pid), client, time.monotonic() - began))
+    steady = samples[int(_WARM_SHARE * len(samples)) :]
+    return {
+        "minutes": minutes,
+        "statuses": statuses(callers.answers),
+        "trends": {name: asdict(trend(steady, name)) for name in _MOST_GROWTH},
+        "samples": [asdict(sample) for sample in samples[:: max(1, len(samples) // 30)]],
+    }
+
+
+def verdicts(result: dict[str, Any]) -> list[str]:
+    """What is not as it has to be."""
+    wrong = [
+        f"calls ended with {status} ({count})"
+        for status, count in result["statuses"].items()
+        if status not in {OK, SHED}
+    ]
+    for name, share in _MOST_GROWTH.items():
+        line = result["trends"][name]
+        growth = line["ends"] - line["begins"]
+        if growth > max(share * line["begins"], _LEAST_GROWTH[name]):
+            wrong.append(f"{name} grew from {line['begins']:.1f} to {line['ends']:.1f}")
+    return wrong
+
+
+def trend(samples: Sequence[Sample], name: str) -> Trend:
+    """The line of least squares through the samples of one figure."""
+    minutes = [sample.minute for sample in samples]
+    values = [float(getattr(sample, name)) for sample in samples]
+    slope, start = statistics.linear_regression(minutes, values)
+    return Trend(
+        round(start + slope * minutes[0], 2),
+        round(start + slope * minutes[-1], 2),
+        round(slope * 60, 2),
+    )
+
+
+def _sample(usage: Usage, client: MongoClient[dict[str, Any]], seconds: float) -> Sample:
+    connections = client.admin.command("serverStatus")["connections"]["current"]
+    return Sample(
+        round(seconds / 60, 3),
+        round(usage.memory, 1),
+        usage.threads,
+        usage.descriptors,
+        int(connections),
+    )
