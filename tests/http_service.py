@@ -66,6 +66,7 @@ class HttpOptions:
     grace_seconds: float = 1.0
     port: int = 0
     tls: TlsFiles | None = None
+    connections: int = 1000
 
 
 @contextmanager
@@ -92,6 +93,7 @@ def served(database: Database, options: HttpOptions | None = None) -> Iterator[s
                 tls=options.tls,
                 request_seconds=options.limits.request_seconds,
                 grace_seconds=options.grace_seconds,
+                connections=options.connections,
             ),
         )
         number = port.start()

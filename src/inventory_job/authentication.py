@@ -44,6 +44,8 @@ def build_authentication(settings: Settings, resources: ExitStack) -> Authentica
     client = _identity_client(settings, resources)
     limits = LookupLimits(
         keep_seconds=settings.key_cache_seconds,
+        burst=max(1, round(settings.identity_lookups_per_second * 4)),
+        per_second=settings.identity_lookups_per_second,
         # A slow identity leaves some threads to callers whose keys are known.
         at_a_time=max(1, settings.threads // 2),
         held_threads=max(1, settings.threads * 3 // 4),

@@ -27,6 +27,7 @@ _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "identity_token_file": ("identity",),
         "identity_seconds": ("identity",),
         "key_cache_seconds": ("identity",),
+        "identity_lookups_per_second": ("identity",),
         "token_leeway_seconds": ("jwt", "identity"),
         "system_domain_id": ("jwt", "identity"),
     }
@@ -157,6 +158,13 @@ class Settings(BaseSettings):
     )
     key_cache_seconds: float = Field(
         300.0, ge=1, description="Mode identity: how long keys and apps' permissions are kept."
+    )
+    identity_lookups_per_second: float = Field(
+        5.0,
+        gt=0,
+        le=1000,
+        description="Mode identity: how often tokens of domains whose key is not known may have it "
+        "asked, all together; four times as often for a moment.",
     )
     token_leeway_seconds: float = Field(
         10.0, ge=0, le=300, description="How much a token's times may be off."

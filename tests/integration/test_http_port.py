@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ import pytest
 from pymongo import MongoClient
 from structlog.testing import capture_logs
 
+from inventory_job.auth.callers import Caller
+from inventory_job.errors import Unauthenticated
 from inventory_job.model.connection import Database, RawDocument
+from inventory_job.transport.http.calls import Call
 from inventory_job.transport.http.port import HttpPortOptions, bound_socket
 from inventory_job.transport.lanes import Lane
 from inventory_job.transport.port import PortInUse
@@ -137,19 +141,24 @@ def test_a_stopping_port_lets_calls_finish(database: Database) -> None:
 
 
 class HeldLane(Lane):
-    """A lane whose calls wait for `go_on`."""
+    """A lane whose calls, once their bodies were read, wait for `go_on`."""
 
     def __init__(self, threads: int, queue: int) -> None:
         super().__init__("held", threads, queue)
         self.offered = threading.Event()
         self.go_on = threading.Event()
+        self.waiting = 0
 
     def offer(self, fn: Callable[..., Any], /, *args: Any) -> Any:
+        if not isinstance(args[0], Call):
+            return super().offer(fn, *args)
+
         def later() -> Any:
             assert self.go_on.wait(10)
             return fn(*args)
 
         future = super().offer(later)
+        self.waiting += 1
         self.offered.set()
         return future
 
@@ -175,7 +184,7 @@ def test_calls_beyond_what_is_held_are_told_to_come_again(database: Database) ->
 
 
 def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> None:
-    lane = HeldLane(1, 99)
+    lane = HeldLane(17, 99)
     options = HttpOptions(lane=lane, limits=replace(LIMITS, max_request_bytes=1024))
     full = b"{}".ljust(1024)
     with (
@@ -187,7 +196,7 @@ def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> Non
             threads.submit(httpx.post, origin + LIST, content=full, headers=TENANT)
             for _ in range(16)
         ]
-        assert eventually(lambda: lane.held == 16)
+        assert eventually(lambda: lane.waiting == 16)
 
         refused = http.post(LIST, content=full, headers=TENANT)
         lane.go_on.set()
@@ -243,6 +252,68 @@ def test_what_is_not_http_is_refused(database: Database, sent: bytes) -> None:
         assert received(connection).startswith(b"HTTP/1.1 4")
 
 
+def test_nothing_is_waited_for_from_a_stranger(database: Database) -> None:
+    with (
+        served(database, HttpOptions(authenticator=Nobody())) as origin,
+        connected(origin) as connection,
+    ):
+        connection.sendall(head(LIST, LIMITS.max_request_bytes))
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401")
+
+
+class Nobody:
+    """Knows nobody."""
+
+    def authenticate(self, *_: object, **__: object) -> Caller:
+        raise Unauthenticated("the signature does not fit")
+
+
+def test_silent_connections_make_room_for_others(database: Database) -> None:
+    with served(database, HttpOptions(connections=20)) as origin, ExitStack() as opened:
+        silent = [opened.enter_context(connected(origin)) for _ in range(10)]
+        for connection in silent[:5]:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        silent += [opened.enter_context(connected(origin)) for _ in range(15)]
+
+        probes = [httpx.get(origin + "/healthz").status_code for _ in range(5)]
+        gone = [connection for connection in silent if has_ended(connection)]
+
+    assert probes == [200] * 5
+    # Those that never asked anything were silent for longer than those that did.
+    assert set(gone) == {silent[0], *silent[5:10]}
+
+
+def has_ended(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        while connection.recv(65536):
+            pass
+    except BlockingIOError:
+        return False
+    return True
+
+
+def test_connections_with_a_request_under_way_are_not_closed_for_others(
+    database: Database,
+) -> None:
+    lane = HeldLane(2, 2)
+    with (
+        served(database, HttpOptions(lane=lane, connections=2)) as origin,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        calls = [
+            threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT) for _ in range(2)
+        ]
+        assert eventually(lambda: lane.held == 2)
+        with connected(origin) as connection:
+            assert received(connection) == b""
+        lane.go_on.set()
+
+        assert [call.result().status_code for call in calls] == [200, 200]
+
+
 def test_headers_without_end_are_cut_off(database: Database) -> None:
     with served(database) as origin, connected(origin) as connection:
         endless = head(LIST, 2, last="") + b"x: " + b"x" * 10_000_000
@@ -293,6 +364,47 @@ def test_mutual_tls_serves_only_who_shows_a_certificate(
         assert httpx.get(origin + "/healthz", verify=shown).status_code == 200
         with pytest.raises(httpx.TransportError):
             httpx.get(origin + "/healthz", verify=trusting(authority))
+
+
+def test_clients_of_a_withdrawn_ca_cannot_resume_a_session(
+    database: Database, tmp_path: Path, authority: Authority
+) -> None:
+    files = tls_files(tmp_path, authority, mutual=True)
+    shown = trusting(authority)
+    shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
+    with served(database, HttpOptions(tls=files)) as origin:
+        with tls_connected(origin, shown) as connection:
+            assert asked(connection).startswith(b"HTTP/1.1 200")
+            session = connection.session
+        assert files.client_ca is not None
+        files.client_ca.write_bytes(Authority("another").certificate)
+
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            asked(tls_connected(origin, shown, session))
+
+
+def test_mutual_tls_takes_tls_1_3(database: Database, tmp_path: Path, authority: Authority) -> None:
+    """Sessions of TLS 1.2 could be resumed, whatever the certificate."""
+    shown = trusting(authority)
+    shown.maximum_version = ssl.TLSVersion.TLSv1_2
+    shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
+    options = HttpOptions(tls=tls_files(tmp_path, authority, mutual=True))
+    with served(database, options) as origin, pytest.raises(ssl.SSLError):
+        tls_connected(origin, shown)
+
+
+def tls_connected(
+    origin: str, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> ssl.SSLSocket:
+    plain = connected(origin.replace("https", "http"))
+    return context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+
+
+def asked(connection: ssl.SSLSocket) -> bytes:
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+    if not (answer := connection.recv(65536)):
+        raise ConnectionResetError
+    return answer
 
 
 def test_new_connections_get_a_renewed_certificate(

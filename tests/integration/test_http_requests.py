@@ -236,10 +236,12 @@ def test_a_name_that_is_not_the_servers_is_refused(database: Database) -> None:
     options = AppOptions(is_ready=lambda: True, hosts=("127.0.0.1", "localhost", "[::1]"))
     with client_of(database, HttpOptions(app=options)) as http:
         rebound = http.post(LIST, json={}, headers=TENANT | {"host": "evil.example:8080"})
+        bracketed = http.post(LIST, json={}, headers=TENANT | {"host": "[::1].evil.example"})
         local = http.post(LIST, json={}, headers=TENANT | {"host": "LOCALHOST:8080"})
         numeric = http.post(LIST, json={}, headers=TENANT | {"host": "[::1]:8080"})
 
     assert rebound.status_code == 421
+    assert bracketed.status_code == 421
     assert "key = host" in status_of(rebound)["message"]
     assert (local.status_code, numeric.status_code) == (200, 200)
 

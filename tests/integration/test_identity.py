@@ -339,6 +339,17 @@ def test_10_000_bad_tokens_cause_a_handful_of_calls(
     assert client.list(issuer.token("DOMAIN_ADMIN", aud="after")) == ["job-1"]
 
 
+def test_the_rate_of_look_ups_is_a_setting(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
+) -> None:
+    with serving(make_settings(identity_lookups_per_second=0.25)) as client:
+        strangers = [Issuer(f"domain-{number}").token("DOMAIN_ADMIN") for number in range(10, 20)]
+        codes = {client.code(token) for token in strangers}
+
+        assert codes == {UNAUTHENTICATED, UNAVAILABLE}
+        assert len(identity.asked) == 1
+
+
 def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:

@@ -97,11 +97,14 @@ class JobCalls:
         headers, request_id = request.headers, request.state.request_id
         try:
             context = context_of(headers)
+            # First, as on the gRPC port: nothing is held for a stranger.
+            identified = self._lane.offer(self._admission.identify, route.name, context)
+            await asyncio.wrap_future(identified)
             body = await self._intake.read(request)
-        except ServiceError as error:
-            return self._refused(Call(route, headers, request_id, HttpContext(())), error)
         except ClientDisconnect:
             return Response(status_code=499)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+            return self._refused(Call(route, headers, request_id, HttpContext(())), error)
         call = Call(route, headers, request_id, context, body)
         try:
             working = self._lane.offer(self._work, call)
@@ -131,8 +134,6 @@ class JobCalls:
 
     def _answer(self, call: Call) -> bytes:
         name, limits = call.route.name, self._limits
-        # Before anything is made of the body, as on the gRPC port.
-        self._admission.identify(name, call.context)
         content = decompressed(call.body, call.headers, limits.max_request_bytes)
         message = message_of(content, call.route.request_type)
         answer: Message = getattr(self._servicer, name)(message, call.context)
@@ -140,7 +141,7 @@ class JobCalls:
             raise TooLarge("response", limits.max_response_bytes)
         return json_of(answer)
 
-    def _refused(self, call: Call, error: ServiceError) -> Response:
+    def _refused(self, call: Call, error: Exception) -> Response:
         with self._told(call) as record:
             return _failure(call, error, record)
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inventory_job.transport.http.status import NotServed, status_json
 
+_PORT = re.compile(r":[0-9]*\Z")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -44,8 +45,7 @@ class Frame:
     def _is_ours(self, host: str) -> bool:
         # A page elsewhere may have its own name resolve to this address, and would be of the
         # same origin then.
-        name = host.rpartition("]")[0] + "]" if "]" in host else host.partition(":")[0]
-        return not self._hosts or name.lower() in self._hosts
+        return not self._hosts or _PORT.sub("", host).lower() in self._hosts
 
 
 def _request_id(headers: Headers) -> str:

@@ -15,12 +15,11 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from inventory_job.transport.http.connections import BoundedConnection
+from inventory_job.transport.http.connections import BoundedConnection, Crowd
 from inventory_job.transport.http.tls import server_context
 from inventory_job.transport.port import PortInUse, address_of
 from inventory_job.transport.tls import TlsFiles
 
-_MOST_CONNECTIONS = 1000
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 512
 
@@ -30,7 +29,8 @@ class HttpPortOptions:
     """What the port is like; times in seconds.
 
     `request_seconds` is how long the headers of a request may take. `is_shared`: other processes
-    listen on the same port.
+    listen on the same port. Beyond `connections` those that wait for a request are closed, the
+    longest first.
     """
 
     host: str
@@ -39,6 +39,7 @@ class HttpPortOptions:
     request_seconds: float
     grace_seconds: float
     is_shared: bool = False
+    connections: int = 1000
 
 
 class HttpPort:
@@ -80,7 +81,9 @@ def _config(app: ASGIApp, options: HttpPortOptions, tls: ssl.SSLContext | None) 
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http=partial(BoundedConnection, seconds=options.request_seconds),  # type: ignore[arg-type]
+        http=partial(  # type: ignore[arg-type]
+            BoundedConnection, seconds=options.request_seconds, crowd=Crowd(options.connections)
+        ),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -88,7 +91,6 @@ def _config(app: ASGIApp, options: HttpPortOptions, tls: ssl.SSLContext | None) 
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.grace_seconds),
         ssl_context_factory=None if tls is None else lambda config, default: tls,

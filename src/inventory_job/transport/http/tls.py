@@ -12,9 +12,9 @@ from inventory_job.transport.tls import InvalidTls, TlsFiles
 def server_context(files: TlsFiles) -> ssl.SSLContext:
     """A context whose new connections get what is in the files at that time.
 
-    With a client CA, which alone is read only once, only clients with a certificate of it are
-    served. Changed files that cannot be used are logged, and the former stay in use until they
-    can. Raises InvalidTls when the first reading fails.
+    With a client CA only clients with a certificate of it are served, each time they connect: no
+    session is resumed, which takes TLS 1.3. Changed files that cannot be used are logged, and the
+    former stay in use until they can. Raises InvalidTls when the first reading fails.
     """
     return _Contexts(files).first
 
@@ -35,6 +35,10 @@ class _Contexts:
             if files.client_ca is not None:
                 context.load_verify_locations(files.client_ca)
                 context.verify_mode = ssl.CERT_REQUIRED
+                # Who resumes a session is not asked for a certificate, which may be withdrawn;
+                # before TLS 1.3 sessions can be resumed without tickets too.
+                context.minimum_version = ssl.TLSVersion.TLSv1_3
+                context.num_tickets = 0
         except (OSError, ValueError) as error:
             raise InvalidTls(f"TLS cannot be had from {files.certificate}: {error}.") from error
         context.sni_callback = self._choose
