@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from loading.callers import (
@@ -39,7 +42,7 @@ _FLOOD_CONNECTIONS = 36
 _FLOOD_STREAMS = 20
 _SHED_PAUSE = 0.01
 _FLOOD_START_SECONDS = 1.0
-_FLOOD_LINES = ("finished", "requests:")
+_RATE = re.compile(r"([0-9.]+) req/s")
 _LOOK_SECONDS = 0.25
 _ANSWERED = '"status": "OK"'
 
@@ -70,7 +73,7 @@ def measure(site: Site, seconds: float, unloaded_seconds: float) -> dict[str, An
         time.sleep(5)  # connections, caches and memory as in use
     unloaded = phase(site, unloaded_seconds)
     rate = TIMES * unloaded.served_per_second
-    with flood(site.served.address, flooding_request(site), rate, seconds + 2) as figures:
+    with flood(site, rate, seconds + 2) as figures:
         overloaded = phase(site, seconds, shed_pause=_SHED_PAUSE)
     return {
         "offered_per_second": round(rate),
@@ -142,35 +145,51 @@ def _watch_memory(pid: int, done: threading.Event, memory: list[float]) -> None:
             return
 
 
-def flooding_request(site: Site) -> Request:
-    """The request that the flood consists of: the one that comes up most."""
-    return max(site.requests, key=site.requests.count)
-
-
 @contextmanager
-def flood(address: str, request: Request, rate: float, seconds: float) -> Iterator[dict[str, Any]]:
-    """Calls at `rate` a second from another program, h2load, answered or not; its figures, once
-    it has ended. Raises RuntimeError when there is no such program."""
+def flood(site: Site, rate: float, seconds: float) -> Iterator[dict[str, Any]]:
+    """Calls at `rate` a second from other programs (h2load), each kind of request as often as it
+    comes up, answered or not; their figures, once they have ended. Raises RuntimeError when there
+    is no such program."""
     program = shutil.which("h2load")
     if program is None:
         raise RuntimeError("h2load is needed (Debian: nghttp2-client)")
-    framed = struct.pack(">BI", 0, len(request.message)) + request.message
-    command = [program, f"--clients={_FLOOD_CONNECTIONS}", f"--duration={seconds:.0f}"]
-    command += [f"--max-concurrent-streams={_FLOOD_STREAMS}"]
-    command += [f"--rps={rate / _FLOOD_CONNECTIONS:.1f}", "--header=te: trailers"]
+    kinds = Counter(site.requests)
+    figures: dict[str, Any] = {}
+    with ExitStack() as resources:
+        running = []
+        for request, weight in kinds.items():
+            share = weight / kinds.total()
+            command = _h2load(program, site.served.address, request, resources)
+            command += [f"--duration={seconds:.0f}", *_at_rate(rate * share, share)]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            resources.callback(_end, process)
+            running.append(process)
+        time.sleep(_FLOOD_START_SECONDS)
+        yield figures
+        outputs = [process.communicate(timeout=seconds + 60)[0] for process in running]
+    figures["answered_per_second"] = round(
+        sum(float(found) for out in outputs for found in _RATE.findall(out)), 1
+    )
+
+
+def _h2load(program: str, address: str, request: Request, resources: ExitStack) -> list[str]:
+    body = Path(resources.enter_context(TemporaryDirectory())) / "body"
+    body.write_bytes(struct.pack(">BI", 0, len(request.message)) + request.message)
+    command = [program, f"--data={body}", "--header=te: trailers"]
     command += ["--header=content-type: application/grpc"]
     command += [f"--header={key}: {value}" for key, value in METADATA]
-    figures: dict[str, Any] = {}
-    with NamedTemporaryFile() as body:
-        body.write(framed)
-        body.flush()
-        command += [f"--data={body.name}", f"http://{address}/{SERVICE}/{request.method}"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            time.sleep(_FLOOD_START_SECONDS)
-            yield figures
-            out = process.communicate(timeout=seconds + 60)[0]
-        finally:
-            process.kill()
-            process.wait()
-    figures["h2load"] = [line for line in out.splitlines() if line.startswith(_FLOOD_LINES)]
+    return [*command, f"http://{address}/{SERVICE}/{request.method}"]
+
+
+def _at_rate(rate: float, share: float) -> list[str]:
+    connections = max(1, round(_FLOOD_CONNECTIONS * share))
+    return [
+        f"--clients={connections}",
+        f"--max-concurrent-streams={_FLOOD_STREAMS}",
+        f"--rps={rate / connections:.2f}",
+    ]
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()

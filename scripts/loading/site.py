@@ -18,7 +18,7 @@ from inventory_job.model.indexes import ensure_indexes
 from loading.callers import Request, mixed_requests
 
 DATABASE = "inventory"
-_JOBS = 10_000
+_JOBS = 100_000
 _UNTIL = datetime(2026, 1, 1)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from inventory_job.errors import Overloaded
-from inventory_job.transport.lanes import Lane
+from inventory_job.transport.lanes import AtOnce, Lane, Turns
 
 THREADS, QUEUE, LONG_QUEUE = 2, 6, 1
 
@@ -83,6 +83,40 @@ def test_while_calls_keep_waiting_there_is_less_room() -> None:
         assert held.take(QUEUE) == LONG_QUEUE
 
 
+def test_calls_that_wait_only_briefly_have_all_the_room() -> None:
+    clock = Clock()
+    with lane(clock) as held:
+        held.take(THREADS + QUEUE)
+        for _ in range(40):
+            clock.now += 0.03
+            held.let_go(2)
+
+            assert held.take(2) == 2
+
+
+def test_while_threads_are_stuck_there_is_less_room() -> None:
+    clock = Clock()
+    with lane(clock) as held:
+        held.take(THREADS + LONG_QUEUE)
+        clock.now += 1.5
+
+        assert held.take(QUEUE) == 0
+
+
+def test_there_is_less_room_until_none_has_to_wait() -> None:
+    clock = Clock()
+    with lane(clock) as held:
+        held.take(THREADS + QUEUE)
+        clock.now += 1.5
+        held.let_go(QUEUE)
+        for _ in range(40):
+            held.take(QUEUE)
+            clock.now += 0.05
+            held.let_go(1)
+
+        assert held.take(QUEUE) == LONG_QUEUE
+
+
 def test_calls_that_find_a_thread_are_taken_however_long_there_were_waiting_ones() -> None:
     clock = Clock()
     with lane(clock) as held:
@@ -108,3 +142,131 @@ def test_there_is_room_for_a_burst_again_after_a_long_enough_break(
         clock.now += pause
 
         assert held.take(QUEUE) == taken
+
+
+def test_fewer_calls_run_while_a_turn_is_long_in_coming() -> None:
+    turns = Turns(8)
+
+    for running in (8, 7, 6):
+        turns.look(late=0.01, running=running)
+
+    assert turns.most == 5
+
+
+def test_more_calls_run_while_there_is_a_turn_at_once() -> None:
+    turns = Turns(8)
+    for running in range(8, 0, -1):
+        turns.look(late=0.01, running=running)
+    assert turns.most == 1
+
+    turns.look(late=0.0, running=1)
+    turns.look(late=0.0, running=1)
+    assert turns.most == 2
+
+    for running in range(2, 20):
+        turns.look(late=0.0, running=running)
+    assert turns.most == 8
+
+
+def test_one_call_may_always_run() -> None:
+    turns = Turns(2)
+
+    for _ in range(9):
+        turns.look(late=1.0, running=1)
+
+    assert turns.most == 1
+
+
+class OneAtATime(Turns):
+    """Never lets a second call run."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.most = 1
+
+    def look(self, late: float, running: int) -> None:
+        """Nothing changes."""
+
+
+def test_calls_run_in_order_and_no_more_than_may() -> None:
+    done: list[int] = []
+    alone: list[bool] = []
+    running = threading.Lock()
+    held = Lane("some", 4, 99, turns=OneAtATime())
+
+    def note(number: int) -> None:
+        alone.append(running.acquire(blocking=False))
+        done.append(number)
+        running.release()
+
+    for number in range(50):
+        held.submit(note, number)
+    assert held.await_idle(10)
+    held.shutdown()
+
+    assert done == [*range(50)]
+    assert all(alone)
+
+
+def test_a_closing_lane_does_what_it_has_taken() -> None:
+    go_on, begun = threading.Event(), threading.Event()
+    held = Lane("some", 4, 99, turns=OneAtATime())
+
+    def wait() -> bool:
+        begun.set()
+        return go_on.wait(10)
+
+    first = held.submit(wait)
+    rest = [held.submit(int, "7") for _ in range(9)]
+    assert begun.wait(10)
+
+    held.shutdown(wait=False)
+    go_on.set()
+
+    assert [call.result(10) for call in rest] == [7] * 9
+    assert first.done()
+    with pytest.raises(RuntimeError):
+        held.submit(int)
+
+
+def test_calls_that_wait_for_something_do_not_hold_up_others() -> None:
+    turns = Turns(4)
+    turns.most = 1
+    go_on = threading.Event()
+    held = Lane("some", 4, 99, turns=turns)
+    first = held.submit(go_on.wait, 10)
+
+    second = held.submit(int, "7")
+
+    assert second.result(10) == 7
+    assert not first.done()
+    go_on.set()
+    held.shutdown()
+
+
+def test_a_cancelled_call_is_not_run() -> None:
+    go_on = threading.Event()
+    held = Lane("some", 1, 99)
+    held.submit(go_on.wait, 10)
+    ran: list[int] = []
+    cancelled = held.submit(ran.append, 1)
+
+    assert cancelled.cancel()
+    go_on.set()
+    held.shutdown()
+
+    assert ran == []
+    assert held.held == 0
+
+
+def test_what_a_call_raises_is_raised_where_its_result_is_taken() -> None:
+    with Lane("some", 1, 1) as held:
+        assert isinstance(held.submit(int, "x").exception(10), ValueError)
+    assert isinstance(AtOnce().submit(int, "x").exception(), ValueError)
+
+
+def test_what_is_done_at_once_is_done_in_the_same_thread() -> None:
+    future = AtOnce().submit(threading.get_ident)
+
+    assert future.done()
+    assert future.result() == threading.get_ident()

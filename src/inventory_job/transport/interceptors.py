@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -20,7 +21,7 @@ from inventory_job.errors import Overloaded
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.handlers import Behavior, Handler, behavior_of, rewrapped
 from inventory_job.transport.journal import Journal
-from inventory_job.transport.lanes import Lane, Lanes
+from inventory_job.transport.lanes import Lanes
 from inventory_job.transport.status import status_of
 
 
@@ -54,14 +55,16 @@ class Dispatch(grpc.ServerInterceptor):
         return handler
 
     def _refusing(self) -> Behavior:
+        status = status_of(Overloaded())
+
         def refuse(messages: Any, context: grpc.ServicerContext) -> Any:
-            return context.abort_with_status(status_of(Overloaded()))
+            return context.abort_with_status(status)
 
         _answer_in(self._lanes.refusals, refuse)
         return refuse
 
 
-def _answer_in(lane: Lane, behavior: Behavior) -> None:
+def _answer_in(lane: ThreadPoolExecutor, behavior: Behavior) -> None:
     behavior.experimental_thread_pool = lane  # type: ignore[attr-defined]  # where grpc looks
 
 

@@ -1,9 +1,13 @@
 """The threads that answer calls, in lanes: work, and what must be answered however busy that is.
 
-A lane holds so many calls, running or waiting for a thread, and no more: memory and waits stay
-bounded, and who comes later is told at once to come again. All the places are for bursts. Where
-calls have been waiting without a break, more of them would only wait longer, so work has but as
-many places as threads then.
+A lane holds so many calls, running or waiting, and no more: memory and waits stay bounded, and who
+comes later is told at once to come again. All the places are for bursts. Where calls have been
+waiting long, without a break, more of them would only wait longer, so work has but as many places
+as threads then.
+
+Not all threads always run. Those that compute take turns (the global interpreter lock), every turn
+costs time, and the thread that takes new calls in waits for its own among them. So while a turn is
+long in coming fewer calls run at once, and more while they wait for something else.
 """
 
 from __future__ import annotations
@@ -11,30 +15,82 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from inventory_job.errors import Overloaded
 
+_PATIENCE_SECONDS = 0.1
+"""A call that waits for longer is late."""
 _BURST_SECONDS = 1.0
-"""Calls that wait for longer, with no break as long, are no burst but more than can be done."""
+"""Calls that are late for longer, with no break as long, are no burst but more than can be done."""
+
+
+class Turns:
+    """How many of `threads` should run, judged by how long one waits for its turn."""
+
+    LOOK_SECONDS = 0.005
+    """How long a look takes."""
+    _SOON, _LATE = 0.0002, 0.0005
+    """Seconds after which there is room for one more, and for one less; every message that comes
+    or goes takes the one thread that handles them such a wait."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self.most = threads
+        """How many calls may run."""
+
+    def look(self, late: float, running: int) -> None:
+        """A thread that wanted to go on got its turn after `late` seconds, while calls waited
+        and so many ran."""
+        if late < self._SOON:
+            self.most = min(self._threads, max(self.most, running + 1))
+        elif late > self._LATE:
+            self.most = max(1, min(self.most, running) - 1)
+
+
+@dataclass(slots=True)
+class _Call:
+    fn: Callable[[], Any]
+    since: float
+    future: Future[Any] = field(default_factory=Future)
+
+    def run(self, ended: Callable[[], object]) -> None:
+        """Does it, unless it was cancelled, and sets the future; `ended` is called before that:
+        whoever sees the result finds the place free."""
+        if not self.future.set_running_or_notify_cancel():
+            ended()
+            return
+        try:
+            result = self.fn()
+        except BaseException as error:  # noqa: BLE001  raised where the result is taken
+            ended()
+            self.future.set_exception(error)
+        else:
+            ended()
+            self.future.set_result(result)
 
 
 class Lane(ThreadPoolExecutor):
     """`threads` threads, and room for `queue` more calls that wait for one; for `long_queue`
-    (default: as many) when calls have been waiting for some time. `clock` tells seconds.
+    (default: as many) when calls have been late for some time. `clock` tells seconds. `turns` says
+    how many threads run.
 
     Whoever submits asks `is_full` first: what is submitted is always taken.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  all but three for those who know why
         self,
         name: str,
         threads: int,
         queue: int,
         long_queue: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__(threads, thread_name_prefix=name)
         self.name = name
@@ -42,9 +98,16 @@ class Lane(ThreadPoolExecutor):
         self._most = threads + queue
         self._most_for_long = self._most if long_queue is None else threads + long_queue
         self._clock = clock
-        self._short_since = self._short_until = -math.inf
-        self._changing = threading.Condition(threading.Lock())
+        self._late_since = self._late_until = -math.inf
+        lock = threading.Lock()
+        self._changing = threading.Condition(lock)
+        self._arriving = threading.Condition(lock)
         self._held = 0
+        self._running = 0
+        self._turns = turns or Turns(threads)
+        self._waiting: deque[_Call] = deque()
+        self._watcher: threading.Thread | None = None
+        self._is_closed = False
         self.refused = 0
         """How many calls there was no room for."""
 
@@ -58,8 +121,7 @@ class Lane(ThreadPoolExecutor):
         """Whether there is no room for another call."""
         if self._held < self._most_for_long:
             return False
-        is_burst = self._clock() - self._short_since < _BURST_SECONDS
-        return self._held >= (self._most if is_burst else self._most_for_long)
+        return self._held >= self._most or self._is_long()
 
     @property
     def is_short(self) -> bool:
@@ -75,36 +137,122 @@ class Lane(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As Executor."""
+        call = _Call(partial(fn, *args, **kwargs), self._clock())
         with self._changing:
+            if self._is_closed:
+                raise RuntimeError("the lane is closed")
+            if self._running < self._turns.most:
+                self._start(call)
+            else:
+                self._waiting.append(call)
             self._held += 1
-            if self._held == self._threads_wanted + 1:
-                self._begin_short()
-        try:
-            future = super().submit(fn, *args, **kwargs)
-        except BaseException:
-            self._ended()
-            raise
-        future.add_done_callback(self._ended)
-        return future
+            if self._running > 1 or self._waiting:
+                self._watch()
+        return call.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As Executor; what was taken is done, unless it is to be cancelled and has not begun."""
+        with self._changing:
+            self._is_closed = True
+            cancelled = [*self._waiting] if cancel_futures else []
+            self._arriving.notify_all()
+        for call in cancelled:
+            call.future.cancel()
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
     def await_idle(self, seconds: float) -> bool:
         """Waits until no call is held, at most `seconds`; whether that is so."""
         with self._changing:
             return self._changing.wait_for(lambda: self._held == 0, seconds)
 
-    def _ended(self, _: object = None) -> None:
+    def _ended(self) -> None:
         with self._changing:
             self._held -= 1
-            if self._held == self._threads_wanted:
-                self._short_until = self._clock()
             if self._held == 0:
                 self._changing.notify_all()
 
-    def _begin_short(self) -> None:
-        """A call has to wait, after none had to; or again, after a break that is none."""
+    def _start(self, call: _Call) -> None:
+        """Has a thread run a call; holding the lock, with which nothing is closed meanwhile."""
+        super().submit(self._run, call)
+        self._running += 1
+
+    def _run(self, first: _Call) -> None:
+        """Runs a call and then, in the same thread, others that wait."""
+        call: _Call | None = first
+        while call is not None:
+            call.run(self._ended)
+            with self._changing:
+                # Once closed, nobody else starts what is left.
+                goes_on = self._running <= self._turns.most or self._is_closed
+                call = self._next() if goes_on else None
+                if call is None:
+                    self._running -= 1
+
+    def _next(self) -> _Call | None:
+        """The call that has waited for longest."""
+        if not self._waiting:
+            return None
+        call = self._waiting.popleft()
         now = self._clock()
-        if now - self._short_until >= _BURST_SECONDS:
-            self._short_since = now
+        # With less room calls wait less: then it is over when for a while none has to wait.
+        if now - call.since > _PATIENCE_SECONDS or self._late_for(now) >= _BURST_SECONDS:
+            if now - self._late_until >= _BURST_SECONDS:
+                self._late_since = call.since + _PATIENCE_SECONDS
+            self._late_until = now
+        return call
+
+    def _late_for(self, now: float) -> float:
+        """For how many seconds calls have been late, with no break that is one."""
+        return now - self._late_since if now - self._late_until < _BURST_SECONDS else 0.0
+
+    def _is_long(self) -> bool:
+        """Whether calls have been late for long."""
+        with self._changing:
+            now = self._clock()
+            late = self._late_for(now)
+            if self._waiting:
+                late = max(late, now - self._waiting[0].since - _PATIENCE_SECONDS)
+        return late >= _BURST_SECONDS
+
+    def _watch(self) -> None:
+        """Sees to it that somebody looks after the waiting calls; holding the lock."""
+        if self._watcher is None:
+            self._watcher = threading.Thread(
+                target=self._look, name=f"{self.name} turns", daemon=True
+            )
+            self._watcher.start()
+        self._arriving.notify()
+
+    def _look(self) -> None:
+        while True:
+            with self._changing:
+                self._arriving.wait_for(
+                    lambda: self._waiting or self._running > 1 or self._is_closed
+                )
+                if self._is_closed:
+                    return
+            begun = time.monotonic()
+            time.sleep(Turns.LOOK_SECONDS)
+            late = time.monotonic() - begun - Turns.LOOK_SECONDS
+            with self._changing:
+                self._turns.look(late, self._running)
+                if self._running < self._turns.most and not self._is_closed:
+                    call = self._next()
+                    if call is not None:
+                        self._start(call)
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Does what is submitted in the thread that submits it, before it returns."""
+
+    def __init__(self) -> None:
+        super().__init__(1)  # a thread that is never started
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As Executor."""
+        call = _Call(partial(fn, *args, **kwargs), 0.0)
+        call.run(lambda: None)
+        return call.future
 
 
 class Lanes:
@@ -112,14 +260,14 @@ class Lanes:
 
     Methods of the service `worker` share `threads` threads and `queue` places; all others, which
     are quick and tell about the server, have threads of their own. `refusals` answers those for
-    whom there is no room.
+    whom there is no room, which takes less than to hand them to a thread.
     """
 
     def __init__(self, worker: str, threads: int, queue: int) -> None:
         self._prefix = f"/{worker}/"
         self.work = Lane("call", threads, queue, min(queue, threads))
         self.side = Lane("side", 2, 64)
-        self.refusals = Lane("refusal", 1, 10_000)
+        self.refusals = AtOnce()
 
     def of(self, method: str) -> Lane:
         """The lane of a full method name, `/package.Service/Method`."""
