@@ -1,6 +1,7 @@
 """The server, a bare handler for each workload (floor) and the plain ODM way (odm), side by side.
 
-Each is a process of its own on one MongoDB with the same indexes. In every round the three take
+Each is a process of its own on one MongoDB with the same indexes; with --rivals-indexes reference
+the others have those that the services in use today create. In every round the three take
 turns, so that whatever else the machine does meets all alike; figures are medians of the rounds,
 and ratios medians of the rounds' ratios. Compare figures of one run only. The load comes from
 h2load (Debian's nghttp2-client), which speaks gRPC and leaves the processors to the servers.
@@ -32,10 +33,11 @@ from inventory_job.demo import Demo
 from inventory_job.logs import configure_logging
 from inventory_job.model.connection import Database
 from inventory_job.model.embedded import EmbeddedMongod
-from inventory_job.model.indexes import ensure_indexes
+from inventory_job.model.indexes import INDEXES, REFERENCE_INDEXES, Index, ensure_indexes
 from inventory_job.model.loading import load
 
 _UNTIL = datetime(2026, 3, 1)
+_RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
 _DEEP = 60_001
 _DEEP_OF_A_MILLION = 100_001
 
@@ -64,7 +66,7 @@ def main() -> None:
             uri = resources.enter_context(EmbeddedMongod(Path(folder) / "mongod")).uri
         results: list[dict[str, Any]] = []
         for jobs in given.growth or [given.jobs]:
-            database = _seeded(uri, jobs, resources)
+            database = _seeded(uri, jobs, INDEXES, resources)
             if given.start_time:
                 seconds, rss = start_time(uri, database.name)
                 print(f"start to first answer {seconds:.2f} s, then {rss:.0f} MiB")
@@ -75,7 +77,7 @@ def main() -> None:
             )
             results += [
                 {"jobs": jobs, **asdict(result), "figures": result.figures._asdict()}
-                for result in _measure(given, uri, database)
+                for result in _measure(given, uri, database, resources)
             ]
         if given.json:
             given.json.write_text(json.dumps(results, indent=1))
@@ -90,6 +92,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="of one turn of one contender")
     parser.add_argument("--workloads", help="names, separated by commas; default: all")
     parser.add_argument("--contenders", default="ours,floor,odm")
+    parser.add_argument(
+        "--rivals-indexes",
+        choices=_RIVALS_INDEXES,
+        default="all",
+        help="which indexes the others' copy of the jobs has",
+    )
     parser.add_argument("--threads", type=int, default=4, help="of each server")
     parser.add_argument("--workers", type=int, default=1, help="processes of ours")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, a setting of ours")
@@ -105,18 +113,20 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def _seeded(uri: str, jobs: int, resources: ExitStack) -> Database:
-    name = f"inventory-job-bench-{jobs}"
+def _seeded(uri: str, jobs: int, indexes: Sequence[Index], resources: ExitStack) -> Database:
+    name = f"inventory-job-bench-{jobs}-{len(indexes)}"
     database = Database(uri, name)
     resources.callback(database.close)
     if database.jobs.estimated_document_count() < jobs:
         database.jobs.drop()
         load(database, ((job, []) for job, _ in Demo(jobs, 0, _UNTIL).documents()))
-        ensure_indexes(database)
+        ensure_indexes(database, indexes)
     return database
 
 
-def _measure(given: argparse.Namespace, uri: str, database: Database) -> Iterator[Result]:
+def _measure(
+    given: argparse.Namespace, uri: str, database: Database, resources: ExitStack
+) -> Iterator[Result]:
     job = database.jobs.find_one({"domain_id": DOMAIN}, sort=[("job_id", 1)]) or {}
     workspace = _largest_workspace(database)
     jobs = database.jobs.estimated_document_count()
@@ -126,7 +136,9 @@ def _measure(given: argparse.Namespace, uri: str, database: Database) -> Iterato
         for workload in workloads(job["job_id"], _DEEP if jobs < 1_000_000 else _DEEP_OF_A_MILLION)
         if wanted is None or workload.name in wanted
     ]
-    with contenders(given, uri, database.name) as running, Load(uri, workspace) as load_:
+    rivals = _seeded(uri, jobs, _RIVALS_INDEXES[given.rivals_indexes], resources)
+    names = (database.name, rivals.name)
+    with contenders(given, uri, *names) as running, Load(uri, workspace) as load_:
         servers = [one for one in running if one.name in given.contenders.split(",")]
         for workload in chosen:
             _same_answers(load_, servers, workload)
@@ -134,8 +146,10 @@ def _measure(given: argparse.Namespace, uri: str, database: Database) -> Iterato
         for callers in given.callers:
             for workload in chosen:
                 for result in _rounds(given, load_, servers, workload, callers):
-                    print(_line(result))
+                    print(_line(result), flush=True)
                     yield result
+                for one in servers:
+                    one.check()
 
 
 def _largest_workspace(database: Database) -> str:

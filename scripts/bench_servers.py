@@ -21,15 +21,24 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 _SCRIPTS = Path(__file__).parent
 _START_SECONDS = 60.0
+_OK = '"status": "OK"'
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A running server: its name, port and process."""
+    """A running server: its name, port and process, and its log of calls if it has one."""
 
     name: str
     port: int
     pid: int
+    log: Path | None = None
+
+    def check(self) -> None:
+        """Exits if calls have failed: refusals are quicker than answers."""
+        lines = self.log.read_text().splitlines() if self.log else []
+        failed = [line for line in lines if '"event": "call"' in line and _OK not in line]
+        if failed:
+            sys.exit(f"{len(failed)} calls have failed, such as:\n{failed[0]}")
 
     def processes(self) -> list[int]:
         """The process and those it has started."""
@@ -61,14 +70,16 @@ def rss_mib(pid: int) -> float:
 
 
 @contextmanager
-def contenders(given: argparse.Namespace, uri: str, database: str) -> Iterator[list[Contender]]:
-    """All of them, on one database."""
+def contenders(
+    given: argparse.Namespace, uri: str, database: str, rivals: str
+) -> Iterator[list[Contender]]:
+    """Ours on one database, the others on theirs."""
     with ExitStack() as resources:
         settings = dict(setting.split("=", 1) for setting in given.set)
         options = ["--threads", str(given.threads), "--workers", str(given.workers)]
         ours = resources.enter_context(_ours(uri, database, options, settings))
         hand_written = [
-            resources.enter_context(_hand_written(name, uri, database, given.threads))
+            resources.enter_context(_hand_written(name, uri, rivals, given.threads))
             for name in ("floor", "odm")
         ]
         yield [ours, *hand_written]
@@ -107,7 +118,8 @@ def _ours(
         ) as process,
     ):
         try:
-            yield Contender("ours", _port(Path(log.name)), process.pid)
+            path = Path(log.name)
+            yield Contender("ours", _port(path), process.pid, path)
         finally:
             process.terminate()
 
