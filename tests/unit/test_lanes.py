@@ -63,7 +63,8 @@ def lane(clock: Clock) -> Iterator[HeldLane]:
     try:
         yield held
     finally:
-        held.let_go(held.held)
+        if held.held:
+            held.let_go(held.held)
         held.shutdown()
 
 
@@ -73,75 +74,95 @@ def test_a_burst_has_all_the_room() -> None:
         assert held.refused == 3
 
 
-def test_while_calls_keep_waiting_there_is_less_room() -> None:
+def flooded(held: HeldLane, clock: Clock, *, wait: float, offers: int = 3 * QUEUE) -> None:
+    """Two seconds of so many offers each, with calls that wait for `wait` seconds."""
+    held.take(THREADS + QUEUE)
+    for _ in range(2):
+        held.take(offers)
+        clock.now += 1.1 - wait
+        held.take(1)
+        clock.now += wait
+        held.let_go(held.held - THREADS)
+        held.take(QUEUE)
+    held.take(offers)
+    held.let_go(held.held - THREADS)
+
+
+def test_while_more_are_refused_than_there_is_room_for_there_is_less() -> None:
     clock = Clock()
     with lane(clock) as held:
-        held.take(THREADS + QUEUE)
-        clock.now += 1.5
-        held.let_go(QUEUE)
+        flooded(held, clock, wait=0.5)
 
         assert held.take(QUEUE) == LONG_QUEUE
 
 
-def test_calls_that_wait_only_briefly_have_all_the_room() -> None:
+def test_few_refusals_are_no_reason_for_less_room() -> None:
+    clock = Clock()
+    with lane(clock) as held:
+        flooded(held, clock, wait=0.5, offers=QUEUE // 2)
+
+        assert held.take(QUEUE) == QUEUE
+
+
+def test_calls_that_wait_long_are_no_reason_for_less_room_while_all_find_some() -> None:
     clock = Clock()
     with lane(clock) as held:
         held.take(THREADS + QUEUE)
-        for _ in range(40):
-            clock.now += 0.03
-            held.let_go(2)
+        for _ in range(20):
+            clock.now += 0.5
+            held.let_go(1)
 
-            assert held.take(2) == 2
+            assert held.take(1) == 1
+        assert held.refused == 0
+
+
+def test_refusals_are_no_reason_for_less_room_while_calls_wait_only_briefly() -> None:
+    clock = Clock()
+    with lane(clock) as held:
+        for _ in range(100):
+            held.take(3 * QUEUE)
+            clock.now += 0.03
+            held.let_go(THREADS + QUEUE)
+
+        assert held.take(THREADS + QUEUE) == THREADS + QUEUE
 
 
 def test_while_threads_are_stuck_there_is_less_room() -> None:
     clock = Clock()
     with lane(clock) as held:
-        held.take(THREADS + LONG_QUEUE)
-        clock.now += 1.5
-
-        assert held.take(QUEUE) == 0
-
-
-def test_there_is_less_room_until_none_has_to_wait() -> None:
-    clock = Clock()
-    with lane(clock) as held:
         held.take(THREADS + QUEUE)
-        clock.now += 1.5
+        for _ in range(3):
+            held.take(3 * QUEUE)
+            clock.now += 1.1
+        held.take(1)
         held.let_go(QUEUE)
-        for _ in range(40):
-            held.take(QUEUE)
-            clock.now += 0.05
-            held.let_go(1)
 
         assert held.take(QUEUE) == LONG_QUEUE
 
 
-def test_calls_that_find_a_thread_are_taken_however_long_there_were_waiting_ones() -> None:
+def test_there_is_less_room_until_few_are_refused() -> None:
     clock = Clock()
     with lane(clock) as held:
-        held.take(THREADS + 1)
-        clock.now += 1.5
-        held.let_go(THREADS + 1)
+        flooded(held, clock, wait=0.5)
+        for _ in range(10):
+            assert held.take(3 * QUEUE) <= THREADS + LONG_QUEUE
+            clock.now += 1.1
+            held.let_go(LONG_QUEUE)
 
-        assert held.take(THREADS) == THREADS
+        held.take(QUEUE)
+        clock.now += 1.1
+        held.take(2)
+        held.let_go(held.held)
+        assert held.take(THREADS + QUEUE) == THREADS + QUEUE
 
 
-@pytest.mark.parametrize(
-    ("pause", "taken"), [(0.5, LONG_QUEUE), (1.5, QUEUE)], ids=["short", "long"]
-)
-def test_there_is_room_for_a_burst_again_after_a_long_enough_break(
-    pause: float, taken: int
-) -> None:
+def test_there_is_all_the_room_again_when_none_were_refused() -> None:
     clock = Clock()
     with lane(clock) as held:
-        held.take(THREADS + 1)
-        clock.now += 1.5
-        held.let_go(1)
+        flooded(held, clock, wait=0.5)
+        clock.now += 2.5
 
-        clock.now += pause
-
-        assert held.take(QUEUE) == taken
+        assert held.take(QUEUE) == QUEUE
 
 
 def test_fewer_calls_run_while_a_turn_is_long_in_coming() -> None:

@@ -44,7 +44,7 @@ class Dispatch(grpc.ServerInterceptor):
         method = handler_call_details.method
         lane = self._lanes.of(method)
         if lane.is_full:
-            lane.refused += 1
+            lane.refuse()
             return self._refusal
         handler = self._handlers.get(method)
         if handler is None:

@@ -1,9 +1,9 @@
 """The threads that answer calls, in lanes: work, and what must be answered however busy that is.
 
 A lane holds so many calls, running or waiting, and no more: memory and waits stay bounded, and who
-comes later is told at once to come again. All the places are for bursts. Where calls have been
-waiting long, without a break, more of them would only wait longer, so work has but as many places
-as threads then.
+comes later is told at once to come again. All the places are for bursts. Where they stay full and
+calls wait long for it, while more are turned away than the places would hold, nobody gains by
+waiting, so work has but as many places as threads then.
 
 Not all threads always run. Those that compute take turns (the global interpreter lock), every turn
 costs time, and the thread that takes new calls in waits for its own among them. So while a turn is
@@ -27,7 +27,7 @@ from inventory_job.errors import Overloaded
 _PATIENCE_SECONDS = 0.1
 """A call that waits for longer is late."""
 _BURST_SECONDS = 1.0
-"""Calls that are late for longer, with no break as long, are no burst but more than can be done."""
+"""What goes on for longer is no burst."""
 
 
 class Turns:
@@ -77,10 +77,11 @@ class _Call:
 
 class Lane(ThreadPoolExecutor):
     """`threads` threads, and room for `queue` more calls that wait for one; for `long_queue`
-    (default: as many) when calls have been late for some time. `clock` tells seconds. `turns` says
-    how many threads run.
+    (default: as many) while there are too many for long. `clock` tells seconds. `turns` says how
+    many threads run.
 
-    Whoever submits asks `is_full` first: what is submitted is always taken.
+    Whoever submits asks `is_full` first, and tells with `refuse` if it was: what is submitted is
+    always taken.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  all but three for those who know why
@@ -98,7 +99,9 @@ class Lane(ThreadPoolExecutor):
         self._most = threads + queue
         self._most_for_long = self._most if long_queue is None else threads + long_queue
         self._clock = clock
-        self._late_since = self._late_until = -math.inf
+        self._late_at = self._refusals_since = -math.inf
+        self._refusals = 0
+        self._is_flooded = False
         lock = threading.Lock()
         self._changing = threading.Condition(lock)
         self._arriving = threading.Condition(lock)
@@ -121,7 +124,7 @@ class Lane(ThreadPoolExecutor):
         """Whether there is no room for another call."""
         if self._held < self._most_for_long:
             return False
-        return self._held >= self._most or self._is_long()
+        return self._held >= self._most or self._is_still_flooded()
 
     @property
     def is_short(self) -> bool:
@@ -131,9 +134,22 @@ class Lane(ThreadPoolExecutor):
     def offer(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """As `submit`, if there is room; else raises Overloaded."""
         if self.is_full:
-            self.refused += 1
+            self.refuse()
             raise Overloaded
         return self.submit(fn, *args)
+
+    def refuse(self) -> None:
+        """Notes that there was no room for a call."""
+        with self._changing:
+            self.refused += 1
+            now = self._clock()
+            took = now - self._refusals_since
+            if took >= _BURST_SECONDS:
+                are_many = self._refusals > self._most - self._threads_wanted
+                is_going_on = took < 2 * _BURST_SECONDS and are_many
+                self._is_flooded = is_going_on and (self._is_flooded or self._is_late(now))
+                self._refusals_since, self._refusals = now, 0
+            self._refusals += 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As Executor."""
@@ -194,25 +210,19 @@ class Lane(ThreadPoolExecutor):
             return None
         call = self._waiting.popleft()
         now = self._clock()
-        # With less room calls wait less: then it is over when for a while none has to wait.
-        if now - call.since > _PATIENCE_SECONDS or self._late_for(now) >= _BURST_SECONDS:
-            if now - self._late_until >= _BURST_SECONDS:
-                self._late_since = call.since + _PATIENCE_SECONDS
-            self._late_until = now
+        if now - call.since > _PATIENCE_SECONDS:
+            self._late_at = now
         return call
 
-    def _late_for(self, now: float) -> float:
-        """For how many seconds calls have been late, with no break that is one."""
-        return now - self._late_since if now - self._late_until < _BURST_SECONDS else 0.0
+    def _is_late(self, now: float) -> bool:
+        """Whether a call is late, or was a moment ago."""
+        late_at = self._late_at
+        if self._waiting and now - self._waiting[0].since > _PATIENCE_SECONDS:
+            late_at = now
+        return now - late_at < _BURST_SECONDS
 
-    def _is_long(self) -> bool:
-        """Whether calls have been late for long."""
-        with self._changing:
-            now = self._clock()
-            late = self._late_for(now)
-            if self._waiting:
-                late = max(late, now - self._waiting[0].since - _PATIENCE_SECONDS)
-        return late >= _BURST_SECONDS
+    def _is_still_flooded(self) -> bool:
+        return self._is_flooded and self._clock() - self._refusals_since < 2 * _BURST_SECONDS
 
     def _watch(self) -> None:
         """Sees to it that somebody looks after the waiting calls; holding the lock."""
