@@ -15,6 +15,7 @@ from functools import partial
 from struct import Struct
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+import pymongo
 from bson import decode_all
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -22,10 +23,10 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from inventory_job.errors import InvalidRequest, NotFound, invalid
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.connection import Database, PageQuery, RawDocument
 from inventory_job.model.faults import is_about_hint, pattern_complaint, translated
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Bounds, Killer, run
+from inventory_job.model.operation import Bounds, Killer, run, time_left
 from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE, Page
@@ -153,7 +154,13 @@ class JobManager:
 
     def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
         """A page of jobs, as stored, and the total."""
-        return self._run("list", plan, bounds, lambda session: self._list(plan, session))
+        return self._run(
+            "list",
+            plan,
+            bounds,
+            lambda session: self._list(plan, session, bounds),
+            limits_itself=True,
+        )
 
     def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
         """A page of a stat's rows or values, and the total."""
@@ -242,37 +249,55 @@ class JobManager:
             self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count
         )
 
-    def _list(self, plan: ListPlan, session: ClientSession) -> JobPage:
+    def _list(self, plan: ListPlan, session: ClientSession, bounds: Bounds) -> JobPage:
         if plan.count_only:
-            return JobPage([], self._count(plan.jobs, session))
-        documents = self._find(plan, session)
+            return JobPage([], self._count(plan.jobs, session, bounds))
+        documents = self._find(plan, session, bounds)
         total = _proven_total(len(documents), plan.page.size, plan.page)
         if total is None:
-            total = self._count(plan.jobs, session)
+            total = self._count(plan.jobs, session, bounds)
         return JobPage(documents, total)
 
-    def _find(self, plan: ListPlan, session: ClientSession) -> builtins.list[RawDocument]:
+    def _find(
+        self, plan: ListPlan, session: ClientSession, bounds: Bounds
+    ) -> builtins.list[RawDocument]:
         if plan.computed:
             stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
             stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
-            return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
-        batches: Any = self._database.jobs.find_raw_batches(
+            with pymongo.timeout(time_left(bounds)):
+                return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
+        query = PageQuery(
             plan.jobs.document,
             self._shown if plan.fields is SHOWN else _projection(plan.fields),
-            sort=list(plan.order.items()),
-            skip=plan.page.skip,
-            limit=plan.page.size,
-            batch_size=plan.page.size,
+            plan.order,
+            plan.page.skip,
+            plan.page.size,
+        )
+        page = self._database.find_page(query, session, time_left(bounds), self._result_bytes)
+        if page is not None:
+            return page
+        with pymongo.timeout(time_left(bounds)):
+            return self._find_in_pieces(query, session)
+
+    def _find_in_pieces(
+        self, query: PageQuery, session: ClientSession
+    ) -> builtins.list[RawDocument]:
+        batches: Any = self._database.jobs.find_raw_batches(
+            query.filter,
+            query.projection,
+            sort=list(query.order.items()),
+            skip=query.skip,
+            limit=query.size,
             allow_disk_use=True,
             session=session,
         )
-        return self._read(batches, plan.page.size)[0]
+        return self._read(batches, query.size)[0]
 
-    def _count(self, jobs: ScopedFilter, session: ClientSession) -> int:
+    def _count(self, jobs: ScopedFilter, session: ClientSession, bounds: Bounds) -> int:
         def count() -> int:
             return self._database.jobs.count_documents(jobs.document, session=session)
 
-        return self._totals.count(jobs, session, count)
+        return self._totals.count(jobs, session, count, partial(time_left, bounds))
 
     def _distinct(self, plan: DistinctPlan, session: ClientSession) -> StatPage:
         values = self._database.jobs.distinct(plan.path, plan.jobs.document, session=session)

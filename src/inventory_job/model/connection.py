@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pymongo
+from bson import decode
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from mongoengine import connection as registry
 from pymongo import MongoClient, monitoring
 from pymongo.client_session import ClientSession
@@ -26,7 +30,20 @@ _LONGEST_SILENCE_MILLISECONDS = 30_000
 _LONGEST_ROUND_TRIP_SECONDS = 2.0
 _HEARTBEAT_MILLISECONDS = 1000
 _RENEWAL_SECONDS = 1.0
+_UNDECODED: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 _WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which documents, which of their fields, in which order, and which of those: as MongoDB's
+    find has it."""
+
+    filter: RawDocument
+    projection: RawDocument
+    order: RawDocument
+    skip: int
+    size: int
 
 
 class InvalidDatabase(ValueError):
@@ -92,9 +109,9 @@ class Database:
         """The collection of `JobTask`."""
         self._renewing = threading.Lock()
         self._renewed = float("-inf")
-        self._find_options: dict[str, Any] = {"limit": 1, "singleBatch": True}
+        self._read_options: dict[str, Any] = {}
         if self._database.read_concern.document:
-            self._find_options["readConcern"] = self._database.read_concern.document
+            self._read_options["readConcern"] = self._database.read_concern.document
 
     def __repr__(self) -> str:
         return f"Database({self.describe()!r}, alias={self.alias!r})"
@@ -116,8 +133,10 @@ class Database:
                 "find": self.jobs.name,
                 "filter": filter_,
                 "projection": projection,
-                "maxTimeMS": max(1, round(seconds * 1000)),
-                **self._find_options,
+                "limit": 1,
+                "singleBatch": True,
+                "maxTimeMS": _milliseconds(seconds),
+                **self._read_options,
             },
             read_preference=self._client.read_preference,
             codec_options=self._database.codec_options,
@@ -125,6 +144,43 @@ class Database:
         )
         found: list[RawDocument] = answer["cursor"]["firstBatch"]
         return found[0] if found else None
+
+    def find_page(
+        self, query: PageQuery, session: ClientSession, seconds: float, most_bytes: int
+    ) -> list[RawDocument] | None:
+        """One page of jobs, looked for at most for `seconds`; None when it does not come in one
+        piece, some 16 MiB, or is larger than `most_bytes` as stored. Raises pymongo errors.
+
+        As `find_job`, and decoded in one step, once the size is known.
+        """
+        answer: Mapping[str, Any] = self._database.command(
+            {
+                "find": self.jobs.name,
+                "filter": query.filter,
+                "projection": query.projection,
+                "sort": query.order,
+                "skip": query.skip,
+                "limit": query.size,
+                # One more: a cursor whose batch is just full stays open.
+                "batchSize": query.size + 1,
+                "allowDiskUse": True,
+                "maxTimeMS": _milliseconds(seconds),
+                **self._read_options,
+            },
+            read_preference=self._client.read_preference,
+            codec_options=_UNDECODED,
+            session=session,
+        )
+        cursor: RawBSONDocument = answer["cursor"]
+        if len(cursor.raw) <= most_bytes:
+            decoded = decode(cursor.raw, self._database.codec_options)
+            if not decoded["id"]:
+                found: list[RawDocument] = decoded["firstBatch"]
+                return found
+        if cursor["id"]:
+            kill = {"killCursors": self.jobs.name, "cursors": [cursor["id"]]}
+            self._database.command(kill, session=session)
+        return None
 
     def start_session(self) -> ClientSession:
         """A session for a transaction; raises pymongo errors when no server can be reached."""

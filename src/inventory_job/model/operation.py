@@ -85,14 +85,14 @@ def run(
     """
     attempt = 1
     while True:
-        database.await_server(_time_left(bounds))
+        database.await_server(time_left(bounds))
         try:
             with database.start_session() as session, _Running(session, killer) as running:
                 if not bounds.on_end(running.end):
                     raise RequestTimeout
                 if limits_itself:
                     return work(session)
-                with pymongo.timeout(_time_left(bounds)):
+                with pymongo.timeout(time_left(bounds)):
                     return work(session)
         except PyMongoError as error:
             if is_about_access(error):
@@ -108,7 +108,8 @@ def _worth_repeating(error: PyMongoError, attempt: int) -> bool:
     return attempt < _MOST_ATTEMPTS and isinstance(translate(error), Unavailable)
 
 
-def _time_left(bounds: Bounds) -> float:
+def time_left(bounds: Bounds) -> float:
+    """Seconds that a call has left; raises RequestTimeout when there are none."""
     seconds = bounds.remaining()
     if seconds <= 0:
         raise RequestTimeout

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pymongo
 from bson import Timestamp
 from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
@@ -62,8 +63,15 @@ class Totals:
         self._lock = threading.Lock()
         self._bypasses = 0
 
-    def count(self, jobs: ScopedFilter, session: ClientSession, count: Callable[[], int]) -> int:
-        """The number of `jobs`: what is known, else what counting them within `session` gives.
+    def count(
+        self,
+        jobs: ScopedFilter,
+        session: ClientSession,
+        count: Callable[[], int],
+        time_left: Callable[[], float | None] = lambda: None,
+    ) -> int:
+        """The number of `jobs`: what is known, else what counting them within `session` gives, in
+        the seconds of `time_left`, which may raise.
 
         `count` counts them where their number is not to be kept. What others wrote shows within
         a second, what `forget` was told of at once. Raises pymongo errors, and what `count` does.
@@ -74,13 +82,12 @@ class Totals:
         if filter_ is None:
             with self._lock:
                 self._bypasses += 1
-            return count()
-        known = self._tallies.get(filter_)
-        if known is not None:
+        elif (known := self._tallies.get(filter_)) is not None:
             return known
-        tally = self._tallies.begin(filter_)
-        total = None if tally is None else self._count_and_keep(tally, jobs, session)
-        return count() if total is None else total
+        with pymongo.timeout(time_left()):
+            tally = self._tallies.begin(filter_) if filter_ else None
+            total = None if tally is None else self._count_and_keep(tally, jobs, session)
+            return count() if total is None else total
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
         """Tells that jobs of the domain were changed by the time `at` (a session's

@@ -29,6 +29,7 @@ _STATUSES: Mapping[str, int] = {
     "TIMEOUT": JobInfo.FAILURE,
 }
 _RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
+_ENUMERATIONS = {"status": _STATUSES, "resource_group": _RESOURCE_GROUPS}
 
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
@@ -109,6 +110,7 @@ class _Layout:
     strings: tuple[str, ...]
     integers: tuple[str, ...]
     dates: tuple[str, ...]
+    enumerations: tuple[tuple[str, Mapping[str, int]], ...]
     others: tuple[str, ...]
 
 
@@ -118,8 +120,10 @@ def _layout(fields: tuple[str, ...]) -> _Layout:
         return tuple(name for name in fields if _CONVERTERS[name] is converter)
 
     strings, integers, dates = those(_string), those(_int32), those(_date)
-    others = tuple(name for name in fields if name not in {*strings, *integers, *dates})
-    return _Layout(strings, integers, dates, others)
+    enumerations = tuple((name, _ENUMERATIONS[name]) for name in fields if name in _ENUMERATIONS)
+    simple = {*strings, *integers, *dates, *_ENUMERATIONS}
+    others = tuple(name for name in fields if name not in simple)
+    return _Layout(strings, integers, dates, enumerations, others)
 
 
 def _members(document: Mapping[str, Any], layout: _Layout, oddities: Oddities) -> dict[str, Any]:
@@ -139,6 +143,13 @@ def _members(document: Mapping[str, Any], layout: _Layout, oddities: Oddities) -
         if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
             members[name] = value
         elif value is not None:
+            unusual.append(name)
+    for name, numbers in layout.enumerations:
+        value = get(name)
+        number = numbers.get(value) if value.__class__ is str else None
+        if number is not None:
+            members[name] = number
+        else:
             unusual.append(name)
     unusual += _dates(document, layout.dates, members)
     for name in unusual:
