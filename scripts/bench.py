@@ -148,8 +148,6 @@ def _measure(
                 for result in _rounds(given, load_, servers, workload, callers):
                     print(_line(result), flush=True)
                     yield result
-                for one in servers:
-                    one.check()
 
 
 def _largest_workspace(database: Database) -> str:

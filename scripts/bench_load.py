@@ -86,6 +86,7 @@ class Load:
         command += ["-t1", f"-d{body}", f"--log-file={log}"]
         command += [part for key, value in headers for part in ("-H", f"{key}: {value}")]
         url = f"http://127.0.0.1:{server.port}/{_SERVICE}/{workload.method}"
+        server.answered()
         before, mongod_before = server.processor_seconds(), processor_seconds(self._mongod)
         subprocess.run([*command, url], check=True, capture_output=True)
         server_seconds = server.processor_seconds() - before
@@ -93,8 +94,8 @@ class Load:
         # A line a call: its start, its HTTP status and its time, in microseconds.
         lines = [[*map(int, line.split("\t"))] for line in log.read_text().splitlines()]
         times = sorted(took / 1000 for _, status, took in lines if status == 200)
-        if len(times) != calls:
-            raise RuntimeError(f"{server.name}: {len(times)} answers to {calls} calls")
+        if len(times) != calls or server.answered() not in {None, calls}:
+            raise RuntimeError(f"{server.name}: not all of {calls} calls were answered")
         first, last = min(line[0] for line in lines), max(line[0] + line[2] for line in lines)
         return Figures(
             calls / (last - first) * 1e6,
