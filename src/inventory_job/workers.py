@@ -33,6 +33,8 @@ from inventory_job.signals import CaughtSignals, held_back, log_signals, obey_lo
 _START_SECONDS = 60.0
 _PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Between the starts of a worker that keeps dying, in seconds."""
+_LONGEST_ALONE = 1.0
+"""The same where no worker is left."""
 _STEADY_SECONDS = 60.0
 _EXTRA_SECONDS = 10.0
 """What a worker has for its end beyond the grace period, before it is killed."""
@@ -193,6 +195,8 @@ class Supervisor:
             lasted = time.monotonic() - worker.started
             self._deaths = 0 if lasted > _STEADY_SECONDS else self._deaths + 1
             pause = _PAUSES[min(self._deaths, len(_PAUSES) - 1)]
+            if not self._workers:
+                pause = min(pause, _LONGEST_ALONE)
             self._next_start = time.monotonic() + pause
             self._log.error("worker died", exitcode=worker.process.exitcode, pause_seconds=pause)
 

@@ -49,6 +49,18 @@ def test_a_worker_that_dies_is_replaced(workers: Serving) -> None:
         assert list_jobs(channel) == 0
 
 
+def test_where_no_worker_is_left_there_is_soon_one_again(workers: Serving) -> None:
+    for _ in range(3):
+        for child in filter(is_alive, workers.children):
+            os.kill(child, signal.SIGKILL)
+        killed = time.monotonic()
+        workers.await_entry("serving")
+        outage = time.monotonic() - killed
+        workers.await_entry("serving")
+
+    assert outage < 8
+
+
 def test_workers_end_when_their_supervisor_is_killed(workers: Serving) -> None:
     children = workers.children
 
