@@ -50,6 +50,7 @@ def test_a_worker_that_dies_is_replaced(workers: Serving) -> None:
 
 
 def test_where_no_worker_is_left_there_is_soon_one_again(workers: Serving) -> None:
+    outage = 0.0
     for _ in range(3):
         for child in filter(is_alive, workers.children):
             os.kill(child, signal.SIGKILL)
