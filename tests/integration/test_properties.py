@@ -162,8 +162,8 @@ def test_any_request_is_answered_rightly_or_refused(server: LowerHalf, method: s
         assert wrong is None
 
     holds()
-    # A law about answers needs answers: of an analyze about half, give or take what Hypothesis draws
-    # from the constants of whatever modules a process has loaded.
+    # A law about answers needs answers: of an analyze about half, give or take what Hypothesis
+    # draws from the constants of whatever modules a process has loaded.
     assert met["right"] > 0.4 * met.total(), met
 
 
