@@ -72,6 +72,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "deleted": sum(verdict.acknowledged for verdict in verdicts),
         "half_deleted": [state for verdict in verdicts for state in verdict.half],
         "lost": [state for verdict in verdicts for state in (*verdict.lost, *verdict.changed)],
+        "left_open": [state for verdict in verdicts for state in verdict.left_open],
         "recovered": len(recoveries),
         "recovery_median": round(statistics.median(recoveries), 2) if recoveries else None,
         "recovery_max": round(max(recoveries), 2) if recoveries else None,
@@ -94,8 +95,9 @@ def show(result: dict[str, Any]) -> None:
         f"{result['slowest']:7.2f}",
         flush=True,
     )
-    for trouble in (*result["complaints"], *result["half_deleted"], *result["lost"]):
-        print(f"    {trouble}")
+    for trouble in ("complaints", "half_deleted", "lost", "left_open"):
+        for line in result[trouble]:
+            print(f"    {line}")
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -58,13 +58,13 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
     doomed = truth.doomed[1]
     settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE}
     with Served(log, settings) as served, _blocked_after_tasks(client):
-        threading.Thread(target=_delete, args=(served.address, doomed.job_id), daemon=True).start()
+        threading.Thread(target=delete, args=(served.address, doomed.job_id), daemon=True).start()
         if not wait_until(lambda: _is_half_done(client, doomed.job_id), _WAIT_SECONDS):
             raise RuntimeError("the tasks were not deleted")
         served.kill()
     began = time.monotonic()
     with Served(log.with_suffix(".again.log"), settings) as served:
-        repeated, again = (_delete(served.address, doomed.job_id) for _ in range(2))
+        repeated, again = (delete(served.address, doomed.job_id) for _ in range(2))
     took = time.monotonic() - began
     truth.begin(doomed)
     truth.acknowledge(doomed)
@@ -75,13 +75,13 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
     return Run(NAME, outcomes, judge(client, DATABASE, truth), took, took, complaints)
 
 
-def _delete(address: str, job_id: str) -> str:
-    """The name of the status that deleting the job ends with."""
+def delete(address: str, job_id: str, seconds: float = _WAIT_SECONDS) -> str:
+    """The name of the status that deleting the job ends with, within `seconds`."""
     with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         request = job_pb2.JobRequest(job_id=job_id)
         try:
             job_pb2_grpc.JobStub(channel).delete(
-                request, metadata=(("x_domain_id", DOMAIN),), timeout=_WAIT_SECONDS
+                request, metadata=(("x_domain_id", DOMAIN),), timeout=seconds
             )
         except grpc.RpcError as error:
             failed: Any = error

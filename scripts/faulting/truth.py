@@ -18,6 +18,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 
+from inventory_job.model.data_directory import wait_until
+
 DOMAIN = "domain-faults"
 STEADY = "collector-steady"
 DOOMED = "collector-doomed"
@@ -26,6 +28,7 @@ TASKS = 3
 STALE_SECONDS = 1.0
 """How long totals may not show what another process deleted."""
 
+_END_SECONDS = 5.0
 _STATUSES = ("SUCCESS", "FAILURE", "IN_PROGRESS", "CANCELED")
 _JOBS = 60
 _BEGINNING = datetime(2026, 1, 1)
@@ -178,12 +181,14 @@ class Truth:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a run left in the database. `lost`: deleted for a caller, and yet (partly) there;
-    `half`: in part deleted; `changed`: what nobody touched is not what it was."""
+    `half`: in part deleted; `changed`: what nobody touched is not what it was; `left_open`:
+    transactions that nobody ends any more, and that hold up who writes the same."""
 
     acknowledged: int
     lost: list[str]
     half: list[str]
     changed: list[str]
+    left_open: list[str]
 
 
 def store(client: MongoClient[Plain], database: str, number: int, deletions: int) -> Truth:
@@ -209,9 +214,10 @@ def judge(client: MongoClient[Plain], database: str, truth: Truth) -> Verdict:
     has_sets = "setName" in client.admin.command("hello")
     with client.start_session(snapshot=has_sets) as session:
         jobs, tasks = _stored(client, database, session)
-    verdict = Verdict(
-        sum(job.acknowledged is not None for job in truth.doomed), lost=[], half=[], changed=[]
-    )
+    acknowledged = sum(job.acknowledged is not None for job in truth.doomed)
+    wait_until(lambda: not _open_transactions(client), _END_SECONDS)
+    left_open = _open_transactions(client)
+    verdict = Verdict(acknowledged, lost=[], half=[], changed=[], left_open=left_open)
     for doomed in truth.doomed:
         is_there, left = doomed.job_id in jobs, tasks[doomed.job_id]
         state = f"{doomed.job_id}: job {'there' if is_there else 'gone'}, {left} tasks"
@@ -226,6 +232,19 @@ def judge(client: MongoClient[Plain], database: str, truth: Truth) -> Verdict:
         if jobs.get(job["job_id"]) != job or tasks[job["job_id"]] != TASKS:
             verdict.changed.append(f"{job['job_id']} is not what it was")
     return verdict
+
+
+def _open_transactions(client: MongoClient[Plain]) -> list[str]:
+    operations = client.admin.aggregate(
+        [
+            {"$currentOp": {"allUsers": True, "idleSessions": True}},
+            {"$match": {"transaction.parameters.autocommit": False}},
+        ]
+    )
+    return [
+        f"a transaction open for {operation['transaction']['timeOpenMicros'] / 1e6:.1f} s"
+        for operation in operations
+    ]
 
 
 def _stored(

@@ -26,7 +26,7 @@ from inventory_job.errors import InvalidRequest, NotFound, invalid
 from inventory_job.model.connection import Database, PageQuery, RawDocument
 from inventory_job.model.faults import is_about_hint, pattern_complaint, translated
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Bounds, Killer, run, time_left
+from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
 from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE, Page
@@ -125,7 +125,7 @@ class JobManager:
                 plan.jobs.document, self._shown, session, bounds.remaining()
             )
 
-        document = self._run("get", plan, bounds, find, limits_itself=True)
+        document = self._run("get", plan, bounds, find, Traits(limits_itself=True))
         if document is None:
             raise NotFound(plan.job_id)
         return document
@@ -150,7 +150,7 @@ class JobManager:
             (transact if self._database.has_transactions() else delete)(session)
             self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
 
-        self._run("delete", plan, bounds, delete_safely)
+        self._run("delete", plan, bounds, delete_safely, Traits(transacts=True))
 
     def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
         """A page of jobs, as stored, and the total."""
@@ -159,7 +159,7 @@ class JobManager:
             plan,
             bounds,
             lambda session: self._list(plan, session, bounds),
-            limits_itself=True,
+            Traits(limits_itself=True),
         )
 
     def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
@@ -184,8 +184,7 @@ class JobManager:
         plan: Plan,
         bounds: Bounds,
         work: Callable[[ClientSession], _Result],
-        *,
-        limits_itself: bool = False,
+        traits: Traits = ORDINARY,
     ) -> _Result:
         """Does `work`, as model.operation.run, and tells the observer."""
         attempts = 0
@@ -198,7 +197,7 @@ class JobManager:
         begun = time.perf_counter()
         try:
             with translated():
-                return self._attempt(plan.jobs, bounds, attempt, limits_itself=limits_itself)
+                return self._attempt(plan.jobs, bounds, attempt, traits)
         finally:
             self._observer.asked(operation, plan, time.perf_counter() - begun, attempts)
 
@@ -207,11 +206,10 @@ class JobManager:
         jobs: ScopedFilter,
         bounds: Bounds,
         work: Callable[[ClientSession], _Result],
-        *,
-        limits_itself: bool,
+        traits: Traits,
     ) -> _Result:
         try:
-            return run(self._database, self._killer, bounds, work, limits_itself=limits_itself)
+            return run(self._database, self._killer, bounds, work, traits)
         except OperationFailure as failure:
             if is_about_hint(failure):
                 # The index was dropped a moment ago.

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from faulting.callers import RIGHT, LoadOptions
-from faulting.kinds import KINDS
+from faulting.kinds import APP, KINDS
 from faulting.runs import run_once
-from faulting.scene import Scene, Setup, Stage
-from faulting.standalone import run_standalone
+from faulting.scene import DATABASE, Scene, Setup, Stage, connect
+from faulting.standalone import delete, run_standalone
+from faulting.truth import judge, store
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
 _SEVERAL = ("primary killed", "resets in mid-answer", "deletes broken off", "commit's answer lost")
@@ -39,9 +40,24 @@ def test_a_fault_makes_no_answer_wrong_and_no_delete_half(scene: Scene, name: st
 
     assert run.complaints == []
     assert run.verdict.lost == run.verdict.half == run.verdict.changed == []
+    assert run.verdict.left_open == []
     assert run.recovery is not None
     assert run.outcomes[RIGHT] > 0
     assert run.verdict.acknowledged > 0
+
+
+def test_a_delete_whose_commit_does_not_arrive_leaves_no_transaction_open(scene: Scene) -> None:
+    lost = {"failCommands": ["commitTransaction"], "closeConnection": True, "appName": APP}
+    with connect(scene.members) as client:
+        truth = store(client, DATABASE, 2, 1)
+        job_id = truth.doomed[0].job_id
+        with scene.members.fail_point([scene.members.await_primary()], "failCommand", **lost):
+            assert delete(scene.served.address, job_id, 0.5) == "DEADLINE_EXCEEDED"
+
+        verdict = judge(client, DATABASE, truth)
+
+    assert verdict.left_open == verdict.half == []
+    assert delete(scene.served.address, job_id) == "OK"
 
 
 def test_without_transactions_a_delete_cut_off_half_way_can_be_repeated(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure
 
 from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import wait_until
-from inventory_job.model.operation import Killer, run
+from inventory_job.model.operation import Killer, Traits, run
 from tests.guarded_set import GuardedReplicaSet
 from tests.proxy import Proxies, Proxy
 
@@ -75,11 +75,11 @@ def test_calls_succeed_on_other_connections_than_those_on_which_nothing_comes(
         def find(session: ClientSession) -> object:
             return database.find_job({"job_id": "job-none"}, {}, session, 60.0)
 
-        run(database, killer, Patient(60.0), find, limits_itself=True)
+        run(database, killer, Patient(60.0), find, Traits(limits_itself=True))
         proxies.each(Proxy.forsake)
 
         begun = time.monotonic()
-        assert run(database, killer, Patient(60.0), find, limits_itself=True) is None
+        assert run(database, killer, Patient(60.0), find, Traits(limits_itself=True)) is None
 
     # The driver alone would have waited for 15 seconds at least.
     assert time.monotonic() - begun < 10.0

@@ -1,15 +1,20 @@
 """The bounds of one call, kept on the database's side too.
 
 Each call has its own session. A call that ends early, because the caller has gone or its deadline
-has passed, has the session killed, which ends what it runs in the database.
+has passed, has the session killed, which ends what it runs in the database. So has one whose
+transaction failed: the driver does not always come to tell the database, which would then keep the
+transaction open for a minute, in the way of all who write the same.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, Self, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, TypeVar
 
 import pymongo
 import structlog
@@ -38,6 +43,19 @@ class Bounds(Protocol):
         """Has `end` called, from any thread, once the call is over. False: it already is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is particular about a call's work."""
+
+    limits_itself: bool = False
+    """It gives the database its time limits; else the driver does, at some cost."""
+    transacts: bool = False
+    """It may leave a transaction open when it fails."""
+
+
+ORDINARY = Traits()
+
+
 class Killer:
     """Ends the database work of calls nobody waits for; in a thread of its own, since those who
     notice must not wait."""
@@ -50,6 +68,11 @@ class Killer:
     def kill(self, session: ClientSession, done: threading.Event) -> Future[None]:
         """Starts to end all that runs in `session`, until `done`."""
         return self._threads.submit(self._kill, session, done)
+
+    def abandon(self, session: ClientSession) -> Future[None]:
+        """Takes over a session that nobody uses any more, and starts to end the transaction that
+        may be open in it."""
+        return self._threads.submit(self._abandon, session)
 
     def close(self) -> None:
         """Waits for what was started."""
@@ -68,29 +91,43 @@ class Killer:
             # The operation still has its own time limit; not every user may kill sessions.
             self._log.warning("operation not killed", error=type(error).__name__)
 
+    def _abandon(self, session: ClientSession) -> None:
+        # The session ends last: the driver gives it to other calls then.
+        with session, pymongo.timeout(_KILL_SECONDS):
+            failures = []
+            for seconds in _KILL_AGAIN_SECONDS:
+                try:
+                    self._database.kill_session(session)
+                except PyMongoError as error:
+                    failures.append(type(error).__name__)
+                    time.sleep(seconds)
+                else:
+                    return
+        # It ends by itself when MongoDB's transactionLifetimeLimitSeconds are over.
+        self._log.warning("transaction not killed", error=failures[-1])
+
 
 def run(
     database: Database,
     killer: Killer,
     bounds: Bounds,
     work: Callable[[ClientSession], Result],
-    *,
-    limits_itself: bool = False,
+    traits: Traits = ORDINARY,
 ) -> Result:
     """Does `work`, a call's operations, in a session of its own and within the call's bounds.
 
-    Work that a passing failure of the database ended is done again, from the start. Work that
-    `limits_itself` gives the database its time limits; else the driver does, at some cost. Raises
+    Work that a passing failure of the database ended is done again, from the start. Raises
     RequestTimeout when there is no time left or nobody waits any more, and pymongo errors.
     """
     attempt = 1
     while True:
         database.await_server(time_left(bounds))
+        running = _Running(database, killer, transacts=traits.transacts)
         try:
-            with database.start_session() as session, _Running(session, killer) as running:
+            with running as session:
                 if not bounds.on_end(running.end):
                     raise RequestTimeout
-                if limits_itself:
+                if traits.limits_itself:
                     return work(session)
                 with pymongo.timeout(time_left(bounds)):
                     return work(session)
@@ -99,6 +136,7 @@ def run(
                 database.renew_connections()
             if not _worth_repeating(error, attempt):
                 raise
+        running.await_end(time_left(bounds))
         attempt += 1
 
 
@@ -117,28 +155,53 @@ def time_left(bounds: Bounds) -> float:
 
 
 class _Running:
-    """One session in use, as a context manager. Once left it is not killed: the driver gives it to
-    other calls."""
+    """A session, in use as long as the context manager is entered. Once left it is not killed for
+    the call's end: the driver gives it to other calls."""
 
-    __slots__ = ("_done", "_is_left", "_killed", "_killer", "_lock", "_session")
+    __slots__ = (
+        "_abandoned",
+        "_done",
+        "_is_left",
+        "_killed",
+        "_killer",
+        "_lock",
+        "_session",
+        "_transacts",
+    )
 
-    def __init__(self, session: ClientSession, killer: Killer) -> None:
-        self._session = session
+    def __init__(self, database: Database, killer: Killer, *, transacts: bool) -> None:
+        self._session = database.start_session()
         self._killer = killer
+        self._transacts = transacts
         self._lock = threading.Lock()
         self._is_left = False
         self._done: threading.Event | None = None
         self._killed: Future[None] | None = None
+        self._abandoned: Future[None] | None = None
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> ClientSession:
+        return self._session
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
         with self._lock:
             self._is_left = True
         if self._done is not None and self._killed is not None:
             self._done.set()
             self._killed.result()
+        if self._transacts and isinstance(error, PyMongoError):
+            self._abandoned = self._killer.abandon(self._session)
+        else:
+            self._session.end_session()
+
+    def await_end(self, most_seconds: float) -> None:
+        """Waits until nothing of what failed is in the way of who does it again."""
+        if self._abandoned is not None:
+            wait([self._abandoned], most_seconds)
 
     def end(self) -> None:
         """Has what runs in the session ended, from any thread."""
