@@ -85,7 +85,7 @@ def over_grpc(uri: str, tokens: Tokens, rounds: int, resources: ExitStack) -> Va
     resources.callback(database.close)
     resources.callback(lambda: database.jobs.database.client.drop_database(name))
     database.jobs.insert_one(dict(JOB))
-    trusting = Settings(port=0, mongo_uri=SecretStr(uri), mongo_database=name)
+    trusting = Settings(port=0, http=False, mongo_uri=SecretStr(uri), mongo_database=name)
     verifying = trusting.model_copy(update={"auth_mode": "jwt", "auth_key_file": tokens.key_file})
     none, jwt = (_stub(settings, resources) for settings in (trusting, verifying))
     new = tokens.made(rounds + WARM_UP)
