@@ -103,7 +103,7 @@ class Served:
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > ends:
                 raise RuntimeError(f"the server does not serve; see {self._log}")
-            time.sleep(0.05)
+            time.sleep(0.01)
         return found
 
     def _entries(self, event: str) -> list[dict[str, Any]]:

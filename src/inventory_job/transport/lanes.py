@@ -45,8 +45,8 @@ class Turns:
         """How many calls may run."""
 
     def look(self, late: float, running: int) -> None:
-        """A thread that wanted to go on got its turn after `late` seconds, while calls waited
-        and so many ran."""
+        """A thread that wanted to go on got its turn after `late` seconds, while so many calls
+        ran."""
         if late < self._SOON:
             self.most = min(self._threads, max(self.most, running + 1))
         elif late > self._LATE:
@@ -68,11 +68,11 @@ class _Call:
         try:
             result = self.fn()
         except BaseException as error:  # noqa: BLE001  raised where the result is taken
-            ended()
-            self.future.set_exception(error)
+            settle = partial(self.future.set_exception, error)
         else:
-            ended()
-            self.future.set_result(result)
+            settle = partial(self.future.set_result, result)
+        ended()
+        settle()
 
 
 class Lane(ThreadPoolExecutor):

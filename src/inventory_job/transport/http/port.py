@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import socket
 import ssl
@@ -11,7 +10,6 @@ import threading
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -57,7 +55,6 @@ class HttpPort:
         listening = bound_socket(self._options)
         # Connections wait in the backlog until the loop runs.
         self._server = uvicorn.Server(_config(self._app, self._options, tls))
-        _forward_log()
         self._thread = threading.Thread(
             target=_run, args=(self._server, listening), name="http", daemon=True
         )
@@ -119,18 +116,3 @@ def bound_socket(options: HttpPortOptions) -> socket.socket:
     # asyncio sends at once (TCP_NODELAY) only where the protocol is said; otherwise the second
     # part of an answer waits 40 ms for the first to be acknowledged.
     return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())
-
-
-class _Forwarding(logging.Handler):
-    """Hands uvicorn's warnings and errors to the log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger(record.name).log(
-            record.levelno, record.getMessage(), exc_info=record.exc_info
-        )
-
-
-def _forward_log() -> None:
-    logger = logging.getLogger("uvicorn")
-    logger.handlers = [_Forwarding(logging.WARNING)]
-    logger.propagate = False
