@@ -28,6 +28,7 @@ from inventory_job.model.faults import is_about_hint, pattern_complaint, transla
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
 from inventory_job.model.totals import Totals
+from inventory_job.model.waypoints import FAR, Waypoints
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE, Page
 from inventory_job.query.fields import SHOWN
@@ -41,7 +42,7 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.query.tuning import tune
+from inventory_job.query.tuning import in_order, tune
 
 _Result = TypeVar("_Result")
 _Piece: TypeAlias = bytes | memoryview
@@ -109,6 +110,7 @@ class JobManager:
         self._database = database
         self._killer = killer
         self._totals = totals
+        self._waypoints = Waypoints(database, totals)
         self._result_bytes = result_bytes
         self._observer = observer or _Nobody()
         self._indexes = indexes
@@ -264,18 +266,25 @@ class JobManager:
             stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
             with pymongo.timeout(time_left(bounds)):
                 return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
+        jobs, skip = plan.jobs, plan.page.skip
+        if plan.is_newest_first:
+            jobs, skip = self._waypoints.shortened(jobs, skip)
         query = PageQuery(
-            plan.jobs.document,
+            jobs.document,
             self._shown if plan.fields is SHOWN else _projection(plan.fields),
             plan.order,
-            plan.page.skip,
+            skip,
             plan.page.size,
+            in_order(jobs.document, plan.order, self._indexes.known()),
         )
         page = self._database.find_page(query, session, time_left(bounds), self._result_bytes)
-        if page is not None:
-            return page
-        with pymongo.timeout(time_left(bounds)):
-            return self._find_in_pieces(query, session)
+        if page is None:
+            with pymongo.timeout(time_left(bounds)):
+                page = self._find_in_pieces(query, session)
+        if skip >= FAR and page and plan.is_newest_first:
+            begins = page[0].get("created_at")
+            self._waypoints.note(plan.jobs, begins, session, partial(time_left, bounds))
+        return page
 
     def _find_in_pieces(
         self, query: PageQuery, session: ClientSession
@@ -287,6 +296,7 @@ class JobManager:
             skip=query.skip,
             limit=query.size,
             allow_disk_use=True,
+            hint=query.hint,
             session=session,
         )
         return self._read(batches, query.size)[0]

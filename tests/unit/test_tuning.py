@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory_job.query.tuning import CoveringIndex, tune
+from inventory_job.query.tuning import CoveringIndex, in_order, tune
 
 DOMAIN = {"domain_id": {"$eq": "domain-1"}}
 GROUPS = CoveringIndex("groups", ("domain_id", "plugin_id", "status", "created_at"))
@@ -82,3 +82,32 @@ def test_literals_are_not_taken_for_fields() -> None:
     key = {"$cond": [{"$eq": ["$status", {"$literal": "$total_tasks"}]}, 1, 0]}
 
     assert tune(DOMAIN, [group({"k": key}, n=COUNT)], [GROUPS]).hint == "groups"
+
+
+NEWEST_FIRST = {"created_at": -1, "_id": 1}
+NEWEST = CoveringIndex("newest", ("domain_id", "created_at", "_id"), (1, -1, 1))
+NEWEST_OF_WORKSPACE = CoveringIndex(
+    "newest of workspace", ("domain_id", "workspace_id", "created_at", "_id"), (1, 1, -1, 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("filter_", "order", "expected"),
+    [
+        (DOMAIN, NEWEST_FIRST, "newest"),
+        ({**DOMAIN, "$and": [{"created_at": {"$gt": 1}}]}, NEWEST_FIRST, "newest"),
+        ({**DOMAIN, "workspace_id": "w"}, NEWEST_FIRST, "newest of workspace"),
+        ({**DOMAIN, "workspace_id": {"$in": ["w", "*"]}}, NEWEST_FIRST, "newest of workspace"),
+        ({**DOMAIN, "$and": [{"workspace_id": {"$regex": "w"}}]}, NEWEST_FIRST, None),
+        ({**DOMAIN, "$and": [{"status": "FAILURE"}]}, NEWEST_FIRST, None),
+        ({**DOMAIN, "$and": [{"$or": [{"created_at": 1}, {"status": 1}]}]}, NEWEST_FIRST, None),
+        ({**DOMAIN, "$and": [{"$expr": {"$eq": ["$status", 1]}}]}, NEWEST_FIRST, None),
+        (DOMAIN, {"created_at": 1, "_id": 1}, None),
+        (DOMAIN, {"_id": 1, "created_at": -1}, None),
+        (DOMAIN, {"status": 1, "_id": 1}, None),
+    ],
+)
+def test_the_index_that_has_the_order_and_all_fields_of_the_filter_is_hinted(
+    filter_: dict[str, Any], order: dict[str, int], expected: str | None
+) -> None:
+    assert in_order(filter_, order, [GROUPS, NEWEST, NEWEST_OF_WORKSPACE]) == expected

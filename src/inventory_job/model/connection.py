@@ -44,6 +44,8 @@ class PageQuery:
     order: RawDocument
     skip: int
     size: int
+    hint: str | None = None
+    """The name of the index to read."""
 
 
 class InvalidDatabase(ValueError):
@@ -165,6 +167,7 @@ class Database:
                 "batchSize": query.size + 1,
                 "allowDiskUse": True,
                 "maxTimeMS": _milliseconds(seconds),
+                **({"hint": query.hint} if query.hint else {}),
                 **self._read_options,
             },
             read_preference=self._client.read_preference,

@@ -140,7 +140,9 @@ class CoveringIndexes:
         """Looks them up now."""
         try:
             self._known = tuple(
-                CoveringIndex(existing["name"], tuple(existing["key"]))
+                CoveringIndex(
+                    existing["name"], tuple(existing["key"]), tuple(existing["key"].values())
+                )
                 for existing in _existing(self._jobs)
                 if next(iter(existing["key"])) == "domain_id"
                 and not any(existing.get(option) for option in _RESTRICTIONS)

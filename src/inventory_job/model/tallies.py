@@ -116,6 +116,21 @@ class Tallies:
             self._hits += 1
             return tally.total
 
+    def kept(self, jobs: Countable) -> Tally | None:
+        """The tally of `jobs`, if their number is known."""
+        with self._lock:
+            tally = self._tallies.get(jobs)
+            return tally if tally and tally.total is not None else None
+
+    def total(self, tally: Tally) -> int | None:
+        """The number of jobs of a tally that is still kept; None for one that was dropped, also
+        where they have been counted again since."""
+        with self._lock:
+            if self._tallies.get(tally.jobs) is not tally:
+                return None
+            self._tallies.move_to_end(tally.jobs)
+            return tally.total
+
     def begin(self, jobs: Countable) -> Tally | None:
         """Must be called before `jobs` are counted; None when their number is not to be kept.
 

@@ -22,7 +22,7 @@ from pymongo.errors import OperationFailure
 from inventory_job.model.change_stream import ChangeStream
 from inventory_job.model.connection import Database
 from inventory_job.model.tallies import Tallies, Tally
-from inventory_job.query.countable import countable
+from inventory_job.query.countable import Countable, countable
 from inventory_job.query.filters import ScopedFilter
 
 _LONGEST_AGE_SECONDS = 0.8
@@ -88,6 +88,15 @@ class Totals:
             tally = self._tallies.begin(filter_) if filter_ else None
             total = None if tally is None else self._count_and_keep(tally, jobs, session)
             return count() if total is None else total
+
+    def kept(self, jobs: Countable) -> Tally | None:
+        """The tally of `jobs`, if their number is known now."""
+        return self._tallies.kept(jobs) if self._is_current else None
+
+    def total(self, tally: Tally) -> int | None:
+        """The number of jobs of a tally, if nothing but what it has been adjusted to happened
+        since it was `kept`."""
+        return self._tallies.total(tally) if self._is_current else None
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
         """Tells that jobs of the domain were changed by the time `at` (a session's

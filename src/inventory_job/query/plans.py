@@ -46,6 +46,11 @@ class ListPlan:
     count_only: bool = False
     computed: tuple[Document, ...] = ()
 
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the order is that of a list that names none."""
+        return [*self.order.items()] == [*_NEWEST_FIRST.items()]
+
 
 @dataclass(frozen=True, slots=True)
 class DistinctPlan:

@@ -23,10 +23,12 @@ _NEARLY_UNIQUE = frozenset({"$job_id", "$_id", "$created_at", "$updated_at", "$f
 
 @dataclass(frozen=True, slots=True)
 class CoveringIndex:
-    """An index that there is: its name and the fields in its keys, the domain first."""
+    """An index that there is: its name, the fields in its keys, the domain first, and their
+    directions, 1 or -1."""
 
     name: str
     fields: tuple[str, ...]
+    directions: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,28 @@ def tune(
     group = stages[0]["$group"]
     hint = _covering(filter_, group, indexes)
     return Tuned((*_in_two_steps(group), *stages[1:]), hint)
+
+
+def in_order(
+    filter_: Mapping[str, Any], order: Mapping[str, int], indexes: Iterable[CoveringIndex]
+) -> str | None:
+    """The index to hint that has the jobs of a filter in `order` and holds all that it reads.
+
+    Pages are skipped inside it. The database would choose it as well, but to do so has others
+    compete with it until one comes to the page, which takes long when that is deep.
+    """
+    read = set(_conditions(filter_))
+    for index in indexes:
+        first = len(index.fields) - len(order)
+        is_ordered = (
+            index.fields[first:] == tuple(order)
+            and index.directions[first:] == tuple(order.values())
+            # At the top there is the scope alone, which names single values.
+            and filter_.keys() >= set(index.fields[:first])
+        )
+        if is_ordered and read <= set(index.fields):
+            return index.name
+    return None
 
 
 def _in_two_steps(group: Document) -> tuple[Document, ...]:
