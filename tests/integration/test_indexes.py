@@ -115,6 +115,7 @@ def test_duplicates_stop_the_unique_index_and_no_other(database: Database) -> No
     summary = ensure_indexes(database)
 
     assert set(summary.refused) == {"job_id_1"}
+    assert "job-1" not in summary.refused["job_id_1"]
     assert set(summary.created) == NAMES - {"job_id_1"}
 
 

@@ -22,11 +22,12 @@ from inventory_job.query.tuning import CoveringIndex
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
 
+_DUPLICATE_KEY = 11000
 _REASONS = {
     13: "The database user may not create indexes",
     85: "An index with the same keys has other options",
     86: "An index of this name has other keys or options",
-    11000: "Some documents share a value that must be unique",
+    _DUPLICATE_KEY: "Some documents share a value that must be unique",
 }
 
 
@@ -216,5 +217,8 @@ def _existing(collection: Collection[RawDocument]) -> list[Mapping[str, Any]]:
 def _reason(error: PyMongoError) -> str:
     if not isinstance(error, OperationFailure):
         return str(error)
+    if error.code == _DUPLICATE_KEY:
+        # What the message says besides is the value, which is no part of a log.
+        return _REASONS[_DUPLICATE_KEY]
     message = str((error.details or {}).get("errmsg", error))
     return f"{_REASONS.get(error.code or 0, 'The database refused')}: {message}"
