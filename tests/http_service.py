@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -106,6 +107,12 @@ def client_of(database: Database, options: HttpOptions | None = None) -> Iterato
     """A client of such a port."""
     with served(database, options) as origin, httpx.Client(base_url=origin) as client:
         yield client
+
+
+def connected(origin: str) -> socket.socket:
+    """A connection to a port, for what no client would send."""
+    host, _, port = origin.partition("//")[2].rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
 
 
 def _now() -> datetime:
