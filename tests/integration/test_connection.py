@@ -87,7 +87,7 @@ def test_a_killed_session_ends_what_runs_in_it(database: Database) -> None:
         searcher.start()
         while not running_finds(database):
             assert searcher.is_alive()
-        database.kill_session(session)
+        database.kill_sessions([session])
         searcher.join(timeout=20)
 
     assert not searcher.is_alive()

@@ -6,6 +6,7 @@ and the server recovers without being restarted.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +48,15 @@ def test_a_fault_makes_no_answer_wrong_and_no_delete_half(scene: Scene, name: st
 
 
 def test_a_delete_whose_commit_does_not_arrive_leaves_no_transaction_open(scene: Scene) -> None:
-    lost = {"failCommands": ["commitTransaction"], "closeConnection": True, "appName": APP}
+    commands = ["commitTransaction", "killSessions"]
+    lost = {"failCommands": commands, "closeConnection": True, "appName": APP}
     with connect(scene.members) as client:
         truth = store(client, DATABASE, 2, 1)
         job_id = truth.doomed[0].job_id
         with scene.members.fail_point([scene.members.await_primary()], "failCommand", **lost):
             assert delete(scene.served.address, job_id, 0.5) == "DEADLINE_EXCEEDED"
+            # Longer than it takes to try again a few times.
+            time.sleep(4.0)
 
         verdict = judge(client, DATABASE, truth)
 

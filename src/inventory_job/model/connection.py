@@ -189,12 +189,13 @@ class Database:
         """A session for a transaction; raises pymongo errors when no server can be reached."""
         return self._client.start_session()
 
-    def kill_session(self, session: ClientSession) -> None:
-        """End what runs in the database within `session`; raises pymongo errors.
+    def kill_sessions(self, sessions: Sequence[ClientSession]) -> None:
+        """End what runs in the database, and what transactions are open, within `sessions`; raises
+        pymongo errors.
 
-        Users other than the session's own need the privilege killAnySession.
+        Users other than a session's own need the privilege killAnySession.
         """
-        self._client.admin.command("killSessions", [session.session_id])
+        self._client.admin.command("killSessions", [session.session_id for session in sessions])
 
     def has_server(self) -> bool:
         """Whether the driver, for all it knows now, has a server to send operations to."""

@@ -1,15 +1,13 @@
 """The bounds of one call, kept on the database's side too.
 
 Each call has its own session. A call that ends early, because the caller has gone or its deadline
-has passed, has the session killed, which ends what it runs in the database. So has one whose
-transaction failed: the driver does not always come to tell the database, which would then keep the
-transaction open for a minute, in the way of all who write the same.
+has passed, has the session killed, which ends what it runs in the database. One whose transaction
+failed leaves the session to model.leftovers.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -24,11 +22,13 @@ from pymongo.errors import PyMongoError
 from inventory_job.errors import RequestTimeout, Unavailable
 from inventory_job.model.connection import Database
 from inventory_job.model.faults import is_about_access, translate
+from inventory_job.model.leftovers import Leftovers
 
 Result = TypeVar("Result")
 
 _KILL_SECONDS = 5.0
 _KILL_AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_END_SECONDS = 1.0
 _MOST_ATTEMPTS = 2
 _MOST_TRANSACTIONS = 5
 
@@ -63,6 +63,7 @@ class Killer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="kill")
+        self._leftovers = Leftovers(database)
         self._log = structlog.get_logger(__name__)
 
     def kill(self, session: ClientSession, done: threading.Event) -> Future[None]:
@@ -72,11 +73,12 @@ class Killer:
     def abandon(self, session: ClientSession) -> Future[None]:
         """Takes over a session that nobody uses any more, and starts to end the transaction that
         may be open in it."""
-        return self._threads.submit(self._abandon, session)
+        return self._leftovers.end(session)
 
     def close(self) -> None:
-        """Waits for what was started."""
+        """Waits for what was started, for some seconds at most."""
         self._threads.shutdown()
+        self._leftovers.close()
 
     def _kill(self, session: ClientSession, done: threading.Event) -> None:
         try:
@@ -84,27 +86,12 @@ class Killer:
                 if done.is_set() or not self._database.has_server():
                     return
                 with pymongo.timeout(_KILL_SECONDS):
-                    self._database.kill_session(session)
+                    self._database.kill_sessions([session])
                 # An operation on its way to the database was not there yet to be killed.
                 done.wait(seconds)
         except PyMongoError as error:
             # The operation still has its own time limit; not every user may kill sessions.
             self._log.warning("operation not killed", error=type(error).__name__)
-
-    def _abandon(self, session: ClientSession) -> None:
-        # The session ends last: the driver gives it to other calls then.
-        with session, pymongo.timeout(_KILL_SECONDS):
-            failures = []
-            for seconds in _KILL_AGAIN_SECONDS:
-                try:
-                    self._database.kill_session(session)
-                except PyMongoError as error:
-                    failures.append(type(error).__name__)
-                    time.sleep(seconds)
-                else:
-                    return
-        # It ends by itself when MongoDB's transactionLifetimeLimitSeconds are over.
-        self._log.warning("transaction not killed", error=failures[-1])
 
 
 def run(
@@ -199,9 +186,9 @@ class _Running:
             self._session.end_session()
 
     def await_end(self, most_seconds: float) -> None:
-        """Waits until nothing of what failed is in the way of who does it again."""
+        """Waits a while until nothing of what failed is in the way of who does it again."""
         if self._abandoned is not None:
-            wait([self._abandoned], most_seconds)
+            wait([self._abandoned], min(most_seconds, _END_SECONDS))
 
     def end(self) -> None:
         """Has what runs in the session ended, from any thread."""
