@@ -130,3 +130,63 @@ assert not shows_debug()
     entries = logged_by(program)
 
     assert [entry["log_level"] for entry in entries] == ["debug", "error"]
+
+
+def test_entries_told_at_less_cost_are_like_all_others() -> None:
+    program = """
+import logging, structlog
+from inventory_job.logs import configure_logging, tell
+configure_logging("info", "json", worker=7)
+log = structlog.get_logger("test")
+with structlog.contextvars.bound_contextvars(domain_id="domain-1"):
+    log.info("call", status="OK", milliseconds=1.5)
+    tell(logging.INFO, "call", status="OK", milliseconds=1.5)
+    log.info("call", status="OK", milliseconds=1.5)
+    tell(logging.DEBUG, "too little")
+"""
+    entries = logged_by(program)
+    times = [entry.pop("timestamp") for entry in entries]
+
+    assert entries == 3 * [
+        {
+            "status": "OK",
+            "milliseconds": 1.5,
+            "event": "call",
+            "domain_id": "domain-1",
+            "worker": 7,
+            "level": "info",
+        }
+    ]
+    assert len({tuple(entry) for entry in entries}) == 1  # the order of members
+    assert times == sorted(times)
+    assert {len(time) for time in times} == {len("2026-03-07T12:00:00.000000Z")}
+
+
+def test_where_nobody_takes_the_log_memory_is_bounded_and_the_loss_is_told() -> None:
+    program = """
+import sys, threading, structlog
+from inventory_job.logs import configure_logging
+class Stuck:
+    def __init__(self, stream):
+        self._stream, self.goes_on = stream, threading.Event()
+    def isatty(self):
+        return False
+    def write(self, text):
+        self.goes_on.wait()
+        return self._stream.write(text)
+    def flush(self):
+        self._stream.flush()
+stuck = sys.stderr = Stuck(sys.stderr)
+configure_logging("info", "json")
+log = structlog.get_logger("test")
+for number in range(120_000):
+    log.info("line", number=number)
+stuck.goes_on.set()
+"""
+    entries = logged_by(program)
+    lines = [entry["number"] for entry in entries if entry["event"] == "line"]
+    [lost] = [entry["number"] for entry in entries if entry["event"] == "log entries lost"]
+
+    assert lines == sorted(lines)
+    assert len(lines) + lost == 120_000
+    assert 0 < lost < 120_000 - 50_000

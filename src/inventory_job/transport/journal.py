@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from inventory_job.logs import shows_debug
+from inventory_job.logs import shows_debug, tell
 from inventory_job.query.plans import Plan
 from inventory_job.query.shape import shape_of
 
@@ -70,7 +70,6 @@ class Journal:
         self._metrics = metrics
         self._tracing = tracing
         self._clock = clock
-        self._log = structlog.get_logger(__name__)
 
     @contextmanager
     def call(self, method: str, transport: str, metadata: MetadataPairs) -> Iterator[Record]:
@@ -95,7 +94,7 @@ class Journal:
     def _tell(self, method: str, transport: str, code: str, seconds: float) -> None:
         self._metrics.called(method, code, transport, seconds)
         is_probe = code == "OK" and method.startswith(_PROBES)
-        self._log.log(
+        tell(
             logging.DEBUG if is_probe else logging.INFO,
             "call",
             method=method,
