@@ -49,6 +49,7 @@ _Piece: TypeAlias = bytes | memoryview
 _MOST_PATTERNS_PROBED = 100
 _BATCH = 1000
 _LENGTH = Struct("<i")
+_WAYPOINT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,23 +253,35 @@ class JobManager:
     def _list(self, plan: ListPlan, session: ClientSession, bounds: Bounds) -> JobPage:
         if plan.count_only:
             return JobPage([], self._count(plan.jobs, session, bounds))
-        documents = self._find(plan, session, bounds)
+        jobs, skip = plan.jobs, plan.page.skip
+        if plan.is_newest_first:
+            jobs, skip = self._waypoints.shortened(jobs, skip)
+        begun = time.perf_counter()
+        documents = self._find(plan, jobs, skip, session, bounds)
+        took = time.perf_counter() - begun
         total = _proven_total(len(documents), plan.page.size, plan.page)
         if total is None:
             total = self._count(plan.jobs, session, bounds)
+        if skip >= FAR and documents and plan.is_newest_first:
+            # To count the jobs passed takes about as long as to pass them.
+            seconds = min(bounds.remaining() / 2, _WAYPOINT_SECONDS + 2 * took)
+            self._waypoints.note(plan.jobs, documents[0].get("created_at"), session, seconds)
         return JobPage(documents, total)
 
     def _find(
-        self, plan: ListPlan, session: ClientSession, bounds: Bounds
+        self,
+        plan: ListPlan,
+        jobs: ScopedFilter,
+        skip: int,
+        session: ClientSession,
+        bounds: Bounds,
     ) -> builtins.list[RawDocument]:
+        """The page of `plan`, which is that of `jobs` after `skip` of them."""
         if plan.computed:
             stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
             stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
             with pymongo.timeout(time_left(bounds)):
                 return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
-        jobs, skip = plan.jobs, plan.page.skip
-        if plan.is_newest_first:
-            jobs, skip = self._waypoints.shortened(jobs, skip)
         query = PageQuery(
             jobs.document,
             self._shown if plan.fields is SHOWN else _projection(plan.fields),
@@ -278,13 +291,10 @@ class JobManager:
             in_order(jobs.document, plan.order, self._indexes.known()),
         )
         page = self._database.find_page(query, session, time_left(bounds), self._result_bytes)
-        if page is None:
-            with pymongo.timeout(time_left(bounds)):
-                page = self._find_in_pieces(query, session)
-        if skip >= FAR and page and plan.is_newest_first:
-            begins = page[0].get("created_at")
-            self._waypoints.note(plan.jobs, begins, session, partial(time_left, bounds))
-        return page
+        if page is not None:
+            return page
+        with pymongo.timeout(time_left(bounds)):
+            return self._find_in_pieces(query, session)
 
     def _find_in_pieces(
         self, query: PageQuery, session: ClientSession

@@ -19,7 +19,8 @@ from inventory_job.model.data_directory import wait_until
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
-from inventory_job.model.waypoints import FAR
+from inventory_job.model.waypoints import FAR, Waypoints
+from inventory_job.query.filters import ScopedFilter
 from tests.lower_half import LowerHalf, message
 
 PROMISED_SECONDS = 1.0
@@ -189,6 +190,19 @@ def test_what_is_sorted_before_all_dates_counts(
     assert wait_until(is_right, PROMISED_SECONDS)
     assert tenant.passed(start) == start - 1
     assert is_right()
+
+
+def test_no_time_to_find_a_way_is_no_error(database: Database) -> None:
+    with closing(Totals(database)) as totals, database.start_session() as session:
+        waypoints = Waypoints(database, totals)
+        jobs = ScopedFilter(Scope(DOMAIN))
+        totals.count(jobs, session, lambda: 0)
+        assert wait_until(lambda: totals.figures.is_current, 20.0)
+        for seconds in (0.0, -1.0, 1e-6):
+            for _ in range(3):
+                waypoints.note(jobs, NOON, session, seconds)
+
+        assert waypoints.shortened(jobs, FAR) == (jobs, FAR)
 
 
 def test_without_kept_totals_all_are_passed(database: Database, finds: Finds) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pymongo
 from pymongo.client_session import ClientSession
+from pymongo.errors import PyMongoError
 
 from inventory_job.model.connection import Database
 from inventory_job.model.tallies import Tally
@@ -28,14 +28,18 @@ FAR = 2000
 
 _MOST_FILTERS = 200
 _MOST_OF_A_FILTER = 16
-_SORTED_BEFORE_DATES = [
-    "timestamp",
-    "regex",
-    "dbPointer",
-    "javascript",
-    "javascriptWithScope",
-    "maxKey",
-]
+_SORTED_BEFORE_DATES = {
+    "created_at": {
+        "$type": [
+            "timestamp",
+            "regex",
+            "dbPointer",
+            "javascript",
+            "javascriptWithScope",
+            "maxKey",
+        ]
+    }
+}
 
 
 class Waypoints:
@@ -70,29 +74,39 @@ class Waypoints:
         jobs: ScopedFilter,
         created_at: Any,
         session: ClientSession,
-        time_left: Callable[[], float],
+        seconds: float,
     ) -> None:
         """Tells that a page of `jobs` begins at `created_at`, far from all waypoints. Where that
-        comes again there is one from then on.
-
-        Takes at most the seconds of `time_left`, which may raise; raises pymongo errors.
+        comes again there is one from then on, if the database says within `seconds` what it takes.
         """
         way = countable(jobs)
-        if way is None or not isinstance(created_at, datetime):
+        if way is None or not isinstance(created_at, datetime) or seconds <= 0:
             return
         later = _among(jobs, {"$gt": created_at})
         counted = countable(later)
         if counted is None:
             return
-        self._totals.count(later, session, lambda: 0, time_left)
-        before = self._totals.kept(counted)
+        try:
+            with pymongo.timeout(seconds):
+                before = self._counted(later, counted, session)
+        except PyMongoError:
+            # The page is there, and this was for the next one only.
+            return
         if before is not None:
-            with pymongo.timeout(time_left()):
-                # These come before all dates, and have not been counted. Should one be written
-                # from now on, the tally is dropped.
-                odd = _among(jobs, {"$type": _SORTED_BEFORE_DATES}).document
-                if self._jobs.find_one(odd, {"_id": 1}, session=session) is None:
-                    self._keep(way, created_at, before)
+            self._keep(way, created_at, before)
+
+    def _counted(
+        self, later: ScopedFilter, counted: Countable, session: ClientSession
+    ) -> Tally | None:
+        """The tally of the jobs that come before a time, if these are `later` ones alone."""
+        self._totals.count(later, session, lambda: 0)
+        before = self._totals.kept(counted)
+        if before is None:
+            return None
+        # These come before all dates. Should one be written from now on, the tally is dropped.
+        odd = replace(later, conditions=(*later.conditions[:-1], _SORTED_BEFORE_DATES))
+        found = self._jobs.find_one(odd.document, {"_id": 1}, session=session)
+        return before if found is None else None
 
     def _keep(self, way: Countable, created_at: datetime, before: Tally) -> None:
         with self._lock:
