@@ -7,33 +7,27 @@ an end when the caller has gone (spec/known-defects.md, S7).
 
 from __future__ import annotations
 
-import builtins
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from struct import Struct
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import pymongo
-from bson import decode_all
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from inventory_job.errors import InvalidRequest, NotFound, invalid
-from inventory_job.model.connection import Database, PageQuery, RawDocument
+from inventory_job.model.connection import Database, RawDocument
 from inventory_job.model.faults import is_about_hint, pattern_complaint, translated
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
+from inventory_job.model.lists import JobPage, Lists
+from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run
+from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.model.totals import Totals
-from inventory_job.model.waypoints import FAR, Waypoints
 from inventory_job.query.bson_order import sort_key
-from inventory_job.query.conditions import MAX_PAGE, Page
+from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
-from inventory_job.query.operators import Document
 from inventory_job.query.plans import (
     AnalyzePlan,
     DistinctPlan,
@@ -42,22 +36,9 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.query.tuning import in_order, tune
 
 _Result = TypeVar("_Result")
-_Piece: TypeAlias = bytes | memoryview
 _MOST_PATTERNS_PROBED = 100
-_BATCH = 1000
-_LENGTH = Struct("<i")
-_WAYPOINT_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """Stored jobs of one page, and how many match in all."""
-
-    documents: list[RawDocument]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +92,11 @@ class JobManager:
         self._database = database
         self._killer = killer
         self._totals = totals
-        self._waypoints = Waypoints(database, totals)
-        self._result_bytes = result_bytes
         self._observer = observer or _Nobody()
         self._indexes = indexes
-        self._shown = _projection(SHOWN)
-        self._undecoded = database.jobs.with_options(
-            codec_options=CodecOptions(document_class=RawBSONDocument)
-        )
+        self._shown = projection(SHOWN)
+        reader = self._reader = Reader(database, indexes, result_bytes)
+        self._lists = Lists(database, killer, totals, indexes, reader)
 
     def get(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
         """The job, as stored."""
@@ -161,7 +139,7 @@ class JobManager:
             "list",
             plan,
             bounds,
-            lambda session: self._list(plan, session, bounds),
+            lambda session: self._lists.page(plan, session, bounds),
             Traits(limits_itself=True),
         )
 
@@ -173,10 +151,10 @@ class JobManager:
 
     def analyze(self, plan: AnalyzePlan, bounds: Bounds) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
-        pipeline = [*plan.stages, *_window(plan.page, plan.page.size + 1)]
+        pipeline = [*plan.stages, *window(plan.page, plan.page.size + 1)]
 
         def read(session: ClientSession) -> AnalyzePage:
-            rows, seen = self._read(self._aggregate(plan.jobs, pipeline, session), plan.page.size)
+            rows, seen = self._reader.rows(plan.jobs, pipeline, session, plan.page.size)
             return AnalyzePage(rows, seen > plan.page.size)
 
         return self._run("analyze", plan, bounds, read)
@@ -250,73 +228,6 @@ class JobManager:
             self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count
         )
 
-    def _list(self, plan: ListPlan, session: ClientSession, bounds: Bounds) -> JobPage:
-        if plan.count_only:
-            return JobPage([], self._count(plan.jobs, session, bounds))
-        jobs, skip = plan.jobs, plan.page.skip
-        if plan.is_newest_first:
-            jobs, skip = self._waypoints.shortened(jobs, skip)
-        begun = time.perf_counter()
-        documents = self._find(plan, jobs, skip, session, bounds)
-        took = time.perf_counter() - begun
-        total = _proven_total(len(documents), plan.page.size, plan.page)
-        if total is None:
-            total = self._count(plan.jobs, session, bounds)
-        if skip >= FAR and documents and plan.is_newest_first:
-            # To count the jobs passed takes about as long as to pass them.
-            seconds = min(bounds.remaining() / 2, _WAYPOINT_SECONDS + 2 * took)
-            self._waypoints.note(plan.jobs, documents[0].get("created_at"), session, seconds)
-        return JobPage(documents, total)
-
-    def _find(
-        self,
-        plan: ListPlan,
-        jobs: ScopedFilter,
-        skip: int,
-        session: ClientSession,
-        bounds: Bounds,
-    ) -> builtins.list[RawDocument]:
-        """The page of `plan`, which is that of `jobs` after `skip` of them."""
-        if plan.computed:
-            stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
-            stages += [*_window(plan.page, plan.page.size), {"$project": _projection(plan.fields)}]
-            with pymongo.timeout(time_left(bounds)):
-                return self._read(self._aggregate(plan.jobs, stages, session), plan.page.size)[0]
-        query = PageQuery(
-            jobs.document,
-            self._shown if plan.fields is SHOWN else _projection(plan.fields),
-            plan.order,
-            skip,
-            plan.page.size,
-            in_order(jobs.document, plan.order, self._indexes.known()),
-        )
-        page = self._database.find_page(query, session, time_left(bounds), self._result_bytes)
-        if page is not None:
-            return page
-        with pymongo.timeout(time_left(bounds)):
-            return self._find_in_pieces(query, session)
-
-    def _find_in_pieces(
-        self, query: PageQuery, session: ClientSession
-    ) -> builtins.list[RawDocument]:
-        batches: Any = self._database.jobs.find_raw_batches(
-            query.filter,
-            query.projection,
-            sort=list(query.order.items()),
-            skip=query.skip,
-            limit=query.size,
-            allow_disk_use=True,
-            hint=query.hint,
-            session=session,
-        )
-        return self._read(batches, query.size)[0]
-
-    def _count(self, jobs: ScopedFilter, session: ClientSession, bounds: Bounds) -> int:
-        def count() -> int:
-            return self._database.jobs.count_documents(jobs.document, session=session)
-
-        return self._totals.count(jobs, session, count, partial(time_left, bounds))
-
     def _distinct(self, plan: DistinctPlan, session: ClientSession) -> StatPage:
         values = self._database.jobs.distinct(plan.path, plan.jobs.document, session=session)
         if len(values) > plan.limit:
@@ -328,69 +239,11 @@ class JobManager:
     def _stat(self, plan: StatPlan, session: ClientSession) -> StatPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.
         most = max(plan.page.size, MAX_PAGE) + 1
-        documents = self._aggregate(plan.jobs, [*plan.stages, *_window(plan.page, most)], session)
-        rows, seen = self._read(documents, plan.page.size)
-        total = _proven_total(seen, most, plan.page)
+        stages = [*plan.stages, *window(plan.page, most)]
+        rows, seen = self._reader.rows(plan.jobs, stages, session, plan.page.size)
+        total = proven_total(seen, most, plan.page)
         if total is None:
-            counted = self._aggregate(plan.jobs, [*plan.stages, {"$count": "total"}], session)
-            [total] = [int(row["total"]) for row in self._read(counted, 1)[0]] or [0]
+            counting = [*plan.stages, {"$count": "total"}]
+            counted, _ = self._reader.rows(plan.jobs, counting, session, 1)
+            [total] = [int(row["total"]) for row in counted] or [0]
         return StatPage(rows, total)
-
-    def _aggregate(
-        self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
-    ) -> Iterable[_Piece]:
-        """The documents that a pipeline gives, each as it came."""
-        tuned = tune(jobs.document, stages, self._indexes.known())
-        pipeline = [{"$match": jobs.document}, *tuned.stages]
-        hint: dict[str, Any] = {"hint": tuned.hint} if tuned.hint else {}
-        # Raw batches would be simpler, but the driver asks for an empty one first.
-        rows = self._undecoded.aggregate(
-            pipeline, session=session, allowDiskUse=True, batchSize=_BATCH, **hint
-        )
-        return (row.raw for row in rows)
-
-    def _read(self, pieces: Iterable[_Piece], most: int) -> tuple[builtins.list[RawDocument], int]:
-        """The first documents, decoded, at most `most`; and how many there are in all.
-
-        Each piece holds one or more. They come undecoded, because only so is their size known
-        before they take memory: a page of large rows could otherwise take all there is.
-        """
-        kept: builtins.list[_Piece] = []
-        seen = size = 0
-        for piece in pieces:
-            wanted, count = _beginning(piece, most - seen)
-            seen += count
-            size += len(wanted)
-            if size > self._result_bytes:
-                reason = f"the result is larger than {self._result_bytes} bytes; ask for less"
-                raise InvalidRequest(invalid("query", reason))
-            kept.append(wanted)
-        return decode_all(b"".join(kept), self._database.jobs.codec_options), seen
-
-
-def _beginning(piece: _Piece, most: int) -> tuple[_Piece, int]:
-    """The first documents of a piece, at most `most`, and how many it has."""
-    position = count = wanted = 0
-    while position < len(piece):
-        # A document begins with its length.
-        position += _LENGTH.unpack_from(piece, position)[0]
-        count += 1
-        if count <= most:
-            wanted = position
-    return piece[:wanted], count
-
-
-def _projection(fields: tuple[str, ...]) -> Document:
-    return {"_id": 0, **dict.fromkeys(fields, 1)}
-
-
-def _window(page: Page, size: int) -> list[Document]:
-    skip = [{"$skip": page.skip}] if page.skip else []
-    return [*skip, {"$limit": size}]
-
-
-def _proven_total(seen: int, most: int, page: Page) -> int | None:
-    """How many there are, when a window of at most `most` of which `seen` came proves it."""
-    if seen < most and (seen or not page.skip):
-        return page.skip + seen
-    return None

@@ -89,6 +89,11 @@ class Totals:
             total = None if tally is None else self._count_and_keep(tally, jobs, session)
             return count() if total is None else total
 
+    def knows(self, jobs: ScopedFilter) -> bool:
+        """Whether the number of `jobs` is known now."""
+        filter_ = countable(jobs) if self._is_current else None
+        return filter_ is not None and self._tallies.kept(filter_) is not None
+
     def kept(self, jobs: Countable) -> Tally | None:
         """The tally of `jobs`, if their number is known now."""
         return self._tallies.kept(jobs) if self._is_current else None
