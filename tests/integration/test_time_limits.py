@@ -199,12 +199,14 @@ def test_s7_a_server_serves_on_while_calls_are_busy(
 def test_s7_every_command_carries_what_is_left_of_the_deadline(
     client: Client, recorder: Recorder, method: str, request_: dict[str, Any]
 ) -> None:
-    with recorder.recording() as asked:
+    # One after the other: the second may know the total that the first had to count.
+    with recorder.recording() as short:
         client.start(method, request_, seconds=7.0).result()
+    with recorder.recording() as long:
         client.start(method, request_, seconds=600.0).result()
 
-    short, long = asked[: len(asked) // 2], asked[len(asked) // 2 :]
-    assert len(short) == len(long) > 0
+    assert len(short) > 0
+    assert len(long) > 0
     # On the wire a deadline has three digits.
     assert all(5_000 < command["maxTimeMS"] <= 7_100 for command in short)
     assert all(15_000 < command["maxTimeMS"] <= 20_000 for command in long)
