@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import json
 import logging
 import sys
 import threading
@@ -42,7 +43,7 @@ def configure_logging(
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
-            structlog.processors.JSONRenderer(default=repr, ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_encoded),
         ]
     )
 
@@ -66,6 +67,14 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
     root.addHandler(_Forwarding(logging.WARNING))
+
+
+# One for all entries: to make one takes as long as to encode an entry.
+_encoder = json.JSONEncoder(default=repr, ensure_ascii=False)
+
+
+def _encoded(entry: Mapping[str, Any], **_: Any) -> str:
+    return _encoder.encode(entry)
 
 
 def show_from(level: str) -> None:

@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure
 
 from inventory_job.errors import InvalidRequest, NotFound, invalid
 from inventory_job.model.connection import Database, RawDocument
-from inventory_job.model.faults import is_about_hint, pattern_complaint, translated
+from inventory_job.model.faults import DRIVER_ERRORS, is_about_hint, pattern_complaint, translate
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.lists import JobPage, Lists
 from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run
@@ -177,8 +177,9 @@ class JobManager:
 
         begun = time.perf_counter()
         try:
-            with translated():
-                return self._attempt(plan.jobs, bounds, attempt, traits)
+            return self._attempt(plan.jobs, bounds, attempt, traits)
+        except DRIVER_ERRORS as error:
+            raise translate(error) from error
         finally:
             self._observer.asked(operation, plan, time.perf_counter() - begun, attempts)
 

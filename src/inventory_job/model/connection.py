@@ -111,6 +111,8 @@ class Database:
         """The collection of `JobTask`."""
         self._renewing = threading.Lock()
         self._renewed = float("-inf")
+        # Descriptions are never changed: one that has a server has it for good.
+        self._with_server: object = None
         self._read_options: dict[str, Any] = {}
         if self._database.read_concern.document:
             self._read_options["readConcern"] = self._database.read_concern.document
@@ -130,7 +132,7 @@ class Database:
 
         The command itself, since a cursor for one document costs as much again as the document.
         """
-        answer = self._database.command(
+        answer = self._read(
             {
                 "find": self.jobs.name,
                 "filter": filter_,
@@ -140,9 +142,8 @@ class Database:
                 "maxTimeMS": _milliseconds(seconds),
                 **self._read_options,
             },
-            read_preference=self._client.read_preference,
-            codec_options=self._database.codec_options,
-            session=session,
+            session,
+            self._database.codec_options,
         )
         found: list[RawDocument] = answer["cursor"]["firstBatch"]
         return found[0] if found else None
@@ -155,7 +156,7 @@ class Database:
 
         As `find_job`, and decoded in one step, once the size is known.
         """
-        answer: Mapping[str, Any] = self._database.command(
+        answer = self._read(
             {
                 "find": self.jobs.name,
                 "filter": query.filter,
@@ -170,9 +171,8 @@ class Database:
                 **({"hint": query.hint} if query.hint else {}),
                 **self._read_options,
             },
-            read_preference=self._client.read_preference,
-            codec_options=_UNDECODED,
-            session=session,
+            session,
+            _UNDECODED,
         )
         cursor: RawBSONDocument = answer["cursor"]
         if len(cursor.raw) <= most_bytes:
@@ -200,7 +200,11 @@ class Database:
     def has_server(self) -> bool:
         """Whether the driver, for all it knows now, has a server to send operations to."""
         description = self._client.topology_description
-        return description.has_readable_server(self._client.read_preference)
+        if description is not self._with_server:
+            if not description.has_readable_server(self._client.read_preference):
+                return False
+            self._with_server = description
+        return True
 
     def await_server(self, most_seconds: float) -> None:
         """Wait until there is a server, at most the least of `most_seconds` and the server
@@ -265,6 +269,23 @@ class Database:
         """Give the connections back; the object is of no use afterwards. Repeating is harmless."""
         registry.disconnect(self.alias)
         self._client.close()
+
+    def _read(
+        self, command: RawDocument, session: ClientSession, codec_options: CodecOptions[Any]
+    ) -> Mapping[str, Any]:
+        """The answer to a command that reads; raises pymongo errors.
+
+        As the driver's own `command`, without the machinery to repeat it, a fifth of its work:
+        model.operation repeats. The driver has no public way to that.
+        """
+        client = self._client
+        name = next(iter(command))
+        with client._conn_for_reads(  # noqa: SLF001
+            client.read_preference, session, name
+        ) as (connection, preference):
+            return connection.command(
+                self.name, command, preference, codec_options, session=session, client=client
+            )
 
     def _known_server_types(self) -> frozenset[str]:
         servers = self._client.topology_description.server_descriptions().values()

@@ -64,12 +64,16 @@ _AT_FAULT: Mapping[int, str] = {
 _QUERY_CODES = frozenset({2, 9, 14, 15, 16, 22, 28, 30, 40, 52, 53, 54, 55, 56, 57, 72, 241})
 
 
+DRIVER_ERRORS = (PyMongoError, BSONError, OverflowError)
+"""What the driver raises."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raises what happens inside as ServiceErrors, the driver's exception as their cause."""
     try:
         yield
-    except (PyMongoError, BSONError, OverflowError) as error:
+    except DRIVER_ERRORS as error:
         raise translate(error) from error
 
 

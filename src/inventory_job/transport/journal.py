@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import structlog
 
@@ -50,16 +51,80 @@ class Tracing(Protocol):
 
 
 class Record:
-    """One call; `code` is the name of the status it ends with."""
+    """One call of the full `method` name, as a context manager: from beginning to end, in one
+    thread, and told of then. `code` is the name of the status it ends with.
 
-    __slots__ = ("code",)
+    The line about it also holds what is bound within (structlog's context variables).
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_journal", "_method", "_started", "_transport", "code")
+
+    def __init__(self, journal: Journal, method: str, transport: str) -> None:
+        self._journal = journal
+        self._method = method
+        self._transport = transport
+        self._started = 0.0
         self.code = "OK"
+
+    def __enter__(self) -> Self:
+        structlog.contextvars.clear_contextvars()
+        self._started = self._journal.clock()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        journal, code = self._journal, self.code
+        seconds = journal.clock() - self._started
+        journal.metrics.called(self._method, code, self._transport, seconds)
+        is_probe = code == "OK" and self._method.startswith(_PROBES)
+        tell(
+            logging.DEBUG if is_probe else logging.INFO,
+            "call",
+            method=self._method,
+            status=code,
+            milliseconds=round(seconds * 1000, 1),
+            transport=self._transport,
+        )
+
+
+class TracedRecord(Record):
+    """One call with a span."""
+
+    __slots__ = ("_context", "_span")
+
+    def __init__(
+        self, journal: Journal, method: str, transport: str, context: AbstractContextManager[Span]
+    ) -> None:
+        super().__init__(journal, method, transport)
+        self._context = context
+        self._span: Span | None = None
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._span = self._context.__enter__()
+        structlog.contextvars.bind_contextvars(**self._span.ids)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            if self._span:
+                self._span.end(self.code)
+            self._context.__exit__(kind, error, trace)
 
 
 class Journal:
-    """Tells of calls."""
+    """Tells of calls: `metrics` count them, `clock` tells seconds."""
 
     def __init__(
         self,
@@ -67,41 +132,16 @@ class Journal:
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
+        self.clock = clock
         self._tracing = tracing
-        self._clock = clock
 
-    @contextmanager
-    def call(self, method: str, transport: str, metadata: MetadataPairs) -> Iterator[Record]:
-        """A call of the full `method` name, from beginning to end, in one thread.
-
-        The line about it also holds what is bound within (structlog's context variables).
-        """
-        structlog.contextvars.clear_contextvars()
-        record = Record()
-        tracing = self._tracing
-        started = self._clock()
-        with tracing.server_span(method, metadata) if tracing else nullcontext() as span:
-            if span:
-                structlog.contextvars.bind_contextvars(**span.ids)
-            try:
-                yield record
-            finally:
-                self._tell(method, transport, record.code, self._clock() - started)
-                if span:
-                    span.end(record.code)
-
-    def _tell(self, method: str, transport: str, code: str, seconds: float) -> None:
-        self._metrics.called(method, code, transport, seconds)
-        is_probe = code == "OK" and method.startswith(_PROBES)
-        tell(
-            logging.DEBUG if is_probe else logging.INFO,
-            "call",
-            method=method,
-            status=code,
-            milliseconds=round(seconds * 1000, 1),
-            transport=transport,
-        )
+    def call(self, method: str, transport: str, metadata: MetadataPairs) -> Record:
+        """A call of the full `method` name, to be entered where it begins."""
+        if self._tracing is None:
+            return Record(self, method, transport)
+        span = self._tracing.server_span(method, metadata)
+        return TracedRecord(self, method, transport, span)
 
 
 class QueryMetrics(Protocol):
