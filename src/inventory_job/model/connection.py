@@ -15,7 +15,7 @@ from bson import decode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from mongoengine import connection as registry
-from pymongo import MongoClient, monitoring
+from pymongo import MongoClient, ReadPreference, monitoring
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
@@ -275,16 +275,25 @@ class Database:
     ) -> Mapping[str, Any]:
         """The answer to a command that reads; raises pymongo errors.
 
-        As the driver's own `command`, without the machinery to repeat it, a fifth of its work:
-        model.operation repeats. The driver has no public way to that.
+        As the driver's own `command`, without a third of its work: to repeat it, which is
+        model.operation's part, and to keep the session's times, which only matter where reads may
+        go to secondaries. The driver has no public way to that.
         """
         client = self._client
-        name = next(iter(command))
+        keeps_times = client.read_preference != ReadPreference.PRIMARY
+        if not keeps_times:
+            # Named, so that whoever ends the session ends this.
+            command["lsid"] = session.session_id
         with client._conn_for_reads(  # noqa: SLF001
-            client.read_preference, session, name
+            client.read_preference, session, next(iter(command))
         ) as (connection, preference):
             return connection.command(
-                self.name, command, preference, codec_options, session=session, client=client
+                self.name,
+                command,
+                preference,
+                codec_options,
+                session=session if keeps_times else None,
+                client=client if keeps_times else None,
             )
 
     def _known_server_types(self) -> frozenset[str]:

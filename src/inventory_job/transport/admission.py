@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +32,12 @@ class Admitted:
     scope: Scope
 
 
+_identified: ContextVar[tuple[MetadataContext, str, Caller] | None] = ContextVar(
+    "identified", default=None
+)
+"""The call whose caller was identified last, its method, and the caller."""
+
+
 class Admission:
     """Admits calls whose metadata establish a caller who may call the method."""
 
@@ -41,9 +48,12 @@ class Admission:
         """The caller, who may call `method`; raises Unauthenticated, PermissionDenied,
         InvalidRequest, Unavailable or RequestTimeout.
 
-        All that can be told before there is a request. Asking again costs little: a token that
-        was verified is remembered.
+        All that can be told before there is a request. Within one thread's work on a call it is
+        told once.
         """
+        known = _identified.get()
+        if known is not None and known[0] is context and known[1] == method:
+            return known[2]
         metadata = [
             (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
         ]
@@ -51,6 +61,7 @@ class Admission:
         until = None if remaining is None else time.monotonic() + remaining
         caller = self._authenticator.authenticate(metadata, until)
         authorize(caller, method)
+        _identified.set((context, method, caller))
         return caller
 
     def admit(self, method: str, request: Message, context: MetadataContext) -> Admitted:
