@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
 import pytest
 import yaml
 
+from inventory_job.cli.health import health
 from inventory_job.settings import Settings
 
 helm = pytest.importorskip("helm_python", reason="no wheel of it for this platform")
@@ -98,11 +100,48 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
         ({"settings": {"auth_mode": "none"}}, "allow_remote_without_auth"),
         ({"tls": {"secretName": "tls"}}, "do not speak TLS"),
         ({"tls": {"clientCaKey": "ca.crt"}}, "needs tls.secretName"),
+        (
+            {"tls": {"secretName": "tls", "clientCaKey": "ca.crt"}, "probes": {"kind": "http"}},
+            "shows no certificate",
+        ),
+        ({"tls": {"secretName": "tls"}, "probes": {"kind": "exec"}}, "exec.serverName"),
+        (
+            {
+                "tls": {"secretName": "tls", "clientCaKey": "ca.crt"},
+                "probes": {"kind": "exec", "exec": {"serverName": "inventory.example"}},
+            },
+            "exec.clientSecretName",
+        ),
+        (
+            {"probes": {"kind": "exec", "exec": {"clientSecretName": "probe"}}},
+            "needs tls.secretName",
+        ),
+        (
+            {
+                "tls": {"secretName": "tls"},
+                "probes": {"kind": "http"},
+                "serviceMonitor": {"enabled": True},
+            },
+            "serviceMonitor.tlsConfig",
+        ),
         ({"http": {"enabled": False}, "probes": {"kind": "http"}}, "needs http.enabled"),
         ({"http": {"enabled": False}, "serviceMonitor": {"enabled": True}}, "needs http.enabled"),
         ({"route": {"enabled": True}}, "route.parentRefs"),
     ],
-    ids=["jwt", "none", "grpc probes", "mutual tls", "http probes", "metrics", "route"],
+    ids=[
+        "jwt",
+        "none",
+        "grpc probes with tls",
+        "mutual tls",
+        "http probes with mutual tls",
+        "exec probes with tls",
+        "exec probes with mutual tls",
+        "exec probes with a certificate and no tls",
+        "metrics with tls",
+        "http probes",
+        "metrics",
+        "route",
+    ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(helm.HelmError, match=reason):
@@ -168,6 +207,35 @@ def test_http_probes_ask_for_the_same() -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
+@pytest.mark.parametrize(("secret", "scheme"), [("", "HTTP"), ("inventory-job-tls", "HTTPS")])
+def test_http_probes_speak_tls_when_the_port_does(secret: str, scheme: str) -> None:
+    manifests = rendered("identity-values", tls={"secretName": secret}, serviceMonitor={})
+    container = pod(manifests)["containers"][0]
+
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["scheme"] == scheme
+
+
+def test_exec_probes_show_a_certificate_where_tls_is_mutual() -> None:
+    container = pod(rendered("jwt-tls-values"))["containers"][0]
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    commands = {
+        probe: container[f"{probe}Probe"]["exec"]["command"]
+        for probe in ("startup", "liveness", "readiness")
+    }
+
+    options = dict(option.partition("=")[::2] for option in commands["readiness"][2:])
+
+    assert options.pop("--service") == SERVICE
+    assert {command[2] for command in commands.values()} == {"--service=", f"--service={SERVICE}"}
+    assert commands["startup"] == commands["liveness"]
+    names = {option.removeprefix("--").replace("-", "_") for option in options}
+    assert names <= inspect.signature(health).parameters.keys()
+    files = [value for option, value in options.items() if option.endswith("-file")]
+    assert len(files) == 3
+    assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
+
+
 def test_a_stopping_pod_outlives_its_drain_and_the_grace_of_its_calls() -> None:
     spec = pod(rendered("small-values"))
     drain = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
@@ -190,6 +258,15 @@ def test_the_headless_service_and_the_monitor_select_the_pods() -> None:
     assert monitored["selector"]["matchLabels"].items() <= labels.items()
     ports = {port["name"] for service in manifests["Service"] for port in service["spec"]["ports"]}
     assert {endpoint["port"] for endpoint in monitored["endpoints"]} <= ports
+
+
+def test_metrics_are_scraped_with_tls_when_the_port_has_it() -> None:
+    [plain] = rendered("identity-values")["ServiceMonitor"][0]["spec"]["endpoints"]
+    [secure] = rendered("jwt-tls-values")["ServiceMonitor"][0]["spec"]["endpoints"]
+
+    assert "scheme" not in plain
+    assert secure["scheme"] == "https"
+    assert secure["tlsConfig"]["serverName"] == "inventory.example"
 
 
 def test_the_route_takes_the_job_service_and_leaves_the_rest() -> None:
