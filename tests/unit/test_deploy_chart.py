@@ -269,6 +269,16 @@ def test_metrics_are_scraped_with_tls_when_the_port_has_it() -> None:
     assert secure["tlsConfig"]["serverName"] == "inventory.example"
 
 
+@pytest.mark.parametrize(
+    ("name", "ports"),
+    [("identity-values", {53, 27017, 50051, 4317}), ("jwt-tls-values", {53, 27017})],
+)
+def test_the_network_policy_lets_pods_reach_what_they_need(name: str, ports: set[int]) -> None:
+    rules = rendered(name)["NetworkPolicy"][0]["spec"]["egress"]
+
+    assert {port["port"] for rule in rules for port in rule["ports"]} == ports
+
+
 def test_the_route_takes_the_job_service_and_leaves_the_rest() -> None:
     taken, others = rendered("identity-values")["GRPCRoute"][0]["spec"]["rules"]
 
