@@ -11,6 +11,7 @@ import yaml
 
 from inventory_job.cli.health import health
 from inventory_job.settings import Settings
+from inventory_job.workers import _EXTRA_SECONDS
 
 helm = pytest.importorskip("helm_python", reason="no wheel of it for this platform")
 
@@ -98,6 +99,12 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
     [
         ({"settings": {"auth_mode": "jwt", "identity_endpoint": None}}, "jwt.secret.name"),
         ({"settings": {"auth_mode": "none"}}, "allow_remote_without_auth"),
+        (
+            {"settings": {"auth_mode": "jwt"}, "jwt": {"secret": {"name": "keys"}}},
+            "identity_endpoint is for",
+        ),
+        ({"settings": {"grace_seconds": 25}}, "terminationSeconds"),
+        ({"terminationSeconds": 20}, "terminationSeconds"),
         ({"tls": {"secretName": "tls"}}, "do not speak TLS"),
         ({"tls": {"clientCaKey": "ca.crt"}}, "needs tls.secretName"),
         (
@@ -131,6 +138,9 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
     ids=[
         "jwt",
         "none",
+        "identity without its mode",
+        "grace",
+        "termination",
         "grpc probes with tls",
         "mutual tls",
         "http probes with mutual tls",
@@ -242,7 +252,7 @@ def test_a_stopping_pod_outlives_its_drain_and_the_grace_of_its_calls() -> None:
 
     grace = Settings.model_fields["grace_seconds"].default
 
-    assert spec["terminationGracePeriodSeconds"] > drain + grace
+    assert spec["terminationGracePeriodSeconds"] > drain + grace + _EXTRA_SECONDS
 
 
 def test_the_headless_service_and_the_monitor_select_the_pods() -> None:

@@ -90,6 +90,14 @@ grpc:
 {{- if and (eq $mode "none") (not .Values.settings.allow_remote_without_auth) }}
 {{- fail "settings.auth_mode none serves nobody in a cluster without settings.allow_remote_without_auth" }}
 {{- end }}
+{{- if and (ne $mode "identity") .Values.settings.identity_endpoint }}
+{{- fail (printf "settings.identity_endpoint is for auth_mode identity: with %s set it to null" $mode) }}
+{{- end }}
+{{- $grace := .Values.settings.grace_seconds }}
+{{- if kindIs "invalid" $grace }}{{ $grace = 10 }}{{ end }}
+{{- if le (float64 .Values.terminationSeconds) (addf (float64 $grace) 10) }}
+{{- fail "terminationSeconds has to be longer than settings.grace_seconds and 10 seconds together" }}
+{{- end }}
 {{- if and .Values.tls.clientCaKey (not .Values.tls.secretName) }}
 {{- fail "tls.clientCaKey needs tls.secretName" }}
 {{- end }}
