@@ -203,6 +203,19 @@ def test_files_named_in_settings_are_mounted() -> None:
         assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
 
 
+def test_certificates_of_mongodb_are_where_the_uri_is_told_to_look() -> None:
+    spec = pod(rendered("identity-values"))
+    [volume] = [volume for volume in spec["volumes"] if volume["name"] == "mongo-ca"]
+    [mount] = [
+        mount for mount in spec["containers"][0]["volumeMounts"] if mount["name"] == "mongo-ca"
+    ]
+
+    [item] = volume["secret"]["items"]
+
+    file = f"{mount['mountPath']}/{item['path']}"
+    assert f"tlsCAFile={file};" in (CHART / "values.yaml").read_text(encoding="utf-8")
+
+
 def test_grpc_probes_ask_the_process_for_liveness_and_the_job_service_for_readiness() -> None:
     container = pod(rendered("small-values"))["containers"][0]
 
