@@ -28,6 +28,7 @@ from bench_load import Figures, Load
 from bench_servers import Contender, contenders, start_time
 from bench_workloads import DOMAIN, Workload, workloads
 from google.protobuf import json_format
+from served import unwind_on_sigterm
 
 from inventory_job.demo import Demo
 from inventory_job.logs import configure_logging
@@ -60,6 +61,7 @@ def main() -> None:
     if shutil.which("h2load") is None:
         sys.exit("bench needs h2load: apt-get install nghttp2-client")
     configure_logging("error", "json")
+    unwind_on_sigterm()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
         uri = given.mongo_uri
         if uri is None:

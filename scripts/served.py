@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,11 @@ from typing import Any, Self
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+
+
+def unwind_on_sigterm() -> None:
+    """Has SIGTERM end this program as Ctrl-C does, with what it has started."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 class Served:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from served import unwind_on_sigterm
+
 from faulting import standalone
 from faulting.callers import DEADLINE, RIGHT, SHED, UNAVAILABLE, WRONG
 from faulting.kinds import KINDS
@@ -27,6 +29,7 @@ _HEAD = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the faults; returns 0 when the server takes all of them as it should."""
     options = parsed(arguments)
+    unwind_on_sigterm()
     results = []
     if not options.json:
         print(_HEAD)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from served import unwind_on_sigterm
+
 from loading import overload, restart, soak
 from loading.site import Site, site
 
@@ -17,6 +19,7 @@ from loading.site import Site, site
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures; returns 0 when the server is as it should be."""
     options = parsed(arguments)
+    unwind_on_sigterm()
     settings: dict[str, object] = {"THREADS": options.threads, "QUEUE": options.queue}
     settings = {name: value for name, value in settings.items() if value is not None}
     if options.what == "restart":
