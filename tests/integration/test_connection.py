@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -11,8 +13,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.connection import Database, PageQuery, RawDocument
 from inventory_job.model.documents import Job, JobTask
+from tests.integration.client import Recorder
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +74,31 @@ def test_an_aborted_transaction_leaves_nothing_behind(database: Database) -> Non
     assert database.jobs.count_documents({}) == 1
 
 
-def test_a_killed_session_ends_what_runs_in_it(database: Database) -> None:
+ENDLESS = {"$where": "while (true) {}"}
+
+
+def with_the_driver(database: Database, session: ClientSession) -> object:
+    return database.jobs.find_one(ENDLESS, session=session)
+
+
+def one_job(database: Database, session: ClientSession) -> object:
+    return database.find_job(ENDLESS, {}, session, 60.0)
+
+
+def one_page(database: Database, session: ClientSession) -> object:
+    return database.find_page(PageQuery(ENDLESS, {}, {"_id": 1}, 0, 10), session, 60.0, 10**6)
+
+
+@pytest.mark.parametrize("find", [with_the_driver, one_job, one_page])
+def test_a_killed_session_ends_what_runs_in_it(
+    database: Database, find: Callable[[Database, ClientSession], object]
+) -> None:
     database.jobs.insert_one({"job_id": "job-1"})
-    endless = {"$where": "while (true) {}"}
     failures: list[PyMongoError] = []
 
     def search(session: ClientSession) -> None:
         try:
-            database.jobs.find_one(endless, session=session)
+            find(database, session)
         except PyMongoError as error:
             failures.append(error)
 
@@ -92,6 +112,23 @@ def test_a_killed_session_ends_what_runs_in_it(database: Database) -> None:
 
     assert not searcher.is_alive()
     assert len(failures) == 1
+
+
+def test_reads_that_may_go_to_secondaries_show_what_the_session_wrote(
+    database: Database, mongo_uri: str
+) -> None:
+    recorder = Recorder(database.name)
+    elsewhere = Database(f"{mongo_uri}&readPreference=secondaryPreferred", database.name)
+    with closing(elsewhere), elsewhere.start_session() as session:
+        elsewhere.jobs.insert_one({"job_id": "job-1"}, session=session)
+        with recorder.recording() as asked:
+            found = elsewhere.find_job({"job_id": "job-1"}, {"_id": 0}, session, 5.0)
+        lsid = session.session_id
+
+    assert found == {"job_id": "job-1"}
+    [command] = asked
+    assert command["readConcern"].keys() == {"afterClusterTime"}
+    assert command["lsid"] == lsid
 
 
 def running_finds(database: Database) -> list[RawDocument]:

@@ -113,9 +113,6 @@ class Database:
         self._renewed = float("-inf")
         # Descriptions are never changed: one that has a server has it for good.
         self._with_server: object = None
-        self._read_options: dict[str, Any] = {}
-        if self._database.read_concern.document:
-            self._read_options["readConcern"] = self._database.read_concern.document
 
     def __repr__(self) -> str:
         return f"Database({self.describe()!r}, alias={self.alias!r})"
@@ -140,7 +137,6 @@ class Database:
                 "limit": 1,
                 "singleBatch": True,
                 "maxTimeMS": _milliseconds(seconds),
-                **self._read_options,
             },
             session,
             self._database.codec_options,
@@ -169,7 +165,6 @@ class Database:
                 "allowDiskUse": True,
                 "maxTimeMS": _milliseconds(seconds),
                 **({"hint": query.hint} if query.hint else {}),
-                **self._read_options,
             },
             session,
             _UNDECODED,
@@ -292,6 +287,7 @@ class Database:
                 command,
                 preference,
                 codec_options,
+                read_concern=self._database.read_concern,
                 session=session if keeps_times else None,
                 client=client if keeps_times else None,
             )
