@@ -192,9 +192,14 @@ class _Batches(io.TextIOBase):
                 structlog.get_logger(__name__).warning("log entries lost", number=lost)
                 pieces += self._taken()
             batch = "".join(piece if isinstance(piece, str) else piece() for piece in pieces)
-            if batch:
+            if not batch:
+                return
+            try:
                 self._stream.write(batch)
                 self._stream.flush()
+            except (OSError, ValueError):
+                # A full disk, a pipe that nobody reads: told of once the stream takes something.
+                self._lost += len(pieces)
 
     def _taken(self) -> list[str | Callable[[], str]]:
         return [self._pieces.popleft() for _ in range(len(self._pieces))]

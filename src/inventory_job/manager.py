@@ -128,8 +128,16 @@ class JobManager:
                 delete(session)
 
         def delete_safely(session: ClientSession) -> None:
-            (transact if self._database.has_transactions() else delete)(session)
-            self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
+            is_missing = False
+            try:
+                (transact if self._database.has_transactions() else delete)(session)
+            except NotFound:
+                is_missing = True
+                raise
+            finally:
+                # Also where it failed: it may have been done all the same.
+                if not is_missing:
+                    self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
 
         self._run("delete", plan, bounds, delete_safely, Traits(transacts=True))
 

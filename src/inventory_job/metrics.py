@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
 
+import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -93,6 +94,7 @@ class Metrics:
         if self._is_shared:
             figures = _ProcessFigures(process)
             self._samples += [figures.read, *map(self._sampled, figures.sources)]
+        self._log = structlog.get_logger(__name__)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_sampling, name="metrics", daemon=True)
         # Looking up a metric by its labels costs more than counting.
@@ -178,7 +180,10 @@ class Metrics:
 
     def _sample(self) -> None:
         for sample in self._samples:
-            sample()
+            try:
+                sample()
+            except Exception as error:  # noqa: BLE001  the others go on, and so does what is told
+                self._log.warning("metric not read", error=type(error).__name__)
 
 
 class _ProcessFigures:

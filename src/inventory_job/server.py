@@ -164,6 +164,9 @@ class Server:
         """Opens the ports. What is stopped first is pushed last: whoever asks is told before
         calls are refused, and HTTP takes no more while gRPC lets the calls of both finish."""
         settings, resources = self._settings, self._resources
+        metrics.start()
+        # After the ports: calls that finish meanwhile count.
+        resources.callback(metrics.close)
         http = None
         if settings.http:
             http = HttpPort(
@@ -179,8 +182,6 @@ class Server:
         if http:
             self.http_port = http.start()
             resources.callback(http.drain)
-        metrics.start()
-        resources.callback(metrics.close)
         resources.callback(services.health.stop)
 
 

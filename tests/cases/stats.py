@@ -199,7 +199,8 @@ ACCUMULATORS.append(
 def _matching(operator: str, symbol: str, value: Any, count: int) -> StatCase:
     """The number of jobs whose collector_id compares so with `value`."""
     condition = {"key": "collector_id", "operator": operator, "value": value}
-    compared = {symbol: ["$collector_id", {"$literal": value}]}
+    path: Any = {"$ifNull": ["$collector_id", None]} if value is None else "$collector_id"
+    compared = {symbol: [path, {"$literal": value}]}
     return StatCase(
         f"count where {operator} {value}",
         [group([], x={"operator": "count", "conditions": [condition]})],

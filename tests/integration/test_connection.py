@@ -114,6 +114,17 @@ def test_a_killed_session_ends_what_runs_in_it(
     assert len(failures) == 1
 
 
+def test_a_read_takes_its_own_time_whatever_its_connection_was_used_for_before(
+    database: Database,
+) -> None:
+    database.jobs.insert_one({"job_id": "job-1"})
+    slow = PageQuery({"$where": "sleep(1000) || true"}, {"_id": 0}, {"_id": 1}, 0, 10)
+    database.ping(0.5)
+
+    with database.start_session() as session:
+        assert database.find_page(slow, session, 20.0, 10**6) == [{"job_id": "job-1"}]
+
+
 def test_reads_that_may_go_to_secondaries_show_what_the_session_wrote(
     database: Database, mongo_uri: str
 ) -> None:

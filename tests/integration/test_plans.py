@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import grpc
 import pytest
 
 from inventory_job.model.connection import Database
@@ -12,6 +13,7 @@ from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.query.operators import Document
 from inventory_job.query.tuning import tune
 from tests import oracle
+from tests.integration.client import Client
 
 DOMAIN = "domain-of-six"
 FILTER = {"domain_id": DOMAIN}
@@ -90,12 +92,46 @@ def test_their_answers_are_those_without(
     assert sorted(map(str, rows)) == sorted(map(str, expected))
 
 
-def test_an_index_that_may_not_hold_every_job_is_not_used(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("operator", "count"), [("eq", 2), ("not", 1), ("gt", 1), ("gte", 3), ("lt", 0), ("lte", 2)]
+)
+def test_conditions_take_absent_for_null_whatever_indexes_there_are(
+    channel: grpc.Channel, database: Database, operator: str, count: int
+) -> None:
+    domain = "domain-of-three"
+    if not database.jobs.count_documents({"domain_id": domain}):
+        database.jobs.insert_many(
+            {"domain_id": domain, "status": "SUCCESS", **plugin}
+            for plugin in ({}, {"plugin_id": None}, {"plugin_id": "plugin-x"})
+        )
+    condition = {"key": "plugin_id", "operator": operator, "value": None}
+    counted = {"name": "n", "operator": "count", "conditions": [condition]}
+    groups = ([{"key": "status", "name": "status"}], [{"key": "created_at", "name": "at"}])
+
+    for keys in groups:  # the first is read from an index alone
+        stage = {"group": {"keys": keys, "fields": [counted]}}
+        [row] = Client(channel, domain).rows(stage)
+        assert row["n"] == count
+
+
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        ([("domain_id", 1), ("error", 1)], {"sparse": True}),
+        ([("domain_id", 1), ("location", "2dsphere")], {}),
+        ([("domain_id", 1), ("error", "hashed")], {}),
+    ],
+    ids=str,
+)
+def test_an_index_that_may_not_hold_every_job_is_not_used(
+    database: Database, keys: list[tuple[str, Any]], options: dict[str, Any]
+) -> None:
     jobs = database.jobs
-    jobs.create_index([("domain_id", 1), ("error", 1)], name="sparse", sparse=True)
+    jobs.create_index(keys, name="partly", **options)
     indexes = CoveringIndexes(database)
 
     indexes.look()
 
-    assert "sparse" not in {index.name for index in indexes.known()}
-    jobs.drop_index("sparse")
+    assert indexes.known()
+    assert "partly" not in {index.name for index in indexes.known()}
+    jobs.drop_index("partly")

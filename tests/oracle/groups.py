@@ -149,7 +149,12 @@ def _one_condition(spec: Plain, path_of: PathOf) -> Callable[[Document], bool]:
     if holds is None or value is ABSENT or isinstance(value, (list, Mapping)):
         raise NotEvaluable(f"not a condition: {spec!r}")
     wanted = order_key(value)
-    return lambda row: holds(order_key(at(row, path)), wanted)
+
+    def test(row: Document) -> bool:
+        found = at(row, path)
+        return holds(order_key(None if found is ABSENT else found), wanted)
+
+    return test
 
 
 COMPARISONS: Final[Mapping[str, Callable[[OrderKey, OrderKey], bool]]] = {

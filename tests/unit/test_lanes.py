@@ -265,6 +265,27 @@ def test_calls_that_wait_for_something_do_not_hold_up_others() -> None:
     held.shutdown()
 
 
+def test_a_call_that_no_thread_can_be_started_for_is_run_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = threading.Event()
+    held = Lane("some", 2, 99)
+    held.submit(go_on.wait, 10)
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", refuse)
+        second = held.submit(int, "7")
+    go_on.set()
+
+    assert second.result(10) == 7
+    assert held.await_idle(10)
+    assert held.held == 0
+    held.shutdown()
+
+
 def test_a_cancelled_call_is_not_run() -> None:
     go_on = threading.Event()
     held = Lane("some", 1, 99)

@@ -190,3 +190,33 @@ stuck.goes_on.set()
     assert lines == sorted(lines)
     assert len(lines) + lost == 120_000
     assert 0 < lost < 120_000 - 50_000
+
+
+def test_a_write_that_fails_loses_its_entries_and_no_others() -> None:
+    program = """
+import errno, sys, time, structlog
+from inventory_job.logs import configure_logging
+class Full:
+    def __init__(self, stream):
+        self._stream, self.failures = stream, 0
+    def isatty(self):
+        return False
+    def write(self, text):
+        if "before" in text:
+            self.failures += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._stream.write(text)
+    def flush(self):
+        self._stream.flush()
+full = sys.stderr = Full(sys.stderr)
+configure_logging("info", "json")
+log = structlog.get_logger("test")
+log.info("before")
+while not full.failures:
+    time.sleep(0.001)
+log.info("after")
+"""
+    assert [(entry["event"], entry.get("number")) for entry in logged_by(program)] == [
+        ("after", None),
+        ("log entries lost", 1),
+    ]

@@ -47,6 +47,22 @@ def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
     assert lines(metrics.text()) >= {"inventory_job_hits_total 7.0", "inventory_job_held 2.0"}
 
 
+def test_a_number_that_cannot_be_read_does_not_end_the_others() -> None:
+    def broken() -> float:
+        raise OSError("no such file")
+
+    metrics = Metrics(
+        (
+            Level("inventory_job_broken", "Broken.", broken),
+            Counted("inventory_job_hits", "Hits.", lambda: 3.0),
+        )
+    )
+    metrics.start()
+    metrics.close()
+
+    assert "inventory_job_hits_total 3.0" in lines(metrics.text())
+
+
 PROGRAM = """
 from inventory_job.metrics import Metrics
 metrics = Metrics()

@@ -270,7 +270,7 @@ class Database:
     ) -> Mapping[str, Any]:
         """The answer to a command that reads; raises pymongo errors.
 
-        As the driver's own `command`, without a third of its work: to repeat it, which is
+        As the driver's own `command`, without a quarter of its work: to repeat it, which is
         model.operation's part, and to keep the session's times, which only matter where reads may
         go to secondaries. The driver has no public way to that.
         """
@@ -289,7 +289,7 @@ class Database:
                 codec_options,
                 read_concern=self._database.read_concern,
                 session=session if keeps_times else None,
-                client=client if keeps_times else None,
+                client=client,
             )
 
     def _known_server_types(self) -> frozenset[str]:

@@ -146,6 +146,8 @@ class CoveringIndexes:
                 )
                 for existing in _existing(self._jobs)
                 if next(iter(existing["key"])) == "domain_id"
+                # Others (geographic, hashed, text) lack documents, or what is in them.
+                and all(direction in {1, -1} for direction in existing["key"].values())
                 and not any(existing.get(option) for option in _RESTRICTIONS)
             )
         except PyMongoError:

@@ -153,8 +153,11 @@ def accumulate(accumulator: Accumulator, value: Any, comparisons: list[Document]
 
 
 def compare(comparison: Comparison, path: str) -> Document:
-    """The comparison as an expression over the row; its value stays a literal."""
-    return {COMPARISONS[comparison.operator]: [f"${path}", {"$literal": comparison.value}]}
+    """The comparison as an expression over the row; its value stays a literal. An absent field is
+    null: an index does not tell one from the other, so the answer would depend on those there are.
+    """
+    compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
+    return {COMPARISONS[comparison.operator]: [compared, {"$literal": comparison.value}]}
 
 
 def _dates_as_text(value: str) -> Document:

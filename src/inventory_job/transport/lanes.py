@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -189,8 +190,10 @@ class Lane(ThreadPoolExecutor):
 
     def _start(self, call: _Call) -> None:
         """Has a thread run a call; holding the lock, with which nothing is closed meanwhile."""
-        super().submit(self._run, call)
         self._running += 1
+        # Where no thread can be started, one of those that there are runs it later.
+        with suppress(RuntimeError):
+            super().submit(self._run, call)
 
     def _run(self, first: _Call) -> None:
         """Runs a call and then, in the same thread, others that wait."""
@@ -227,10 +230,10 @@ class Lane(ThreadPoolExecutor):
     def _watch(self) -> None:
         """Sees to it that somebody looks after the waiting calls; holding the lock."""
         if self._watcher is None:
-            self._watcher = threading.Thread(
-                target=self._look, name=f"{self.name} turns", daemon=True
-            )
-            self._watcher.start()
+            watcher = threading.Thread(target=self._look, name=f"{self.name} turns", daemon=True)
+            with suppress(RuntimeError):  # the next call tries again
+                watcher.start()
+                self._watcher = watcher
         self._arriving.notify()
 
     def _look(self) -> None:
