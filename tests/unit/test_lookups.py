@@ -308,6 +308,54 @@ def test_a_question_without_an_answer_is_no_outage_and_its_repetition_no_renewal
         directory.find("b")
 
 
+def failing(directory: Directory, *keys: str) -> None:
+    """Has the directory fail on questions for these keys."""
+
+    def fail() -> None:
+        if directory.asked[-1] in keys:
+            raise Unanswered("the identity service has no answer")
+
+    directory.meanwhile = fail
+
+
+def test_a_question_without_an_answer_is_asked_as_rarely_as_any_other() -> None:
+    directory = Directory(a="1", b="2")
+    failing(directory, "a")
+
+    for _ in range(400):
+        directory.now += 0.01
+        assert directory.is_refused("a")
+
+    assert len(directory.asked) <= 3 + 4
+    assert directory.find("b") == "2"
+
+
+def test_what_could_not_be_renewed_is_asked_as_rarely_as_any_other() -> None:
+    directory = Directory(a="1")
+    directory.find("a")
+    directory.now += 301
+    failing(directory, "a")
+    directory.asked.clear()
+
+    for _ in range(100):
+        directory.now += 0.01
+        assert directory.is_refused("a")
+
+    assert len(directory.asked) <= 1 + 3 + 1
+
+
+def test_only_so_many_questions_without_an_answer_are_kept_in_mind() -> None:
+    directory = Directory(LookupLimits(entries=2, burst=10))
+    failing(directory, *"abc")
+
+    for key in "aaabc":
+        assert directory.is_refused(key)
+    directory.asked.clear()
+
+    assert directory.is_refused("a")
+    assert directory.asked == ["a"]
+
+
 def test_a_fresh_answer_outlives_the_failure_to_get_a_newer_one() -> None:
     directory = Directory(a="1")
     assert directory.find("a") == "1"

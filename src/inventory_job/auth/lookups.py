@@ -115,6 +115,8 @@ class Lookups(Generic[_Key, _Found]):
         # Apart, so that strangers' questions do not push out what is known.
         self._found: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
         self._absent: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
+        # The buckets of keys that there was no answer for.
+        self._missed: OrderedDict[_Key, TokenBucket] = OrderedDict()
         self._running: dict[_Key, _Call[_Found]] = {}
         self._waiting = 0
         self._strangers = TokenBucket(clock, limits.burst, limits.per_second)
@@ -179,11 +181,7 @@ class Lookups(Generic[_Key, _Found]):
         limits = self._limits
         if not self._back_off.is_time():
             raise Unavailable(_DOWN)
-        asks = (
-            entry.asks
-            if entry is not None
-            else TokenBucket(self._clock, limits.asks, 1 / limits.again_seconds)
-        )
+        asks = entry.asks if entry is not None else self._asks(key)
         has_room = self._count(_Cause.STRANGER) < limits.at_a_time
         if has_room and asks.has_one() and self._strangers.take():
             asks.take()
@@ -191,6 +189,13 @@ class Lookups(Generic[_Key, _Found]):
         if entry is not None and entry.value is not None:
             self._search(key, entry)
         raise Unavailable(_TOO_MANY)
+
+    def _asks(self, key: _Key) -> TokenBucket:
+        """The bucket of a key without an entry."""
+        limits = self._limits
+        return self._missed.get(key) or TokenBucket(
+            self._clock, limits.asks, 1 / limits.again_seconds
+        )
 
     def _search(self, key: _Key, entry: _Entry[_Found]) -> None:
         limits = self._limits
@@ -257,7 +262,7 @@ class Lookups(Generic[_Key, _Found]):
                     self._back_off.failed(call.attempt)
                 else:
                     self._back_off.succeeded()
-                    self._miss(key)
+                    self._miss(key, call)
             call.answer.set_exception(error)
             return
         with self._lock:
@@ -266,15 +271,21 @@ class Lookups(Generic[_Key, _Found]):
             self._keep(key, value, call)
         call.answer.set_result(value)
 
-    def _miss(self, key: _Key) -> None:
+    def _miss(self, key: _Key, call: _Call[_Found]) -> None:
         """Forgets an entry that has run out and cannot be had anew: the directory is not down,
-        but asking for this once more is no renewal."""
+        but asking for this once more is no renewal, and no more free than the first time."""
         entry = self._entry(key)
-        if entry is not None and not self._is_fresh(entry):
-            self._found.pop(key, None)
-            self._absent.pop(key, None)
+        if entry is not None and self._is_fresh(entry):
+            return
+        self._found.pop(key, None)
+        self._absent.pop(key, None)
+        self._missed[key] = call.asks
+        self._missed.move_to_end(key)
+        if len(self._missed) > self._limits.entries:
+            self._missed.popitem(last=False)
 
     def _keep(self, key: _Key, value: _Found | None, call: _Call[_Found]) -> None:
+        self._missed.pop(key, None)
         before = self._found.pop(key, None) or self._absent.pop(key, None)
         entry = (
             _Entry(value, call.asked_at, -math.inf, -math.inf, call.asks)
