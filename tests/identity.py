@@ -20,7 +20,7 @@ class IdentityService:
     """Starts, stops and starts again on one port; says what it was asked.
 
     `delay` seconds pass before each answer; questions in `broken` fail. Callers have to show
-    `token`.
+    `token`. An app that is not in `apps` may be disabled as well: identity answers the same.
     """
 
     def __init__(self, token: str, *issuers: Issuer) -> None:
@@ -61,9 +61,14 @@ class IdentityService:
             self._server.stop(None).wait()
 
     def answer(
-        self, asked: str, context: grpc.ServicerContext, made: Callable[[], Any | None]
+        self,
+        asked: str,
+        context: grpc.ServicerContext,
+        made: Callable[[], Any | None],
+        absent: grpc.StatusCode = grpc.StatusCode.NOT_FOUND,
     ) -> Any:
-        """What `made` gives, taken before the delay, as of a service that is slow to say it."""
+        """What `made` gives, taken before the delay, as of a service that is slow to say it;
+        ends with `absent` if that is nothing."""
         metadata: Mapping[str, Any] = dict(context.invocation_metadata())
         with self._lock:
             self.asked.append(asked)
@@ -74,7 +79,7 @@ class IdentityService:
         if asked in self.broken:
             _abort(context, grpc.StatusCode.INTERNAL)
         if answer is None:
-            _abort(context, grpc.StatusCode.NOT_FOUND)
+            _abort(context, absent)
         return answer
 
 
@@ -106,4 +111,5 @@ class _Apps(app_pb2_grpc.AppServicer):  # type: ignore[misc]  # published withou
             grant = self._service.apps.get(request.client_id)
             return grant and app_pb2.CheckAppInfo(permissions=grant[0], projects=grant[1])
 
-        return self._service.answer(f"app {request.domain_id} {request.client_id}", context, made)
+        asked = f"app {request.domain_id} {request.client_id}"
+        return self._service.answer(asked, context, made, grpc.StatusCode.PERMISSION_DENIED)

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from inventory_job.model.connection import Database
 from inventory_job.server import Server
@@ -158,13 +159,36 @@ def test_an_apps_permissions_come_from_identity_and_are_kept(
     }
 
 
+def test_an_app_that_is_disabled_is_unauthenticated_and_asked_for_now_and_then(
+    client: Client, issuer: Issuer, identity: IdentityService
+) -> None:
+    app = {"own": "APP", "typ": "CLIENT_SECRET"}
+    token = issuer.token("DOMAIN_ADMIN", jti="disabled", **app)
+    started = time.monotonic()
+
+    with capture_logs() as entries:
+        codes = {client.code(token) for _ in range(100)}
+
+    seconds = time.monotonic() - started
+    assert codes == {UNAUTHENTICATED}
+    assert identity.asked.count("app domain-1 disabled") <= 1 + seconds
+    refusal = {"domain_id": "domain-1", "client_id": "disabled", "log_level": "warning"}
+    assert {"event": "app refused", **refusal} in entries
+    identity.apps = {"enabled": (["inventory:Job"], [])}
+    assert client.list(issuer.token("DOMAIN_ADMIN", jti="enabled", **app)) == ["job-1"]
+
+
 def test_a_question_that_identity_fails_on_leaves_it_there_for_others(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:
     identity.broken.add("key domain-2")
 
-    for _ in range(3):
-        assert client.code(issuer.token("DOMAIN_ADMIN", did="domain-2")) is UNAVAILABLE
+    token = issuer.token("DOMAIN_ADMIN", did="domain-2")
+    started = time.monotonic()
+
+    assert {client.code(token) for _ in range(100)} == {UNAVAILABLE}
+
+    assert len(identity.asked) <= 3 + (time.monotonic() - started)
     assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import grpc
@@ -29,6 +29,9 @@ _PLAIN_SCHEMES = ("", "grpc")
 _TLS_SCHEMES = ("grpcs", "grpc+ssl")
 _TARGET = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _UNKNOWN = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
+# What identity answers for an app that is not there, or is disabled itself or with its domain or
+# workspace. Of keys it would say something about our own token only.
+_NO_APP = _UNKNOWN | {grpc.StatusCode.PERMISSION_DENIED}
 # With these the next call fails as well, whatever it asks; the last is about our own token.
 _DOWN = frozenset(
     {
@@ -108,13 +111,25 @@ class IdentityClient:
             return None
 
     def check_app(self, app: tuple[str, str]) -> AppGrant | None:
-        """What an app, given as (domain_id, client_id), may do; None when there is none such."""
+        """What an app, given as (domain_id, client_id), may do; None when there is none such, or
+        it is disabled, which is logged."""
         domain_id, client_id = app
         request = AppCheckRequest(client_id=client_id, domain_id=domain_id)
-        answer = self._call(_CHECK_APP, request, AppCheckInfo)
-        return answer and AppGrant(tuple(answer.permissions), tuple(answer.projects))
+        answer = self._call(_CHECK_APP, request, AppCheckInfo, _NO_APP)
+        if answer is None:
+            # All apps refused at once: it is this server's own token that lacks the right.
+            self._log.warning("app refused", domain_id=domain_id, client_id=client_id)
+            return None
+        return AppGrant(tuple(answer.permissions), tuple(answer.projects))
 
-    def _call(self, method: str, request: Message, answer: type[_Answer]) -> _Answer | None:
+    def _call(
+        self,
+        method: str,
+        request: Message,
+        answer: type[_Answer],
+        unknown: Collection[grpc.StatusCode] = _UNKNOWN,
+    ) -> _Answer | None:
+        """The answer; None if the status is one of `unknown`."""
         call: Any = self._channel.unary_unary(
             method,
             request_serializer=lambda sent: sent.SerializeToString(),
@@ -127,7 +142,7 @@ class IdentityClient:
             )
         except grpc.RpcError as error:
             code = error.code()
-            if code in _UNKNOWN:
+            if code in unknown:
                 return None
             self.unanswered.add()
             self._log.warning("identity call failed", method=method, status=code.name)
