@@ -6,20 +6,24 @@ import threading
 import time
 from collections.abc import Callable
 
-from inventory_job.auth.lookups import LookupLimits, Lookups
+from inventory_job.auth.lookups import LookupLimits, Lookups, Waiters
 from inventory_job.errors import Unavailable
 
 
 class Directory:
     """A remote directory at a time of the test's; remembers what it was asked."""
 
-    def __init__(self, limits: LookupLimits | None = None, **answers: str) -> None:
+    def __init__(
+        self, limits: LookupLimits | None = None, waiters: Waiters | None = None, **answers: str
+    ) -> None:
         self.now = 1000.0
         self.answers = answers
         self.asked: list[str] = []
         self.is_down = False
         self.meanwhile: Callable[[], None] = lambda: None
-        self.lookups = Lookups(self._fetch, limits or LookupLimits(), lambda: self.now)
+        self.lookups = Lookups(
+            self._fetch, limits or LookupLimits(), lambda: self.now, waiters or Waiters(6)
+        )
 
     def _fetch(self, key: str) -> str | None:
         self.asked.append(key)

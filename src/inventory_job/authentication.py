@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
 from inventory_job.auth.figures import AuthFigures
 from inventory_job.auth.keys import InvalidKey, KeyFile, RemoteKeys
-from inventory_job.auth.lookups import LookupLimits, Lookups
+from inventory_job.auth.lookups import LookupLimits, Lookups, Waiters
 from inventory_job.auth.policy import is_loopback
 from inventory_job.auth.tokens import RemoteApps, TokenAuthenticator, TokenRules
 from inventory_job.errors import Unavailable
@@ -46,14 +46,14 @@ def build_authentication(settings: Settings, resources: ExitStack) -> Authentica
         keep_seconds=settings.key_cache_seconds,
         burst=max(1, round(settings.identity_lookups_per_second * 4)),
         per_second=settings.identity_lookups_per_second,
-        # A slow identity leaves some threads to callers whose keys are known.
         at_a_time=max(1, settings.threads // 2),
-        held_threads=max(1, settings.threads * 3 // 4),
     )
     # Whoever asks for an app holds a verified token: more of them are let through.
     app_limits = replace(limits, burst=100, per_second=50.0)
-    keys = Lookups(client.public_key, limits, time.monotonic)
-    apps = Lookups(client.check_app, app_limits, time.monotonic)
+    # A slow identity leaves some threads to callers whose keys and apps are known.
+    waiters = Waiters(max(1, settings.threads * 3 // 4))
+    keys = Lookups(client.public_key, limits, time.monotonic, waiters)
+    apps = Lookups(client.check_app, app_limits, time.monotonic, waiters)
     authenticator = TokenAuthenticator(RemoteKeys(keys), RemoteApps(apps), rules)
     figures = AuthFigures(
         authenticator.remembered, authenticator.verified, client.asked, client.unanswered

@@ -292,6 +292,30 @@ def test_bad_tokens_hold_nobody_up_while_identity_is_slow(
     assert statistics.median(waits) < 0.5
 
 
+def test_strangers_and_apps_leave_a_thread_to_the_known_while_identity_is_slow(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
+) -> None:
+    good = issuer.token("DOMAIN_ADMIN")
+    strangers = [Issuer(f"domain-{number}").token("DOMAIN_ADMIN") for number in (10, 11, 12)]
+    apps = [issuer.token("DOMAIN_ADMIN", own="APP", jti=f"app-{number}") for number in (1, 2)]
+    settings = make_settings(threads=4, identity_seconds=3.0)
+    with serving(settings) as client, ThreadPoolExecutor(9) as pool:
+        assert client.list(good) == ["job-1"]
+        identity.delay = 2.0
+        for token in [*strangers, *strangers]:
+            pool.submit(client.code, token)
+        assert eventually(lambda: len(identity.asked) == 3)
+        for token in apps:
+            pool.submit(client.code, token)
+        assert eventually(lambda: any(asked.startswith("app") for asked in identity.asked))
+
+        started = time.monotonic()
+        assert client.list(good) == ["job-1"]
+        waited = time.monotonic() - started
+
+    assert waited < 1.0
+
+
 def test_an_outage_is_unavailable_for_the_unknown_and_unnoticed_by_the_known(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from inventory_job.auth.lookups import LookupLimits
+from inventory_job.auth.lookups import LookupLimits, Waiters
 from inventory_job.errors import RequestTimeout
 from tests.directory import Directory, Gate
 
@@ -39,7 +39,7 @@ def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
 
 
 def test_those_who_want_the_same_wait_for_one_call() -> None:
-    directory = Directory(LookupLimits(held_threads=8), a="1")
+    directory = Directory(waiters=Waiters(8), a="1")
     gate = Gate(directory)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(directory.find, "a") for _ in range(8)]
@@ -51,7 +51,7 @@ def test_those_who_want_the_same_wait_for_one_call() -> None:
 
 
 def test_a_slow_call_holds_only_so_many_threads() -> None:
-    directory = Directory(LookupLimits(held_threads=2), a="1")
+    directory = Directory(waiters=Waiters(2), a="1")
     gate = Gate(directory)
     with ThreadPoolExecutor(4) as pool:
         slow = pool.submit(directory.find, "a")
@@ -68,8 +68,33 @@ def test_a_slow_call_holds_only_so_many_threads() -> None:
     assert directory.asked == ["a"]
 
 
+def test_slow_calls_of_several_kinds_hold_only_so_many_threads_together() -> None:
+    waiters = Waiters(2)
+    kinds = [Directory(waiters=waiters, slow="1", known="1") for _ in range(2)]
+    gates = []
+    with ThreadPoolExecutor(3) as pool:
+        slow = []
+        for directory in kinds:
+            directory.find("known")
+            gates.append(Gate(directory))
+            slow.append(pool.submit(directory.find, "slow"))
+            assert gates[-1].entered.acquire(timeout=10)
+            # Whoever caused the call is counted before others are answered.
+            directory.find("known")
+            directory.now += 0.3
+
+        late = pool.submit(kinds[0].is_refused, "slow")
+        ended = wait([late], 5).done
+        for gate in gates:
+            gate.opened.set()
+
+        assert ended
+        assert late.result() is True
+        assert [each.result(10) for each in slow] == ["1", "1"]
+
+
 def test_a_call_that_is_quick_is_waited_for_however_many_threads_it_holds() -> None:
-    directory = Directory(LookupLimits(held_threads=1, patience_seconds=10.0), a="1")
+    directory = Directory(LookupLimits(patience_seconds=10.0), Waiters(1), a="1")
     gate = Gate(directory)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(directory.find, "a")
@@ -82,7 +107,7 @@ def test_a_call_that_is_quick_is_waited_for_however_many_threads_it_holds() -> N
 
 
 def test_threads_that_waited_are_free_to_wait_again() -> None:
-    directory = Directory(LookupLimits(held_threads=3), a="1")
+    directory = Directory(waiters=Waiters(3), a="1")
     for _ in range(3):
         gate = Gate(directory)
         directory.now += 301
@@ -181,7 +206,7 @@ def test_a_slow_directory_takes_only_so_many_threads() -> None:
 
 def test_slow_renewals_hold_only_so_many_threads() -> None:
     known = dict.fromkeys("abcd", "1")
-    directory = Directory(LookupLimits(held_threads=2, renewals_at_a_time=3), **known)
+    directory = Directory(LookupLimits(renewals_at_a_time=3), Waiters(2), **known)
     for key in known:
         directory.find(key)
     directory.now += 301

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory_job.auth.keys import RemoteKeys, VerificationKey, parse_key
-from inventory_job.auth.lookups import LookupLimits, Lookups
+from inventory_job.auth.lookups import LookupLimits, Lookups, Waiters
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import ServiceError, Unauthenticated, Unavailable
 from tests.tokens import Issuer, encoded
@@ -37,7 +37,9 @@ class Service:
     def __init__(self, *issuers: Issuer) -> None:
         self.now = 1000.0
         self.keys = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
-        self.lookups: Lookups[str, VerificationKey] = Lookups(self.keys.get, LIMITS, self.clock)
+        self.lookups: Lookups[str, VerificationKey] = Lookups(
+            self.keys.get, LIMITS, self.clock, Waiters(6)
+        )
         self.authenticator = TokenAuthenticator(RemoteKeys(self.lookups), clock=self.clock)
 
     def clock(self) -> float:

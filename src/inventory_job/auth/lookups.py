@@ -50,9 +50,7 @@ class LookupLimits:
     Strangers may have one key looked up `asks` times at once and then once in `again_seconds`
     (more than 0); all keys together `burst` times and then `per_second`, with `at_a_time` calls
     under way. Looking for newer keys unseen has as much again.
-    `held_threads` should be less than the threads that answer calls, so that slow answers leave
-    some to callers who need none; beyond them nobody waits once a call has taken
-    `patience_seconds`.
+    Who is not among the Waiters does so until a call has taken `patience_seconds`, and no longer.
     """
 
     keep_seconds: float = 300.0
@@ -63,8 +61,32 @@ class LookupLimits:
     per_second: float = 5.0
     at_a_time: int = 4
     renewals_at_a_time: int = 16
-    held_threads: int = 6
     patience_seconds: float = 0.25
+
+
+class Waiters:
+    """Those who wait for answers for as long as it takes, `most` at a time.
+
+    One bound for all look-ups that threads of one kind wait for. It should be less than there are
+    threads, so that slow answers leave some to callers who need none.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._number = 0
+
+    def enter(self) -> bool:
+        """Counts one more, unless there are as many as may be; whether it is counted."""
+        with self._lock:
+            is_counted = self._number < self._most
+            self._number += is_counted
+            return is_counted
+
+    def leave(self) -> None:
+        """One who was counted has stopped to wait."""
+        with self._lock:
+            self._number -= 1
 
 
 class _Cause(Enum):
@@ -107,10 +129,12 @@ class Lookups(Generic[_Key, _Found]):
         fetch: Callable[[_Key], _Found | None],
         limits: LookupLimits,
         clock: Clock,
+        waiters: Waiters,
     ) -> None:
         self._fetch = fetch
         self._limits = limits
         self._clock = clock
+        self._waiters = waiters
         self._lock = threading.Lock()
         # Apart, so that strangers' questions do not push out what is known.
         self._found: OrderedDict[_Key, _Entry[_Found]] = OrderedDict()
@@ -118,7 +142,6 @@ class Lookups(Generic[_Key, _Found]):
         # The buckets of keys that there was no answer for.
         self._missed: OrderedDict[_Key, TokenBucket] = OrderedDict()
         self._running: dict[_Key, _Call[_Found]] = {}
-        self._waiting = 0
         self._strangers = TokenBucket(clock, limits.burst, limits.per_second)
         self._searches = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
@@ -137,7 +160,7 @@ class Lookups(Generic[_Key, _Found]):
                 call = self._renew(key, entry)
             elif call is None:
                 call = self._ask(key, entry)
-            stays = self._begin_wait()
+            stays = self._waiters.enter()
         return self._wait(call, until, stays=stays)
 
     def find_newer(
@@ -159,7 +182,7 @@ class Lookups(Generic[_Key, _Found]):
                 elif call.cause is _Cause.SEARCH:
                     # Where there is no key there would be nothing to wait for.
                     raise Unavailable(_TOO_MANY)
-                stays = self._begin_wait()
+                stays = self._waiters.enter()
             value = self._wait(call, until, stays=stays)
             if call.cause is _Cause.STRANGER and call.asked_at >= since:
                 return value
@@ -228,16 +251,9 @@ class Lookups(Generic[_Key, _Found]):
             raise Unavailable(_DOWN) from error
         return call
 
-    def _begin_wait(self) -> bool:
-        """Counts one who waits for an answer, in the same step as the question is asked; whether
-        they may for as long as it takes."""
-        stays = self._waiting < self._limits.held_threads
-        self._waiting += stays
-        return stays
-
     def _wait(self, call: _Call[_Found], until: float | None, *, stays: bool) -> _Found | None:
-        """The answer to a call; raises Unavailable if it is slow and enough threads are held up
-        already."""
+        """The answer to a call, for as long as it takes if `stays`; else raises Unavailable if it
+        is slow. Counts no more among the waiters then."""
         now = self._clock()
         patience = math.inf if stays else call.asked_at + self._limits.patience_seconds - now
         left = math.inf if until is None else until - now
@@ -245,8 +261,8 @@ class Lookups(Generic[_Key, _Found]):
         try:
             wait((call.answer,), None if math.isinf(seconds) else seconds)
         finally:
-            with self._lock:
-                self._waiting -= stays
+            if stays:
+                self._waiters.leave()
         if call.answer.done():
             return call.answer.result()
         raise RequestTimeout if left < patience else Unavailable(_SLOW)
