@@ -254,6 +254,18 @@ def test_calls_that_need_the_same_key_wait_for_one_slow_answer(
     assert waited < 2.0
 
 
+def test_tenants_who_come_at_once_after_a_start_are_all_served(
+    make_settings: MakeSettings, identity: IdentityService
+) -> None:
+    issuers = [Issuer(f"domain-{number}") for number in range(11, 19)]
+    identity.keys = {each.domain_id: json.dumps(each.jwk) for each in issuers}
+    identity.delay = 0.05
+    tokens = [each.token("DOMAIN_ADMIN") for each in issuers]
+
+    with serving(make_settings(threads=4)) as client, ThreadPoolExecutor(8) as pool:
+        assert Counter(pool.map(client.code, tokens)) == {grpc.StatusCode.OK: 8}
+
+
 def test_an_identity_too_slow_to_answer_is_unavailable_and_does_not_hold_calls_up(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:

@@ -184,6 +184,87 @@ def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
     assert directory.asked == ["a"]
 
 
+def test_those_who_come_at_once_are_asked_for_one_after_the_other() -> None:
+    answers = dict.fromkeys("abcdefgh", "1")
+    directory = Directory(LookupLimits(at_a_time=2, patience_seconds=10.0), Waiters(3), **answers)
+    gate = Gate(directory)
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(directory.find, key) for key in answers]
+        for _ in range(2):
+            assert gate.entered.acquire(timeout=10)
+        assert not wait(found, 0.1).done
+        assert len(directory.asked) == 2
+        gate.opened.set()
+
+        assert [each.result(10) for each in found] == ["1"] * 8
+    assert sorted(directory.asked) == sorted(answers)
+
+
+def test_those_who_wait_for_their_turn_with_the_same_wait_for_one_call() -> None:
+    limits = LookupLimits(at_a_time=1, patience_seconds=10.0)
+    directory = Directory(limits, a="1", b="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        others = [pool.submit(directory.find, "b") for _ in range(3)]
+        assert not wait(others, 0.1).done
+        gate.opened.set()
+
+        assert [each.result(10) for each in (first, *others)] == ["1"] * 4
+    assert directory.asked == ["a", "b"]
+
+
+def test_a_bad_token_waits_for_its_turn_too() -> None:
+    """As one of an unknown domain does."""
+    directory = Directory(LookupLimits(at_a_time=1, patience_seconds=10.0), known="1")
+    directory.find("known")
+    directory.now += 10
+    gate = Gate(directory)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        bad = pool.submit(directory.admits, "known")
+        assert not wait([bad], 0.1).done
+        gate.opened.set()
+
+        assert first.result(10) is None
+        assert bad.result(10) is False
+    assert directory.asked == ["known", "a", "known"]
+
+
+def test_nobody_waits_for_a_turn_beyond_the_deadline_of_a_call() -> None:
+    directory = Directory(LookupLimits(at_a_time=1, patience_seconds=10.0), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+
+        with pytest.raises(RequestTimeout):
+            directory.lookups.find("b", until=directory.now + 0.05)
+        gate.opened.set()
+
+        assert first.result(10) == "1"
+
+
+def test_only_so_many_wait_for_their_turn_behind_slow_calls() -> None:
+    directory = Directory(LookupLimits(at_a_time=1, patience_seconds=5.0), Waiters(2), a="1")
+    gate = Gate(directory)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(directory.find, "a")
+        assert gate.entered.acquire(timeout=10)
+        directory.now += 6
+        others = [pool.submit(directory.is_refused, key) for key in "bc"]
+
+        refused = next(as_completed(others, 3)).result()
+        still_waiting = [each for each in others if not each.done()]
+        gate.opened.set()
+
+        assert refused is True
+        assert [each.result(10) for each in still_waiting] == [False]
+        assert first.result(10) == "1"
+
+
 def test_a_slow_directory_takes_only_so_many_threads() -> None:
     directory = Directory(LookupLimits(at_a_time=2), known="1")
     directory.find("known")

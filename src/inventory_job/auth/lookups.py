@@ -5,7 +5,7 @@ through it, and a slow one does not take all threads:
 
 - answers are kept, that there is nothing is one, and those who want the same wait for one call;
 - calls that a stranger can cause draw on two token buckets, that of the key and one that all
-  strangers share, and only few run at a time;
+  strangers share, and only few run at a time; for one of these to end others wait for a moment;
 - renewals of what was found draw on neither, so strangers cannot keep the known from being renewed;
 - calls run in threads of their own; only so many callers wait for slow ones, and who comes later
   waits for a moment only, nobody beyond the deadline of the call;
@@ -142,6 +142,7 @@ class Lookups(Generic[_Key, _Found]):
         # The buckets of keys that there was no answer for.
         self._missed: OrderedDict[_Key, TokenBucket] = OrderedDict()
         self._running: dict[_Key, _Call[_Found]] = {}
+        self._call_ended = threading.Condition(self._lock)
         self._strangers = TokenBucket(clock, limits.burst, limits.per_second)
         self._searches = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
@@ -151,7 +152,16 @@ class Lookups(Generic[_Key, _Found]):
 
         Waits no longer than `until`, on the clock. Raises Unavailable; RequestTimeout then.
         """
+
+        def is_known() -> bool:
+            entry = self._entry(key)
+            return entry is not None and (entry.value is not None or self._is_fresh(entry))
+
         with self._lock:
+            entry = self._entry(key)
+            if entry is not None and self._is_fresh(entry):
+                return entry.value
+            self._await_room(key, is_known, until)
             entry = self._entry(key)
             if entry is not None and self._is_fresh(entry):
                 return entry.value
@@ -171,10 +181,16 @@ class Lookups(Generic[_Key, _Found]):
 
         Raises Unavailable as well when the limits let nobody ask now.
         """
+
+        def is_answered() -> bool:
+            entry = self._entry(key)
+            return entry is not None and (entry.value != unfit or self._settles(entry, since))
+
         while True:
             with self._lock:
+                self._await_room(key, is_answered, until)
                 entry = self._entry(key)
-                if entry is not None and (entry.value != unfit or self._settles(entry, since)):
+                if entry is not None and is_answered():
                     return entry.value
                 call = self._running.get(key)
                 if call is None:
@@ -201,20 +217,60 @@ class Lookups(Generic[_Key, _Found]):
 
     def _ask(self, key: _Key, entry: _Entry[_Found] | None) -> _Call[_Found]:
         """A call that a stranger may have caused; raises Unavailable if it may not be made."""
-        limits = self._limits
         if not self._back_off.is_time():
             raise Unavailable(_DOWN)
-        asks = entry.asks if entry is not None else self._asks(key)
-        has_room = self._count(_Cause.STRANGER) < limits.at_a_time
-        if has_room and asks.has_one() and self._strangers.take():
+        asks = self._asks(key, entry)
+        if self._has_room() and asks.has_one() and self._strangers.take():
             asks.take()
             return self._start(key, _Cause.STRANGER, asks)
         if entry is not None and entry.value is not None:
             self._search(key, entry)
         raise Unavailable(_TOO_MANY)
 
-    def _asks(self, key: _Key) -> TokenBucket:
-        """The bucket of a key without an entry."""
+    def _await_room(self, key: _Key, is_needless: Callable[[], bool], until: float | None) -> None:
+        """Waits while nothing but the calls under way keeps a call for `key` from being made, and
+        it is not needless. Many tenants come at once after a start, and calls take milliseconds.
+
+        Waits for slow ones as little as `_wait`, whoever it is. Raises RequestTimeout.
+        """
+
+        def may_go_on() -> bool:
+            return (
+                self._has_room()
+                or key in self._running
+                or is_needless()
+                or not self._may_be_asked_for(key)
+            )
+
+        if may_go_on():
+            return
+        stays = self._waiters.enter()
+        now = self._clock()
+        patience = self._limits.patience_seconds
+        if not stays:
+            latest = max(
+                each.asked_at for each in self._running.values() if each.cause is _Cause.STRANGER
+            )
+            patience += latest - now
+        left = math.inf if until is None else until - now
+        try:
+            goes_on = self._call_ended.wait_for(may_go_on, max(min(patience, left), 0))
+        finally:
+            if stays:
+                self._waiters.leave()
+        if not goes_on and left < patience:
+            raise RequestTimeout
+
+    def _has_room(self) -> bool:
+        return self._count(_Cause.STRANGER) < self._limits.at_a_time
+
+    def _may_be_asked_for(self, key: _Key) -> bool:
+        asks = self._asks(key, self._entry(key))
+        return self._back_off.is_time() and asks.has_one() and self._strangers.has_one()
+
+    def _asks(self, key: _Key, entry: _Entry[_Found] | None) -> TokenBucket:
+        if entry is not None:
+            return entry.asks
         limits = self._limits
         return self._missed.get(key) or TokenBucket(
             self._clock, limits.asks, 1 / limits.again_seconds
@@ -273,7 +329,7 @@ class Lookups(Generic[_Key, _Found]):
             value = self._fetch(key)
         except BaseException as error:  # noqa: BLE001  raised where the answer is taken
             with self._lock:
-                del self._running[key]
+                self._end(key)
                 if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
                     self._back_off.failed(call.attempt)
                 else:
@@ -282,10 +338,14 @@ class Lookups(Generic[_Key, _Found]):
             call.answer.set_exception(error)
             return
         with self._lock:
-            del self._running[key]
+            self._end(key)
             self._back_off.succeeded()
             self._keep(key, value, call)
         call.answer.set_result(value)
+
+    def _end(self, key: _Key) -> None:
+        del self._running[key]
+        self._call_ended.notify_all()
 
     def _miss(self, key: _Key, call: _Call[_Found]) -> None:
         """Forgets an entry that has run out and cannot be had anew: the directory is not down,
