@@ -1,9 +1,15 @@
-"""Files for TLS that cannot be used are refused with the reason."""
+"""Files for TLS that cannot be used are refused with the reason; sessions are forgotten in time."""
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -13,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from inventory_job.transport.tls import (
+    SESSION_SECONDS,
     InvalidTls,
     TlsFiles,
     channel_credentials,
@@ -97,3 +104,73 @@ def test_a_private_key_never_shows_in_the_reason(files: TlsFiles) -> None:
         read_pem(files.certificate)
 
     assert "BEGIN" not in str(raised.value)
+
+
+class Clients:
+    """Clients of a port with mutual TLS, at a time of the test's."""
+
+    def __init__(self, authority: Authority, directory: Path) -> None:
+        server = authority.issue().write(directory)
+        ca = directory / "ca.crt"
+        ca.write_bytes(authority.certificate)
+        self.now = 1000.0
+        self.files = TlsFiles(*server, ca)
+        self.credentials = server_credentials(self.files, lambda: self.now)
+        self.port = 0
+        self._context = ssl.create_default_context(cafile=ca)
+        self._context.check_hostname = False
+        self._context.set_alpn_protocols(["h2"])
+        self._context.load_cert_chain(*authority.issue("client").write(directory, "client"))
+
+    def use(self, version: ssl.TLSVersion) -> None:
+        self._context.maximum_version = version
+
+    def connect(self, session: ssl.SSLSession | None = None) -> tuple[ssl.SSLSession | None, bool]:
+        """A connection: its session, and whether that is the one given."""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=5) as plain,
+            self._context.wrap_socket(plain, session=session) as secured,
+        ):
+            secured.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+            assert secured.recv(100)
+            return secured.session, bool(secured.session_reused)
+
+
+@contextmanager
+def listening(clients: Clients) -> Iterator[None]:
+    server = grpc.server(ThreadPoolExecutor(1))
+    clients.port = server.add_secure_port("127.0.0.1:0", clients.credentials)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_has_to_show_its_certificate_again_after_a_minute(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Who resumes a session shows none, even one that has expired meanwhile."""
+    clients = Clients(Authority(), tmp_path)
+    clients.use(version)
+    with listening(clients):
+        session, _ = clients.connect()
+        assert clients.connect(session)[1] is True
+
+        clients.now += SESSION_SECONDS
+
+        assert clients.connect(session)[1] is False
+
+
+def test_sessions_are_forgotten_while_the_files_cannot_be_read(tmp_path: Path) -> None:
+    clients = Clients(Authority(), tmp_path)
+    with listening(clients):
+        session, _ = clients.connect()
+        clients.files.key.unlink()
+        assert clients.connect(session)[1] is True
+
+        clients.now += SESSION_SECONDS
+
+        assert clients.connect(session)[1] is False
+        assert clients.connect()[0] is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,11 @@ import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+SESSION_SECONDS = 60.0
+"""The longest that a client may resume a TLS session, and is not asked for its certificate."""
+
+Clock = Callable[[], float]
 
 
 class InvalidTls(ValueError):
@@ -34,14 +41,15 @@ class TlsFiles:
         )
 
 
-def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+def server_credentials(files: TlsFiles, clock: Clock = time.monotonic) -> grpc.ServerCredentials:
     """Credentials for a port; each new connection gets what is in the files at that time.
 
-    With a client CA only clients with a certificate of it are served. Changed files that do not
-    fit together are logged, and the former stay in use until they do. Raises InvalidTls when the
-    first reading fails.
+    With a client CA only clients with a certificate of it are served; who resumes a session shows
+    none, so sessions are forgotten after SESSION_SECONDS. Changed files that do not fit together
+    are logged, and the former stay in use until they do. `clock` is monotonic, in seconds. Raises
+    InvalidTls when the first reading fails.
     """
-    certificates = _Certificates(files)
+    certificates = _Certificates(files, clock)
     return grpc.dynamic_ssl_server_credentials(
         certificates.initial,
         certificates.changed,  # type: ignore[arg-type]  # None says: as before
@@ -71,35 +79,64 @@ def read_pem(path: Path) -> bytes:
     return content
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What was in the files."""
+
+    key: bytes
+    chain: bytes
+    client_ca: bytes | None
+
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
+        """One that gRPC may take: it takes each once. With it go the keys of session tickets."""
+        return grpc.ssl_server_certificate_configuration([(self.key, self.chain)], self.client_ca)
+
+
 class _Certificates:
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: TlsFiles, clock: Clock) -> None:
         self._files = files
+        self._clock = clock
         self._lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
         self._version = files.version
-        self.initial = _load(files)
+        self._content = _load(files)
+        self._renewed_at = clock()
+        self.initial = self._content.configuration()
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The present files' content, None when it is as before. Called by gRPC for every
-        connection, at times from several threads."""
+        """The present files' content, None when it is as before and sessions may go on. Called by
+        gRPC for every connection, at times from several threads."""
         with self._lock:
-            version = self._files.version
-            if version == self._version:
+            if not (self._read_again() or self._sessions_are_old()):
                 return None
-            self._version = version
-            try:
-                loaded = _load(self._files)
-            except InvalidTls as error:
-                self._log.error("certificates not read again", reason=str(error))
-                return None
-            self._log.info("certificates read again", file=str(self._files.certificate))
-            return loaded
+            self._renewed_at = self._clock()
+            return self._content.configuration()
+
+    def _read_again(self) -> bool:
+        """Whether there is new content."""
+        version = self._files.version
+        if version == self._version:
+            return False
+        self._version = version
+        try:
+            self._content = _load(self._files)
+        except InvalidTls as error:
+            self._log.error("certificates not read again", reason=str(error))
+            return False
+        self._log.info("certificates read again", file=str(self._files.certificate))
+        return True
+
+    def _sessions_are_old(self) -> bool:
+        return (
+            self._files.client_ca is not None
+            and self._clock() - self._renewed_at >= SESSION_SECONDS
+        )
 
 
-def _load(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    pair = _read_pair(files.certificate, files.key)
+def _load(files: TlsFiles) -> _Content:
+    key, chain = _read_pair(files.certificate, files.key)
     client_ca = read_pem(files.client_ca) if files.client_ca else None
-    return grpc.ssl_server_certificate_configuration([pair], client_ca)
+    return _Content(key, chain, client_ca)
 
 
 def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
