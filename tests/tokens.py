@@ -9,21 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from inventory_job.auth.signing import make_key_pair
 
 USER = {"typ": "ACCESS_TOKEN", "own": "USER", "ver": "2.0", "iss": "tests", "aud": "user-1"}
 SYSTEM = {"typ": "SYSTEM_TOKEN", "own": "SYSTEM", "iss": "tests"}
 
 
 class Issuer:
-    """A domain with a key pair of its own."""
+    """A domain with a key pair of its own, of so many `bits`."""
 
-    def __init__(self, domain_id: str) -> None:
+    def __init__(self, domain_id: str, bits: int = 2048) -> None:
         self.domain_id = domain_id
+        self._bits = bits
         self.rotate()
 
     def token(self, role: str | None = None, **claims: Any) -> str:
@@ -50,10 +48,10 @@ class Issuer:
 
     def rotate(self) -> None:
         """Takes a new key pair."""
-        private_pem, self.jwk = make_key_pair()
-        key = load_pem_private_key(private_pem, password=None)
-        assert isinstance(key, RSAPrivateKey)
-        self._key = key
+        self._key = generate_private_key(65537, self._bits)
+        modulus = self._key.public_key().public_numbers().n
+        octets = modulus.to_bytes((self._bits + 7) // 8)
+        self.jwk = {"kty": "RSA", "alg": "RS256", "n": encoded(octets), "e": "AQAB"}
 
 
 def encoded(part: Mapping[str, Any] | bytes) -> str:

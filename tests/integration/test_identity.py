@@ -127,7 +127,14 @@ def test_a_domain_that_identity_does_not_know_is_unauthenticated(client: Client)
     assert client.code(Issuer("domain-unknown").token("DOMAIN_ADMIN")) is UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("key", ["", "{", "[]", '{"kty": "oct", "k": "AAAA"}'])
+TOO_LONG = json.dumps({"kty": "RSA", "n": encoded(b"\xff" * 1024), "e": "AQAB"})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "{", "[]", '{"kty": "oct", "k": "AAAA"}', TOO_LONG],
+    ids=["empty", "cut off", "list", "symmetric", "8192 bits"],
+)
 def test_a_domain_with_a_useless_key_is_unauthenticated_and_no_other(
     client: Client, issuer: Issuer, identity: IdentityService, key: str
 ) -> None:

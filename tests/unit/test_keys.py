@@ -43,10 +43,19 @@ def short_key() -> dict[str, str]:
     return {"kty": "RSA", "n": encoded(numbers.n.to_bytes(128)), "e": "AQAB"}
 
 
+def key_of(bits: int) -> dict[str, str]:
+    """A key nobody has the private part of."""
+    modulus = 2 ** (bits - 1) + 1
+    return {"kty": "RSA", "n": encoded(modulus.to_bytes((bits + 7) // 8)), "e": "AQAB"}
+
+
 @pytest.mark.parametrize(
     ("jwk", "reason"),
     [
         (short_key(), "1024 bits"),
+        (key_of(2047), "2047 bits, not 2048 to 6144"),
+        (key_of(6145), "6145 bits, not 2048 to 6144"),
+        (key_of(8192), "8192 bits, not 2048 to 6144"),
         (RSAKey.generate_key(2048).as_dict(private=True), "private key"),
         ({"kty": "oct", "k": "AAAA"}, "not an RSA key"),
         ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "not an RSA key"),
@@ -63,9 +72,11 @@ def short_key() -> dict[str, str]:
         ({"kty": "RSA", "n": "A", "e": "AQAB"}, "not an RSA key"),
         ({"kty": "RSA", "n": "AA AA", "e": "AQAB"}, "not an RSA key"),
     ],
-    ids=range(16),
+    ids=range(19),
 )
-def test_a_key_that_is_no_public_rsa_key_of_2048_bits_is_refused(jwk: object, reason: str) -> None:
+def test_a_key_that_is_no_public_rsa_key_of_2048_to_6144_bits_is_refused(
+    jwk: object, reason: str
+) -> None:
     with pytest.raises(InvalidKey, match=reason):
         parse_key(jwk)
 

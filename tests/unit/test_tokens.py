@@ -191,6 +191,13 @@ def test_an_unknown_domain_and_a_wrong_signature_are_the_same_failure(
     refused(token[:-4], UNVERIFIED, domain)
 
 
+@pytest.mark.parametrize("bits", [2048, 2052, 6144])
+def test_keys_of_any_length_that_is_taken_verify_tokens(bits: int) -> None:
+    issuer = Issuer("domain-1", bits)
+
+    assert caller_of(issuer.token("DOMAIN_ADMIN"), issuer).domain_id == "domain-1"
+
+
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [

@@ -21,7 +21,8 @@ from inventory_job.auth.lookups import Lookups
 ALGORITHM = "RS256"
 """The only algorithm of signatures."""
 
-_KEY_BITS = range(2048, 8193)
+# joserfc refuses signatures of longer keys.
+_KEY_BITS = range(2048, 6145)
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
