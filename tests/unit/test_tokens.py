@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc import jws
+from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import Caller
 from inventory_job.auth.keys import KeyFile, VerificationKey, parse_key
@@ -189,6 +192,42 @@ def test_an_unknown_domain_and_a_wrong_signature_are_the_same_failure(
     refused(forged, UNVERIFIED, domain)
     refused(swapped, UNVERIFIED, domain)
     refused(token[:-4], UNVERIFIED, domain)
+
+
+@pytest.mark.parametrize("octets", [256, 257, 384, 768])
+def test_a_wrong_signature_costs_the_same_whatever_key_there_is_and_whether_there_is_one(
+    domain: Issuer, monkeypatch: pytest.MonkeyPatch, octets: int
+) -> None:
+    """What takes the time is one computation with a key of the signature's length."""
+    longer = Issuer("domain-3072", 3072)
+    authenticator = TokenAuthenticator(Keys(domain, longer))
+    costs: dict[str, list[int]] = {}
+    deserialize = jws.deserialize_compact
+
+    def computed(token: str, material: RSAKey, **more: Any) -> Any:
+        modulus = int.from_bytes(urlsafe_b64decode(f"{material.as_dict()['n']}=="))
+        assert int.from_bytes(signature) < modulus
+        costs[name].append((modulus.bit_length() + 7) // 8)
+        return deserialize(token, material, **more)
+
+    monkeypatch.setattr(jws, "deserialize_compact", computed)
+    for first in (b"\x01", b"\xff\xfe"):
+        signature = first + bytes(octets - len(first))
+        for name in ("domain-1", "domain-3072", "domain-unknown"):
+            costs[name] = []
+            token = f"{encoded({'alg': 'RS256'})}.{encoded({'did': name})}.{encoded(signature)}"
+            with pytest.raises(Unauthenticated, match=UNVERIFIED):
+                authenticator.authenticate([("token", token)])
+
+        assert list(costs.values()) == [[octets]] * 3
+
+
+@pytest.mark.parametrize("signature", [b"", b"A", bytes(255), b"\xff" * 256, bytes(769)])
+def test_what_cannot_be_a_signature_is_a_wrong_one(domain: Issuer, signature: bytes) -> None:
+    content = f"{encoded({'alg': 'RS256'})}.{encoded({'did': 'domain-1'})}"
+
+    for end in (encoded(signature) or "A", "AAAAA"):
+        refused(f"{content}.{end}", UNVERIFIED, domain)
 
 
 @pytest.mark.parametrize("bits", [2048, 2052, 6144])

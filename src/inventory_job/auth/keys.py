@@ -21,8 +21,10 @@ from inventory_job.auth.lookups import Lookups
 ALGORITHM = "RS256"
 """The only algorithm of signatures."""
 
-# joserfc refuses signatures of longer keys.
-_KEY_BITS = range(2048, 6145)
+LEAST_KEY_BITS = 2048
+MOST_KEY_BITS = 6144
+"""joserfc refuses the signatures of longer keys."""
+
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -42,6 +44,13 @@ class VerificationKey:
 
     thumbprint: str
     material: RSAKey = field(compare=False, repr=False)
+    modulus: int = field(compare=False, repr=False)
+
+    def may_have_made(self, signature: bytes) -> bool:
+        """Whether a signature is one of this key, or of another key of about its length; others
+        are refused without any computing (RFC 8017, section 8.2.2)."""
+        is_as_long = len(signature) == (self.modulus.bit_length() + 7) // 8
+        return is_as_long and int.from_bytes(signature) < self.modulus
 
 
 class KeySource(Protocol):
@@ -80,8 +89,8 @@ def parse_key(jwk: object) -> VerificationKey:
     # joserfc takes keys that are too short, or no keys at all.
     modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
     bits = modulus.bit_length()
-    if bits not in _KEY_BITS:
-        raise InvalidKey(f"the key has {bits} bits, not {_KEY_BITS[0]} to {_KEY_BITS[-1]}")
+    if not LEAST_KEY_BITS <= bits <= MOST_KEY_BITS:
+        raise InvalidKey(f"the key has {bits} bits, not {LEAST_KEY_BITS} to {MOST_KEY_BITS}")
     if modulus % 2 == 0:
         raise InvalidKey("the key's modulus (n) is even")
     if not (3 <= exponent <= _LARGEST_EXPONENT and exponent % 2):
@@ -91,7 +100,7 @@ def parse_key(jwk: object) -> VerificationKey:
         material = RSAKey.import_key({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
     except (JoseError, ValueError) as error:
         raise InvalidKey("the key is not an RSA key in JWK form") from error
-    return VerificationKey(material.thumbprint(), material)
+    return VerificationKey(material.thumbprint(), material, modulus)
 
 
 def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:

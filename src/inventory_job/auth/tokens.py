@@ -26,7 +26,14 @@ from joserfc.errors import JoseError
 from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trusted_caller
 from inventory_job.auth.claims import Claims, check_claims, domain_of
 from inventory_job.auth.figures import Tally
-from inventory_job.auth.keys import ALGORITHM, KeySource, VerificationKey, parse_key
+from inventory_job.auth.keys import (
+    ALGORITHM,
+    LEAST_KEY_BITS,
+    MOST_KEY_BITS,
+    KeySource,
+    VerificationKey,
+    parse_key,
+)
 from inventory_job.auth.lookups import Lookups
 from inventory_job.errors import Unauthenticated, Unavailable
 
@@ -120,7 +127,7 @@ class TokenAuthenticator:
         self._clock = clock
         self._remembered: _Latest[_Verified] = _Latest(self._rules.remembered)
         self._unsettled: _Latest[float] = _Latest(self._rules.remembered)
-        self._decoy = _decoy()
+        self._decoys: dict[int, VerificationKey] = {}
 
     def authenticate(
         self, metadata: Iterable[tuple[str, str]], until: float | None = None
@@ -182,14 +189,34 @@ class TokenAuthenticator:
         except Unavailable:
             # As long as it takes where there is a key, here and below: nobody can time which
             # domains are known.
-            _is_signed(token, self._decoy)
+            self._is_signed(token, None)
             raise
-        while not (_is_signed(token, key or self._decoy) and key):
+        while not (self._is_signed(token, key) and key):
             newer = self._keys.find_newer(domain_id, kid, since, key, until)
             if newer == key:
                 return None
             key = newer
         return key
+
+    def _is_signed(self, token: str, key: VerificationKey | None) -> bool:
+        """Whether `token` is signed with `key`. Takes as long as a key of the signature's length
+        takes, whatever key there is."""
+        signature = _signature(token)
+        # In any case, as making one takes time too.
+        decoy = self._decoy(len(signature))
+        if key is not None and key.may_have_made(signature):
+            return _fits(token, key)
+        _fits(token, decoy)
+        return False
+
+    def _decoy(self, octets: int) -> VerificationKey:
+        """A key whose signatures have so many octets, if there are any so long."""
+        if not LEAST_KEY_BITS <= octets * 8 <= MOST_KEY_BITS:
+            octets = LEAST_KEY_BITS // 8
+        decoy = self._decoys.get(octets)
+        if decoy is None:
+            decoy = self._decoys[octets] = _made_decoy(octets)
+        return decoy
 
     def _caller(self, claims: Claims, given: CallMetadata) -> Caller:
         if claims.system:
@@ -255,7 +282,15 @@ def _part(encoded: str) -> dict[str, Any]:
     return decoded
 
 
-def _is_signed(token: str, key: VerificationKey) -> bool:
+def _signature(token: str) -> bytes:
+    encoded = token.rpartition(".")[2]
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except ValueError:
+        return b""
+
+
+def _fits(token: str, key: VerificationKey) -> bool:
     try:
         jws.deserialize_compact(token, key.material, algorithms=[ALGORITHM])
     except (JoseError, ValueError):
@@ -263,10 +298,13 @@ def _is_signed(token: str, key: VerificationKey) -> bool:
     return True
 
 
-def _decoy() -> VerificationKey:
-    """A key that nobody has the private part of: a random number, not even a product of primes."""
-    modulus = bytearray(secrets.token_bytes(256))
-    modulus[0] |= 0x80
+def _made_decoy(octets: int) -> VerificationKey:
+    """A key that nobody has the private part of: a random number, not even a product of primes.
+
+    It begins with ones, so that what is too large for it is too large for any key.
+    """
+    modulus = bytearray(secrets.token_bytes(octets))
+    modulus[:8] = b"\xff" * 8
     modulus[-1] |= 1
     encoded = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode("ascii")
     return parse_key({"kty": "RSA", "n": encoded, "e": "AQAB"})
