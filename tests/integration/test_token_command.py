@@ -70,6 +70,24 @@ def test_a_domains_key_is_replaced_only_when_told_so(tmp_path: Path) -> None:
     assert (tmp_path / "keys.json").read_text() != before
 
 
+def test_a_public_key_whose_private_part_is_elsewhere_is_replaced_only_when_told_so(
+    tmp_path: Path,
+) -> None:
+    command = ("keys", "--domain-id", "domain-1", "--directory", tmp_path)
+    assert token(*command).exit_code == 0
+    before = (tmp_path / "keys.json").read_text()
+    (tmp_path / "domain-1.pem").unlink()
+
+    refused = token(*command)
+    assert refused.exit_code == 2
+    assert "keys.json has a key of domain-1 already; --force replaces it" in refused.stderr
+    assert (tmp_path / "keys.json").read_text() == before
+    assert not (tmp_path / "domain-1.pem").exists()
+
+    assert token(*command, "--force").exit_code == 0
+    assert (tmp_path / "keys.json").read_text() != before
+
+
 @pytest.mark.parametrize("domain", ["../x", "", "a/b", ".x", "a b"])
 def test_a_domain_id_that_would_be_another_path_is_refused(tmp_path: Path, domain: str) -> None:
     directory = tmp_path / "keys"

@@ -64,10 +64,12 @@ def keys(
     private_file, key_file = directory / f"{domain_id}.pem", directory / KEY_FILE
     if private_file.exists() and not force:
         _end(f"{private_file} is there already; --force replaces it")
-    private_pem, jwk = make_key_pair()
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         known = _known_keys(key_file)
+        if domain_id in known and not force:
+            _end(f"{key_file} has a key of {domain_id} already; --force replaces it")
+        private_pem, jwk = make_key_pair()
+        directory.mkdir(parents=True, exist_ok=True)
         _replace(private_file, private_pem, 0o600)
         text = json.dumps({**known, domain_id: jwk}, indent=2) + "\n"
         _replace(key_file, text.encode(), 0o644)
