@@ -141,7 +141,7 @@ class HeldLane(Lane):
         self.waiting = 0
 
     def offer(self, fn: Callable[..., Any], /, *args: Any) -> Any:
-        if not isinstance(args[0], Call):
+        if not isinstance(args[-1], Call):
             return super().offer(fn, *args)
 
         def later() -> Any:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
-from inventory_job.auth.callers import Caller
+from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, Caller
+from inventory_job.auth.keys import parse_key
+from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
 from inventory_job.model.connection import Database
 from inventory_job.transport.http.app import AppOptions
+from inventory_job.transport.lanes import Lane
 from tests.http_service import LIMITS, HttpOptions, client_of
+from tests.key_sources import Keys
+from tests.tokens import Issuer
 
 LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
@@ -260,6 +267,59 @@ def test_callers_are_looked_at_before_what_they_sent(database: Database) -> None
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
     assert status_of(response)["message"].startswith("ERROR_AUTHENTICATE_FAILURE: ")
+
+
+class Noticed:
+    """An authenticator that a test can wait for; what the log would say of the call then."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self.has_identified = threading.Event()
+        self.logged: list[dict[str, Any]] = []
+
+    def authenticate(
+        self, metadata: Iterable[tuple[str, str]], until: float | None = None
+    ) -> Caller:
+        self.logged.append(structlog.contextvars.get_contextvars())
+        caller = self._authenticator.authenticate(metadata, until)
+        self.has_identified.set()
+        return caller
+
+
+def test_a_key_replaced_while_a_body_is_sent_ends_no_call(database: Database) -> None:
+    issuer, successor = Issuer("domain-1"), Issuer("domain-1")
+    keys = Keys(issuer)
+    noticed = Noticed(TokenAuthenticator(keys))
+    old, new = (
+        {"content-type": "application/json", "token": each.token("DOMAIN_ADMIN")}
+        for each in (issuer, successor)
+    )
+
+    def body() -> Iterator[bytes]:
+        yield b"{"
+        assert noticed.has_identified.wait(10)
+        keys.known["domain-1"] = parse_key(successor.jwk)
+        assert opened.post(LIST, content=b"{}", headers=new).status_code == 200
+        yield b"}"
+
+    with client_of(database, HttpOptions(authenticator=noticed)) as opened:
+        assert opened.post(LIST, content=body(), headers=old).status_code == 200
+        assert opened.post(LIST, content=b"{}", headers=old).status_code == 401
+
+
+def test_nothing_of_another_call_is_logged_while_a_caller_is_identified(
+    database: Database,
+) -> None:
+    noticed = Noticed(AnonymousAuthenticator())
+    with (
+        Lane("http", 1, 8) as lane,
+        client_of(database, HttpOptions(authenticator=noticed, lane=lane)) as http,
+    ):
+        for name in "ab":
+            headers = TENANT | {"x-request-id": name, "x-domain-id": f"domain-{name}"}
+            assert http.post(LIST, json={}, headers=headers).status_code == 200
+
+    assert noticed.logged == [{"request_id": "a"}, {"request_id": "b"}]
 
 
 class Broken:

@@ -216,19 +216,23 @@ def test_calls_in_flight_during_a_rotation_succeed(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:
     """Callers take new tokens as soon as there are any; identity is slow to answer."""
+    successor = Issuer("domain-1")
     identity.delay = 0.1
-    identity.keys["domain-1"] = json.dumps(issuer.jwk)
 
-    def call(number: int) -> list[str]:
-        return client.list(issuer.token("DOMAIN_ADMIN", aud=f"{number}"))
+    def call(signer: Issuer, number: int) -> list[str]:
+        return client.list(signer.token("DOMAIN_ADMIN", aud=f"{number}"))
 
     with ThreadPoolExecutor(6) as pool:
-        before = [pool.submit(call, number) for number in range(30)]
+        before = [pool.submit(call, issuer, number) for number in range(30)]
         before[5].result(10)
-        issuer.rotate()
-        identity.keys["domain-1"] = json.dumps(issuer.jwk)
-        after = [pool.submit(call, number) for number in range(100, 160)]
+        identity.keys["domain-1"] = json.dumps(successor.jwk)
+        # As many are under way as there are threads.
+        for waiting in before:
+            waiting.cancel()
+        after = [pool.submit(call, successor, number) for number in range(100, 160)]
 
+        in_flight = [each for each in before if not each.cancelled()]
+        assert {tuple(each.result(10)) for each in in_flight} == {("job-1",)}
         assert {tuple(each.result(10)) for each in after} == {("job-1",)}
     assert len(identity.asked) <= 3
 

@@ -48,8 +48,8 @@ class Admission:
         """The caller, who may call `method`; raises Unauthenticated, PermissionDenied,
         InvalidRequest, Unavailable or RequestTimeout.
 
-        All that can be told before there is a request. Within one thread's work on a call it is
-        told once.
+        All that can be told before there is a request. It is told once for a call that is worked
+        on in one context (contextvars), as each is: a key that is replaced meanwhile ends none.
         """
         known = _identified.get()
         if known is not None and known[0] is context and known[1] == method:

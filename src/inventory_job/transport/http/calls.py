@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,10 +96,14 @@ class JobCalls:
 
     async def _respond(self, route: Route, request: Request) -> Response:
         headers, request_id = request.headers, request.state.request_id
+        # Of this call alone, whichever threads it takes: its caller is identified once, and no log
+        # entry has anything of another call.
+        own = Context()
+        own.run(structlog.contextvars.bind_contextvars, request_id=request_id)
         try:
             context = context_of(headers)
             # First, as on the gRPC port: nothing is held for a stranger.
-            identified = self._lane.offer(self._admission.identify, route.name, context)
+            identified = self._lane.offer(own.run, self._admission.identify, route.name, context)
             await asyncio.wrap_future(identified)
             body = await self._intake.read(request)
         except ClientDisconnect:
@@ -107,7 +112,7 @@ class JobCalls:
             return self._refused(Call(route, headers, request_id, HttpContext(())), error)
         call = Call(route, headers, request_id, context, body)
         try:
-            working = self._lane.offer(self._work, call)
+            working = self._lane.offer(own.run, self._work, call)
         except ServiceError as error:
             self._intake.release(body)
             return self._refused(call, error)
