@@ -46,7 +46,7 @@ from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import InvalidTls, TlsFiles
 
 _PING_SECONDS = 2.0
-_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Server:
@@ -196,10 +196,17 @@ def _http_app(
         metrics=metrics.app(),
         cors_origins=settings.http_cors_origins,
         # Without tokens, a page of another site must not get in under a name of its own.
-        hosts=_LOOPBACK_HOSTS if is_loopback(settings.http_host or settings.host) else (),
+        hosts=_hosts(settings.http_host or settings.host),
     )
     calls = JobCalls(services.jobs, services.admission, lanes.work, journal, limits)
     return build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
+
+
+def _hosts(listening: str) -> frozenset[str]:
+    """The names that requests may be for, of a port at the address `listening`; any, if empty."""
+    if not is_loopback(listening):
+        return frozenset()
+    return _LOOPBACK_HOSTS | {address_of(listening, 0).removesuffix(":0").lower()}
 
 
 def _http_options(settings: Settings, *, is_shared: bool) -> HttpPortOptions:

@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         gt=0,
         le=1000,
         description="Mode identity: how often tokens of domains whose key is not known may have it "
-        "asked, all together; four times as often for a moment.",
+        "asked, all together in one process; four times as often for a moment.",
     )
     token_leeway_seconds: float = Field(
         10.0, ge=0, le=300, description="How much a token's times may be off."

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, Caller
@@ -21,6 +22,8 @@ from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
 from inventory_job.model.connection import Database
+from inventory_job.server import Server
+from inventory_job.settings import Settings
 from inventory_job.transport.http.app import AppOptions
 from inventory_job.transport.lanes import Lane
 from tests.http_service import LIMITS, HttpOptions, client_of
@@ -251,6 +254,23 @@ def test_a_name_that_is_not_the_servers_is_refused(database: Database) -> None:
     assert bracketed.status_code == 421
     assert "key = host" in status_of(rebound)["message"]
     assert (local.status_code, numeric.status_code) == (200, 200)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost"])
+def test_a_server_on_a_loopback_address_answers_to_that_address(host: str) -> None:
+    settings = Settings(
+        port=0,
+        http=True,
+        http_host=host,
+        http_port=0,
+        mongo_uri=SecretStr("mongodb://127.0.0.1:1/"),
+        server_selection_seconds=0.05,
+    )
+    with Server(settings) as server:
+        own = httpx.get(f"http://{server.http_address}/healthz")
+        other = httpx.get(f"http://{server.http_address}/healthz", headers={"host": "127.0.0.3"})
+
+    assert (own.status_code, other.status_code) == (200, 421)
 
 
 class Nobody:

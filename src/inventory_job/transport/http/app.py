@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -56,7 +56,7 @@ class AppOptions:
     is_ready: Callable[[], bool]
     metrics: ASGIApp | None = None
     cors_origins: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
+    hosts: Collection[str] = ()
     has_pages: bool = True
 
 
