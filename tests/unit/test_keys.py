@@ -211,6 +211,12 @@ def test_a_domains_key_for_something_else_is_refused(first: Issuer) -> None:
         parse_keys(json.dumps({"domain-1": first.jwk | ENCRYPTION}))
 
 
+@pytest.mark.parametrize("kid", ["k" * 129, "../k", "a b"], ids=["long", "path", "space"])
+def test_a_kid_that_no_token_may_name_is_refused(first: Issuer, kid: str) -> None:
+    with pytest.raises(InvalidKey, match="key 0 of the JWKS has a kid that is not 1 to 128"):
+        parse_keys(json.dumps({"keys": [first.jwk | {"kid": kid}]}))
+
+
 def test_two_keys_of_one_kid_are_refused(first: Issuer, second: Issuer) -> None:
     jwks = [first.jwk | {"kid": "k"}, second.jwk | {"kid": "k"}]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from base64 import urlsafe_b64decode
@@ -167,11 +166,31 @@ def test_a_token_that_asks_for_extensions_is_refused(domain: Issuer, more: dict[
     assert caller_of(domain.signed({"alg": "RS256"}, payload), domain).role == "DOMAIN_ADMIN"
 
 
-@pytest.mark.parametrize("kid", ["k" * 129, 7, ["k"], {"k": "k"}])
-def test_a_kid_that_is_no_identifier_is_refused(domain: Issuer, kid: Any) -> None:
-    token = with_header(domain.token("DOMAIN_ADMIN"), {"alg": "RS256", "kid": kid})
+def named(domain: Issuer, kid: Any) -> str:
+    """A token in order but for what it calls its key."""
+    payload = {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()}
+    return domain.signed({"alg": "RS256", "kid": kid}, payload)
 
-    refused(token, "key id", domain)
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        "",
+        "k" * 129,
+        "../keys.json",
+        "/etc/passwd",
+        "k\0",
+        "k'--",
+        "a b",
+        "ключ",
+        7,
+        ["k"],
+        {"k": 1},
+    ],
+    ids=range(11),
+)
+def test_a_kid_that_is_no_identifier_is_refused(domain: Issuer, kid: Any) -> None:
+    refused(named(domain, kid), "key id", domain)
 
 
 def test_the_longest_token_is_looked_at_and_a_longer_one_is_not(domain: Issuer) -> None:
@@ -429,12 +448,18 @@ def test_the_deadline_of_a_call_is_passed_to_whoever_may_wait(domain: Issuer) ->
     assert keys.until == [7.0]
 
 
-def test_a_kid_chooses_nothing_where_keys_are_by_domain(domain: Issuer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kid", ["domain-2", "keys.json", "k" * 128])
+def test_a_kid_chooses_nothing_where_keys_are_by_domain(
+    domain: Issuer, stranger: Issuer, tmp_path: Path, kid: str
+) -> None:
     file = tmp_path / "keys.json"
-    file.write_text(key_file_text(domain))
-    token = domain.token("DOMAIN_ADMIN")
-    header = {"alg": "RS256", "kid": str(file)}
+    file.write_text(key_file_text(domain, stranger))
+    authenticator = TokenAuthenticator(KeyFile(file))
+    forged = stranger.signed(
+        {"alg": "RS256", "kid": kid},
+        {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()},
+    )
 
+    assert authenticator.authenticate([("token", named(domain, kid))]).domain_id == "domain-1"
     with pytest.raises(Unauthenticated, match=UNVERIFIED):
-        TokenAuthenticator(KeyFile(file)).authenticate([("token", with_header(token, header))])
-    assert json.loads(file.read_text())
+        authenticator.authenticate([("token", forged)])

@@ -25,6 +25,9 @@ LEAST_KEY_BITS = 2048
 MOST_KEY_BITS = 6144
 """joserfc refuses the signatures of longer keys."""
 
+KID = re.compile("[A-Za-z0-9._~:=+@-]{1,128}")
+"""What a key may be called by tokens: nothing that could be a path or a query somewhere."""
+
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -170,6 +173,10 @@ def parse_keys(text: str) -> KeySet:
         kid = jwk.get("kid")
         if not isinstance(kid, str) or not kid or kid in by_kid:
             raise InvalidKey(f"{name} has no kid of its own")
+        if not KID.fullmatch(kid):
+            raise InvalidKey(
+                f"{name} has a kid that is not 1 to 128 letters, digits and . _ ~ : = + @ -"
+            )
         by_kid[kid] = key
     if parsed["keys"] and not by_kid:
         raise InvalidKey(f"no key of the JWKS is for signatures with {ALGORITHM}")

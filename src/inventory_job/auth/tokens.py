@@ -28,6 +28,7 @@ from inventory_job.auth.claims import Claims, check_claims, domain_of
 from inventory_job.auth.figures import Tally
 from inventory_job.auth.keys import (
     ALGORITHM,
+    KID,
     LEAST_KEY_BITS,
     MOST_KEY_BITS,
     KeySource,
@@ -43,7 +44,6 @@ MOST_TOKEN_BYTES = 8192
 ANY_DOMAIN = "*"
 """As a system domain: every domain."""
 
-_LONGEST_KID = 128
 _PART = "[A-Za-z0-9_-]+"
 _SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")
 _MALFORMED = "the token is not a JSON Web Token"
@@ -267,7 +267,7 @@ def _unverified(token: str) -> tuple[dict[str, Any], str | None]:
     if "crit" in header or "b64" in header:
         raise Unauthenticated("the token asks for extensions of its format")
     kid = header.get("kid")
-    if kid is not None and (not isinstance(kid, str) or len(kid) > _LONGEST_KID):
+    if kid is not None and (not isinstance(kid, str) or not KID.fullmatch(kid)):
         raise Unauthenticated("the token's key id (kid) is not an identifier")
     return payload, kid
 
