@@ -43,6 +43,8 @@ class Member:
     port: int
     set_name: str | None = _NAME
     """None runs it standalone."""
+    options: tuple[str, ...] = ()
+    """More options of mongod."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,7 +55,7 @@ class Member:
     def start(self) -> None:
         """Runs it; returns before it answers."""
         self.directory.mkdir(exist_ok=True)
-        options = [f"--dbpath={self.directory}", f"--port={self.port}", *_OPTIONS]
+        options = [f"--dbpath={self.directory}", f"--port={self.port}", *_OPTIONS, *self.options]
         if self.set_name is not None:
             options.append(f"--replSet={self.set_name}")
         with (self.directory / "mongod.log").open("ab") as log:
