@@ -6,12 +6,15 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
+from grpc_status import rpc_status
 from pydantic import SecretStr
 
 from inventory_job.model.connection import Database
@@ -54,6 +57,8 @@ def settings(mongo_uri: str, database_name: str, domains: Domains) -> Settings:
         auth_mode="jwt",
         auth_key_file=domains.key_file,
         system_domain_id="domain-root",
+        http=True,
+        http_port=0,
     )
 
 
@@ -68,9 +73,21 @@ def profiled(database: Database) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def stub(profiled: Database, settings: Settings) -> Iterator[job_pb2_grpc.JobStub]:
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+def running(profiled: Database, settings: Settings) -> Iterator[Server]:
+    with Server(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stub(running: Server) -> Iterator[job_pb2_grpc.JobStub]:
+    with grpc.insecure_channel(running.address) as channel:
         yield job_pb2_grpc.JobStub(channel)
+
+
+@pytest.fixture(scope="module")
+def http(running: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://{running.http_address}") as client:
+        yield client
 
 
 def operations(database: Database) -> int:
@@ -80,18 +97,40 @@ def operations(database: Database) -> int:
     return profile.count_documents({"ns": {"$in": namespaces}})
 
 
+REQUESTS: dict[str, Any] = {
+    "list": job_pb2.JobsQuery(),
+    "get": job_pb2.JobRequest(job_id="job-1"),
+    "delete": job_pb2.JobRequest(job_id="job-1"),
+    "stat": ParseDict({"query": {"distinct": "job_id"}}, job_pb2.JobStatQuery()),
+    "analyze": ParseDict(
+        {"query": {"fields": {"jobs": {"operator": "count"}}}}, job_pb2.JobAnalyzeQuery()
+    ),
+}
+"""Any good request of a method."""
+
+
 def call(stub: job_pb2_grpc.JobStub, method: str, metadata: Metadata) -> Any:
-    """Any good request of a method."""
-    request: Any = {
-        "list": job_pb2.JobsQuery(),
-        "get": job_pb2.JobRequest(job_id="job-1"),
-        "delete": job_pb2.JobRequest(job_id="job-1"),
-        "stat": ParseDict({"query": {"distinct": "job_id"}}, job_pb2.JobStatQuery()),
-        "analyze": ParseDict(
-            {"query": {"fields": {"jobs": {"operator": "count"}}}}, job_pb2.JobAnalyzeQuery()
-        ),
-    }[method]
-    return getattr(stub, method)(request, metadata=metadata, timeout=10)
+    return getattr(stub, method)(REQUESTS[method], metadata=metadata, timeout=10)
+
+
+def post(http: httpx.Client, method: str, headers: Metadata) -> httpx.Response:
+    body = MessageToDict(REQUESTS[method], preserving_proto_field_name=True)
+    return http.post(f"/inventory/v1/job/{method}", json=body, headers=headers)
+
+
+def refusal(stub: job_pb2_grpc.JobStub, method: str, metadata: Metadata) -> dict[str, Any]:
+    """The google.rpc.Status that a call ends with, as JSON."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call(stub, method, metadata)
+    status = rpc_status.from_call(raised.value)  # type: ignore[arg-type]  # a call as well
+    assert status is not None
+    return {
+        "code": status.code,
+        "message": status.message,
+        "details": [
+            MessageToDict(detail, preserving_proto_field_name=True) for detail in status.details
+        ],
+    }
 
 
 def refused(stub: job_pb2_grpc.JobStub, method: str, metadata: Metadata) -> tuple[Any, str]:
@@ -108,7 +147,9 @@ def signed_with_the_public_key(domains: Domains) -> str:
 
 
 def with_kid(domains: Domains, kid: Any) -> str:
-    return with_header(domains.admin(), {"alg": "RS256", "kid": kid})
+    """In order but for what it calls its key, its signature included."""
+    claims = {"did": "domain-1", "exp": int(time.time()) + 60, "rol": "DOMAIN_ADMIN", **USER}
+    return domains.tenant.signed({"alg": "RS256", "kid": kid}, claims)
 
 
 def unsigned(domains: Domains) -> str:
@@ -163,6 +204,13 @@ TOKENS: dict[str, Callable[[Domains], str]] = {
     "look-alike type": lambda domains: domains.admin(typ="АCCESS_TOKEN"),  # noqa: RUF001
     "kid is a path": lambda domains: with_kid(domains, "../../../../etc/passwd"),
     "kid is the key file": lambda domains: with_kid(domains, str(domains.key_file)),
+    "kid is a path in pieces": lambda domains: with_kid(domains, "..\\..\\keys.json\0.pem"),
+    "kid is an expression": lambda domains: with_kid(domains, "x' UNION SELECT 'key"),
+    "kid is empty": lambda domains: with_kid(domains, ""),
+    "kid is an operator": lambda domains: with_kid(domains, {"$ne": ""}),
+    "kid under another signature": lambda domains: with_header(
+        domains.admin(), {"alg": "RS256", "kid": "key-1"}
+    ),
     "kid is a URL": lambda domains: with_kid(domains, "http://127.0.0.1:1/keys"),
     "huge kid": lambda domains: with_kid(domains, "k" * 4000),
     "oversized": lambda domains: domains.admin(pad="x" * 9000),
@@ -216,6 +264,79 @@ def test_a_caller_without_the_right_is_denied(
 
     assert code is DENIED
     assert details.startswith("ERROR_PERMISSION_DENIED: Permission denied.")
+    assert operations(profiled) == before
+
+
+TOKEN_HEADERS = {"token": "", "authorization": "Bearer "}
+"""Headers that a token may come in over HTTP, and what goes before it."""
+TENANT = ("x-domain-id", "domain-1")
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_over_http_a_token_out_of_order_is_unauthenticated_as_well(
+    stub: job_pb2_grpc.JobStub,
+    http: httpx.Client,
+    domains: Domains,
+    profiled: Database,
+    name: str,
+) -> None:
+    token = TOKENS[name](domains)
+    before = operations(profiled)
+
+    for method, (header, scheme) in product(("list", "delete"), TOKEN_HEADERS.items()):
+        answer = post(http, method, [(header, (scheme + token).strip()), TENANT])
+
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json() == refusal(
+            stub, method, [("token", token), ("x_domain_id", "domain-1")]
+        )
+    assert operations(profiled) == before
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_over_http_a_caller_without_the_right_is_denied_as_well(
+    stub: job_pb2_grpc.JobStub,
+    http: httpx.Client,
+    domains: Domains,
+    profiled: Database,
+    name: str,
+) -> None:
+    token = domains.admin(**CLAIMS[name])
+    before = operations(profiled)
+
+    for method, (header, scheme) in product(REQUESTS, TOKEN_HEADERS.items()):
+        answer = post(http, method, [(header, scheme + token)])
+
+        assert answer.status_code == 403
+        assert answer.json() == refusal(stub, method, [("token", token)])
+    assert operations(profiled) == before
+
+
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+# gRPC takes metadata of up to 16 KiB, of more than 32 KiB never, and between them by chance.
+TOO_LONG = {20_000: {UNAUTHENTICATED, EXHAUSTED}, 30_000: {EXHAUSTED}, 100_000: {EXHAUSTED}}
+
+
+@pytest.mark.parametrize("method", REQUESTS)
+def test_a_token_far_too_long_is_refused_by_either_port(
+    stub: job_pb2_grpc.JobStub,
+    http: httpx.Client,
+    domains: Domains,
+    profiled: Database,
+    method: str,
+) -> None:
+    """HTTP takes headers of that length; where gRPC takes no metadata it answers by itself."""
+    before = operations(profiled)
+
+    for octets, codes in TOO_LONG.items():
+        token = domains.admin(pad="x" * octets)
+        code, _ = refused(stub, method, [("token", token)])
+        assert code in codes
+        for header, scheme in TOKEN_HEADERS.items():
+            answer = post(http, method, [(header, scheme + token)])
+            assert answer.status_code == 401
+            assert "longer than 8192 bytes" in answer.json()["message"]
     assert operations(profiled) == before
 
 
