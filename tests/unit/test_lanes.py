@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from inventory_job.errors import Overloaded
+from inventory_job.model.data_directory import wait_until
 from inventory_job.transport.lanes import AtOnce, Lane, Turns
 
 THREADS, QUEUE, LONG_QUEUE = 2, 6, 1
@@ -189,6 +190,16 @@ def test_more_calls_run_while_there_is_a_turn_at_once() -> None:
     assert turns.most == 8
 
 
+def test_all_calls_may_run_once_none_was_refused_for_a_while() -> None:
+    turns = Turns(4)
+    held = Lane("some", 4, 99, turns=turns)
+    held.refuse()
+    turns.most = 1
+
+    assert wait_until(lambda: turns.most == 4, 10)
+    held.shutdown()
+
+
 def test_one_call_may_always_run() -> None:
     turns = Turns(2)
 
@@ -255,6 +266,7 @@ def test_calls_that_wait_for_something_do_not_hold_up_others() -> None:
     turns.most = 1
     go_on = threading.Event()
     held = Lane("some", 4, 99, turns=turns)
+    held.refuse()
     first = held.submit(go_on.wait, 10)
 
     second = held.submit(int, "7")

@@ -6,8 +6,9 @@ calls wait long for it, while more are turned away than the places would hold, n
 waiting, so work has but as many places as threads then.
 
 Not all threads always run. Those that compute take turns (the global interpreter lock), every turn
-costs time, and the thread that takes new calls in waits for its own among them. So while a turn is
-long in coming fewer calls run at once, and more while they wait for something else.
+costs time, and the thread that takes new calls in waits for its own among them. So while calls are
+refused, and a turn is long in coming, fewer run at once, and more while they wait for something
+else.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from inventory_job.errors import Overloaded
@@ -53,27 +52,35 @@ class Turns:
         elif late > self._LATE:
             self.most = max(1, min(self.most, running) - 1)
 
+    def rest(self) -> None:
+        """Nobody is in a hurry: all may run."""
+        self.most = self._threads
 
-@dataclass(slots=True)
-class _Call:
-    fn: Callable[[], Any]
-    since: float
-    future: Future[Any] = field(default_factory=Future)
+
+class _Call(Future[Any]):
+    """A call to be run, and its future in one."""
+
+    def __init__(self, since: float, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        super().__init__()
+        self.since = since
+        self._fn = fn
+        self._args = args
+        self._kwargs = kwargs
 
     def run(self, ended: Callable[[], object]) -> None:
-        """Does it, unless it was cancelled, and sets the future; `ended` is called before that:
-        whoever sees the result finds the place free."""
-        if not self.future.set_running_or_notify_cancel():
+        """Does it, unless it was cancelled; `ended` is called before the result is set: whoever
+        sees that finds the place free."""
+        if not self.set_running_or_notify_cancel():
             ended()
             return
         try:
-            result = self.fn()
+            result = self._fn(*self._args, **self._kwargs)
         except BaseException as error:  # noqa: BLE001  raised where the result is taken
-            settle = partial(self.future.set_exception, error)
+            ended()
+            self.set_exception(error)
         else:
-            settle = partial(self.future.set_result, result)
-        ended()
-        settle()
+            ended()
+            self.set_result(result)
 
 
 class Lane(ThreadPoolExecutor):
@@ -105,7 +112,8 @@ class Lane(ThreadPoolExecutor):
         self._is_flooded = False
         lock = threading.Lock()
         self._changing = threading.Condition(lock)
-        self._arriving = threading.Condition(lock)
+        self._refusing = threading.Condition(lock)
+        self._refused_at = -math.inf
         self._held = 0
         self._running = 0
         self._turns = turns or Turns(threads)
@@ -143,6 +151,8 @@ class Lane(ThreadPoolExecutor):
         """Notes that there was no room for a call."""
         with self._changing:
             self.refused += 1
+            self._refused_at = time.monotonic()
+            self._watch()
             now = self._clock()
             took = now - self._refusals_since
             if took >= _BURST_SECONDS:
@@ -154,7 +164,7 @@ class Lane(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As Executor."""
-        call = _Call(partial(fn, *args, **kwargs), self._clock())
+        call = _Call(self._clock(), fn, args, kwargs)
         with self._changing:
             if self._is_closed:
                 raise RuntimeError("the lane is closed")
@@ -163,18 +173,16 @@ class Lane(ThreadPoolExecutor):
             else:
                 self._waiting.append(call)
             self._held += 1
-            if self._running > 1 or self._waiting:
-                self._watch()
-        return call.future
+        return call
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As Executor; what was taken is done, unless it is to be cancelled and has not begun."""
         with self._changing:
             self._is_closed = True
             cancelled = [*self._waiting] if cancel_futures else []
-            self._arriving.notify_all()
+            self._refusing.notify_all()
         for call in cancelled:
-            call.future.cancel()
+            call.cancel()
         super().shutdown(wait, cancel_futures=cancel_futures)
 
     def await_idle(self, seconds: float) -> bool:
@@ -228,20 +236,24 @@ class Lane(ThreadPoolExecutor):
         return self._is_flooded and self._clock() - self._refusals_since < 2 * _BURST_SECONDS
 
     def _watch(self) -> None:
-        """Sees to it that somebody looks after the waiting calls; holding the lock."""
+        """Sees to it that somebody looks how long turns are in coming; holding the lock."""
         if self._watcher is None:
             watcher = threading.Thread(target=self._look, name=f"{self.name} turns", daemon=True)
-            with suppress(RuntimeError):  # the next call tries again
+            with suppress(RuntimeError):  # the next refusal tries again
                 watcher.start()
                 self._watcher = watcher
-        self._arriving.notify()
+        self._refusing.notify()
+
+    def _is_refusing(self) -> bool:
+        return time.monotonic() - self._refused_at < _BURST_SECONDS
 
     def _look(self) -> None:
         while True:
             with self._changing:
-                self._arriving.wait_for(
-                    lambda: self._waiting or self._running > 1 or self._is_closed
-                )
+                if not self._is_refusing():
+                    self._turns.rest()
+                    self._start_waiting()
+                    self._refusing.wait_for(lambda: self._is_refusing() or self._is_closed)
                 if self._is_closed:
                     return
             begun = time.monotonic()
@@ -249,10 +261,15 @@ class Lane(ThreadPoolExecutor):
             late = time.monotonic() - begun - Turns.LOOK_SECONDS
             with self._changing:
                 self._turns.look(late, self._running)
-                if self._running < self._turns.most and not self._is_closed:
-                    call = self._next()
-                    if call is not None:
-                        self._start(call)
+                self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        """Has as many of the waiting calls run as may; holding the lock."""
+        while self._running < self._turns.most and not self._is_closed:
+            call = self._next()
+            if call is None:
+                return
+            self._start(call)
 
 
 class AtOnce(ThreadPoolExecutor):
@@ -263,9 +280,9 @@ class AtOnce(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As Executor."""
-        call = _Call(partial(fn, *args, **kwargs), 0.0)
+        call = _Call(0.0, fn, args, kwargs)
         call.run(lambda: None)
-        return call.future
+        return call
 
 
 class Lanes:
