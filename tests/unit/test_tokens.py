@@ -448,7 +448,7 @@ def test_the_deadline_of_a_call_is_passed_to_whoever_may_wait(domain: Issuer) ->
     assert keys.until == [7.0]
 
 
-@pytest.mark.parametrize("kid", ["domain-2", "keys.json", "k" * 128])
+@pytest.mark.parametrize("kid", ["domain-2", "keys.json", "k" * 128, "Zm9v/YmFy+QQ=="])
 def test_a_kid_chooses_nothing_where_keys_are_by_domain(
     domain: Issuer, stranger: Issuer, tmp_path: Path, kid: str
 ) -> None:

@@ -25,8 +25,9 @@ LEAST_KEY_BITS = 2048
 MOST_KEY_BITS = 6144
 """joserfc refuses the signatures of longer keys."""
 
-KID = re.compile("[A-Za-z0-9._~:=+@-]{1,128}")
-"""What a key may be called by tokens: nothing that could be a path or a query somewhere."""
+KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
+"""What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
+out of a directory."""
 
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
@@ -175,7 +176,8 @@ def parse_keys(text: str) -> KeySet:
             raise InvalidKey(f"{name} has no kid of its own")
         if not KID.fullmatch(kid):
             raise InvalidKey(
-                f"{name} has a kid that is not 1 to 128 letters, digits and . _ ~ : = + @ -"
+                f"{name} has a kid that is not 1 to 128 letters, digits and . _ ~ : = + @ / -, "
+                "without .. and // and not beginning with /"
             )
         by_kid[kid] = key
     if parsed["keys"] and not by_kid:
