@@ -114,23 +114,32 @@ class JobManager:
     def delete(self, plan: JobPlan, bounds: Bounds) -> None:
         """Deletes the job's tasks and then the job: both or none where there are transactions,
         and in an order that can be repeated after a crash where there are not."""
+        # A repetition that finds no job then finds the work of an attempt before.
         begun = False
 
-        def delete(session: ClientSession) -> None:
+        def delete(session: ClientSession, *, is_undone_on_failure: bool) -> None:
             nonlocal begun
-            if not self._delete(plan, session) and not begun:
+            was_begun = begun
+            if self._has(plan, session):
+                begun = begun or not is_undone_on_failure
+                is_done = self._remove(plan, session)
+            else:
+                is_done = False
+            if not is_done and not was_begun:
                 raise NotFound(plan.job_id)
-            # From here on a repetition that finds no job finds the work of this attempt.
             begun = True
 
         def transact(session: ClientSession) -> None:
             with session.start_transaction():
-                delete(session)
+                delete(session, is_undone_on_failure=True)
 
         def delete_safely(session: ClientSession) -> None:
             is_missing = False
             try:
-                (transact if self._database.has_transactions() else delete)(session)
+                if self._database.has_transactions():
+                    transact(session)
+                else:
+                    delete(session, is_undone_on_failure=False)
             except NotFound:
                 is_missing = True
                 raise
@@ -227,11 +236,13 @@ class JobManager:
         if problems:
             raise InvalidRequest(problems)
 
-    def _delete(self, plan: JobPlan, session: ClientSession) -> bool:
-        """Whether there was the job, which then is gone with its tasks."""
+    def _has(self, plan: JobPlan, session: ClientSession) -> bool:
+        jobs = self._database.jobs
+        return jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is not None
+
+    def _remove(self, plan: JobPlan, session: ClientSession) -> bool:
+        """Deletes the tasks and then the job; whether that was still there."""
         owner = {"job_id": plan.job_id, "domain_id": plan.jobs.scope.domain_id}
-        if self._database.jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is None:
-            return False
         self._database.job_tasks.delete_many(owner, session=session)
         return bool(
             self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count
