@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal, TextIO
@@ -63,7 +63,6 @@ def configure_logging(
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
     _output.batches, _output.processors = batches, processors
-    _output.is_json, _output.always = not console, always
     _output.level = _number(level)
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
@@ -104,9 +103,6 @@ def tell(level: int, event: str, **fields: str | float) -> None:
 def _line(level: int, at: float, entry: dict[str, Any]) -> str:
     entry["timestamp"] = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
     name = logging.getLevelName(level).lower()
-    if _output.is_json:
-        # What the processors make of it, without them.
-        return f"{_encoder.encode({**entry, **_output.always, 'level': name})}\n"
     line: Any = entry
     for processor in _output.processors:
         line = processor(None, name, line)
@@ -119,8 +115,6 @@ class _Output:
 
     batches: _Batches | None = None
     processors: Sequence[structlog.typing.Processor] = ()
-    is_json: bool = False
-    always: Mapping[str, object] = field(default_factory=dict)
     level: int = logging.NOTSET
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -114,41 +115,24 @@ class JobManager:
     def delete(self, plan: JobPlan, bounds: Bounds) -> None:
         """Deletes the job's tasks and then the job: both or none where there are transactions,
         and in an order that can be repeated after a crash where there are not."""
-        # A repetition that finds no job then finds the work of an attempt before.
-        begun = False
+        begun = False  # Whether something may be deleted: then to find no job is no failure.
 
-        def delete(session: ClientSession, *, is_undone_on_failure: bool) -> None:
+        def delete(session: ClientSession) -> None:
             nonlocal begun
-            was_begun = begun
-            if self._has(plan, session):
-                begun = begun or not is_undone_on_failure
-                is_done = self._remove(plan, session)
-            else:
-                is_done = False
-            if not is_done and not was_begun:
-                raise NotFound(plan.job_id)
-            begun = True
-
-        def transact(session: ClientSession) -> None:
-            with session.start_transaction():
-                delete(session, is_undone_on_failure=True)
-
-        def delete_safely(session: ClientSession) -> None:
-            is_missing = False
+            was_begun, is_atomic = begun, self._database.has_transactions()
             try:
-                if self._database.has_transactions():
-                    transact(session)
-                else:
-                    delete(session, is_undone_on_failure=False)
-            except NotFound:
-                is_missing = True
-                raise
+                with session.start_transaction() if is_atomic else nullcontext():
+                    found = self._has(plan, session)
+                    begun = was_begun or (found and not is_atomic)
+                    if not (found and self._remove(plan, session)) and not was_begun:
+                        raise NotFound(plan.job_id)
+                    begun = True
             finally:
                 # Also where it failed: it may have been done all the same.
-                if not is_missing:
+                if begun:
                     self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
 
-        self._run("delete", plan, bounds, delete_safely, Traits(transacts=True))
+        self._run("delete", plan, bounds, delete, Traits(transacts=True))
 
     def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
         """A page of jobs, as stored, and the total."""
