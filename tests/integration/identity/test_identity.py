@@ -1,4 +1,4 @@
-"""Mode identity, with an identity service: keys, apps, rotation, slowness, outage, recovery."""
+"""Keys, apps, rotation, slowness, outage, recovery."""
 
 from __future__ import annotations
 
@@ -6,108 +6,26 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
-from inventory_job.settings import Settings
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.certificates import Authority
 from tests.identity import IdentityService
+from tests.identity_callers import (
+    OWN_TOKEN,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    Client,
+    MakeSettings,
+    eventually,
+    serving,
+)
 from tests.tokens import Issuer, encoded
-
-OWN_TOKEN = "own.system.token"
-UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
-MakeSettings = Callable[..., Settings]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def stored(database: Database) -> None:
-    database.jobs.insert_many(
-        {"job_id": f"job-{number}", "domain_id": f"domain-{number}"} for number in (1, 2)
-    )
-
-
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer("domain-1")
-
-
-@pytest.fixture
-def identity(issuer: Issuer) -> Iterator[IdentityService]:
-    service = IdentityService(OWN_TOKEN, issuer, Issuer("domain-2"))
-    service.start()
-    yield service
-    service.stop()
-
-
-@pytest.fixture
-def make_settings(mongo_uri: str, database_name: str, identity: IdentityService) -> MakeSettings:
-    def make(**given: Any) -> Settings:
-        return Settings(
-            **{
-                "port": 0,
-                "mongo_uri": SecretStr(mongo_uri),
-                "mongo_database": database_name,
-                "auth_mode": "identity",
-                "identity_endpoint": identity.endpoint,
-                "identity_token": SecretStr(OWN_TOKEN),
-                "identity_seconds": 1.0,
-                "threads": 8,
-                **given,
-            }
-        )
-
-    return make
-
-
-class Client:
-    """Calls `list` of a server, and tells jobs or status."""
-
-    def __init__(self, channel: grpc.Channel) -> None:
-        self._stub = job_pb2_grpc.JobStub(channel)
-
-    def list(self, token: str) -> list[str]:
-        answer = self._stub.list(job_pb2.JobsQuery(), metadata=(("token", token),), timeout=10)
-        return [job.job_id for job in answer.results]
-
-    def code(self, token: str) -> grpc.StatusCode:
-        try:
-            self.list(token)
-        except grpc.RpcError as error:
-            return error.code()
-        return grpc.StatusCode.OK
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[Client]:
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
-        yield Client(channel)
-
-
-@pytest.fixture
-def client(make_settings: MakeSettings) -> Iterator[Client]:
-    with serving(make_settings()) as made:
-        yield made
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_a_token_is_verified_with_the_key_of_its_domain(
@@ -387,93 +305,6 @@ def test_the_servers_own_token_is_read_from_its_file_at_every_use(
         file.write_text(OWN_TOKEN + "\n")
 
         assert eventually(lambda: client.code(issuer.token("DOMAIN_ADMIN")) is grpc.StatusCode.OK)
-
-
-def test_10_000_bad_tokens_cause_a_handful_of_calls(
-    client: Client, issuer: Issuer, identity: IdentityService
-) -> None:
-    good = issuer.token("DOMAIN_ADMIN")
-    assert client.list(good) == ["job-1"]
-    header, _, signature = good.split(".")
-    started = time.monotonic()
-
-    def bad_token(number: int) -> str:
-        payload = {"did": f"domain-{number % 5000}", "exp": time.time() + 60}
-        return f"{header}.{encoded(payload)}.{signature}"
-
-    with ThreadPoolExecutor(4) as pool:
-        codes = Counter(pool.map(client.code, map(bad_token, range(10_000))))
-
-    seconds = time.monotonic() - started
-    assert set(codes) <= {UNAUTHENTICATED, UNAVAILABLE}
-    # One in 5000 is of the known domain, which is looked for unseen as well.
-    assert len(identity.asked) <= 1 + 20 + 5 * (seconds + 1) + 2
-    assert client.list(issuer.token("DOMAIN_ADMIN", aud="after")) == ["job-1"]
-
-
-def test_the_rate_of_look_ups_is_a_setting(
-    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
-) -> None:
-    with serving(make_settings(identity_lookups_per_second=0.25)) as client:
-        strangers = [Issuer(f"domain-{number}").token("DOMAIN_ADMIN") for number in range(10, 20)]
-        codes = {client.code(token) for token in strangers}
-
-        assert codes == {UNAUTHENTICATED, UNAVAILABLE}
-        assert len(identity.asked) == 1
-
-
-def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
-    client: Client, issuer: Issuer, identity: IdentityService
-) -> None:
-    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
-    thief = Issuer("domain-1")
-    started = time.monotonic()
-
-    codes = {client.code(thief.token("DOMAIN_ADMIN", aud=str(n))) for n in range(500)}
-
-    assert codes <= {UNAUTHENTICATED, UNAVAILABLE}
-    assert len(identity.asked) <= 1 + 3 + (time.monotonic() - started)
-
-
-def test_a_token_of_a_new_key_comes_in_while_bad_ones_keep_the_look_ups_used_up(
-    client: Client, issuer: Issuer, identity: IdentityService
-) -> None:
-    """It is told to come again, not that it is no good."""
-    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
-    thief = Issuer("domain-1")
-    flood = [thief.token("DOMAIN_ADMIN", did=f"domain-{n}") for n in range(100)]
-    for token in [*flood, *[thief.token("DOMAIN_ADMIN", aud=f"{n}") for n in range(10)]]:
-        assert client.code(token) is not grpc.StatusCode.OK
-    issuer.rotate()
-    identity.keys["domain-1"] = json.dumps(issuer.jwk)
-    token = issuer.token("DOMAIN_ADMIN")
-    codes = set()
-
-    def comes_in() -> bool:
-        for bad in flood:
-            client.code(bad)
-        codes.add(client.code(token))
-        return grpc.StatusCode.OK in codes
-
-    assert eventually(comes_in, 10)
-    assert UNAUTHENTICATED not in codes
-
-
-def test_a_bad_token_is_told_so_in_the_end_however_many_there_are(
-    client: Client, issuer: Issuer
-) -> None:
-    """After a rotation the holders of old tokens learn that they need new ones."""
-    assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
-    thief = Issuer("domain-1")
-    waiting = {thief.token("DOMAIN_ADMIN", aud=f"{n}") for n in range(50)}
-
-    def all_were_told() -> bool:
-        waiting.difference_update(
-            [token for token in waiting if client.code(token) is UNAUTHENTICATED]
-        )
-        return not waiting
-
-    assert eventually(all_were_told, 10)
 
 
 def test_identity_is_reached_by_tls(
