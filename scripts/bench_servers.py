@@ -20,7 +20,7 @@ from served import Served
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 _SCRIPTS = Path(__file__).parent
-_OK = '"status": "OK"'
+_OK = '"status":"OK"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _address_in(process: subprocess.Popen[str], log: Path) -> str:
 def _copy(stream: Any, log: Path) -> None:
     with log.open("w") as copy:
         for line in stream:
-            if '"level": "info"' not in line:
+            if '"level":"info"' not in line:
                 copy.write(line)
                 copy.flush()
 

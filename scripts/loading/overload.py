@@ -44,7 +44,7 @@ _SHED_PAUSE = 0.01
 _FLOOD_START_SECONDS = 1.0
 _RATE = re.compile(r"([0-9.]+) req/s")
 _LOOK_SECONDS = 0.25
-_ANSWERED = '"status": "OK"'
+_ANSWERED = '"status":"OK"'
 
 
 @dataclass(frozen=True, slots=True)

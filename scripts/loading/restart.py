@@ -18,8 +18,8 @@ _PAUSE = 0.005
 _STEADY_SECONDS = 2.0
 _MOST_SECONDS = 90.0
 _LOOK_SECONDS = 0.05
-_REPLACED = '"event": "workers replaced"'
-_SERVING = '"event": "serving"'
+_REPLACED = '"event":"workers replaced"'
+_SERVING = '"event":"serving"'
 
 
 def measure(site: Site, rounds: int) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, TextIO
 
 import structlog
+from pydantic_core import PydanticSerializationError, to_json
 
 
 def configure_logging(
@@ -63,18 +64,19 @@ def configure_logging(
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
     _output.batches, _output.processors = batches, processors
+    _output.json_with = None if console else always
     _output.level = _number(level)
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
     root.addHandler(_Forwarding(logging.WARNING))
 
 
-# One for all entries: to make one takes as long as to encode an entry.
-_encoder = json.JSONEncoder(default=repr, ensure_ascii=False)
-
-
 def _encoded(entry: Mapping[str, Any], **_: Any) -> str:
-    return _encoder.encode(entry)
+    try:
+        return to_json(entry, fallback=repr).decode()
+    except PydanticSerializationError:
+        # Text that is not Unicode (lone surrogates).
+        return json.dumps(entry, default=repr)
 
 
 def show_from(level: str) -> None:
@@ -90,23 +92,41 @@ def shows_debug() -> bool:
 
 
 def tell(level: int, event: str, **fields: str | float) -> None:
-    """Logs an entry as a logger does, at a fraction of the cost to who calls: it is put together in
-    the thread that writes, many at a time. For what every call has told of it."""
-    batches = _output.batches
+    """Logs an entry as a logger does, at a fraction of the cost. For what every call has told of
+    it."""
+    batches, always = _output.batches, _output.json_with
     if batches is None:
         structlog.get_logger().log(level, event, **fields)
     elif level >= _output.level:
-        context = structlog.contextvars.get_contextvars()
-        batches.put(partial(_line, level, time.time(), {**fields, "event": event, **context}))
+        entry = {**fields, "event": event, **structlog.contextvars.get_contextvars()}
+        if always is None:
+            # Lines for people take long to make: the thread that writes them does it.
+            batches.put(partial(_line, level, time.time(), entry))
+        else:
+            made = {"level": _name_of(level), "timestamp": _timestamp(time.time())}
+            batches.put(f"{_encoded({**entry, **always, **made})}\n")
 
 
 def _line(level: int, at: float, entry: dict[str, Any]) -> str:
-    entry["timestamp"] = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
-    name = logging.getLevelName(level).lower()
-    line: Any = entry
+    line: Any = {**entry, "timestamp": _timestamp(at)}
     for processor in _output.processors:
-        line = processor(None, name, line)
+        line = processor(None, _name_of(level), line)
     return f"{line}\n"
+
+
+def _timestamp(at: float) -> str:
+    seconds = int(at)
+    return f"{_second(seconds)}.{int((at - seconds) * 1e6):06d}Z"
+
+
+@lru_cache(4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache
+def _name_of(level: int) -> str:
+    return logging.getLevelName(level).lower()
 
 
 @dataclass
@@ -115,6 +135,8 @@ class _Output:
 
     batches: _Batches | None = None
     processors: Sequence[structlog.typing.Processor] = ()
+    json_with: Mapping[str, object] | None = None
+    """What all entries have, where they are JSON."""
     level: int = logging.NOTSET
 
 
