@@ -174,15 +174,15 @@ class Tallies:
             self._clear()
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Takes the next changes."""
+        """Takes the next changes, one by one, so that nobody waits for many."""
         with self._lock:
             if len(changes) * len(self._tallies) > _MOST_ADJUSTMENTS:
-                # Counting again is quicker than that, and blocks nobody.
+                # Counting again is quicker than that.
                 self._clear()
-            for change in changes:
+        for change in changes:
+            with self._lock:
                 self._apply(change)
-            if changes:
-                self._floor = max(self._floor, changes[-1].at)
+                self._floor = max(self._floor, change.at)
 
     def promise(self, at: Timestamp) -> None:
         """No count of an earlier time than `at` is good any more."""
