@@ -20,6 +20,9 @@ class Keys:
         self.asked += 1
         return self.known.get(domain_id)
 
+    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        return self.known.get(domain_id)
+
     def find_newer(
         self,
         domain_id: str,

@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 
 from inventory_job.auth.callers import Caller
 from inventory_job.errors import Unauthenticated
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.transport.http.calls import Call
 from inventory_job.transport.http.port import HttpPortOptions, bound_socket
 from inventory_job.transport.lanes import Lane
@@ -255,6 +256,9 @@ def test_nothing_is_waited_for_from_a_stranger(database: Database) -> None:
 
 class Nobody:
     """Knows nobody."""
+
+    def recall(self, *_: object) -> None:
+        """Nothing."""
 
     def authenticate(self, *_: object, **__: object) -> Caller:
         raise Unauthenticated("the signature does not fit")

@@ -276,6 +276,9 @@ def test_a_server_on_a_loopback_address_answers_to_that_address(host: str) -> No
 class Nobody:
     """Lets nobody in."""
 
+    def recall(self, *_: object) -> None:
+        """Nothing."""
+
     def authenticate(self, *_: object, **__: object) -> Caller:
         raise Unauthenticated("the token is not a JSON Web Token")
 
@@ -296,6 +299,9 @@ class Noticed:
         self._authenticator = authenticator
         self.has_identified = threading.Event()
         self.logged: list[dict[str, Any]] = []
+
+    def recall(self, *_: object) -> None:
+        """Nothing."""
 
     def authenticate(
         self, metadata: Iterable[tuple[str, str]], until: float | None = None
@@ -344,6 +350,9 @@ def test_nothing_of_another_call_is_logged_while_a_caller_is_identified(
 
 class Broken:
     """Fails as a bug does."""
+
+    def recall(self, *_: object) -> None:
+        """Nothing."""
 
     def authenticate(self, *_: object, **__: object) -> Caller:
         raise LookupError("the secret of the house")

@@ -315,3 +315,17 @@ def test_the_first_reading_fails_with_the_files_name(tmp_path: Path, content: by
 
     with pytest.raises(InvalidKey, match=r"keys\.json"):
         KeyFile(path)
+
+
+def test_a_key_is_at_hand_until_the_file_is_to_be_looked_at_again(tmp_path: Path) -> None:
+    now = 0.0
+    file = tmp_path / "keys.json"
+    file.write_text(key_file_text(Issuer("domain-1")))
+    keys = KeyFile(file, interval=1.0, clock=lambda: now)
+
+    assert keys.at_hand("domain-1", None) == keys.find("domain-1", None) is not None
+    assert keys.at_hand("domain-2", None) is None
+    now = 1.1
+    assert keys.at_hand("domain-1", None) is None
+    keys.find("domain-1", None)
+    assert keys.at_hand("domain-1", None) is not None

@@ -120,3 +120,62 @@ def test_a_refused_token_is_not_remembered_as_good(domain: Issuer, stranger: Iss
     for _ in range(2):
         with pytest.raises(Unauthenticated):
             authenticator.authenticate([("token", forged)])
+
+
+class NotAtHand(Keys):
+    """Keys that would have to be looked for."""
+
+    def at_hand(self, domain_id: str, kid: str | None) -> None:
+        """None."""
+
+
+def recalled(checks: Verifications, token: str) -> bool:
+    return checks.authenticator.recall([("token", token)]) is not None
+
+
+def test_a_token_is_recalled_once_it_was_verified_and_nothing_is_asked_for_it(
+    domain: Issuer,
+) -> None:
+    checks = Verifications(domain)
+    token = app_token(domain)
+    assert not recalled(checks, token)
+    assert checks.apps.asked == []
+    checks.count(token)
+    asked = checks.keys.asked
+
+    assert recalled(checks, token)
+    assert checks.keys.asked == asked
+    caller = checks.authenticator.recall([("token", token)])
+    assert caller == checks.authenticator.authenticate([("token", token)])
+
+
+def test_a_token_is_not_recalled_when_it_would_not_be_remembered(domain: Issuer) -> None:
+    checks = Verifications(domain)
+    token = app_token(domain)
+    checks.count(token)
+
+    checks.pass_by(5.1)
+    assert not recalled(checks, token)
+
+    checks.count(token)
+    assert recalled(checks, token)
+    checks.keys.known["domain-1"] = parse_key(Issuer("domain-1").jwk)
+    assert not recalled(checks, token)
+    del checks.keys.known["domain-1"]
+    assert not recalled(checks, token)
+
+
+def test_a_token_is_not_recalled_while_its_key_would_have_to_be_looked_for(
+    domain: Issuer,
+) -> None:
+    authenticator = TokenAuthenticator(NotAtHand(domain))
+    token = domain.token("DOMAIN_ADMIN")
+    authenticator.authenticate([("token", token)])
+
+    assert authenticator.recall([("token", token)]) is None
+
+
+@pytest.mark.parametrize("token", ["", "x" * 10_000, "tökën"])
+def test_what_cannot_be_a_token_is_refused_at_once(domain: Issuer, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        TokenAuthenticator(Keys(domain)).recall([("token", token)])

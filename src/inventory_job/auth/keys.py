@@ -66,6 +66,9 @@ class KeySource(Protocol):
     ) -> VerificationKey | None:
         """The key of a domain's tokens, or None; `kid` is what the token calls its key."""
 
+    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        """As `find`, of what needs no look anywhere else; None as well where that is due."""
+
     def find_newer(
         self,
         domain_id: str,
@@ -255,6 +258,12 @@ class KeyFile:
             self._look()
         return self._keys.find(domain_id, kid)
 
+    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        """As KeySource."""
+        if self._clock() - self._looked_at >= self._interval:
+            return None
+        return self._keys.find(domain_id, kid)
+
     def find_newer(
         self,
         domain_id: str,
@@ -308,6 +317,10 @@ class RemoteKeys:
     ) -> VerificationKey | None:
         """As KeySource; a domain has one key, whatever a token calls it."""
         return self._lookups.find(domain_id, until)
+
+    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        """As KeySource."""
+        return self._lookups.at_hand(domain_id)
 
     def find_newer(
         self,

@@ -173,6 +173,12 @@ class Lookups(Generic[_Key, _Found]):
             stays = self._waiters.enter()
         return self._wait(call, until, stays=stays)
 
+    def at_hand(self, key: _Key) -> _Found | None:
+        """The answer for `key` that is kept and has not run out, if there is one."""
+        with self._lock:
+            entry = self._found.get(key)
+            return entry.value if entry is not None and self._is_fresh(entry) else None
+
     def find_newer(
         self, key: _Key, since: float, unfit: _Found | None, until: float | None = None
     ) -> _Found | None:

@@ -134,27 +134,34 @@ class TokenAuthenticator:
     ) -> Caller:
         """As Authenticator."""
         given = read_metadata(metadata)
-        token = given.token
-        if not token:
-            raise Unauthenticated("a token is required")
-        if len(token) > MOST_TOKEN_BYTES:
-            raise Unauthenticated(f"the token is longer than {MOST_TOKEN_BYTES} bytes")
-        if not token.isascii():
-            raise Unauthenticated(_MALFORMED)
-        digest = hashlib.sha256(token.encode("ascii")).digest()
+        digest = _digest_of(given.token)
         verified = self._remembered.get(digest)
         if verified is not None and self._still_holds(verified, until):
             self.remembered.add()
         else:
             self.verified.add()
-            verified = self._verify(token, digest, until)
+            verified = self._verify(given.token, digest, until)
             self._remembered.put(digest, verified)
         return self._caller(verified.claims, given)
 
+    def recall(self, metadata: Iterable[tuple[str, str]]) -> Caller | None:
+        """As Authenticator."""
+        given = read_metadata(metadata)
+        verified = self._remembered.get(_digest_of(given.token))
+        if verified is None or self._has_run_out(verified):
+            return None
+        if self._keys.at_hand(verified.claims.domain_id, verified.kid) != verified.key:
+            return None
+        self.remembered.add()
+        return self._caller(verified.claims, given)
+
     def _still_holds(self, verified: _Verified, until: float | None) -> bool:
-        if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
+        if self._has_run_out(verified):
             return False
         return self._keys.find(verified.claims.domain_id, verified.kid, until) == verified.key
+
+    def _has_run_out(self, verified: _Verified) -> bool:
+        return self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires
 
     def _verify(self, token: str, digest: bytes, until: float | None) -> _Verified:
         began = self._clock()
@@ -254,6 +261,17 @@ class _Latest(Generic[_Noted]):
     def drop(self, digest: bytes) -> None:
         with self._lock:
             self._notes.pop(digest, None)
+
+
+def _digest_of(token: str) -> bytes:
+    """Raises Unauthenticated for what cannot be a token."""
+    if not token:
+        raise Unauthenticated("a token is required")
+    if len(token) > MOST_TOKEN_BYTES:
+        raise Unauthenticated(f"the token is longer than {MOST_TOKEN_BYTES} bytes")
+    if not token.isascii():
+        raise Unauthenticated(_MALFORMED)
+    return hashlib.sha256(token.encode("ascii")).digest()
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], str | None]:
