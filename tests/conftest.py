@@ -10,7 +10,8 @@ import pytest
 from hypothesis import settings
 from pymongo import MongoClient
 
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.embedded import EmbeddedMongod
 
 

@@ -97,11 +97,12 @@ class Proxy:
         """Resets all connections; new ones are taken."""
         self._do(self._reset())
 
-    def forsake(self) -> None:
-        """Nothing passes on the connections there are, ever again, and nobody is told, as when a
-        firewall has forgotten them; new ones are served."""
+    def forsake(self, client_port: int | None = None) -> None:
+        """Nothing passes on the connections there are, or that of one port alone, ever again, and
+        nobody is told, as when a firewall has forgotten them; new ones are served."""
         for connection in [*self._connections]:
-            connection.is_forsaken = True
+            port = connection.sockets[0].get_extra_info("peername")[1]
+            connection.is_forsaken |= client_port in {None, port}
 
     def _do(self, action: Coroutine[Any, Any, None]) -> None:
         done: Future[None] = asyncio.run_coroutine_threadsafe(action, self._loop)

@@ -60,6 +60,11 @@ class Problem:
     message: str
 
 
+class NotAtOnce(Exception):
+    """This cannot be done in an event loop, where nothing may take long: it is to be done in a
+    thread, from the start. Nobody outside is told."""
+
+
 class ServiceError(Exception):
     """A failure the caller is told about. `message` is public: it never holds driver internals,
     tokens or another tenant's data; the cause, if any, is chained and goes to the log."""
@@ -161,6 +166,18 @@ class RequestTimeout(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(Code.REQUEST_TIMEOUT, "Request timeout!")
+
+
+class TooLarge(ServiceError):
+    """A request or a response beyond the size that is served."""
+
+    kind = Kind.RESOURCE_EXHAUSTED
+
+    def __init__(self, what: str, most_bytes: int) -> None:
+        super().__init__(
+            Code.RESOURCE_EXHAUSTED,
+            f"Message is too large. (reason = the {what} has more than {most_bytes} bytes)",
+        )
 
 
 class Overloaded(ServiceError):

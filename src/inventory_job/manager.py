@@ -17,12 +17,14 @@ from typing import Any, Protocol, TypeVar
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from inventory_job.errors import InvalidRequest, NotFound, invalid
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.errors import InvalidRequest, NotAtOnce, NotFound, invalid
+from inventory_job.model.channels import Channels
+from inventory_job.model.commands import RawDocument, encoded, find_one
+from inventory_job.model.connection import Database
 from inventory_job.model.faults import DRIVER_ERRORS, is_about_hint, pattern_complaint, translate
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.lists import JobPage, Lists
-from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run
+from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
@@ -72,6 +74,26 @@ class _Nobody:
         """As Observer."""
 
 
+class _Asking:
+    """Database work of a call in an event loop, as a context manager: told of at its end, unless
+    it is to be done otherwise."""
+
+    __slots__ = ("_begun", "_observer", "_operation", "_plan")
+
+    def __init__(self, observer: Observer, operation: str, plan: Plan) -> None:
+        self._observer = observer
+        self._operation = operation
+        self._plan = plan
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not NotAtOnce:
+            seconds = time.perf_counter() - self._begun
+            self._observer.asked(self._operation, self._plan, seconds, 1)
+
+
 class JobManager:
     """Runs plans on a database.
 
@@ -87,15 +109,17 @@ class JobManager:
         totals: Totals,
         indexes: CoveringIndexes,
         *,
+        channels: Channels | None = None,
         result_bytes: int = 32 * 1024 * 1024,
         observer: Observer | None = None,
     ) -> None:
         self._database = database
         self._killer = killer
+        self._channels = channels or Channels(database, 0)
         self._totals = totals
         self._observer = observer or _Nobody()
         self._indexes = indexes
-        self._shown = projection(SHOWN)
+        self._shown = encoded(projection(SHOWN))
         reader = self._reader = Reader(database, indexes, result_bytes)
         self._lists = Lists(database, killer, totals, indexes, reader)
 
@@ -111,6 +135,23 @@ class JobManager:
         if document is None:
             raise NotFound(plan.job_id)
         return document
+
+    async def get_at_once(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
+        """As `get`, in an event loop; raises NotAtOnce where that does not do."""
+        command = find_one(
+            self._database.jobs.name, plan.jobs.document, self._shown, time_left(bounds)
+        )
+        with _Asking(self._observer, "get", plan):
+            found = (await self._channels.read(command))["cursor"]["firstBatch"]
+        if not found:
+            raise NotFound(plan.job_id)
+        document: RawDocument = found[0]
+        return document
+
+    async def list_at_once(self, plan: ListPlan, bounds: Bounds) -> JobPage:
+        """As `list`, in an event loop; raises NotAtOnce where that does not do."""
+        with _Asking(self._observer, "list", plan):
+            return await self._lists.page_at_once(plan, self._channels, time_left(bounds))
 
     def delete(self, plan: JobPlan, bounds: Bounds) -> None:
         """Deletes the job's tasks and then the job: both or none where there are transactions,

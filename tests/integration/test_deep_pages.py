@@ -14,7 +14,8 @@ from pymongo import monitoring
 
 from inventory_job.auth.scope import Scope
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import wait_until
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer

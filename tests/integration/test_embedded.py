@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.model.connection import RawDocument
+from inventory_job.model.commands import RawDocument
 from inventory_job.model.embedded import (
     DataDirectoryInUse,
     EmbeddedMongod,

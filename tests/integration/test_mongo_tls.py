@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from inventory_job.model.connection import RawDocument
+from inventory_job.model.commands import RawDocument
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from tests.certificates import Authority

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from inventory_job.cli.main import app
 from inventory_job.demo import Demo, sample_jobs, sample_tasks
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.embedded import EmbeddedMongod, running_uri
 
 SAMPLES = len(sample_jobs())

@@ -30,7 +30,8 @@ from spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 from inventory_job import __version__
 from inventory_job.demo import sample_jobs
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.embedded import find_mongod
 from inventory_job.server import Server
 from inventory_job.settings import CannotStart, Settings

@@ -17,7 +17,8 @@ from pymongo import monitoring
 from pymongo.errors import PyMongoError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.data_directory import wait_until
 from inventory_job.model.totals import Totals
 from inventory_job.query.filters import ScopedFilter

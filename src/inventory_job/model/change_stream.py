@@ -24,7 +24,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.synchronous.command_cursor import RawBatchCommandCursor
 
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.tallies import Change
 from inventory_job.query.countable import STEADY_FIELDS
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,10 +21,15 @@ from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
 
+from inventory_job.model.commands import (
+    PageQuery,
+    RawDocument,
+    find_one,
+    find_page,
+    milliseconds,
+)
 from inventory_job.model.documents import Job, JobTask
-
-RawDocument = dict[str, Any]
-"""A document as it is stored: field name to BSON value, dates naive and in UTC."""
+from inventory_job.model.loans import Loan, borrowed
 
 _LONGEST_SILENCE_MILLISECONDS = 30_000
 _LONGEST_ROUND_TRIP_SECONDS = 2.0
@@ -32,20 +37,6 @@ _HEARTBEAT_MILLISECONDS = 1000
 _RENEWAL_SECONDS = 1.0
 _UNDECODED: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 _WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
-
-
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Which documents, which of their fields, in which order, and which of those: as MongoDB's
-    find has it."""
-
-    filter: RawDocument
-    projection: RawDocument
-    order: RawDocument
-    skip: int
-    size: int
-    hint: str | None = None
-    """The name of the index to read."""
 
 
 class InvalidDatabase(ValueError):
@@ -123,21 +114,18 @@ class Database:
         return self._database[model._get_collection_name()]  # noqa: SLF001
 
     def find_job(
-        self, filter_: RawDocument, projection: RawDocument, session: ClientSession, seconds: float
+        self,
+        filter_: RawDocument,
+        projection: Mapping[str, Any],
+        session: ClientSession,
+        seconds: float,
     ) -> RawDocument | None:
         """One job, looked for at most for `seconds`; raises pymongo errors.
 
         The command itself, since a cursor for one document costs as much again as the document.
         """
         answer = self._read(
-            {
-                "find": self.jobs.name,
-                "filter": filter_,
-                "projection": projection,
-                "limit": 1,
-                "singleBatch": True,
-                "maxTimeMS": _milliseconds(seconds),
-            },
+            find_one(self.jobs.name, filter_, projection, seconds),
             session,
             self._database.codec_options,
         )
@@ -153,19 +141,7 @@ class Database:
         As `find_job`, and decoded in one step, once the size is known.
         """
         answer = self._read(
-            {
-                "find": self.jobs.name,
-                "filter": query.filter,
-                "projection": query.projection,
-                "sort": query.order,
-                "skip": query.skip,
-                "limit": query.size,
-                # One more: a cursor whose batch is just full stays open.
-                "batchSize": query.size + 1,
-                "allowDiskUse": True,
-                "maxTimeMS": _milliseconds(seconds),
-                **({"hint": query.hint} if query.hint else {}),
-            },
+            find_page(self.jobs.name, query, seconds),
             session,
             _UNDECODED,
         )
@@ -179,6 +155,24 @@ class Database:
             kill = {"killCursors": self.jobs.name, "cursors": [cursor["id"]]}
             self._database.command(kill, session=session)
         return None
+
+    @property
+    def codec_options(self) -> CodecOptions[RawDocument]:
+        """How stored data is decoded."""
+        return self._database.codec_options
+
+    @property
+    def most_connections(self) -> int:
+        """How many connections to a server there may be."""
+        most: float | None = self._client.options.pool_options.max_pool_size
+        return 1000 if not most or math.isinf(most) else int(most)
+
+    def lend(self) -> Loan | None:
+        """A connection for reads that are not the driver's, None where there is none to be had
+        now, or where the driver may read from secondaries; waits for it."""
+        if self._client.read_preference != ReadPreference.PRIMARY:
+            return None
+        return borrowed(self._client, self.name, self._database.read_concern.document)
 
     def start_session(self) -> ClientSession:
         """A session for a transaction; raises pymongo errors when no server can be reached."""
@@ -304,11 +298,11 @@ def _open_client(
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     defaults: dict[str, Any] = {
         "appname": "inventory-job",
-        "serverSelectionTimeoutMS": _milliseconds(server_selection_seconds),
+        "serverSelectionTimeoutMS": milliseconds(server_selection_seconds),
         # A server that stands still, or a way to it that swallows everything, is given up after
         # both of these, and what waits for it is tried elsewhere. The driver's 10 seconds would
         # also be how long a server stays out of use after refusing a login.
-        "connectTimeoutMS": _milliseconds(
+        "connectTimeoutMS": milliseconds(
             min(server_selection_seconds, _LONGEST_ROUND_TRIP_SECONDS)
         ),
         "heartbeatFrequencyMS": _HEARTBEAT_MILLISECONDS,
@@ -328,10 +322,6 @@ def _open_client(
         uuidRepresentation="unspecified",  # as any binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option.lower() not in given},
     )
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
 
 
 def _without_credentials(uri: str) -> str:

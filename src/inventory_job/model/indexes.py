@@ -15,7 +15,8 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.documents import Job, JobTask
 from inventory_job.query.tuning import CoveringIndex
 

@@ -11,7 +11,10 @@ from typing import Any
 import pymongo
 from pymongo.client_session import ClientSession
 
-from inventory_job.model.connection import Database, PageQuery, RawDocument
+from inventory_job.errors import NotAtOnce
+from inventory_job.model.channels import Channels
+from inventory_job.model.commands import PageQuery, RawDocument, encoded, find_page
+from inventory_job.model.connection import Database
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Bounds, Killer, Traits, run, time_left
 from inventory_job.model.reading import Reader, projection, proven_total, window
@@ -24,6 +27,8 @@ from inventory_job.query.plans import ListPlan
 from inventory_job.query.tuning import in_order
 
 _WAYPOINT_SECONDS = 0.25
+_SHORT_PAGE = 100
+"""Jobs; to convert more takes so long that others should not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Lists:
         self._waypoints = Waypoints(database, totals)
         # One for each call at most; threads are made when they are needed.
         self._counters = ThreadPoolExecutor(max_workers=256, thread_name_prefix="count")
-        self._shown = projection(SHOWN)
+        self._shown = encoded(projection(SHOWN))
 
     def page(self, plan: ListPlan, session: ClientSession, bounds: Bounds) -> JobPage:
         if plan.count_only:
@@ -75,6 +80,38 @@ class Lists:
             self._waypoints.note(plan.jobs, documents[0].get("created_at"), session, seconds)
         return JobPage(documents, total)
 
+    async def page_at_once(self, plan: ListPlan, channels: Channels, seconds: float) -> JobPage:
+        """As `page`, where that takes neither a count nor a search; else raises NotAtOnce."""
+        is_short = plan.is_newest_first and not plan.computed and plan.page.size <= _SHORT_PAGE
+        if not (is_short or plan.count_only) or not self._totals.knows(plan.jobs):
+            raise NotAtOnce
+        documents: list[RawDocument] = []
+        if not plan.count_only:
+            jobs, skip = self._waypoints.shortened(plan.jobs, plan.page.skip)
+            query = self._query(plan, jobs, skip)
+            if skip >= FAR or query.hint is None:
+                raise NotAtOnce
+            command = find_page(self._database.jobs.name, query, seconds)
+            documents = (await channels.read(command))["cursor"]["firstBatch"]
+        total = None if plan.count_only else proven_total(len(documents), plan.page.size, plan.page)
+        if total is None:
+            # After the page, as always: what was deleted before is in neither.
+            total = self._totals.known(plan.jobs)
+        if total is None:
+            raise NotAtOnce
+        return JobPage(documents, total)
+
+    def _query(self, plan: ListPlan, jobs: ScopedFilter, skip: int) -> PageQuery:
+        """The page of `plan`, which is that of `jobs` after `skip` of them."""
+        return PageQuery(
+            jobs.document,
+            self._shown if plan.fields is SHOWN else projection(plan.fields),
+            plan.order,
+            skip,
+            plan.page.size,
+            in_order(jobs.document, plan.order, self._indexes.known()),
+        )
+
     def _find(
         self,
         plan: ListPlan,
@@ -89,14 +126,7 @@ class Lists:
             stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
             with pymongo.timeout(time_left(bounds)):
                 return self._reader.rows(plan.jobs, stages, session, plan.page.size)[0]
-        query = PageQuery(
-            jobs.document,
-            self._shown if plan.fields is SHOWN else projection(plan.fields),
-            plan.order,
-            skip,
-            plan.page.size,
-            in_order(jobs.document, plan.order, self._indexes.known()),
-        )
+        query = self._query(plan, jobs, skip)
         page = self._database.find_page(
             query, session, time_left(bounds), self._reader.result_bytes
         )

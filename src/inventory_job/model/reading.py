@@ -12,7 +12,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 
 from inventory_job.errors import InvalidRequest, invalid
-from inventory_job.model.connection import Database, RawDocument
+from inventory_job.model.commands import RawDocument
+from inventory_job.model.connection import Database
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter

@@ -89,6 +89,13 @@ class Totals:
             total = None if tally is None else self._count_and_keep(tally, jobs, session)
             return count() if total is None else total
 
+    def known(self, jobs: ScopedFilter) -> int | None:
+        """The number of `jobs`, if it is known now."""
+        if not self.knows(jobs):
+            return None
+        filter_ = countable(jobs)
+        return None if filter_ is None else self._tallies.get(filter_)
+
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the number of `jobs` is known now."""
         filter_ = countable(jobs) if self._is_current else None
