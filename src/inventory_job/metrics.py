@@ -74,7 +74,7 @@ class Metrics:
         )
         self._call_seconds = Histogram(
             "inventory_job_call_duration_seconds",
-            "Seconds that a thread spent on a call, from its headers to its answer.",
+            "Seconds that a call took, from its headers to its answer.",
             ["method", "transport"],
             buckets=_BUCKETS,
             registry=self.registry,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -11,14 +13,13 @@ from typing import Self
 
 import structlog
 from pydantic import SecretStr
-from starlette.types import ASGIApp
 
 from inventory_job import __version__
-from inventory_job.auth.policy import is_loopback
 from inventory_job.auth.tokens import ANY_DOMAIN
 from inventory_job.authentication import build_authentication
 from inventory_job.manager import JobManager
 from inventory_job.metrics import Metrics
+from inventory_job.model.channels import Channels
 from inventory_job.model.connection import Database, InvalidDatabase
 from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
@@ -26,19 +27,16 @@ from inventory_job.model.operation import Killer
 from inventory_job.model.totals import Totals
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.sources import metric_sources
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
 from inventory_job.transport.health import Health
-from inventory_job.transport.http.app import AppOptions, build_app
-from inventory_job.transport.http.calls import CallLimits, JobCalls
-from inventory_job.transport.http.port import HttpPort, HttpPortOptions
 from inventory_job.transport.journal import Journal, QueryJournal, Tracing
-from inventory_job.transport.lanes import Lanes
+from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.port import (
     JOB_SERVICE,
     GrpcPort,
     PortInUse,
     PortOptions,
+    Room,
     Services,
     address_of,
 )
@@ -46,7 +44,6 @@ from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import InvalidTls, TlsFiles
 
 _PING_SECONDS = 2.0
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Server:
@@ -118,13 +115,16 @@ class Server:
         killer = self._resources.enter_context(closing(Killer(database)))
         totals = self._resources.enter_context(closing(Totals(database, settings.totals)))
         health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
-        lanes = Lanes(JOB_SERVICE, settings.threads, settings.queue)
-        metrics = Metrics(metric_sources(lanes, health, totals, authentication.figures))
+        lane = Lane("call", settings.threads, settings.queue, min(settings.queue, 1))
+        places = Places(settings.threads + settings.queue, settings.threads, lane)
+        channels = Channels(database)
+        metrics = Metrics(metric_sources(lane, places, health, totals, authentication.figures))
         manager = JobManager(
             database,
             killer,
             totals,
             CoveringIndexes(database),
+            channels=channels,
             result_bytes=settings.limits.result_bytes,
             observer=QueryJournal(metrics, settings.slow_query_seconds),
         )
@@ -137,7 +137,7 @@ class Server:
         )
         services = Services(servicer, admission, health)
         try:
-            self._serve(services, lanes, metrics, Journal(metrics, tracing))
+            self._serve(services, Room(lane, places), metrics, Journal(metrics, tracing), channels)
         except (InvalidTls, PortInUse) as error:
             raise CannotStart(str(error)) from error
         if settings.create_indexes:
@@ -160,7 +160,14 @@ class Server:
                 "every domain's system tokens open every domain; set system_domain_id"
             )
 
-    def _serve(self, services: Services, lanes: Lanes, metrics: Metrics, journal: Journal) -> None:
+    def _serve(
+        self,
+        services: Services,
+        room: Room,
+        metrics: Metrics,
+        journal: Journal,
+        channels: Channels,
+    ) -> None:
         """Opens the ports. What is stopped first is pushed last: whoever asks is told before
         calls are refused, and HTTP takes no more while gRPC lets the calls of both finish."""
         settings, resources = self._settings, self._resources
@@ -169,13 +176,26 @@ class Server:
         resources.callback(metrics.close)
         http = None
         if settings.http:
-            http = HttpPort(
-                _http_app(settings, services, lanes, journal, metrics),
-                _http_options(settings, is_shared=self._is_worker),
+            # What it needs takes some megabytes.
+            from inventory_job.serving_http import http_port  # noqa: PLC0415
+
+            http = http_port(
+                settings,
+                services,
+                room.lane,
+                journal,
+                metrics,
+                tls=_tls_files(settings),
+                is_shared=self._is_worker,
             )
             resources.callback(http.stop)
         port = GrpcPort(
-            _port_options(settings, is_shared=self._is_worker), lanes, journal, services
+            _port_options(settings, is_shared=self._is_worker),
+            room,
+            journal,
+            services,
+            when_stopped=channels.close,
+            when_broken=_end_process,
         )
         self.port = port.start()
         resources.callback(port.stop)
@@ -183,41 +203,6 @@ class Server:
             self.http_port = http.start()
             resources.callback(http.drain)
         resources.callback(services.health.stop)
-
-
-def _http_app(
-    settings: Settings, services: Services, lanes: Lanes, journal: Journal, metrics: Metrics
-) -> ASGIApp:
-    limits = CallLimits(
-        settings.max_request_bytes, settings.max_response_bytes, settings.request_seconds
-    )
-    options = AppOptions(
-        is_ready=lambda: services.health.is_ready,
-        metrics=metrics.app(),
-        cors_origins=settings.http_cors_origins,
-        # Without tokens, a page of another site must not get in under a name of its own.
-        hosts=_hosts(settings.http_host or settings.host),
-    )
-    calls = JobCalls(services.jobs, services.admission, lanes.work, journal, limits)
-    return build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
-
-
-def _hosts(listening: str) -> frozenset[str]:
-    """The names that requests may be for, of a port at the address `listening`; any, if empty."""
-    if not is_loopback(listening):
-        return frozenset()
-    return _LOOPBACK_HOSTS | {address_of(listening, 0).removesuffix(":0").lower()}
-
-
-def _http_options(settings: Settings, *, is_shared: bool) -> HttpPortOptions:
-    return HttpPortOptions(
-        settings.http_host or settings.host,
-        settings.http_port,
-        _tls_files(settings),
-        settings.request_seconds,
-        settings.grace_seconds,
-        is_shared=is_shared,
-    )
 
 
 def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:
@@ -280,6 +265,11 @@ def _tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(
         settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )
+
+
+def _end_process() -> None:
+    """As if somebody had sent SIGTERM: whoever started the process may start another one."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _utc_now() -> datetime:

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
         (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
     )
     workers: int = Field(1, ge=1, le=64, description="Processes that share the ports.")
-    threads: int = Field(4, ge=1, le=256, description="Threads of a process that answer calls.")
+    threads: int = Field(
+        4, ge=1, le=256, description="Threads of a process for calls that take long."
+    )
     queue: int = Field(
         64, ge=0, le=10_000, description="Calls that may wait for a thread; more are refused."
     )

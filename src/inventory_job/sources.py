@@ -6,17 +6,17 @@ from inventory_job.auth.figures import AuthFigures
 from inventory_job.metrics import Counted, Level
 from inventory_job.model.totals import Totals
 from inventory_job.transport.health import Health
-from inventory_job.transport.lanes import Lanes
+from inventory_job.transport.lanes import Lane, Places
 
 
 def metric_sources(
-    lanes: Lanes, health: Health, totals: Totals, figures: AuthFigures
+    lane: Lane, places: Places, health: Health, totals: Totals, figures: AuthFigures
 ) -> tuple[Counted | Level, ...]:
     """All of them."""
-    return (*_serving(lanes, health), *_totals(totals), *_auth(figures))
+    return (*_serving(lane, places, health), *_totals(totals), *_auth(figures))
 
 
-def _serving(lanes: Lanes, health: Health) -> tuple[Counted | Level, ...]:
+def _serving(lane: Lane, places: Places, health: Health) -> tuple[Counted | Level, ...]:
     return (
         Level("inventory_job_processes", "Processes that serve.", lambda: 1),
         Level(
@@ -26,13 +26,13 @@ def _serving(lanes: Lanes, health: Health) -> tuple[Counted | Level, ...]:
         ),
         Level(
             "inventory_job_calls_held",
-            "Calls of the Job service that run or wait for a thread.",
-            lambda: lanes.work.held,
+            "Calls of the Job service that run or wait.",
+            lambda: lane.held + places.held,
         ),
         Counted(
             "inventory_job_calls_refused",
             "Calls refused because there was no room for them.",
-            lambda: lanes.work.refused + lanes.side.refused,
+            lambda: lane.refused + places.refused,
         ),
     )
 

@@ -200,3 +200,47 @@ def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Setti
 
             assert time.monotonic() - started < 20
             assert told.result().status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def test_silent_calls_keep_nobody_waiting_behind_them(serving: Serving) -> None:
+    with (
+        serving(threads=64, request_seconds=30.0) as channel,
+        silent_calls(channel, f"{JOB}/get", 40),
+    ):
+        started = time.monotonic()
+        assert list_jobs(channel).total_count == 0
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("method", [f"{JOB}/get", "/grpc.health.v1.Health/Check", REFLECTION])
+def test_calls_that_send_nothing_do_not_delay_a_stop(settings: Settings, method: str) -> None:
+    patient = settings.model_copy(update={"grace_seconds": 60.0, "request_seconds": 60.0})
+    server = Server(patient)
+    with (
+        grpc.insecure_channel(server.__enter__().address) as channel,
+        silent_calls(channel, method, 3) as calls,
+    ):
+        assert list_jobs(channel).total_count == 0  # the others have arrived before
+
+        started = time.monotonic()
+        server.__exit__(None, None, None)
+
+        assert time.monotonic() - started < 20
+        assert {refusal(call).code() for call in calls} <= {
+            grpc.StatusCode.CANCELLED,
+            grpc.StatusCode.UNAVAILABLE,
+        }
+
+
+@pytest.mark.parametrize(
+    "method", ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", REFLECTION]
+)
+def test_bytes_that_are_no_message_are_refused_by_all_services(
+    serving: Serving, method: str
+) -> None:
+    with serving() as channel:
+        call: Any = channel.stream_stream(method)
+        error = refusal(call(iter([b"\xff"]), timeout=10))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "not a message of this method" in error.details()

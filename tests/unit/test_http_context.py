@@ -6,10 +6,11 @@ import pytest
 from starlette.datastructures import Headers
 
 from inventory_job.errors import InvalidRequest
-from inventory_job.transport.http.context import HttpContext, context_of
+from inventory_job.transport.context import CallContext
+from inventory_job.transport.http.context import context_of
 
 
-def context(*headers: tuple[str, str]) -> HttpContext:
+def context(*headers: tuple[str, str]) -> CallContext:
     return context_of(Headers(raw=[(name.encode(), value.encode()) for name, value in headers]))
 
 
@@ -90,7 +91,7 @@ def test_a_timeout_that_is_none_is_refused(name: str, value: str) -> None:
 
 def test_the_end_is_told_once_to_all_who_asked() -> None:
     told: list[int] = []
-    call = HttpContext(())
+    call = CallContext(())
     assert call.add_callback(lambda: told.append(1))
     assert call.add_callback(lambda: told.append(2))
 
@@ -101,7 +102,7 @@ def test_the_end_is_told_once_to_all_who_asked() -> None:
 
 
 def test_who_asks_after_the_end_is_told_so() -> None:
-    call = HttpContext(())
+    call = CallContext(())
     call.end()
 
     assert not call.add_callback(lambda: pytest.fail("called"))

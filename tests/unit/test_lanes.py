@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from inventory_job.errors import Overloaded
 from inventory_job.model.data_directory import wait_until
-from inventory_job.transport.lanes import AtOnce, Lane, Turns
+from inventory_job.transport.lanes import Gate, Lane, Places, Turns
 
 THREADS, QUEUE, LONG_QUEUE = 2, 6, 1
 
@@ -316,11 +317,78 @@ def test_a_cancelled_call_is_not_run() -> None:
 def test_what_a_call_raises_is_raised_where_its_result_is_taken() -> None:
     with Lane("some", 1, 1) as held:
         assert isinstance(held.submit(int, "x").exception(10), ValueError)
-    assert isinstance(AtOnce().submit(int, "x").exception(), ValueError)
 
 
-def test_what_is_done_at_once_is_done_in_the_same_thread() -> None:
-    future = AtOnce().submit(threading.get_ident)
+def test_calls_without_a_thread_take_places_too() -> None:
+    with lane(Clock()) as held:
+        for _ in range(THREADS + QUEUE):
+            held.enter()
+        assert held.take(1) == 0
+        held.leave()
+        assert held.take(1) == 1
+        for _ in range(THREADS + QUEUE - 1):
+            held.leave()
+        held.let_go(1)
+        assert held.await_idle(0)
 
-    assert future.done()
-    assert future.result() == threading.get_ident()
+
+class Flooded(Lane):
+    """A lane with too many calls, or not."""
+
+    def __init__(self) -> None:
+        super().__init__("flooded", 1, 1)
+        self.has_too_many = True
+
+    @property
+    def is_flooded(self) -> bool:
+        return self.has_too_many
+
+
+def test_short_calls_have_few_places_while_there_are_too_many_calls() -> None:
+    with Flooded() as busy:
+        places = Places(10, 2, busy)
+        for _ in range(4):
+            assert not places.is_full
+            places.enter()
+        assert places.is_full
+
+        busy.has_too_many = False
+        for _ in range(6):
+            places.enter()
+        assert places.is_full
+        places.refuse()
+        assert (places.refused, busy.refused) == (1, 1)
+
+
+def test_so_many_calls_pass_and_the_others_in_turn() -> None:
+    done: list[int] = []
+
+    async def call(gate: Gate, number: int) -> None:
+        await gate.begin()
+        try:
+            done.append(number)
+            assert running.acquire(blocking=False)
+            await asyncio.sleep(0.001)
+            running.release()
+        finally:
+            gate.end()
+
+    async def calls(gate: Gate) -> None:
+        working = [asyncio.create_task(call(gate, number)) for number in range(20)]
+        await asyncio.sleep(0)
+        working[5].cancel()  # waits
+        working[0].cancel()  # is worked on
+        await asyncio.gather(*working, return_exceptions=True)
+        # As if it had been cancelled just when it got its turn.
+        await gate.begin()
+        waiting = asyncio.create_task(gate.begin())
+        await asyncio.sleep(0)
+        gate.end()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.wait_for(gate.begin(), 1)
+
+    running = threading.Semaphore(2)
+    asyncio.run(calls(Gate(2)))
+
+    assert done == [number for number in range(20) if number != 5]

@@ -10,8 +10,6 @@ import structlog
 import typer
 
 from inventory_job.cli.options import read_settings
-from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight
-from inventory_job.demo import Demo
 from inventory_job.errors import ServiceError
 from inventory_job.logs import configure_logging
 from inventory_job.model.connection import Database
@@ -69,6 +67,10 @@ def serve(
 
 def load_demo_once(database: Database) -> None:
     """Loads the demo data unless there are jobs."""
+    # What makes it takes a megabyte, of all servers' memory.
+    from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
+    from inventory_job.demo import Demo  # noqa: PLC0415
+
     try:
         with translated():
             counts = load_demo(database, Demo(DEMO_JOBS, seed=0, until=midnight()))

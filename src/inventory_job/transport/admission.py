@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from google.protobuf.message import Message
@@ -14,14 +14,8 @@ from google.protobuf.message import Message
 from inventory_job.auth.callers import Authenticator, Caller
 from inventory_job.auth.policy import authorize, confine
 from inventory_job.auth.scope import Scope
+from inventory_job.transport.context import CallContext
 from inventory_job.wire.decode import decode
-
-
-class MetadataContext(Protocol):
-    """What is needed of a gRPC servicer context."""
-
-    def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]: ...
-    def time_remaining(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Admitted:
     scope: Scope
 
 
-_identified: ContextVar[tuple[MetadataContext, str, Caller] | None] = ContextVar(
+_identified: ContextVar[tuple[CallContext, str, Caller] | None] = ContextVar(
     "identified", default=None
 )
 """The call whose caller was identified last, its method, and the caller."""
@@ -44,7 +38,12 @@ class Admission:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def identify(self, method: str, context: MetadataContext) -> Caller:
+    def recall(self, method: str, context: CallContext) -> Caller | None:
+        """As `identify`, where that takes no time; None where it may."""
+        caller = self._authenticator.recall(_texts(context))
+        return None if caller is None else self._identified(method, context, caller)
+
+    def identify(self, method: str, context: CallContext) -> Caller:
         """The caller, who may call `method`; raises Unauthenticated, PermissionDenied,
         InvalidRequest, Unavailable or RequestTimeout.
 
@@ -54,18 +53,22 @@ class Admission:
         known = _identified.get()
         if known is not None and known[0] is context and known[1] == method:
             return known[2]
-        metadata = [
-            (key, value) for key, value in context.invocation_metadata() if isinstance(value, str)
-        ]
         remaining = context.time_remaining()
         until = None if remaining is None else time.monotonic() + remaining
-        caller = self._authenticator.authenticate(metadata, until)
+        caller = self._authenticator.authenticate(_texts(context), until)
+        return self._identified(method, context, caller)
+
+    def _identified(self, method: str, context: CallContext, caller: Caller) -> Caller:
         authorize(caller, method)
         _identified.set((context, method, caller))
         return caller
 
-    def admit(self, method: str, request: Message, context: MetadataContext) -> Admitted:
+    def admit(self, method: str, request: Message, context: CallContext) -> Admitted:
         """The `request` of `method`, admitted and only then decoded; raises as `identify`."""
         confined = confine(self.identify(method, context), method, decode(request))
         structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
         return Admitted(confined.request, confined.scope)
+
+
+def _texts(context: CallContext) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in context.invocation_metadata() if isinstance(value, str)]

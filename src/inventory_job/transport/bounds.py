@@ -1,17 +1,11 @@
-"""The bounds of a gRPC call, as the manager keeps them."""
+"""The bounds of a call, as the manager keeps them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-
-class CallContext(Protocol):
-    """What is needed of a gRPC servicer context; other transports can offer the same."""
-
-    def time_remaining(self) -> float | None: ...
-    def add_callback(self, callback: Callable[[], None], /) -> bool: ...
+from inventory_job.transport.context import CallContext
 
 
 class CallBounds:
@@ -19,7 +13,7 @@ class CallBounds:
 
     def __init__(self, context: CallContext, most_seconds: float) -> None:
         self._context = context
-        self._ends = time.monotonic() + most_seconds
+        self._ends = context.due(most_seconds)
 
     def remaining(self) -> float:
         """Seconds left."""

@@ -1,136 +1,138 @@
-"""How requests come in: the caller first, then the message, and not at leisure.
+"""How requests come in: not at leisure.
 
-A thread that waits for a message is a thread less for others. So a call is looked at as soon as
-its headers are there: who has no business here is refused before anything is read, and who does
-not send a message in time is cut off; at once, when others wait for the thread.
+A call that waits for its message holds a place. So who does not send a message in time is cut off;
+soon, when others need the place.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from inventory_job.errors import InvalidRequest, invalid
-from inventory_job.transport.handlers import Behavior, Deserializer, Handler, rewrapped
-from inventory_job.transport.lanes import Lane, Lanes
+from inventory_job.errors import InvalidRequest, Overloaded, invalid
+from inventory_job.transport.lanes import Gate
+from inventory_job.transport.status import EndStatus
 
+_AT_A_TIME = 32
 _LOOK_SECONDS = 0.1
-_SHORT_SECONDS = 0.2
-"""How long a message may take while others wait for the thread."""
+_SHORT_SECONDS = 0.5
+"""How long a message may take while others need the place."""
 
 
-class SlowSenders:
-    """Cuts off clients that take longer than `seconds` to send a message."""
+AioContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-    def __init__(self, seconds: float) -> None:
+
+class Room(Protocol):
+    """Where calls have places."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether others wait for a place, or may soon."""
+
+
+class TooSlow(Exception):
+    """The message has not come in time."""
+
+
+TOO_SLOW = EndStatus(grpc.StatusCode.CANCELLED, "The request did not come in time.", ())
+"""What such calls end with."""
+
+
+def read(kind: Callable[[bytes], Any], content: bytes) -> Any:
+    """What `kind` makes of a message as it came; raises InvalidRequest."""
+    try:
+        return kind(content)
+    except DecodeError as error:
+        reason = "its bytes are not a message of this method"
+        raise InvalidRequest(invalid("request", reason)) from error
+
+
+class Intake:
+    """Takes in the messages of calls, each in at most `seconds`, and holds no more than
+    `most_bytes` of them."""
+
+    def __init__(self, seconds: float, most_bytes: int) -> None:
         self._seconds = seconds
-        self._waiting: dict[grpc.ServicerContext, tuple[float, Lane]] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="slow-senders", daemon=True)
+        self._most_bytes = most_bytes
+        self._held_bytes = 0
+        # Of those that come in nobody knows how large they are.
+        self._gate = Gate(_AT_A_TIME)
+        # The standard library's timeouts cost as much as all else that is done here.
+        self._waiting: dict[asyncio.Task[Any], tuple[float, Room]] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._cut_off: set[asyncio.Task[Any]] = set()
+        self._is_looking = False
+        self._is_ending = False
 
-    def start(self) -> None:
-        """Begins to watch."""
-        self._thread.start()
+    async def message(self, context: AioContext, room: Room) -> bytes:
+        """The message of a call that has a place in `room`, as it came, which has to be released;
+        raises TooSlow, Overloaded, and InvalidRequest if there is none."""
+        content = await self.next(context, room)
+        if content is None:
+            raise InvalidRequest(invalid("request", "there is none"))
+        return content
 
-    def close(self) -> None:
-        """Stops to watch."""
-        self._stopping.set()
-        self._thread.join()
-
-    def next_of(self, messages: Iterator[Any], context: grpc.ServicerContext, lane: Lane) -> Any:
-        """The next message of a call in `lane`; raises StopIteration when there is none, and
-        grpc.RpcError when the call is over."""
-        self._waiting[context] = (time.monotonic(), lane)
+    async def next(self, context: AioContext, room: Room) -> bytes | None:
+        """As `message`, of a call with many; None when there are no more."""
+        await self._gate.begin()
         try:
-            return next(messages)
+            message = await self._in_time(context, room)
         finally:
-            del self._waiting[context]
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(_LOOK_SECONDS):
-            now = time.monotonic()
-            for context, (since, lane) in list(self._waiting.items()):
-                if now - since > (_SHORT_SECONDS if lane.is_short else self._seconds):
-                    context.cancel()
-
-
-@dataclass(frozen=True, slots=True)
-class _Unreadable:
-    """Stands for bytes that are not a message of their type."""
-
-
-class Intake(grpc.ServerInterceptor):
-    """Reads the messages of all calls, once `admit` has let them in.
-
-    `admit` takes the full method name and the context, and raises what the call is to end with.
-    Handlers of one message become handlers of a stream, whose first message is theirs: only those
-    are called before there is a message.
-    """
-
-    def __init__(
-        self,
-        senders: SlowSenders,
-        lanes: Lanes,
-        admit: Callable[[str, grpc.ServicerContext], object],
-    ) -> None:
-        self._senders = senders
-        self._lanes = lanes
-        self._admit = admit
-
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        handler = continuation(handler_call_details)
-        if handler is None:
+            self._gate.end()
+        if message is grpc.aio.EOF:
             return None
-        take = self._many if handler.request_streaming else self._one
-        method = handler_call_details.method
-        lane = self._lanes.of(method)
+        content: bytes = message
+        if self._held_bytes + len(content) > self._most_bytes:
+            raise Overloaded
+        self._held_bytes += len(content)
+        return content
 
-        def around(behavior: Behavior) -> Behavior:
-            def answer(messages: Iterator[Any], context: grpc.ServicerContext, *send: Any) -> Any:
-                self._admit(method, context)
-                return behavior(take(messages, context, lane), context, *send)
+    def end(self) -> None:
+        """Nobody may take long any more: the server stops."""
+        self._is_ending = True
 
-            return answer
+    def release(self, content: bytes) -> None:
+        """A message is not needed any more."""
+        self._held_bytes -= len(content)
 
-        return rewrapped(handler, around, reading=_reading, takes_stream=True)
-
-    def _one(self, messages: Iterator[Any], context: grpc.ServicerContext, lane: Lane) -> Any:
+    async def _in_time(self, context: AioContext, room: Room) -> Any:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  this is a coroutine
+        self._waiting[task] = loop.time(), room
+        if not self._is_looking:
+            self._is_looking = True
+            loop.call_later(_LOOK_SECONDS, self._look, context=Context())
         try:
-            return _readable(self._senders.next_of(messages, context, lane))
-        except StopIteration:
-            raise InvalidRequest(invalid("request", "there is none")) from None
+            return await context.read()
+        except asyncio.CancelledError:
+            if task not in self._cut_off or task.uncancel():
+                raise
+            raise TooSlow from None
+        finally:
+            del self._waiting[task]
+            self._cut_off.discard(task)
 
-    def _many(
-        self, messages: Iterator[Any], context: grpc.ServicerContext, lane: Lane
-    ) -> Iterator[Any]:
-        while True:
-            try:
-                yield _readable(self._senders.next_of(messages, context, lane))
-            except StopIteration:
-                return
-
-
-def _reading(deserializer: Deserializer) -> Deserializer:
-    def read(data: bytes) -> Any:
-        try:
-            return deserializer(data)
-        except DecodeError:
-            return _Unreadable()
-
-    return read
-
-
-def _readable(message: Any) -> Any:
-    if isinstance(message, _Unreadable):
-        raise InvalidRequest(invalid("request", "its bytes are not a message of this method"))
-    return message
+    def _look(self) -> None:
+        """Cuts off who has waited for too long, and goes on while somebody waits."""
+        loop = asyncio.get_running_loop()
+        late: set[asyncio.Task[Any]] = set()
+        for task, (since, room) in self._waiting.items():
+            is_needed = self._is_ending or room.is_short or self._gate.is_crowded
+            longest = _SHORT_SECONDS if is_needed else self._seconds
+            if loop.time() - since <= longest:
+                continue
+            late.add(task)
+            # It is the loop that may be late, with the message there: so not at the first look.
+            if task in self._late and task not in self._cut_off:
+                self._cut_off.add(task)
+                task.cancel()
+        self._late = late
+        self._is_looking = bool(self._waiting)
+        if self._is_looking:
+            loop.call_later(_LOOK_SECONDS, self._look, context=Context())

@@ -1,9 +1,10 @@
-"""The threads that answer calls, in lanes: work, and what must be answered however busy that is.
+"""Room for calls: the threads that answer those that take one, and turns in the event loop for all
+others.
 
 A lane holds so many calls, running or waiting, and no more: memory and waits stay bounded, and who
 comes later is told at once to come again. All the places are for bursts. Where they stay full and
 calls wait long for it, while more are turned away than the places would hold, nobody gains by
-waiting, so work has but as many places as threads then.
+waiting, so there are few places besides those of calls that run then.
 
 Not all threads always run. Those that compute take turns (the global interpreter lock), every turn
 costs time, and the thread that takes new calls in waits for its own among them. So while calls are
@@ -13,6 +14,7 @@ else.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -85,8 +87,8 @@ class _Call(Future[Any]):
 
 class Lane(ThreadPoolExecutor):
     """`threads` threads, and room for `queue` more calls that wait for one; for `long_queue`
-    (default: as many) while there are too many for long. `clock` tells seconds. `turns` says how
-    many threads run.
+    (default: as many) besides those that run while there are too many for long. `clock` tells
+    seconds. `turns` says how many threads run.
 
     Whoever submits asks `is_full` first, and tells with `refuse` if it was: what is submitted is
     always taken.
@@ -105,7 +107,7 @@ class Lane(ThreadPoolExecutor):
         self.name = name
         self._threads_wanted = threads
         self._most = threads + queue
-        self._most_for_long = self._most if long_queue is None else threads + long_queue
+        self._long_queue = queue if long_queue is None else long_queue
         self._clock = clock
         self._late_at = self._refusals_since = -math.inf
         self._refusals = 0
@@ -131,14 +133,26 @@ class Lane(ThreadPoolExecutor):
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another call."""
-        if self._held < self._most_for_long:
+        if self._held < self._turns.most + self._long_queue:
             return False
-        return self._held >= self._most or self._is_still_flooded()
+        return self._held >= self._most or self.is_flooded
 
     @property
     def is_short(self) -> bool:
-        """Whether calls wait for a thread."""
-        return self._held > self._threads_wanted
+        """Whether others may need the room of a call that waits for something."""
+        return self._held > max(self._threads_wanted, self._most // 2)
+
+    def enter(self) -> None:
+        """A call takes a place; whoever enters asks `is_full` first, and has to `leave`."""
+        with self._changing:
+            self._held += 1
+
+    def leave(self) -> None:
+        """A call gives its place back."""
+        with self._changing:
+            self._held -= 1
+            if self._held == 0:
+                self._changing.notify_all()
 
     def offer(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """As `submit`, if there is room; else raises Overloaded."""
@@ -190,12 +204,6 @@ class Lane(ThreadPoolExecutor):
         with self._changing:
             return self._changing.wait_for(lambda: self._held == 0, seconds)
 
-    def _ended(self) -> None:
-        with self._changing:
-            self._held -= 1
-            if self._held == 0:
-                self._changing.notify_all()
-
     def _start(self, call: _Call) -> None:
         """Has a thread run a call; holding the lock, with which nothing is closed meanwhile."""
         self._running += 1
@@ -207,7 +215,7 @@ class Lane(ThreadPoolExecutor):
         """Runs a call and then, in the same thread, others that wait."""
         call: _Call | None = first
         while call is not None:
-            call.run(self._ended)
+            call.run(self.leave)
             with self._changing:
                 # Once closed, nobody else starts what is left.
                 goes_on = self._running <= self._turns.most or self._is_closed
@@ -232,7 +240,9 @@ class Lane(ThreadPoolExecutor):
             late_at = now
         return now - late_at < _BURST_SECONDS
 
-    def _is_still_flooded(self) -> bool:
+    @property
+    def is_flooded(self) -> bool:
+        """Whether there have been too many calls for long."""
         return self._is_flooded and self._clock() - self._refusals_since < 2 * _BURST_SECONDS
 
     def _watch(self) -> None:
@@ -272,38 +282,81 @@ class Lane(ThreadPoolExecutor):
             self._start(call)
 
 
-class AtOnce(ThreadPoolExecutor):
-    """Does what is submitted in the thread that submits it, before it returns."""
+class Gate:
+    """Lets calls of one event loop pass, `at_a_time` of them, and the others in turn."""
 
-    def __init__(self) -> None:
-        super().__init__(1)  # a thread that is never started
+    def __init__(self, at_a_time: int) -> None:
+        self.at_a_time = at_a_time
+        self._passing = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As Executor."""
-        call = _Call(0.0, fn, args, kwargs)
-        call.run(lambda: None)
-        return call
+    @property
+    def is_crowded(self) -> bool:
+        """Whether calls wait for their turn."""
+        return bool(self._waiting)
+
+    async def begin(self) -> None:
+        """A call waits for its turn; it has to `end`."""
+        if self._passing < self.at_a_time:
+            self._passing += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.end()
+            raise
+
+    def end(self) -> None:
+        """A call's turn is over."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._passing -= 1
 
 
-class Lanes:
-    """Which lane a method is in.
+class Places:
+    """Room for `most` calls that one event loop works on, each of them short; for few while `lane`
+    is flooded.
 
-    Methods of the service `worker` share `threads` threads and `queue` places; all others, which
-    are quick and tell about the server, have threads of their own. `refusals` answers those for
-    whom there is no room, which takes less than to hand them to a thread.
+    They are worked on as `gate` lets them: between any two steps the loop has to get to the calls
+    that it refuses.
     """
 
-    def __init__(self, worker: str, threads: int, queue: int) -> None:
-        self._prefix = f"/{worker}/"
-        self.work = Lane("call", threads, queue, min(queue, threads))
-        self.side = Lane("side", 2, 64)
-        self.refusals = AtOnce()
+    def __init__(self, most: int, at_a_time: int, lane: Lane) -> None:
+        self._most = most
+        self._lane = lane
+        self.gate = Gate(at_a_time)
+        self.held = 0
+        """How many calls there are."""
+        self.refused = 0
+        """How many calls there was no room for."""
 
-    def of(self, method: str) -> Lane:
-        """The lane of a full method name, `/package.Service/Method`."""
-        return self.work if method.startswith(self._prefix) else self.side
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another call."""
+        return self.held >= self._most or (
+            self.held >= 2 * self.gate.at_a_time and self._lane.is_flooded
+        )
 
-    def close(self) -> None:
-        """Lets the threads end when they are done."""
-        for lane in (self.work, self.side, self.refusals):
-            lane.shutdown(wait=False)
+    @property
+    def is_short(self) -> bool:
+        """Whether others may need the room of a call that waits for something."""
+        return self.held > max(self.gate.at_a_time, self._most // 2)
+
+    def enter(self) -> None:
+        """A call takes a place; whoever enters asks `is_full` first, and has to `leave`."""
+        self.held += 1
+
+    def leave(self) -> None:
+        """A call gives its place back."""
+        self.held -= 1
+
+    def refuse(self) -> None:
+        """Notes that there was no room for a call."""
+        self.refused += 1
+        self._lane.refuse()

@@ -1,31 +1,36 @@
-"""The gRPC port: services, interceptors and options put together, started, drained, stopped."""
+"""The gRPC port: services and options put together, started, drained, stopped."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
-from grpc_reflection.v1alpha import reflection
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from inventory_job import __version__
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
+from inventory_job.transport.calls import GrpcCalls, Handler
 from inventory_job.transport.health import Health
-from inventory_job.transport.intake import Intake, SlowSenders
-from inventory_job.transport.interceptors import CallJournal, Dispatch, Errors
+from inventory_job.transport.intake import Intake
 from inventory_job.transport.journal import Journal
-from inventory_job.transport.lanes import Lanes
-from inventory_job.transport.servicer import JobServicer, ServerInfoServicer
-from inventory_job.transport.streams import OpenStreams
+from inventory_job.transport.lanes import Lane, Places
+from inventory_job.transport.loop import LoopThread
+from inventory_job.transport.servicer import JobServicer
+from inventory_job.transport.side import Collected, ServerInfoServicer, SideCalls
 from inventory_job.transport.tls import TlsFiles, server_credentials
 
 JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
 _HEALTH_SERVICE = "grpc.health.v1.Health"
-_MOST_STREAMS = 256
+_MOST_REQUESTS = 16
+"""As many requests as this may be held at once, all of the largest size."""
 
 
 class PortInUse(Exception):
@@ -60,85 +65,141 @@ class Services:
     health: Health
 
 
-class GrpcPort:
-    """The services on one port."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where calls of `jobs` have their places: those that take a thread, and the others."""
 
-    def __init__(
+    lane: Lane
+    places: Places
+
+
+class GrpcPort:
+    """The services on one port, in an event loop of its own.
+
+    `when_stopped` is called in it when all calls have ended, `when_broken` when it has ended
+    without being stopped: then nothing is served any more.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  its parts
         self,
         options: PortOptions,
-        lanes: Lanes,
+        room: Room,
         journal: Journal,
         services: Services,
+        when_stopped: Callable[[], object],
+        when_broken: Callable[[], object],
     ) -> None:
         self._options = options
-        self._lanes = lanes
+        self._lane = room.lane
         self._health = services.health
-        self._senders = SlowSenders(options.request_seconds)
-        self._streams = OpenStreams(_MOST_STREAMS)
-        self._server = grpc.server(
-            lanes.side,
-            interceptors=[  # outermost first; see transport.interceptors
-                Dispatch(lanes),
-                CallJournal(journal),
-                Errors(),
-                self._streams,
-                Intake(self._senders, lanes, _admitting(services.admission)),
-            ],
-            options=_channel_options(options),
+        self._when_stopped = when_stopped
+        self._when_broken = when_broken
+        self._log = structlog.get_logger(__name__)
+        self._intake = Intake(options.request_seconds, _MOST_REQUESTS * options.max_request_bytes)
+        self._side = SideCalls(journal, self._intake)
+        calls = GrpcCalls(
+            services.jobs,
+            services.admission,
+            room.lane,
+            room.places,
+            journal,
+            self._intake,
+            options.max_response_bytes,
         )
-        job_pb2_grpc.add_JobServicer_to_server(services.jobs, self._server)
-        server_info_pb2_grpc.add_ServerInfoServicer_to_server(
-            ServerInfoServicer(__version__), self._server
+        self._methods = _Methods(
+            {
+                **calls.handlers(job_pb2.DESCRIPTOR.services_by_name["Job"]),
+                **self._side.surrounded(_side_handlers(services.health)),
+            }
         )
-        services.health.register(self._server)
-        names = (JOB_SERVICE, _SERVER_INFO_SERVICE, _HEALTH_SERVICE, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        self._loop = LoopThread("grpc")
+        self._server: grpc.aio.Server | None = None
+        self._is_stopping = False
 
     def start(self) -> int:
         """Listens; the port's number. Raises PortInUse and tls.InvalidTls."""
-        options = self._options
-        address = address_of(options.host, options.port)
         try:
-            port = (
-                self._server.add_insecure_port(address)
-                if options.tls is None
-                else self._server.add_secure_port(address, server_credentials(options.tls))
-            )
-        except RuntimeError as error:
-            raise PortInUse(f"Cannot listen on {address}: is the port in use?") from error
-        self._server.start()
-        self._senders.start()
-        self._health.start()
+            port = self._loop.run(self._start())
+        except BaseException:
+            self._loop.close()
+            raise
+        self._health.start(self._loop.loop)
         return port
 
     def stop(self) -> None:
         """Says so, accepts nothing more, lets calls finish within the grace period, and ends."""
         self._health.stop()
-        ends = time.monotonic() + self._options.grace_seconds
-        stopped = self._server.stop(self._options.grace_seconds)
-        self._lanes.work.await_idle(max(ends - time.monotonic(), 0))
-        # Whoever watches the health has been told, and would only be waited for.
-        self._streams.close()
-        stopped.wait()
-        self._senders.close()
-        self._lanes.close()
+        self._loop.run(self._stop())
+        self._loop.close()
+        self._lane.shutdown(wait=False)
+
+    async def _start(self) -> int:
+        options = self._options
+        address = address_of(options.host, options.port)
+        server = grpc.aio.server(options=_channel_options(options))
+        server.add_generic_rpc_handlers((self._methods,))
+        try:
+            port = (
+                server.add_insecure_port(address)
+                if options.tls is None
+                else server.add_secure_port(address, server_credentials(options.tls))
+            )
+        except RuntimeError as error:
+            raise PortInUse(f"Cannot listen on {address}: is the port in use?") from error
+        await server.start()
+        self._server = server
+        self._serving = asyncio.create_task(server.wait_for_termination())
+        self._serving.add_done_callback(self._ended)
+        return port
+
+    def _ended(self, serving: asyncio.Task[Any]) -> None:
+        if self._is_stopping or serving.cancelled():
+            return
+        self._log.error("serving has broken off", exc_info=serving.exception())
+        self._health.stop()
+        self._when_broken()
+
+    async def _stop(self) -> None:
+        assert self._server is not None  # noqa: S101  what has started is stopped
+        self._is_stopping = True
+        grace = self._options.grace_seconds
+        stopping = asyncio.ensure_future(self._server.stop(grace))
+        await asyncio.to_thread(self._lane.await_idle, grace)
+        # Whoever watches the health has been told, and would only be waited for; so would those
+        # who send nothing.
+        self._intake.end()
+        self._side.close()
+        await stopping
+        self._when_stopped()
+
+
+class _Methods(grpc.GenericRpcHandler):
+    """The handlers of all services."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        return self._handlers.get(handler_call_details.method)
+
+
+def _side_handlers(health: Health) -> dict[str, Handler]:
+    collected: Any = Collected()
+    server_info_pb2_grpc.add_ServerInfoServicer_to_server(
+        ServerInfoServicer(__version__), collected
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, collected)
+    names = (JOB_SERVICE, _SERVER_INFO_SERVICE, _HEALTH_SERVICE, reflection.SERVICE_NAME)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
+        reflection.aio.ReflectionServicer(names), collected
+    )
+    handlers: dict[str, Handler] = collected.handlers
+    return handlers
 
 
 def address_of(host: str, port: int) -> str:
     """Host and port in one text."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _admitting(admission: Admission) -> Callable[[str, grpc.ServicerContext], object]:
-    prefix = f"/{JOB_SERVICE}/"
-
-    def admit(method: str, context: grpc.ServicerContext) -> object:
-        # The other services tell nothing about tenants, and probes have no tokens.
-        if not method.startswith(prefix):
-            return None
-        return admission.identify(method.removeprefix(prefix), context)
-
-    return admit
 
 
 def _channel_options(options: PortOptions) -> list[tuple[str, int]]:

@@ -16,13 +16,14 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from inventory_job.errors import ServiceError
+from inventory_job.errors import ServiceError, TooLarge
+from inventory_job.transport.context import CallContext
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.body import Intake, accepts_gzip, compressed, decompressed
-from inventory_job.transport.http.context import HttpContext, context_of
+from inventory_job.transport.http.context import context_of
 from inventory_job.transport.http.messages import encoded, json_of, message_of
 from inventory_job.transport.http.routes import Route
-from inventory_job.transport.http.status import TooLarge, http_headers, http_status, status_json
+from inventory_job.transport.http.status import http_headers, http_status, status_json
 from inventory_job.transport.journal import Journal, Record
 
 
@@ -55,7 +56,7 @@ class Call:
     route: Route
     headers: Headers
     request_id: str
-    context: HttpContext
+    context: CallContext
     body: bytes = b""
 
 
@@ -109,7 +110,7 @@ class JobCalls:
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
-            return self._refused(Call(route, headers, request_id, HttpContext(())), error)
+            return self._refused(Call(route, headers, request_id, CallContext(())), error)
         call = Call(route, headers, request_id, context, body)
         try:
             working = self._lane.offer(own.run, self._work, call)
@@ -166,7 +167,7 @@ def _failure(call: Call, error: Exception, record: Record) -> Response:
     )
 
 
-async def _ended_by_client(request: Request, context: HttpContext) -> None:
+async def _ended_by_client(request: Request, context: CallContext) -> None:
     """Ends the call when its client goes."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,15 +1,14 @@
-"""What a servicer is told of an HTTP request: the part of a gRPC context that it needs."""
+"""HTTP headers → what a servicer is told of the call."""
 
 from __future__ import annotations
 
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 
 from inventory_job.errors import InvalidRequest, invalid
+from inventory_job.transport.context import CallContext
 
 _METADATA = {
     "token": "token",
@@ -27,54 +26,9 @@ _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _PLAIN_TIMEOUT = re.compile(r"[0-9]{1,8}(\.[0-9]{1,9})?")
 
 
-class HttpContext:
-    """One call: its metadata, its deadline, and who wants to know when it is over.
-
-    `end` may be called from any thread, and more than once.
-    """
-
-    def __init__(self, metadata: Iterable[tuple[str, str]], seconds: float | None = None) -> None:
-        self._metadata = tuple(metadata)
-        self._ends = None if seconds is None else time.monotonic() + seconds
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
-        self._is_over = False
-        self.is_abandoned = False
-        """Whether the client went before the end."""
-
-    def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]:
-        """The metadata, keys in lower case."""
-        return self._metadata
-
-    def time_remaining(self) -> float | None:
-        """Seconds until the deadline; None without one."""
-        return None if self._ends is None else max(self._ends - time.monotonic(), 0.0)
-
-    def add_callback(self, callback: Callable[[], None], /) -> bool:
-        """Has `callback` called at the end; False when the call is over already."""
-        with self._lock:
-            if self._is_over:
-                return False
-            self._callbacks.append(callback)
-            return True
-
-    def abandon(self) -> None:
-        """The client has gone: nobody waits for the answer."""
-        self.is_abandoned = True
-        self.end()
-
-    def end(self) -> None:
-        """The call is over, however it ended: tells those who wanted to know."""
-        with self._lock:
-            self._is_over = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
-
-
-def context_of(headers: Headers) -> HttpContext:
+def context_of(headers: Headers) -> CallContext:
     """The context of a request with these headers; raises InvalidRequest for a bad timeout."""
-    return HttpContext(_metadata(headers), _timeout(headers))
+    return CallContext(_metadata(headers), _timeout(headers))
 
 
 def _metadata(headers: Headers) -> Iterator[tuple[str, str]]:

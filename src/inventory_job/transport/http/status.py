@@ -15,6 +15,7 @@ from inventory_job.errors import (
     Kind,
     Overloaded,
     ServiceError,
+    TooLarge,
     Unauthenticated,
     invalid,
 )
@@ -53,18 +54,6 @@ class NoSuchPath(ServiceError):
 
     def __init__(self, path: str) -> None:
         super().__init__(Code.NOT_FOUND, f"There is nothing at this path. (path = {path})")
-
-
-class TooLarge(ServiceError):
-    """A request or a response beyond the size that is served."""
-
-    kind = Kind.RESOURCE_EXHAUSTED
-
-    def __init__(self, what: str, most_bytes: int) -> None:
-        super().__init__(
-            Code.RESOURCE_EXHAUSTED,
-            f"Message is too large. (reason = the {what} has more than {most_bytes} bytes)",
-        )
 
 
 class RequestTooLarge(TooLarge):

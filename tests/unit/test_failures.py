@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import grpc
 import pytest
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
 from inventory_job.errors import QueryFailed, ServiceError, Unavailable
-from inventory_job.transport.interceptors import Errors
-
-
-class Context:
-    """A servicer context that keeps the status it was ended with."""
-
-    def abort_with_status(self, status: grpc.Status) -> None:
-        self.status = status
+from inventory_job.transport.failures import failure_of
 
 
 def logged(failure: ServiceError, cause: Exception) -> str:
-    def behavior(request: Any, context: Any) -> Any:
-        raise failure from cause
-
     with capture_logs() as entries:
-        Errors().around(behavior, "/service/method")(object(), Context())
+        try:
+            raise failure from cause
+        except ServiceError as error:
+            failure_of(error, "/service/method")
     return repr(entries)
 
 

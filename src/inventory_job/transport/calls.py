@@ -1,0 +1,207 @@
+"""Calls of the Job service that come over gRPC.
+
+One event loop takes all calls in and sends all answers. It also does what is short and bounded
+(`at_once`), since to hand a call to a thread and back takes longer than that; all else is done in
+the threads of the lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from inventory_job.errors import (
+    NotAtOnce,
+    Overloaded,
+    TooLarge,
+)
+from inventory_job.transport.context import CallContext
+from inventory_job.transport.failures import failure_of
+from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow, read
+from inventory_job.transport.journal import Journal
+from inventory_job.transport.lanes import Lane, Places
+from inventory_job.transport.status import status_of
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_SHORT_REQUEST_BYTES = 2048
+"""Longer requests take so long to understand that others should not wait for it."""
+_BUSY = status_of(Overloaded())
+
+
+class Identifies(Protocol):
+    """What is needed of transport.admission.Admission."""
+
+    def identify(self, method: str, context: CallContext, /) -> object: ...
+    def recall(self, method: str, context: CallContext, /) -> object | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method: its short and its full name, its request, how it is answered in a thread, and
+    how, if at all, in the event loop."""
+
+    name: str
+    path: str
+    request_type: type[Message]
+    answer: Callable[[Any, CallContext], Message]
+    at_once: Callable[[Any, CallContext], Awaitable[Message]] | None
+
+
+class GrpcCalls:
+    """Answers the calls of a service.
+
+    `servicer` has a method for each of the service's, called in threads of `lane`, and `at_once`,
+    by name, coroutines that answer the same or raise NotAtOnce; calls of these have `places`, so
+    that what takes long does not keep them out. `journal` is told of every call. `most_bytes` is
+    the size of the largest response.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  its parts
+        self,
+        servicer: Any,
+        admission: Identifies,
+        lane: Lane,
+        places: Places,
+        journal: Journal,
+        intake: Intake,
+        most_bytes: int,
+    ) -> None:
+        self._servicer = servicer
+        self._admission = admission
+        self._lane = lane
+        self._places = places
+        self._journal = journal
+        self._intake = intake
+        self._most_bytes = most_bytes
+
+    def handlers(self, service: ServiceDescriptor) -> dict[str, Handler]:
+        """GRPC's handlers, by the full names of methods.
+
+        All take a stream, whose first message is the request: only those are called before there
+        is a message, and who has no business here is refused before anything is read.
+        """
+        at_once: Mapping[str, Any] = self._servicer.at_once
+        made: dict[str, Handler] = {}
+        for described in service.methods:
+            method = Method(
+                described.name,
+                f"/{service.full_name}/{described.name}",
+                GetMessageClass(described.input_type),
+                getattr(self._servicer, described.name),
+                at_once.get(described.name),
+            )
+            made[method.path] = grpc.stream_unary_rpc_method_handler(
+                partial(self._answered, method)
+            )
+        return made
+
+    async def _answered(self, method: Method, _messages: object, context: AioContext) -> bytes:
+        room = self._lane if method.at_once is None else self._places
+        if room.is_full:
+            # Not told of: what is turned away costs next to nothing.
+            room.refuse()
+            await context.abort_with_status(_BUSY)
+        metadata = metadata_of(context)
+        call = CallContext(metadata, context.time_remaining())
+        with self._journal.call(method.path, "grpc", metadata) as record:
+            try:
+                answer = await self._answer(method, room, context, call)
+            except asyncio.CancelledError:
+                record.code = "CANCELLED" if call.time_remaining() != 0 else "DEADLINE_EXCEEDED"
+                call.abandon()
+                raise
+            except TooSlow:
+                record.code = "CANCELLED"
+                status = TOO_SLOW
+            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+                failure = failure_of(error, method.path)
+                record.code = failure.kind.name
+                status = status_of(failure)
+            else:
+                return answer
+            finally:
+                call.end()
+        await context.abort_with_status(status)
+        raise AssertionError  # the line before has raised
+
+    async def _answer(
+        self, method: Method, room: Lane | Places, context: AioContext, call: CallContext
+    ) -> bytes:
+        room.enter()
+        try:
+            await self._identify(method, call)
+            content = await self._intake.message(context, room)
+            call.add_callback(partial(self._intake.release, content))
+            answer: bytes | None = await self._at_once(method, content, call)
+        finally:
+            room.leave()
+        if answer is None:
+            if room is not self._lane and self._lane.is_full:
+                self._lane.refuse()
+                raise Overloaded
+            answer = await self._in_thread(partial(self._work, method, content, call))
+        if len(answer) > self._most_bytes:
+            raise TooLarge("response", self._most_bytes)
+        return answer
+
+    async def _identify(self, method: Method, call: CallContext) -> None:
+        """Raises what a call is to end with whose caller has no business here."""
+        if self._admission.recall(method.name, call) is None:
+            if method.at_once is not None and self._lane.is_full:
+                self._lane.refuse()
+                raise Overloaded
+            await self._in_thread(partial(self._admission.identify, method.name, call))
+
+    async def _at_once(self, method: Method, content: bytes, call: CallContext) -> bytes | None:
+        """The answer, None where a thread is needed."""
+        if method.at_once is None or len(content) > _SHORT_REQUEST_BYTES:
+            return None
+        await self._places.gate.begin()
+        try:
+            message = await method.at_once(read(method.request_type.FromString, content), call)
+        except NotAtOnce:
+            return None
+        finally:
+            self._places.gate.end()
+        return message.SerializeToString()
+
+    def _work(self, method: Method, content: bytes, call: CallContext) -> bytes:
+        """The answer, in a thread."""
+        return method.answer(
+            read(method.request_type.FromString, content), call
+        ).SerializeToString()
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        """What `work` gives in a thread of the lane. What it binds in its context is bound here as
+        well, where the line in the log is written."""
+        context = copy_context()
+        working = self._lane.submit(context.run, work)
+        try:
+            return await asyncio.wrap_future(working)
+        finally:
+            if working.done():
+                _adopt(context)
+
+
+def metadata_of(context: AioContext) -> tuple[tuple[str, str | bytes], ...]:
+    """The metadata of a call."""
+    metadata: Any = context.invocation_metadata()
+    pairs: tuple[tuple[str, str | bytes], ...] = metadata or ()
+    return pairs
+
+
+def _adopt(context: Context) -> None:
+    variable: ContextVar[Any]
+    for variable, value in context.items():
+        if variable.get(None) is not value:
+            variable.set(value)

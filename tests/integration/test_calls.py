@@ -1,0 +1,215 @@
+"""What gRPC's event loop does with calls besides answering them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from structlog.testing import capture_logs
+
+from inventory_job import server as server_module
+from inventory_job.manager import JobManager
+from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import wait_until
+from inventory_job.server import Server
+from inventory_job.settings import Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.transport.port import GrpcPort
+
+DOMAIN = "domain-1"
+TENANT = (("x_domain_id", DOMAIN),)
+COUNT = job_pb2.JobStatQuery()
+COUNT.query.distinct = "job_id"
+
+
+@pytest.fixture
+def jobs(database: Database) -> Database:
+    database.jobs.drop()
+    database.jobs.insert_many(
+        {"job_id": f"job-{n}", "domain_id": DOMAIN, "plugin_id": "p" * 100} for n in range(50)
+    )
+    return database
+
+
+@pytest.fixture
+def stub(settings: Settings, jobs: Database) -> Iterator[job_pb2_grpc.JobStub]:
+    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+        yield job_pb2_grpc.JobStub(channel)
+
+
+class Stuck:
+    """Stands for a manager's operation that goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+
+    def __call__(self, *_: object) -> Any:
+        self.begun.set()
+        assert self.let_go.wait(20)
+        raise LookupError
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
+    made = Stuck()
+    monkeypatch.setattr(JobManager, "stat", lambda _, plan, bounds: made(plan, bounds))
+    yield made
+    made.let_go.set()
+
+
+def told(entries: list[Any], method: str) -> list[Any]:
+    return [
+        entry
+        for entry in entries
+        if entry["event"] == "call" and entry["method"].endswith(f"Job/{method}")
+    ]
+
+
+def test_a_call_that_its_client_gives_up_is_told_as_cancelled(
+    stub: job_pb2_grpc.JobStub, stuck: Stuck
+) -> None:
+    with capture_logs() as entries:
+        call: Any = stub.stat.future(COUNT, metadata=TENANT)
+        assert stuck.begun.wait(10)
+        call.cancel()
+
+        assert wait_until(lambda: len(told(entries, "stat")) == 1, 10)
+
+    [entry] = told(entries, "stat")
+    assert entry["status"] == "CANCELLED"
+
+
+def test_a_call_that_takes_too_long_is_told_so(stub: job_pb2_grpc.JobStub, stuck: Stuck) -> None:
+    with capture_logs() as entries, pytest.raises(grpc.RpcError) as raised:
+        stub.stat(COUNT, metadata=TENANT, timeout=0.3)
+    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+    with capture_logs() as later:
+        assert wait_until(lambda: len(told([*entries, *later], "stat")) == 1, 10)
+    [entry] = told([*entries, *later], "stat")
+    assert entry["status"] == "DEADLINE_EXCEEDED"
+
+
+def test_calls_given_up_give_their_places_back(settings: Settings, jobs: Database) -> None:
+    narrow = settings.model_copy(update={"threads": 2, "queue": 2})
+    with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:
+        stub = job_pb2_grpc.JobStub(channel)
+
+        def give_up(number: int) -> None:
+            call: Any = (
+                stub.get.future(job_pb2.JobRequest(job_id="job-1"), metadata=TENANT)
+                if number % 2
+                else stub.stat.future(COUNT, metadata=TENANT)
+            )
+            time.sleep(number % 7 / 2000)
+            call.cancel()
+
+        with ThreadPoolExecutor(4) as pool:
+            [*pool.map(give_up, range(400))]
+
+        def all_are_served() -> bool:
+            calls: list[Any] = [
+                stub.get.future(job_pb2.JobRequest(job_id="job-1"), metadata=TENANT)
+                for _ in range(2)
+            ]
+            calls += [stub.stat.future(COUNT, metadata=TENANT) for _ in range(4)]
+            return all(call.exception() is None for call in calls)
+
+        assert wait_until(all_are_served, 10)
+
+
+def test_the_log_names_the_tenant_wherever_the_call_was_answered(
+    stub: job_pb2_grpc.JobStub,
+) -> None:
+    with capture_logs() as entries:
+        for _ in range(20):
+            stub.get(job_pb2.JobRequest(job_id="job-1"), metadata=TENANT)
+            stub.stat(COUNT, metadata=TENANT)
+        assert wait_until(lambda: len(told(entries, "stat")) == 20, 10)
+
+    told_of = [*told(entries, "get"), *told(entries, "stat")]
+    assert len(told_of) == 40
+
+
+@pytest.mark.parametrize("method", ["get", "list"])
+def test_an_answer_that_is_too_large_is_refused(
+    settings: Settings, jobs: Database, method: str
+) -> None:
+    jobs.jobs.insert_one({"job_id": "job-large", "domain_id": DOMAIN, "plugin_id": "x" * 3000})
+    small = settings.model_copy(update={"max_response_bytes": 2048})
+    request = {
+        "get": job_pb2.JobRequest(job_id="job-large"),
+        "list": job_pb2.JobsQuery(job_id="job-large"),
+    }[method]
+    with Server(small) as server, grpc.insecure_channel(server.address) as channel:
+        stub = job_pb2_grpc.JobStub(channel)
+        for _ in range(5):  # by a thread, and in the loop
+            with pytest.raises(grpc.RpcError) as raised:
+                getattr(stub, method)(request, metadata=TENANT)
+
+            assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "the response has more than 2048 bytes" in str(raised.value.details())
+        assert stub.get(job_pb2.JobRequest(job_id="job-1"), metadata=TENANT).job_id == "job-1"
+
+
+def test_short_calls_are_answered_while_all_threads_are_busy(
+    settings: Settings, jobs: Database, stuck: Stuck
+) -> None:
+    narrow = settings.model_copy(update={"threads": 1, "queue": 2})
+    with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:
+        stub = job_pb2_grpc.JobStub(channel)
+        get = job_pb2.JobRequest(job_id="job-1")
+        for _ in range(20):  # until there is a connection
+            stub.get(get, metadata=TENANT)
+            time.sleep(0.01)
+        waiting: list[Any] = [stub.stat.future(COUNT, metadata=TENANT) for _ in range(3)]
+        assert stuck.begun.wait(10)
+
+        for _ in range(20):
+            assert stub.get(get, metadata=TENANT, timeout=5).job_id == "job-1"
+
+        assert not any(call.done() for call in waiting)
+        stuck.let_go.set()
+        assert [call.code() for call in waiting] == [grpc.StatusCode.INTERNAL] * 3
+
+
+def test_nobody_is_answered_what_another_asked(stub: job_pb2_grpc.JobStub) -> None:
+    def ask(number: int) -> bool:
+        name = f"job-{number % 50}"
+        return stub.get(job_pb2.JobRequest(job_id=name), metadata=TENANT).job_id == name
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(ask, range(2000)))
+
+
+def test_a_server_whose_serving_breaks_off_says_so_and_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports: list[GrpcPort] = []
+    start = GrpcPort.start
+    ended = threading.Event()
+
+    def started(port: GrpcPort) -> int:
+        ports.append(port)
+        return start(port)
+
+    monkeypatch.setattr(GrpcPort, "start", started)
+    monkeypatch.setattr(server_module, "_end_process", ended.set)
+    with Server(settings):
+        [port] = ports
+
+        async def break_off() -> None:
+            # As grpc does when its task has failed.
+            assert port._server is not None
+            await port._server.stop(None)
+
+        assert not ended.is_set()
+        port._loop.run(break_off())
+        assert ended.wait(10)
+        assert not port._health.is_ready

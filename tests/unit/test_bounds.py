@@ -1,0 +1,22 @@
+"""How long the work for a call may take."""
+
+from __future__ import annotations
+
+import time
+
+from inventory_job.transport.bounds import CallBounds
+from inventory_job.transport.context import CallContext
+
+
+def test_work_that_is_begun_anew_has_no_more_time_than_before() -> None:
+    call = CallContext(())
+    first = CallBounds(call, 1.0)
+    time.sleep(0.05)
+
+    again = CallBounds(call, 1.0)
+
+    assert again.remaining() <= first.remaining() + 0.001 <= 0.96
+
+
+def test_the_deadline_of_the_call_may_be_sooner() -> None:
+    assert CallBounds(CallContext((), 0.5), 1.0).remaining() <= 0.5
