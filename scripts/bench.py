@@ -71,7 +71,7 @@ def main() -> None:
             database = _seeded(uri, jobs, INDEXES, resources)
             if given.start_time:
                 seconds, rss = start_time(uri, database.name)
-                print(f"start to first answer {seconds:.2f} s, then {rss:.0f} MiB")
+                print(f"start to first answer {seconds:.2f} s, then {rss:.1f} MiB")
                 continue
             print(
                 f"\n{jobs} jobs, {database.jobs.count_documents({'domain_id': DOMAIN})} of them "
