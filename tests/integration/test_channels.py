@@ -315,7 +315,10 @@ def test_answers_that_come_bit_by_bit_are_put_together(
         proxies.each(lambda proxy: setattr(proxy, "line", Line(bytes_per_second=400.0)))
         assert (await channels.read(asking({"job_id": "job-1"})))["ok"] == 1
 
-    with_channels(database, work, 1)
+    try:
+        with_channels(database, work, 1)
+    finally:
+        proxies.each(lambda proxy: setattr(proxy, "line", Line()))
 
 
 def test_what_breaks_off_is_left_to_threads(proxied: tuple[Database, Proxies]) -> None:
@@ -397,7 +400,7 @@ def test_reads_follow_the_primary(tmp_path_factory: pytest.TempPathFactory) -> N
 
 
 def test_a_connection_that_alone_is_forgotten_is_given_up(
-    proxied: tuple[Database, Proxies],
+    proxied: tuple[Database, Proxies], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver's own connections live, so that nobody says that the server is gone."""
     database, proxies = proxied
@@ -412,6 +415,7 @@ def test_a_connection_that_alone_is_forgotten_is_given_up(
         assert time.monotonic() - begun < 10.0
         assert (await found(channels, {"job_id": "job-1"}))["size"] == 1
 
+    monkeypatch.setattr(channels_module, "_LONGEST_SECONDS", 1.0)
     with_channels(database, work, 1)
 
 
