@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import grpc
 
+from inventory_job.model.data_directory import wait_until
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    return wait_until(condition, seconds)
+
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -40,12 +45,3 @@ class Client:
 def serving(settings: Settings) -> Iterator[Client]:
     with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
         yield Client(channel)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

@@ -107,7 +107,7 @@ def test_calls_given_up_give_their_places_back(settings: Settings, jobs: Databas
                 if number % 2
                 else stub.stat.future(COUNT, metadata=TENANT)
             )
-            time.sleep(number % 7 / 2000)
+            time.sleep(number % 7 / 2000)  # at whatever stage the call is by then
             call.cancel()
 
         with ThreadPoolExecutor(4) as pool:
@@ -159,15 +159,27 @@ def test_an_answer_that_is_too_large_is_refused(
 
 
 def test_short_calls_are_answered_while_all_threads_are_busy(
-    settings: Settings, jobs: Database, stuck: Stuck
+    settings: Settings, jobs: Database, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = settings.model_copy(update={"threads": 1, "queue": 2})
     with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:
         stub = job_pb2_grpc.JobStub(channel)
         get = job_pb2.JobRequest(job_id="job-1")
-        for _ in range(20):  # until there is a connection
+        taken_by_threads: list[object] = []
+        in_thread = JobManager.get
+
+        def noted(manager: JobManager, *given: Any) -> Any:
+            taken_by_threads.append(given)
+            return in_thread(manager, *given)
+
+        monkeypatch.setattr(JobManager, "get", noted)
+
+        def is_answered_at_once() -> bool:
+            before = len(taken_by_threads)
             stub.get(get, metadata=TENANT)
-            time.sleep(0.01)
+            return len(taken_by_threads) == before
+
+        assert wait_until(is_answered_at_once, 10)
         waiting: list[Any] = [stub.stat.future(COUNT, metadata=TENANT) for _ in range(3)]
         assert stuck.begun.wait(10)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,11 +20,17 @@ from inventory_job.auth.callers import Caller
 from inventory_job.errors import Unauthenticated
 from inventory_job.model.commands import RawDocument
 from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import wait_until
 from inventory_job.transport.http.calls import Call
 from inventory_job.transport.http.port import HttpPortOptions, bound_socket
 from inventory_job.transport.lanes import Lane
 from inventory_job.transport.port import PortInUse
 from tests.http_service import LIMITS, HttpOptions, connected, served
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    return wait_until(condition, seconds)
+
 
 LIST, STAT = "/inventory/v1/job/list", "/inventory/v1/job/stat"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-busy"}
@@ -61,15 +66,6 @@ def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
             return len(list(mongo.admin.aggregate(at_work)))
 
         yield count
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def head(path: str, length: int, *, last: str = "\r\n") -> bytes:

@@ -32,10 +32,16 @@ from inventory_job import __version__
 from inventory_job.demo import sample_jobs
 from inventory_job.model.commands import RawDocument
 from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import wait_until
 from inventory_job.model.embedded import find_mongod
 from inventory_job.server import Server
 from inventory_job.settings import CannotStart, Settings
 from tests import reflection
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    return wait_until(condition, seconds)
+
 
 SAMPLE_DOMAIN = "domain-58010aa2e451"
 OLD_DOMAIN = "domain-123456789012"
@@ -254,15 +260,6 @@ def health_of(channel: grpc.Channel, service: str) -> int:
     answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
     status: int = answer.status
     return status
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.mark.parametrize("service", ["", JOB_SERVICE])

@@ -15,11 +15,17 @@ from pymongo.errors import OperationFailure
 
 from inventory_job.model.commands import RawDocument
 from inventory_job.model.connection import Database
+from inventory_job.model.data_directory import wait_until
 from inventory_job.model.operation import Killer, run
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from tests import oracle
 from tests.integration.client import Client, Recorder, refusal
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    return wait_until(condition, seconds)
+
 
 DOMAIN = "domain-of-six"
 COUNT = {"n": {"operator": "count"}}
@@ -65,15 +71,6 @@ def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
             return len(list(mongo.admin.aggregate(at_work)))
 
         yield count
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_s7_what_a_client_no_longer_waits_for_ends(

@@ -91,10 +91,10 @@ class Totals:
 
     def known(self, jobs: ScopedFilter) -> int | None:
         """The number of `jobs`, if it is known now."""
-        if not self.knows(jobs):
+        filter_ = countable(jobs) if self._is_current else None
+        if filter_ is None or self._tallies.kept(filter_) is None:
             return None
-        filter_ = countable(jobs)
-        return None if filter_ is None else self._tallies.get(filter_)
+        return self._tallies.get(filter_)
 
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the number of `jobs` is known now."""

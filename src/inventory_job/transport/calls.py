@@ -85,7 +85,7 @@ class GrpcCalls:
         self._most_bytes = most_bytes
 
     def handlers(self, service: ServiceDescriptor) -> dict[str, Handler]:
-        """GRPC's handlers, by the full names of methods.
+        """The handlers that gRPC takes, by the full names of methods.
 
         All take a stream, whose first message is the request: only those are called before there
         is a message, and who has no business here is refused before anything is read.

@@ -44,9 +44,8 @@ class Collected:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         """As grpc.aio.Server. Methods that are not coroutines are those nobody has written."""
         for name, handler in handlers.items():
-            if inspect.iscoroutinefunction(_behavior_of(handler)) or inspect.isasyncgenfunction(
-                _behavior_of(handler)
-            ):
+            behavior = _behavior_of(handler)
+            if inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
                 self.handlers[f"/{service}/{name}"] = handler
 
 
