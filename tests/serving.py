@@ -18,12 +18,12 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 TENANT = (("x_domain_id", "domain-1"),)
 
-# gRPC ends a call with CANCELLED that reaches a server between its stop and the client hearing of
-# it; nothing has been done for such a call, and clients that must not see it try again.
+# As docs/operations.md recommends.
 RETRYING = {
     "methodConfig": [
         {
             "name": [{}],
+            "waitForReady": True,
             "retryPolicy": {
                 "maxAttempts": 3,
                 "initialBackoff": "0.05s",

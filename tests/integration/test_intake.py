@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -230,6 +231,19 @@ def test_calls_that_send_nothing_do_not_delay_a_stop(settings: Settings, method:
             grpc.StatusCode.CANCELLED,
             grpc.StatusCode.UNAVAILABLE,
         }
+
+
+def test_a_client_that_answers_nothing_does_not_delay_a_stop(settings: Settings) -> None:
+    server = Server(settings.model_copy(update={"grace_seconds": 60.0}))
+    host, _, port = server.__enter__().address.rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        assert connection.recv(1)
+
+        started = time.monotonic()
+        server.__exit__(None, None, None)
+
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

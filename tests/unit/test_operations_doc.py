@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from inventory_job.transport.tracing import OpenTelemetrySpan
-from tests.serving import list_jobs
+from tests.serving import RETRYING, list_jobs
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -44,6 +44,15 @@ def rows(name: str) -> list[list[str]]:
 
 def names(cell: str) -> frozenset[str]:
     return frozenset(_QUOTED.findall(cell))
+
+
+# Clients
+
+
+def test_clients_that_retry_do_as_documented() -> None:
+    [documented] = re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+
+    assert json.loads(documented) == RETRYING
 
 
 # Metrics

@@ -31,6 +31,8 @@ _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"]
 _HEALTH_SERVICE = "grpc.health.v1.Health"
 _MOST_REQUESTS = 16
 """As many requests as this may be held at once, all of the largest size."""
+_LAST_SECONDS = 1.0
+"""What clients have for closing their connections once nothing goes on any more."""
 
 
 class PortInUse(Exception):
@@ -169,8 +171,28 @@ class GrpcPort:
         # who send nothing.
         self._intake.end()
         self._side.close()
-        await stopping
+        await self._closed(stopping)
         self._when_stopped()
+
+    async def _closed(self, stopping: asyncio.Future[None]) -> None:
+        """Returns when all connections are closed.
+
+        gRPC waits for clients that have fallen silent, and for calls that it has taken in a moment
+        too late to hand them out (its ShutdownAndNotify does not keep PublishNewRpc out). Such a
+        client would wait as well, when it could try elsewhere.
+        """
+        assert self._server is not None  # noqa: S101  as above
+        clock = asyncio.get_running_loop().time
+        others = {asyncio.current_task(), self._serving, stopping}
+        idle_since = clock()
+        while not stopping.done() and clock() - idle_since < _LAST_SECONDS:
+            await asyncio.wait([stopping], timeout=_LAST_SECONDS / 10)
+            # Each call has tasks until its answer is on its way.
+            if asyncio.all_tasks() - others:
+                idle_since = clock()
+        if not stopping.done():
+            await self._server.stop(None)
+        await stopping
 
 
 class _Methods(grpc.GenericRpcHandler):
