@@ -15,7 +15,7 @@ import structlog
 from pydantic import SecretStr
 
 from inventory_job import __version__
-from inventory_job.auth.tokens import ANY_DOMAIN
+from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.authentication import build_authentication
 from inventory_job.manager import JobManager
 from inventory_job.metrics import Metrics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -75,3 +77,19 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(CannotStart, match=r"keys\.json"), ExitStack() as resources:
         build_authentication(Settings(auth_mode="jwt", auth_key_file=file), resources)
+
+
+def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
+    """Which takes an eighth of the memory of a server. The driver may load the rest of it."""
+    program = (
+        "import sys, inventory_job.server, inventory_job.serving_http;"
+        "import inventory_job.authentication as built;"
+        "built.build_authentication(inventory_job.settings.Settings(), None);"
+        "print({'joserfc', 'inventory_job.transport.identity'} & set(sys.modules))"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "set()\n"

@@ -13,6 +13,8 @@ from inventory_job.auth.scope import DOMAIN_WIDE
 from inventory_job.errors import Unauthenticated
 
 SYSTEM_TOKEN = "SYSTEM_TOKEN"  # noqa: S105  a type of tokens
+ANY_DOMAIN = "*"
+"""As a system domain: every domain."""
 _TYPES = frozenset({SYSTEM_TOKEN, "ACCESS_TOKEN", "CLIENT_SECRET"})
 _OWNERS = frozenset({"USER", "APP", "SYSTEM"})
 _VERSION = "2.0"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from inventory_job.auth.callers import Authenticator
+
 
 class Tally:
     """A number that only grows, shared by threads."""
@@ -34,3 +36,11 @@ class AuthFigures:
     verified: Tally = field(default_factory=Tally)
     asked: Tally = field(default_factory=Tally)
     unanswered: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Who tells who is calling, and how that went so far."""
+
+    authenticator: Authenticator
+    figures: AuthFigures

@@ -24,7 +24,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trusted_caller
-from inventory_job.auth.claims import Claims, check_claims, domain_of
+from inventory_job.auth.claims import ANY_DOMAIN, Claims, check_claims, domain_of
 from inventory_job.auth.figures import Tally
 from inventory_job.auth.keys import (
     ALGORITHM,
@@ -40,9 +40,6 @@ from inventory_job.errors import Unauthenticated, Unavailable
 
 MOST_TOKEN_BYTES = 8192
 """The longest token looked at."""
-
-ANY_DOMAIN = "*"
-"""As a system domain: every domain."""
 
 _PART = "[A-Za-z0-9_-]+"
 _SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")

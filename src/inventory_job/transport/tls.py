@@ -1,4 +1,8 @@
-"""TLS for the server's port: from files, read again when they have changed."""
+"""TLS for the server's port: from files, read again when they have changed.
+
+The library that reads certificates is imported where one is read: it takes some megabytes, and many
+ports have no TLS.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,6 @@ from pathlib import Path
 
 import grpc
 import structlog
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 SESSION_SECONDS = 60.0
 """The longest that a client may resume a TLS session, and is not asked for its certificate."""
@@ -71,6 +72,8 @@ def channel_credentials(
 
 def read_pem(path: Path) -> bytes:
     """The certificates in a file, at least one, as they are; raises InvalidTls."""
+    from cryptography import x509  # noqa: PLC0415  see above
+
     content = _read(path)
     try:
         x509.load_pem_x509_certificates(content)
@@ -141,6 +144,12 @@ def _load(files: TlsFiles) -> _Content:
 
 def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
     """A private key and the certificate chain it fits, both in PEM form; raises InvalidTls."""
+    from cryptography import x509  # noqa: PLC0415  see above
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        load_pem_private_key,
+    )
+
     chain, private = read_pem(certificate), _read(key)
     try:
         public_key = load_pem_private_key(private, password=None).public_key()
