@@ -46,14 +46,20 @@ class _Connection:
 
 
 class Proxy:
-    """Stands in front of `127.0.0.1:port` of a MongoDB server, as a context manager.
+    """Stands in front of `127.0.0.1:port` of a MongoDB server, as a context manager; of another
+    one unless `is_mongod`.
 
-    `line` can be changed at any time. `renamed` texts in what the server sends are replaced, by
-    ones of the same length: addresses that it tells of itself and others, so that clients come
-    through the proxy again.
+    `line` can be changed at any time, but has no `reset_after` for another server. `renamed` texts
+    in what a MongoDB server sends are replaced, by ones of the same length: addresses that it tells
+    of itself and others, so that clients come through the proxy again. `buffer_bytes` is what the
+    system may hold of what the server sends, as much as it likes by default.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self, port: int, *, is_mongod: bool = True, buffer_bytes: int | None = None
+    ) -> None:
+        self._buffer_bytes = buffer_bytes
+        self._answer = self._answer_messages if is_mongod else self._send_on
         self.line = Line()
         self.renamed: Mapping[bytes, bytes] = {}
         self._target = port
@@ -133,7 +139,7 @@ class Proxy:
         connection = _Connection([writer])
         self._connections.add(connection)
         try:
-            answers, server = await asyncio.open_connection("127.0.0.1", self._target)
+            answers, server = await asyncio.open_connection(sock=await self._connected())
             connection.sockets.append(server)
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._send_on(connection, reader, server))
@@ -144,6 +150,18 @@ class Proxy:
             _abort(connection)
             self._connections.discard(connection)
 
+    async def _connected(self) -> socket.socket:
+        made = socket.socket()
+        made.setblocking(False)
+        if self._buffer_bytes is not None:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer_bytes)
+        try:
+            await self._loop.sock_connect(made, ("127.0.0.1", self._target))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
     async def _send_on(
         self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -151,7 +169,7 @@ class Proxy:
             await self._pass(connection, data, writer)
         raise EOFError
 
-    async def _answer(
+    async def _answer_messages(
         self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while True:

@@ -186,10 +186,8 @@ class Overloaded(ServiceError):
 
     kind = Kind.RESOURCE_EXHAUSTED
 
-    def __init__(self, retry_seconds: float = 1.0) -> None:
-        super().__init__(
-            Code.RESOURCE_EXHAUSTED, "Server is busy. (reason = too many calls at once)"
-        )
+    def __init__(self, retry_seconds: float = 1.0, reason: str = "too many calls at once") -> None:
+        super().__init__(Code.RESOURCE_EXHAUSTED, f"Server is busy. (reason = {reason})")
         self.retry_seconds = retry_seconds
 
 

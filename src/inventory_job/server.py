@@ -28,6 +28,7 @@ from inventory_job.model.totals import Totals
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.sources import metric_sources
 from inventory_job.transport.admission import Admission
+from inventory_job.transport.calls import Room
 from inventory_job.transport.health import Health
 from inventory_job.transport.journal import Journal, QueryJournal, Tracing
 from inventory_job.transport.lanes import Lane, Places
@@ -36,12 +37,12 @@ from inventory_job.transport.port import (
     GrpcPort,
     PortInUse,
     PortOptions,
-    Room,
     Services,
     address_of,
 )
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import InvalidTls, TlsFiles
+from inventory_job.transport.unsent import Unsent
 
 _PING_SECONDS = 2.0
 
@@ -115,10 +116,9 @@ class Server:
         killer = self._resources.enter_context(closing(Killer(database)))
         totals = self._resources.enter_context(closing(Totals(database, settings.totals)))
         health = Health(JOB_SERVICE, lambda: database.is_usable(_PING_SECONDS))
-        lane = Lane("call", settings.threads, settings.queue, min(settings.queue, 1))
-        places = Places(settings.threads + settings.queue, settings.threads, lane)
+        room = _room(settings)
         channels = Channels(database)
-        metrics = Metrics(metric_sources(lane, places, health, totals, authentication.figures))
+        metrics = Metrics(metric_sources(room, health, totals, authentication.figures))
         manager = JobManager(
             database,
             killer,
@@ -137,7 +137,7 @@ class Server:
         )
         services = Services(servicer, admission, health)
         try:
-            self._serve(services, Room(lane, places), metrics, Journal(metrics, tracing), channels)
+            self._serve(services, room, metrics, Journal(metrics, tracing), channels)
         except (InvalidTls, PortInUse) as error:
             raise CannotStart(str(error)) from error
         if settings.create_indexes:
@@ -174,6 +174,8 @@ class Server:
         metrics.start()
         # After the ports: calls that finish meanwhile count.
         resources.callback(metrics.close)
+        # Calls over HTTP whose requests are still coming in will want a thread.
+        resources.callback(room.lane.shutdown, wait=False)
         http = None
         if settings.http:
             # What it needs takes some megabytes.
@@ -203,6 +205,12 @@ class Server:
             self.http_port = http.start()
             resources.callback(http.drain)
         resources.callback(services.health.stop)
+
+
+def _room(settings: Settings) -> Room:
+    lane = Lane("call", settings.threads, settings.queue, min(settings.queue, 1))
+    places = Places(settings.threads + settings.queue, settings.threads, lane)
+    return Room(lane, places, Unsent(settings.max_response_bytes))
 
 
 def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from inventory_job.auth.figures import AuthFigures
 from inventory_job.metrics import Counted, Level
 from inventory_job.model.totals import Totals
+from inventory_job.transport.calls import Room
 from inventory_job.transport.health import Health
-from inventory_job.transport.lanes import Lane, Places
 
 
 def metric_sources(
-    lane: Lane, places: Places, health: Health, totals: Totals, figures: AuthFigures
+    room: Room, health: Health, totals: Totals, figures: AuthFigures
 ) -> tuple[Counted | Level, ...]:
     """All of them."""
-    return (*_serving(lane, places, health), *_totals(totals), *_auth(figures))
+    return (*_serving(room, health), *_totals(totals), *_auth(figures))
 
 
-def _serving(lane: Lane, places: Places, health: Health) -> tuple[Counted | Level, ...]:
+def _serving(room: Room, health: Health) -> tuple[Counted | Level, ...]:
     return (
         Level("inventory_job_processes", "Processes that serve.", lambda: 1),
         Level(
@@ -27,12 +27,17 @@ def _serving(lane: Lane, places: Places, health: Health) -> tuple[Counted | Leve
         Level(
             "inventory_job_calls_held",
             "Calls of the Job service that run or wait.",
-            lambda: lane.held + places.held,
+            lambda: room.lane.held + room.places.held,
         ),
         Counted(
             "inventory_job_calls_refused",
             "Calls refused because there was no room for them.",
-            lambda: lane.refused + places.refused,
+            lambda: room.lane.refused + room.places.refused + room.unsent.refused,
+        ),
+        Level(
+            "inventory_job_unsent_bytes",
+            "Bytes of answers that clients have not taken yet.",
+            lambda: room.unsent.held,
         ),
     )
 

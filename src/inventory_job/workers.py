@@ -81,12 +81,14 @@ class Worker:
         if self.process.is_alive() and self.process.pid is not None:
             os.kill(self.process.pid, number)
 
-    def join(self, seconds: float) -> None:
-        """Waits for its end, which is brought about after `seconds`."""
+    def join(self, seconds: float) -> bool:
+        """Waits for its end, which is brought about after `seconds`; whether it came by itself."""
         self.process.join(seconds)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        if not self.process.is_alive():
+            return True
+        self.process.kill()
+        self.process.join()
+        return False
 
     def forget(self) -> None:
         """Takes the levels of a process that is no more out of the metrics."""
@@ -214,7 +216,8 @@ class Supervisor:
         for worker in workers:
             worker.send(signal.SIGTERM)
         for worker in workers:
-            worker.join(max(ends - time.monotonic(), 0))
+            if not worker.join(max(ends - time.monotonic(), 0)):
+                self._log.warning("worker killed", pid=worker.process.pid)
             worker.forget()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from inventory_job.server import Server
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.port import GrpcPort
+from inventory_job.transport.unsent import Unsent
+from tests.proxy import Line, Proxy
 
 DOMAIN = "domain-1"
 TENANT = (("x_domain_id", DOMAIN),)
@@ -94,6 +97,55 @@ def test_a_call_that_takes_too_long_is_told_so(stub: job_pb2_grpc.JobStub, stuck
         assert wait_until(lambda: len(told([*entries, *later], "stat")) == 1, 10)
     [entry] = told([*entries, *later], "stat")
     assert entry["status"] == "DEADLINE_EXCEEDED"
+
+
+def test_a_call_in_the_loop_that_takes_too_long_is_told_so(
+    stub: job_pb2_grpc.JobStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> Any:
+        await asyncio.sleep(20)
+
+    monkeypatch.setattr(JobManager, "get_at_once", never)
+    with capture_logs() as entries:
+        calls: list[Any] = [
+            stub.get.future(job_pb2.JobRequest(job_id="job-1"), metadata=TENANT, timeout=0.5)
+            for _ in range(8)
+        ]
+        assert {call.code() for call in calls} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        assert wait_until(lambda: len(told(entries, "get")) == 8, 10)
+
+    assert {entry["status"] for entry in told(entries, "get")} == {"DEADLINE_EXCEEDED"}
+
+
+def test_who_does_not_take_answers_gets_no_more_of_them(
+    settings: Settings, jobs: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+    monkeypatch.setattr(Unsent, "refuse", lambda _: refused.set())
+    jobs.jobs.update_many({}, {"$set": {"plugin_id": "p" * 5000}})
+    narrow = settings.model_copy(update={"max_response_bytes": 1024 * 1024})
+    with (
+        Server(narrow) as server,
+        Proxy(server.port, is_mongod=False) as way,
+        grpc.insecure_channel(way.host) as slow,
+        grpc.insecure_channel(server.address) as direct,
+    ):
+        stub = job_pb2_grpc.JobStub(slow)
+        assert len(stub.list(job_pb2.JobsQuery(), metadata=TENANT).results) == 50
+        way.line = Line(bytes_per_second=5_000)  # enough for requests
+        calls: list[Any] = [
+            stub.list.future(job_pb2.JobsQuery(), metadata=TENANT, timeout=50) for _ in range(60)
+        ]
+        assert refused.wait(20)
+        for _ in range(20):
+            job_pb2_grpc.JobStub(direct).list(job_pb2.JobsQuery(), metadata=TENANT, timeout=10)
+        way.line = Line()
+
+        errors: list[Any] = [error for call in calls if (error := call.exception())]
+        assert 0 < len(errors) < 60
+        assert {error.code() for error in errors} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert all("has not been taken" in error.details() for error in errors)
+        assert len(stub.list(job_pb2.JobsQuery(), metadata=TENANT, timeout=10).results) == 50
 
 
 def test_calls_given_up_give_their_places_back(settings: Settings, jobs: Database) -> None:

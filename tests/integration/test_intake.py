@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from grpc_status import rpc_status
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.silence import silent_calls
 from tests.tokens import Issuer, key_file_text
 
 JOB = "/spaceone.api.inventory.v1.Job"
@@ -46,34 +44,6 @@ def with_tokens(directory: Path) -> dict[str, Any]:
     key_file = directory / "keys.json"
     key_file.write_text(key_file_text(Issuer("domain-1")))
     return {"auth_mode": "jwt", "auth_key_file": key_file}
-
-
-class Silence:
-    """Messages of a call that never come, until it is over."""
-
-    def __init__(self) -> None:
-        self.is_over = threading.Event()
-
-    def __iter__(self) -> Iterator[bytes]:
-        self.is_over.wait(30)
-        yield from ()
-
-
-@contextmanager
-def silent_calls(
-    channel: grpc.Channel, method: str, count: int, metadata: Any = TENANT
-) -> Iterator[list[Any]]:
-    """Calls that have sent their headers and nothing else."""
-    silences = [Silence() for _ in range(count)]
-    start: Any = channel.stream_stream(method)
-    calls = [start(iter(silence), metadata=metadata, timeout=30) for silence in silences]
-    try:
-        yield calls
-    finally:
-        for call in calls:
-            call.cancel()
-        for silence in silences:
-            silence.is_over.set()
 
 
 @contextmanager
@@ -186,23 +156,6 @@ def test_probes_are_answered_when_there_is_no_room_for_work(serving: Serving) ->
         assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
 
 
-def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Settings) -> None:
-    patient = settings.model_copy(update={"grace_seconds": 60.0})
-    server = Server(patient)
-    with grpc.insecure_channel(server.__enter__().address) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=50)
-        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        with ThreadPoolExecutor(1) as pool:
-            told = pool.submit(next, watch)
-
-            started = time.monotonic()
-            server.__exit__(None, None, None)
-
-            assert time.monotonic() - started < 20
-            assert told.result().status == health_pb2.HealthCheckResponse.NOT_SERVING
-
-
 def test_silent_calls_keep_nobody_waiting_behind_them(serving: Serving) -> None:
     with (
         serving(threads=64, request_seconds=30.0) as channel,
@@ -211,39 +164,6 @@ def test_silent_calls_keep_nobody_waiting_behind_them(serving: Serving) -> None:
         started = time.monotonic()
         assert list_jobs(channel).total_count == 0
         assert time.monotonic() - started < 5
-
-
-@pytest.mark.parametrize("method", [f"{JOB}/get", "/grpc.health.v1.Health/Check", REFLECTION])
-def test_calls_that_send_nothing_do_not_delay_a_stop(settings: Settings, method: str) -> None:
-    patient = settings.model_copy(update={"grace_seconds": 60.0, "request_seconds": 60.0})
-    server = Server(patient)
-    with (
-        grpc.insecure_channel(server.__enter__().address) as channel,
-        silent_calls(channel, method, 3) as calls,
-    ):
-        assert list_jobs(channel).total_count == 0  # the others have arrived before
-
-        started = time.monotonic()
-        server.__exit__(None, None, None)
-
-        assert time.monotonic() - started < 20
-        assert {refusal(call).code() for call in calls} <= {
-            grpc.StatusCode.CANCELLED,
-            grpc.StatusCode.UNAVAILABLE,
-        }
-
-
-def test_a_client_that_answers_nothing_does_not_delay_a_stop(settings: Settings) -> None:
-    server = Server(settings.model_copy(update={"grace_seconds": 60.0}))
-    host, _, port = server.__enter__().address.rpartition(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
-        assert connection.recv(1)
-
-        started = time.monotonic()
-        server.__exit__(None, None, None)
-
-        assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

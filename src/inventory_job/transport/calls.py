@@ -30,12 +30,16 @@ from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow
 from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.status import status_of
+from inventory_job.transport.unsent import Unsent
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _SHORT_REQUEST_BYTES = 2048
 """Longer requests take so long to understand that others should not wait for it."""
+_NEAR_SECONDS = 0.05
+"""A client that gives up at its deadline may be heard of before the deadline here."""
 _BUSY = status_of(Overloaded())
+_STUCK = status_of(Overloaded(reason="too much of other answers has not been taken"))
 
 
 class Identifies(Protocol):
@@ -57,29 +61,39 @@ class Method:
     at_once: Callable[[Any, CallContext], Awaitable[Message]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where calls have their places, those that take a thread and the others, and what their
+    answers take until they are sent."""
+
+    lane: Lane
+    places: Places
+    unsent: Unsent
+
+
 class GrpcCalls:
     """Answers the calls of a service.
 
-    `servicer` has a method for each of the service's, called in threads of `lane`, and `at_once`,
-    by name, coroutines that answer the same or raise NotAtOnce; calls of these have `places`, so
-    that what takes long does not keep them out. `journal` is told of every call. `most_bytes` is
-    the size of the largest response.
+    `servicer` has a method for each of the service's, called in threads of the lane, and
+    `at_once`, by name, coroutines that answer the same or raise NotAtOnce; calls of these have
+    places, so that what takes long does not keep them out. `journal` is told of every call.
+    `most_bytes` is the size of the largest response.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  its parts
         self,
         servicer: Any,
         admission: Identifies,
-        lane: Lane,
-        places: Places,
+        room: Room,
         journal: Journal,
         intake: Intake,
         most_bytes: int,
     ) -> None:
         self._servicer = servicer
         self._admission = admission
-        self._lane = lane
-        self._places = places
+        self._lane = room.lane
+        self._places = room.places
+        self._unsent = room.unsent
         self._journal = journal
         self._intake = intake
         self._most_bytes = most_bytes
@@ -111,13 +125,16 @@ class GrpcCalls:
             # Not told of: what is turned away costs next to nothing.
             room.refuse()
             await context.abort_with_status(_BUSY)
+        if self._unsent.is_full(context):
+            self._unsent.refuse()
+            await context.abort_with_status(_STUCK)
         metadata = metadata_of(context)
         call = CallContext(metadata, context.time_remaining())
         with self._journal.call(method.path, "grpc", metadata) as record:
             try:
                 answer = await self._answer(method, room, context, call)
             except asyncio.CancelledError:
-                record.code = "CANCELLED" if call.time_remaining() != 0 else "DEADLINE_EXCEEDED"
+                record.code = "CANCELLED" if _is_left(call) else "DEADLINE_EXCEEDED"
                 call.abandon()
                 raise
             except TooSlow:
@@ -128,6 +145,7 @@ class GrpcCalls:
                 record.code = failure.kind.name
                 status = status_of(failure)
             else:
+                self._unsent.hold(context, len(answer))
                 return answer
             finally:
                 call.end()
@@ -191,6 +209,12 @@ class GrpcCalls:
         finally:
             if working.done():
                 _adopt(context)
+
+
+def _is_left(call: CallContext) -> bool:
+    """Whether a call that is over would have had time left."""
+    remaining = call.time_remaining()
+    return remaining is None or remaining > _NEAR_SECONDS
 
 
 def metadata_of(context: AioContext) -> tuple[tuple[str, str | bytes], ...]:

@@ -16,11 +16,10 @@ from inventory_job import __version__
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.admission import Admission
-from inventory_job.transport.calls import GrpcCalls, Handler
+from inventory_job.transport.calls import GrpcCalls, Handler, Room
 from inventory_job.transport.health import Health
 from inventory_job.transport.intake import Intake
 from inventory_job.transport.journal import Journal
-from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.loop import LoopThread
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.side import Collected, ServerInfoServicer, SideCalls
@@ -31,8 +30,12 @@ _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"]
 _HEALTH_SERVICE = "grpc.health.v1.Health"
 _MOST_REQUESTS = 16
 """As many requests as this may be held at once, all of the largest size."""
-_LAST_SECONDS = 1.0
-"""What clients have for closing their connections once nothing goes on any more."""
+_LAST_SECONDS = 5.0
+"""What clients have for getting their answers, and for closing their connections, once nothing else
+goes on."""
+_HANG_UP_SECONDS = 1.0
+"""What gRPC has for closing them."""
+_LOOK_SECONDS = 0.1
 
 
 class PortInUse(Exception):
@@ -67,14 +70,6 @@ class Services:
     health: Health
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Where calls of `jobs` have their places: those that take a thread, and the others."""
-
-    lane: Lane
-    places: Places
-
-
 class GrpcPort:
     """The services on one port, in an event loop of its own.
 
@@ -102,8 +97,7 @@ class GrpcPort:
         calls = GrpcCalls(
             services.jobs,
             services.admission,
-            room.lane,
-            room.places,
+            room,
             journal,
             self._intake,
             options.max_response_bytes,
@@ -133,7 +127,6 @@ class GrpcPort:
         self._health.stop()
         self._loop.run(self._stop())
         self._loop.close()
-        self._lane.shutdown(wait=False)
 
     async def _start(self) -> int:
         options = self._options
@@ -165,34 +158,40 @@ class GrpcPort:
         assert self._server is not None  # noqa: S101  what has started is stopped
         self._is_stopping = True
         grace = self._options.grace_seconds
+        ends = asyncio.get_running_loop().time() + grace
         stopping = asyncio.ensure_future(self._server.stop(grace))
-        await asyncio.to_thread(self._lane.await_idle, grace)
-        # Whoever watches the health has been told, and would only be waited for; so would those
-        # who send nothing.
+        # Those who send nothing would only be waited for; so would those who watch the health, and
+        # have been told.
         self._intake.end()
+        await asyncio.to_thread(self._lane.await_idle, grace)
         self._side.close()
-        await self._closed(stopping)
+        await self._hang_up(stopping, ends)
         self._when_stopped()
 
-    async def _closed(self, stopping: asyncio.Future[None]) -> None:
-        """Returns when all connections are closed.
+    async def _hang_up(self, stopping: asyncio.Future[None], ends: float) -> None:
+        """Returns when all connections are closed, which are all that keeps gRPC from stopping; or
+        a moment after they should be, `ends` being the last time.
 
-        gRPC waits for clients that have fallen silent, and for calls that it has taken in a moment
-        too late to hand them out (its ShutdownAndNotify does not keep PublishNewRpc out). Such a
-        client would wait as well, when it could try elsewhere.
+        gRPC waits for clients to have got all that was sent to them, and those may have fallen
+        silent. It also waits for calls that it has taken in a moment too late to hand them out (its
+        ShutdownAndNotify does not keep PublishNewRpc out), whose clients would do better to try
+        again elsewhere.
         """
         assert self._server is not None  # noqa: S101  as above
         clock = asyncio.get_running_loop().time
         others = {asyncio.current_task(), self._serving, stopping}
-        idle_since = clock()
-        while not stopping.done() and clock() - idle_since < _LAST_SECONDS:
-            await asyncio.wait([stopping], timeout=_LAST_SECONDS / 10)
+        until = min(ends, clock() + _LAST_SECONDS)
+        while not stopping.done() and clock() < until:
+            await asyncio.wait([stopping], timeout=_LOOK_SECONDS)
             # Each call has tasks until its answer is on its way.
             if asyncio.all_tasks() - others:
-                idle_since = clock()
-        if not stopping.done():
-            await self._server.stop(None)
-        await stopping
+                until = min(ends, clock() + _LAST_SECONDS)
+        if stopping.done():
+            return
+        hanging_up = asyncio.ensure_future(self._server.stop(None))
+        _, left = await asyncio.wait([stopping, hanging_up], timeout=_HANG_UP_SECONDS)
+        if left:
+            self._log.warning("connections left open")
 
 
 class _Methods(grpc.GenericRpcHandler):

@@ -18,6 +18,8 @@ from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow
 from inventory_job.transport.journal import Journal
 from inventory_job.transport.status import status_of
 
+_STOPPING = grpc.StatusCode.UNAVAILABLE, "The server is stopping."
+
 
 class ServerInfoServicer(server_info_pb2_grpc.ServerInfoServicer):
     """spaceone.api.core.v1.ServerInfo."""
@@ -135,8 +137,7 @@ class SideCalls:
     async def _within(
         self, open_: _Open, context: AioContext, respond: Callable[[AioContext], Awaitable[Any]]
     ) -> Any:
-        if open_.is_full:
-            await context.abort_with_status(status_of(Overloaded()))
+        await self._let_in(open_, context)
         task: Any = asyncio.current_task()
         open_.tasks.add(task)
         try:
@@ -146,13 +147,20 @@ class SideCalls:
                 raise
             # Without a status the client would go on waiting, and the stop for the client.
             task.uncancel()
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
+            await context.abort(*_STOPPING)
         except TooSlow:
             await context.abort_with_status(TOO_SLOW)
         except ServiceError as error:
             await context.abort_with_status(status_of(error))
         finally:
             open_.tasks.discard(task)
+
+    async def _let_in(self, open_: _Open, context: AioContext) -> None:
+        """Ends a call that there is no room for, or that comes too late."""
+        if self._is_closed:
+            await context.abort(*_STOPPING)
+        if open_.is_full:
+            await context.abort_with_status(status_of(Overloaded()))
 
     async def _request(self, handler: Handler, context: AioContext, open_: _Open) -> Any:
         return self._read(handler, await self._intake.message(context, open_))
