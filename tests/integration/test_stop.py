@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import grpc
@@ -172,7 +173,7 @@ def test_a_call_over_http_whose_request_is_on_its_way_is_answered(settings: Sett
             stopping = pool.submit(server.__exit__, None, None, None)
             assert wait_until(lambda: _is_refused(server.port), 10)
             connection.sendall(body)
-            answer = connection.recv(65536)
+            answer = b"".join(iter(partial(connection.recv, 65536), b""))
             stopping.result()
 
     assert answer.startswith(b"HTTP/1.1 200")
