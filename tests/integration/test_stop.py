@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,18 @@ def jobs(database: Database) -> Iterator[None]:
     )
     yield
     database.jobs.drop()
+
+
+@contextmanager
+def far_client(server: Server) -> Iterator[tuple[job_pb2_grpc.JobStub, Proxy, list[Any]]]:
+    """A client that has been served once, its way, which holds little, and the log."""
+    with (
+        Proxy(server.port, is_mongod=False, buffer_bytes=32768) as way,
+        grpc.insecure_channel(way.host) as channel,
+        capture_logs() as entries,
+    ):
+        list_jobs(channel)
+        yield job_pb2_grpc.JobStub(channel), way, entries
 
 
 def refusal(call: Any) -> Any:
@@ -109,13 +122,7 @@ def test_answers_that_are_on_a_slow_way_arrive_though_the_client_asks_for_more(
 ) -> None:
     server = Server(settings.model_copy(update={"grace_seconds": 30.0}))
     server.__enter__()
-    with (
-        Proxy(server.port, is_mongod=False, buffer_bytes=32768) as way,
-        grpc.insecure_channel(way.host) as channel,
-        capture_logs() as entries,
-    ):
-        list_jobs(channel)
-        stub = job_pb2_grpc.JobStub(channel)
+    with far_client(server) as (stub, way, entries):
         for _ in range(20):  # so that gRPC expects much to go at once
             stub.list(job_pb2.JobsQuery(), metadata=TENANT)
         way.line = Line(bytes_per_second=250_000)
@@ -123,7 +130,7 @@ def test_answers_that_are_on_a_slow_way_arrive_though_the_client_asks_for_more(
         assert wait_until(lambda: lists_logged(entries) == 22, 10)
         with ThreadPoolExecutor(1) as pool:
             stopping = pool.submit(server.__exit__, None, None, None)
-            time.sleep(1.5)  # while the answer is on its way
+            assert not wait_until(stopping.done, 1.5), "the answer is still on its way"
             later: Any = stub.list.future(job_pb2.JobsQuery(), metadata=TENANT, timeout=50)
 
             assert len(answer.result().results) == JOBS
@@ -136,14 +143,8 @@ def test_a_client_that_takes_nothing_holds_a_stop_for_the_grace_period_at_most(
 ) -> None:
     server = Server(settings.model_copy(update={"grace_seconds": 2.0}))
     server.__enter__()
-    with (
-        Proxy(server.port, is_mongod=False, buffer_bytes=32768) as way,
-        grpc.insecure_channel(way.host) as channel,
-        capture_logs() as entries,
-    ):
-        list_jobs(channel)
+    with far_client(server) as (stub, way, entries):
         way.line = Line(bytes_per_second=5_000)  # enough for requests
-        stub = job_pb2_grpc.JobStub(channel)
         calls: list[Any] = [
             stub.list.future(job_pb2.JobsQuery(), metadata=TENANT, timeout=60) for _ in range(10)
         ]

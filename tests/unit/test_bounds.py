@@ -26,3 +26,12 @@ def test_work_that_is_begun_anew_has_no_more_time_than_before(
 
 def test_the_deadline_of_the_call_may_be_sooner() -> None:
     assert CallBounds(CallContext((), 0.5), 1.0).remaining() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(None, False), (10.0, False), (0.02, True), (-1.0, True)]
+)
+def test_a_call_whose_client_gives_up_at_the_deadline_has_run_out(
+    seconds: float | None, expected: bool
+) -> None:
+    assert CallContext((), seconds).has_run_out is expected

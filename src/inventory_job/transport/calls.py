@@ -36,8 +36,6 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _SHORT_REQUEST_BYTES = 2048
 """Longer requests take so long to understand that others should not wait for it."""
-_NEAR_SECONDS = 0.05
-"""A client that gives up at its deadline may be heard of before the deadline here."""
 _BUSY = status_of(Overloaded())
 _STUCK = status_of(Overloaded(reason="too much of other answers has not been taken"))
 
@@ -134,7 +132,7 @@ class GrpcCalls:
             try:
                 answer = await self._answer(method, room, context, call)
             except asyncio.CancelledError:
-                record.code = "CANCELLED" if _is_left(call) else "DEADLINE_EXCEEDED"
+                record.code = "DEADLINE_EXCEEDED" if call.has_run_out else "CANCELLED"
                 call.abandon()
                 raise
             except TooSlow:
@@ -209,12 +207,6 @@ class GrpcCalls:
         finally:
             if working.done():
                 _adopt(context)
-
-
-def _is_left(call: CallContext) -> bool:
-    """Whether a call that is over would have had time left."""
-    remaining = call.time_remaining()
-    return remaining is None or remaining > _NEAR_SECONDS
 
 
 def metadata_of(context: AioContext) -> tuple[tuple[str, str | bytes], ...]:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+_NEAR_SECONDS = 0.05
+
 
 class CallContext:
     """One call: its metadata, its deadline, and who wants to know when it is over.
@@ -32,6 +34,13 @@ class CallContext:
     def time_remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""
         return None if self._ends is None else max(self._ends - time.monotonic(), 0.0)
+
+    @property
+    def has_run_out(self) -> bool:
+        """Whether the deadline is over, or so near that a client who gives up then is heard of
+        before."""
+        remaining = self.time_remaining()
+        return remaining is not None and remaining <= _NEAR_SECONDS
 
     def due(self, seconds: float) -> float:
         """When the work for the call is to be done, on the clock of time.monotonic(): `seconds`

@@ -27,7 +27,7 @@ _SHORT_SECONDS = 0.5
 AioContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
-class Room(Protocol):
+class Space(Protocol):
     """Where calls have places."""
 
     @property
@@ -63,13 +63,13 @@ class Intake:
         # Of those that come in nobody knows how large they are.
         self._gate = Gate(_AT_A_TIME)
         # The standard library's timeouts cost as much as all else that is done here.
-        self._waiting: dict[asyncio.Task[Any], tuple[float, Room]] = {}
+        self._waiting: dict[asyncio.Task[Any], tuple[float, Space]] = {}
         self._late: set[asyncio.Task[Any]] = set()
         self._cut_off: set[asyncio.Task[Any]] = set()
         self._is_looking = False
         self._is_ending = False
 
-    async def message(self, context: AioContext, room: Room) -> bytes:
+    async def message(self, context: AioContext, room: Space) -> bytes:
         """The message of a call that has a place in `room`, as it came, which has to be released;
         raises TooSlow, Overloaded, and InvalidRequest if there is none."""
         content = await self.next(context, room)
@@ -77,7 +77,7 @@ class Intake:
             raise InvalidRequest(invalid("request", "there is none"))
         return content
 
-    async def next(self, context: AioContext, room: Room) -> bytes | None:
+    async def next(self, context: AioContext, room: Space) -> bytes | None:
         """As `message`, of a call with many; None when there are no more."""
         await self._gate.begin()
         try:
@@ -100,7 +100,7 @@ class Intake:
         """A message is not needed any more."""
         self._held_bytes -= len(content)
 
-    async def _in_time(self, context: AioContext, room: Room) -> Any:
+    async def _in_time(self, context: AioContext, room: Space) -> Any:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  this is a coroutine
