@@ -181,8 +181,8 @@ class TooLarge(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More calls than the server can hold; this one was not begun. `retry_seconds` is when it is
-    worth another try."""
+    """More calls than the server can hold: this one was not begun, or only read what there was no
+    room for. `retry_seconds` is when it is worth another try."""
 
     kind = Kind.RESOURCE_EXHAUSTED
 

@@ -19,11 +19,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from inventory_job.errors import (
-    NotAtOnce,
-    Overloaded,
-    TooLarge,
-)
+from inventory_job.errors import NotAtOnce, Overloaded, TooLarge
 from inventory_job.transport.context import CallContext
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow, read
@@ -37,7 +33,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _SHORT_REQUEST_BYTES = 2048
 """Longer requests take so long to understand that others should not wait for it."""
 _BUSY = status_of(Overloaded())
-_STUCK = status_of(Overloaded(reason="too much of other answers has not been taken"))
+_STUCK = status_of(Overloaded(reason=Unsent.REASON))
 
 
 class Identifies(Protocol):
@@ -143,7 +139,6 @@ class GrpcCalls:
                 record.code = failure.kind.name
                 status = status_of(failure)
             else:
-                self._unsent.hold(context, len(answer))
                 return answer
             finally:
                 call.end()
@@ -168,6 +163,7 @@ class GrpcCalls:
             answer = await self._in_thread(partial(self._work, method, content, call))
         if len(answer) > self._most_bytes:
             raise TooLarge("response", self._most_bytes)
+        self._unsent.hold(context, len(answer))
         return answer
 
     async def _identify(self, method: Method, call: CallContext) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from inventory_job.errors import Overloaded
 from inventory_job.transport.intake import AioContext
 
 _SMALL_BYTES = 4096
@@ -14,7 +15,10 @@ _SMALL_BYTES = 4096
 
 class Unsent:
     """Counts the bytes of answers that clients have not taken yet, in one event loop. With `most`
-    of them in all, or a quarter of that on one connection, further calls are to be refused."""
+    of them in all, or a quarter of that on one connection, further calls are to be refused, before
+    they begin if that is known then."""
+
+    REASON = "too much of other answers has not been taken"
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -36,9 +40,13 @@ class Unsent:
         self.refused += 1
 
     def hold(self, context: AioContext, size: int) -> None:
-        """An answer of so many bytes is about to be sent."""
+        """An answer of so many bytes is about to be sent; raises Overloaded if it must not be."""
         if size <= _SMALL_BYTES:
             return
+        # Calls that begin together find that there is room, each of them.
+        if self.is_full(context):
+            self.refuse()
+            raise Overloaded(reason=self.REASON)
         peer = context.peer()
         self.held += size
         self._of[peer] = self._of.get(peer, 0) + size
