@@ -27,7 +27,7 @@ def _serving(room: Room, health: Health) -> tuple[Counted | Level, ...]:
         Level(
             "inventory_job_calls_held",
             "Calls of the Job service that run or wait.",
-            lambda: room.lane.held + room.places.held,
+            lambda: room.lane.held + room.places.held + room.unsent.waiting,
         ),
         Counted(
             "inventory_job_calls_refused",

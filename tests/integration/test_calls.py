@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
+from types import FrameType, TracebackType
 from typing import Any
 
 import grpc
@@ -21,6 +23,7 @@ from inventory_job.model.data_directory import wait_until
 from inventory_job.server import Server
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.transport.calls import GrpcCalls
 from inventory_job.transport.port import GrpcPort
 from inventory_job.transport.unsent import Unsent
 from tests.proxy import Line, Proxy
@@ -118,48 +121,14 @@ def test_a_call_in_the_loop_that_takes_too_long_is_told_so(
     assert {entry["status"] for entry in told(entries, "get")} == {"DEADLINE_EXCEEDED"}
 
 
-@dataclass(frozen=True, slots=True)
-class SlowClient:
-    """A client that takes next to nothing, and another one, of a server that may have two answers
-    of a list on their way to one client, and five in all."""
-
-    way: Proxy
-    stub: job_pb2_grpc.JobStub
-    other: job_pb2_grpc.JobStub
-
-    def lists(self, count: int) -> list[Any]:
-        return [
-            self.stub.list.future(job_pb2.JobsQuery(), metadata=TENANT, timeout=50)
-            for _ in range(count)
-        ]
+PAGE = job_pb2.JobsQuery()
 
 
 @pytest.fixture
-def slow_client(settings: Settings, jobs: Database) -> Iterator[SlowClient]:
+def wide_jobs(jobs: Database) -> Database:
+    """Those of which a page takes 255 000 bytes."""
     jobs.jobs.update_many({}, {"$set": {"plugin_id": "p" * 5000}})
-    narrow = settings.model_copy(update={"max_response_bytes": 1024 * 1024})
-    with (
-        Server(narrow) as server,
-        Proxy(server.port, is_mongod=False) as way,
-        grpc.insecure_channel(way.host) as slow,
-        grpc.insecure_channel(server.address) as direct,
-    ):
-        stub = job_pb2_grpc.JobStub(slow)
-        assert len(stub.list(job_pb2.JobsQuery(), metadata=TENANT).results) == 50
-        way.line = Line(bytes_per_second=5_000)  # enough for requests
-        yield SlowClient(way, stub, job_pb2_grpc.JobStub(direct))
-
-
-@pytest.fixture
-def refusals(monkeypatch: pytest.MonkeyPatch) -> list[Unsent]:
-    """Grows with every call refused because of answers not taken."""
-    made: list[Unsent] = []
-
-    def refuse(unsent: Unsent) -> None:
-        made.append(unsent)
-
-    monkeypatch.setattr(Unsent, "refuse", refuse)
-    return made
+    return jobs
 
 
 def is_refused(call: Any) -> bool:
@@ -171,18 +140,69 @@ def is_refused(call: Any) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("wide_jobs")
 def test_who_does_not_take_answers_gets_no_more_of_them(
-    slow_client: SlowClient, refusals: list[Unsent]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = slow_client.lists(60)
-    assert wait_until(lambda: bool(refusals), 20)
-    for _ in range(20):
-        slow_client.other.list(job_pb2.JobsQuery(), metadata=TENANT, timeout=10)
-    slow_client.way.line = Line()
+    monkeypatch.setattr(server_module, "Unsent", partial(Unsent, patience=0.5))
+    narrow = settings.model_copy(update={"max_response_bytes": 4 * 1024 * 1024})
+    with (
+        Server(narrow) as server,
+        Proxy(server.port, is_mongod=False) as way,
+        grpc.insecure_channel(way.host) as slow,
+        grpc.insecure_channel(server.address) as direct,
+        capture_logs() as entries,
+    ):
+        stub = job_pb2_grpc.JobStub(slow)
+        assert len(stub.list(PAGE, metadata=TENANT).results) == 50
+        way.line = Line(bytes_per_second=5_000)  # enough for requests
+        calls: list[Any] = [stub.list.future(PAGE, metadata=TENANT, timeout=50) for _ in range(60)]
+        assert wait_until(lambda: refusals(entries) > 0, 20)
+        for _ in range(20):
+            job_pb2_grpc.JobStub(direct).list(PAGE, metadata=TENANT, timeout=10)
+        way.line = Line()
 
-    assert 0 < sum(is_refused(call) for call in calls) < 60
-    # The server may hear only now that the last answer was taken.
-    assert wait_until(lambda: not is_refused(slow_client.lists(1)[0]), 10)
+        refused = sum(is_refused(call) for call in calls)
+        assert 0 < refused < 60
+        assert wait_until(lambda: refusals(entries) == refused, 10)
+        assert len(stub.list(PAGE, metadata=TENANT, timeout=10).results) == 50
+
+
+def refusals(entries: list[Any]) -> int:
+    return sum(entry["status"] == "RESOURCE_EXHAUSTED" for entry in told(entries, "list"))
+
+
+@pytest.mark.usefixtures("wide_jobs")
+def test_who_takes_answers_gets_them_however_many_at_once(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"max_response_bytes": 256 * 1024, "queue": 100})
+    with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:
+        stub = job_pb2_grpc.JobStub(channel)
+        calls: list[Any] = [stub.list.future(PAGE, metadata=TENANT, timeout=50) for _ in range(60)]
+
+        assert {len(call.result().results) for call in calls} == {50}
+
+
+@pytest.mark.usefixtures("wide_jobs")
+def test_an_answer_that_is_not_sent_is_forgotten(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"max_response_bytes": 128 * 1024})
+    with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.raises(grpc.RpcError, match="Message is too"):
+                job_pb2_grpc.JobStub(channel).list(PAGE, metadata=TENANT)
+            assert wait_until(lambda: not frames_of(GrpcCalls._answer), 10)
+        finally:
+            gc.enable()
+
+
+def frames_of(function: Any) -> list[FrameType]:
+    """Those of a function that are kept for failures that went through them."""
+    return [
+        kept.tb_frame
+        for kept in gc.get_objects()
+        if type(kept) is TracebackType and kept.tb_frame.f_code is function.__code__
+    ]
 
 
 def test_calls_given_up_give_their_places_back(settings: Settings, jobs: Database) -> None:

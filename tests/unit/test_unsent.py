@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -40,40 +41,82 @@ def test_a_connection_may_have_a_quarter_on_its_way() -> None:
     first = call("a")
     unsent.hold(first, MOST // 4)
 
-    assert unsent.is_full(call("a"))
-    assert not unsent.is_full(call("b"))
+    assert unsent.is_full("a")
+    assert not unsent.is_full("b")
     first.end()
-    assert not unsent.is_full(call("a"))
+    assert not unsent.is_full("a")
     assert unsent.held == 0
-
-
-def test_calls_that_found_room_together_find_it_taken() -> None:
-    unsent = Unsent(MOST)
-    together = [call("a") for _ in range(4)]
-    assert not any(map(unsent.is_full, together))
-
-    unsent.hold(together[0], MOST // 4)
-    for later in together[1:]:
-        with pytest.raises(Overloaded, match="has not been taken"):
-            unsent.hold(later, MOST // 4)
-
-    assert unsent.held == MOST // 4
-    assert unsent.refused == 3
 
 
 def test_all_connections_may_have_the_whole() -> None:
     unsent = Unsent(MOST)
     for peer in "abcd":
+        assert not unsent.is_full("e")
         unsent.hold(call(peer), MOST // 4)
 
-    with pytest.raises(Overloaded):
-        unsent.hold(call("e"), MOST // 4)
+    assert unsent.is_full("e")
 
 
-def test_a_small_answer_always_has_room() -> None:
+def test_small_answers_are_not_counted() -> None:
     unsent = Unsent(MOST)
-    unsent.hold(call("a"), MOST)
-
     unsent.hold(call("a"), 1000)
 
-    assert unsent.held == MOST
+    assert unsent.held == 0
+
+
+def test_who_waits_goes_on_when_there_is_room_on_its_connection() -> None:
+    async def run() -> None:
+        unsent = Unsent(MOST, patience=20)
+        sent = {peer: call(peer) for peer in "ab"}
+        for context in sent.values():
+            unsent.hold(context, MOST // 4)
+        waiting = {peer: asyncio.ensure_future(unsent.room(peer)) for peer in sent}
+        assert not await unsent.room("c")
+        await asyncio.sleep(0)
+
+        sent["a"].end()
+
+        assert await waiting["a"]
+        assert not waiting["b"].done()
+        sent["b"].end()
+        assert await waiting["b"]
+        assert unsent.refused == 0
+
+    asyncio.run(run())
+
+
+def test_who_waits_too_long_is_refused() -> None:
+    async def run() -> None:
+        unsent = Unsent(MOST, patience=0.01)
+        context = call("a")
+        unsent.hold(context, MOST)
+
+        with pytest.raises(Overloaded, match="has not been taken"):
+            await unsent.room("a")
+
+        context.end()
+        assert not await unsent.room("a")
+        assert unsent.refused == 1
+
+    asyncio.run(run())
+
+
+def test_only_so_many_wait() -> None:
+    async def run() -> None:
+        unsent = Unsent(MOST, patience=20)
+        unsent.hold(call("a"), MOST)
+        waiting = []
+        while not unsent.is_crowded:
+            waiting.append(asyncio.ensure_future(unsent.room("a")))
+            await asyncio.sleep(0)
+
+        with pytest.raises(Overloaded):
+            await unsent.room("a")
+
+        for waiter in waiting:
+            waiter.cancel()
+        await asyncio.wait(waiting)
+        assert len(waiting) > 100
+        assert not unsent.is_crowded
+
+    asyncio.run(run())

@@ -25,7 +25,7 @@ from inventory_job.transport.failures import failure_of
 from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow, read
 from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane, Places
-from inventory_job.transport.status import status_of
+from inventory_job.transport.status import EndStatus, status_of
 from inventory_job.transport.unsent import Unsent
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -119,7 +119,7 @@ class GrpcCalls:
             # Not told of: what is turned away costs next to nothing.
             room.refuse()
             await context.abort_with_status(_BUSY)
-        if self._unsent.is_full(context):
+        if self._unsent.is_crowded and self._unsent.is_full(context.peer()):
             self._unsent.refuse()
             await context.abort_with_status(_STUCK)
         metadata = metadata_of(context)
@@ -135,9 +135,7 @@ class GrpcCalls:
                 record.code = "CANCELLED"
                 status = TOO_SLOW
             except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
-                failure = failure_of(error, method.path)
-                record.code = failure.kind.name
-                status = status_of(failure)
+                record.code, status = _ending(error, method)
             else:
                 return answer
             finally:
@@ -153,14 +151,13 @@ class GrpcCalls:
             await self._identify(method, call)
             content = await self._intake.message(context, room)
             call.add_callback(partial(self._intake.release, content))
-            answer: bytes | None = await self._at_once(method, content, call)
+            answer: bytes | None = await self._at_once(method, content, context, call)
         finally:
             room.leave()
         if answer is None:
-            if room is not self._lane and self._lane.is_full:
-                self._lane.refuse()
-                raise Overloaded
-            answer = await self._in_thread(partial(self._work, method, content, call))
+            peer = context.peer()
+            work = partial(self._work, method, content, peer, call)
+            answer = await self._when_there_is_room(work, peer, has_place=room is self._lane)
         if len(answer) > self._most_bytes:
             raise TooLarge("response", self._most_bytes)
         self._unsent.hold(context, len(answer))
@@ -174,12 +171,16 @@ class GrpcCalls:
                 raise Overloaded
             await self._in_thread(partial(self._admission.identify, method.name, call))
 
-    async def _at_once(self, method: Method, content: bytes, call: CallContext) -> bytes | None:
-        """The answer, None where a thread is needed."""
+    async def _at_once(
+        self, method: Method, content: bytes, context: AioContext, call: CallContext
+    ) -> bytes | None:
+        """The answer, None where it needs a thread or has to wait for room."""
         if method.at_once is None or len(content) > _SHORT_REQUEST_BYTES:
             return None
         await self._places.gate.begin()
         try:
+            if self._unsent.held and self._unsent.is_full(context.peer()):
+                return None
             message = await method.at_once(read(method.request_type.FromString, content), call)
         except NotAtOnce:
             return None
@@ -187,8 +188,26 @@ class GrpcCalls:
             self._places.gate.end()
         return message.SerializeToString()
 
-    def _work(self, method: Method, content: bytes, call: CallContext) -> bytes:
-        """The answer, in a thread."""
+    async def _when_there_is_room(
+        self, work: Callable[[], bytes | None], peer: str, *, has_place: bool
+    ) -> bytes:
+        """What `work` gives in a thread, as often as it takes until it gives something; without
+        `has_place` only where the lane has one."""
+        while True:
+            has_place = not await self._unsent.room(peer) and has_place
+            if not has_place and self._lane.is_full:
+                self._lane.refuse()
+                raise Overloaded
+            answer: bytes | None = await self._in_thread(work)
+            if answer is not None:
+                return answer
+            has_place = False
+
+    def _work(self, method: Method, content: bytes, peer: str, call: CallContext) -> bytes | None:
+        """The answer, in a thread; None if there is no room for it any more: calls that come
+        together find, each of them, that there is."""
+        if self._unsent.is_full(peer):
+            return None
         return method.answer(
             read(method.request_type.FromString, content), call
         ).SerializeToString()
@@ -210,6 +229,16 @@ def metadata_of(context: AioContext) -> tuple[tuple[str, str | bytes], ...]:
     metadata: Any = context.invocation_metadata()
     pairs: tuple[tuple[str, str | bytes], ...] = metadata or ()
     return pairs
+
+
+def _ending(error: Exception, method: Method) -> tuple[str, EndStatus]:
+    """The code for the log, and what a call ends with that failed so.
+
+    The failure is in no frame that it went through, so that these, and an answer in one of them,
+    are freed with it.
+    """
+    failure = failure_of(error, method.path)
+    return failure.kind.name, status_of(failure)
 
 
 def _adopt(context: Context) -> None:

@@ -3,6 +3,7 @@ do. So who does not gets no more of them."""
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -11,42 +12,76 @@ from inventory_job.transport.intake import AioContext
 
 _SMALL_BYTES = 4096
 """So much a call takes anyhow."""
+_MOST_WAITING = 128
+_PATIENCE_SECONDS = 5.0
 
 
 class Unsent:
-    """Counts the bytes of answers that clients have not taken yet, in one event loop. With `most`
-    of them in all, or a quarter of that on one connection, further calls are to be refused, before
-    they begin if that is known then."""
+    """Counts the bytes of answers that clients have not taken yet, in one event loop.
+
+    With `most` of them in all, or a quarter of that on one connection, further calls wait until
+    there are less, for `patience` seconds at most. Connections are named as gRPC does (peer).
+    """
 
     REASON = "too much of other answers has not been taken"
+    """Why a call is refused that waited in vain."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, patience: float = _PATIENCE_SECONDS) -> None:
         self._most = most
         self._most_of_one = most // 4
+        self._patience = patience
         self._of: dict[str, int] = {}
+        self._waiting: dict[asyncio.Future[None], str] = {}
         self.held = 0
         """How many bytes there are."""
         self.refused = 0
         """How many calls were refused because of them."""
 
-    def is_full(self, context: AioContext) -> bool:
-        """Whether there is no room for the answer to another call."""
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for room."""
+        return len(self._waiting)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether no more calls may wait."""
+        return self.waiting >= _MOST_WAITING
+
+    def is_full(self, peer: str) -> bool:
+        """Whether there is no room for another answer on a connection; may be asked in any
+        thread."""
         if self.held < self._most_of_one:
             return False
-        return self.held >= self._most or self._of.get(context.peer(), 0) >= self._most_of_one
+        return self.held >= self._most or self._of.get(peer, 0) >= self._most_of_one
+
+    async def room(self, peer: str) -> bool:
+        """Waits until there is room for another answer; whether that took time. Raises Overloaded
+        when it takes too long, or too many wait."""
+        if not self.is_full(peer):
+            return False
+        if self.is_crowded:
+            self.refuse()
+            raise Overloaded(reason=self.REASON)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = peer
+        try:
+            async with asyncio.timeout(self._patience):
+                await waiter
+        except TimeoutError:
+            self.refuse()
+            raise Overloaded(reason=self.REASON) from None
+        finally:
+            del self._waiting[waiter]
+        return True
 
     def refuse(self) -> None:
         """Notes that there was no room for an answer."""
         self.refused += 1
 
     def hold(self, context: AioContext, size: int) -> None:
-        """An answer of so many bytes is about to be sent; raises Overloaded if it must not be."""
+        """An answer of so many bytes is about to be sent."""
         if size <= _SMALL_BYTES:
             return
-        # Calls that begin together find that there is room, each of them.
-        if self.is_full(context):
-            self.refuse()
-            raise Overloaded(reason=self.REASON)
         peer = context.peer()
         self.held += size
         self._of[peer] = self._of.get(peer, 0) + size
@@ -61,3 +96,6 @@ class Unsent:
             self._of[peer] = left
         else:
             del self._of[peer]
+        for waiter, waiting in self._waiting.items():
+            if not waiter.done() and not self.is_full(waiting):
+                waiter.set_result(None)
