@@ -32,7 +32,7 @@ def _serving(room: Room, health: Health) -> tuple[Counted | Level, ...]:
         Counted(
             "inventory_job_calls_refused",
             "Calls refused because there was no room for them.",
-            lambda: room.lane.refused + room.places.refused + room.unsent.refused,
+            lambda: room.lane.refused + room.unsent.refused,
         ),
         Level(
             "inventory_job_unsent_bytes",

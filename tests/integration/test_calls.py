@@ -173,6 +173,44 @@ def refusals(entries: list[Any]) -> int:
 
 
 @pytest.mark.usefixtures("wide_jobs")
+def test_requests_that_wait_are_not_in_the_way_of_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Unsent] = []
+
+    def make(most: int) -> Unsent:
+        made.append(Unsent(most, patience=20))
+        return made[0]
+
+    monkeypatch.setattr(server_module, "Unsent", make)
+    narrow = settings.model_copy(
+        update={"max_response_bytes": 4 * 1024 * 1024, "max_request_bytes": 1024}
+    )
+    with (
+        Server(narrow) as server,
+        Proxy(server.port, is_mongod=False) as way,
+        grpc.insecure_channel(way.host) as slow,
+        grpc.insecure_channel(server.address) as direct,
+    ):
+        stub = job_pb2_grpc.JobStub(slow)
+        assert len(stub.list(PAGE, metadata=TENANT).results) == 50
+        way.line = Line(bytes_per_second=20_000)
+        calls: list[Any] = [stub.list.future(PAGE, metadata=TENANT) for _ in range(60)]
+        assert wait_until(lambda: made[0].waiting > 0, 20)
+        waiting = made[0].waiting
+        long = job_pb2.JobsQuery(job_id="j" * 1000)  # the server takes in 16 of these at a time
+        calls += [stub.list.future(long, metadata=TENANT) for _ in range(20)]
+        assert wait_until(lambda: made[0].waiting >= waiting + 20, 20)
+
+        for _ in range(20):
+            request = job_pb2.JobRequest(job_id="job-1")
+            job_pb2_grpc.JobStub(direct).get(request, metadata=TENANT, timeout=10)
+        for call in calls:
+            call.cancel()
+        assert wait_until(lambda: made[0].waiting == made[0].held == 0, 20)
+
+
+@pytest.mark.usefixtures("wide_jobs")
 def test_who_takes_answers_gets_them_however_many_at_once(settings: Settings) -> None:
     narrow = settings.model_copy(update={"max_response_bytes": 256 * 1024, "queue": 100})
     with Server(narrow) as server, grpc.insecure_channel(server.address) as channel:

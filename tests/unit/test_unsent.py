@@ -101,22 +101,25 @@ def test_who_waits_too_long_is_refused() -> None:
     asyncio.run(run())
 
 
-def test_only_so_many_wait() -> None:
+def test_only_so_many_wait_on_one_connection() -> None:
     async def run() -> None:
         unsent = Unsent(MOST, patience=20)
-        unsent.hold(call("a"), MOST)
+        for peer in "ab":
+            unsent.hold(call(peer), MOST // 4)
         waiting = []
-        while not unsent.is_crowded:
+        while not unsent.is_crowded("a"):
             waiting.append(asyncio.ensure_future(unsent.room("a")))
             await asyncio.sleep(0)
 
         with pytest.raises(Overloaded):
             await unsent.room("a")
 
+        assert 10 < len(waiting) < 100
+        assert not unsent.is_crowded("b")
         for waiter in waiting:
             waiter.cancel()
         await asyncio.wait(waiting)
-        assert len(waiting) > 100
-        assert not unsent.is_crowded
+        assert not unsent.is_crowded("a")
+        assert unsent.waiting == 0
 
     asyncio.run(run())

@@ -119,7 +119,7 @@ class GrpcCalls:
             # Not told of: what is turned away costs next to nothing.
             room.refuse()
             await context.abort_with_status(_BUSY)
-        if self._unsent.is_crowded and self._unsent.is_full(context.peer()):
+        if self._unsent.waiting and self._unsent.is_crowded(context.peer()):
             self._unsent.refuse()
             await context.abort_with_status(_STUCK)
         metadata = metadata_of(context)
@@ -146,22 +146,32 @@ class GrpcCalls:
     async def _answer(
         self, method: Method, room: Lane | Places, context: AioContext, call: CallContext
     ) -> bytes:
+        # Before anything is read: who waits holds no more than gRPC takes in by itself.
+        if self._unsent.held and await self._unsent.room(context.peer()) and room.is_full:
+            room.refuse()
+            raise Overloaded
         room.enter()
         try:
             await self._identify(method, call)
-            content = await self._intake.message(context, room)
+            content = await self._taken_in(context, room)
             call.add_callback(partial(self._intake.release, content))
             answer: bytes | None = await self._at_once(method, content, context, call)
         finally:
             room.leave()
         if answer is None:
-            peer = context.peer()
-            work = partial(self._work, method, content, peer, call)
-            answer = await self._when_there_is_room(work, peer, has_place=room is self._lane)
+            has_place = room is self._lane
+            answer = await self._by_thread(method, content, context.peer(), call, has_place)
         if len(answer) > self._most_bytes:
             raise TooLarge("response", self._most_bytes)
         self._unsent.hold(context, len(answer))
         return answer
+
+    async def _taken_in(self, context: AioContext, room: Lane | Places) -> bytes:
+        try:
+            return await self._intake.message(context, room)
+        except Overloaded:
+            room.refuse()
+            raise
 
     async def _identify(self, method: Method, call: CallContext) -> None:
         """Raises what a call is to end with whose caller has no business here."""
@@ -174,7 +184,7 @@ class GrpcCalls:
     async def _at_once(
         self, method: Method, content: bytes, context: AioContext, call: CallContext
     ) -> bytes | None:
-        """The answer, None where it needs a thread or has to wait for room."""
+        """The answer, None where it needs a thread, or there is no room for it any more."""
         if method.at_once is None or len(content) > _SHORT_REQUEST_BYTES:
             return None
         await self._places.gate.begin()
@@ -188,24 +198,27 @@ class GrpcCalls:
             self._places.gate.end()
         return message.SerializeToString()
 
-    async def _when_there_is_room(
-        self, work: Callable[[], bytes | None], peer: str, *, has_place: bool
+    async def _by_thread(
+        self, method: Method, content: bytes, peer: str, call: CallContext, has_place: bool
     ) -> bytes:
-        """What `work` gives in a thread, as often as it takes until it gives something; without
-        `has_place` only where the lane has one."""
+        """The answer, made in a thread; unless the call `has_place` in the lane it needs one."""
+        work = partial(self._work, method, content, peer, call)
         while True:
-            has_place = not await self._unsent.room(peer) and has_place
             if not has_place and self._lane.is_full:
                 self._lane.refuse()
                 raise Overloaded
             answer: bytes | None = await self._in_thread(work)
             if answer is not None:
                 return answer
+            if len(content) > _SHORT_REQUEST_BYTES:
+                self._unsent.refuse()
+                raise Overloaded(reason=Unsent.REASON)
+            await self._unsent.room(peer)
             has_place = False
 
     def _work(self, method: Method, content: bytes, peer: str, call: CallContext) -> bytes | None:
-        """The answer, in a thread; None if there is no room for it any more: calls that come
-        together find, each of them, that there is."""
+        """The answer, in a thread; None if there is no room for it any more: calls that came
+        together found, each of them, that there was."""
         if self._unsent.is_full(peer):
             return None
         return method.answer(

@@ -333,8 +333,6 @@ class Places:
         self.gate = Gate(at_a_time)
         self.held = 0
         """How many calls there are."""
-        self.refused = 0
-        """How many calls there was no room for."""
 
     @property
     def is_full(self) -> bool:
@@ -357,6 +355,5 @@ class Places:
         self.held -= 1
 
     def refuse(self) -> None:
-        """Notes that there was no room for a call."""
-        self.refused += 1
+        """Notes that there was no room for a call, as the lane counts them."""
         self._lane.refuse()

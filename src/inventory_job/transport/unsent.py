@@ -12,7 +12,7 @@ from inventory_job.transport.intake import AioContext
 
 _SMALL_BYTES = 4096
 """So much a call takes anyhow."""
-_MOST_WAITING = 128
+_MOST_WAITING, _MOST_WAITING_OF_ONE = 512, 64
 _PATIENCE_SECONDS = 5.0
 
 
@@ -42,11 +42,6 @@ class Unsent:
         """How many calls wait for room."""
         return len(self._waiting)
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether no more calls may wait."""
-        return self.waiting >= _MOST_WAITING
-
     def is_full(self, peer: str) -> bool:
         """Whether there is no room for another answer on a connection; may be asked in any
         thread."""
@@ -54,12 +49,19 @@ class Unsent:
             return False
         return self.held >= self._most or self._of.get(peer, 0) >= self._most_of_one
 
+    def is_crowded(self, peer: str) -> bool:
+        """Whether there is no room for another answer on a connection, and none to wait for it."""
+        if not self._waiting or not self.is_full(peer):
+            return False
+        of_one = sum(other == peer for other in self._waiting.values())
+        return self.waiting >= _MOST_WAITING or of_one >= _MOST_WAITING_OF_ONE
+
     async def room(self, peer: str) -> bool:
         """Waits until there is room for another answer; whether that took time. Raises Overloaded
-        when it takes too long, or too many wait."""
+        when none comes for too long, or too many wait."""
         if not self.is_full(peer):
             return False
-        if self.is_crowded:
+        if self.is_crowded(peer):
             self.refuse()
             raise Overloaded(reason=self.REASON)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
