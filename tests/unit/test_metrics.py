@@ -6,10 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from inventory_job.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
+from inventory_job.sources import metric_sources
+from inventory_job.transport.calls import Room
+from inventory_job.transport.lanes import Lane, Places
+from inventory_job.transport.unsent import Unsent
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
 
@@ -30,6 +35,18 @@ def test_calls_are_counted_by_method_code_and_transport() -> None:
         f'inventory_job_calls_total{{code="NOT_FOUND",method="{METHOD}",transport="http"}} 1.0',
         f'inventory_job_call_duration_seconds_count{{method="{METHOD}",transport="grpc"}} 2.0',
     }
+
+
+def test_a_call_that_there_was_no_room_for_is_counted_once() -> None:
+    with Lane("call", 1, 1) as lane:
+        places, unsent = Places(1, 1, lane), Unsent(100)
+        metrics = Metrics(metric_sources(Room(lane, places, unsent), Mock(), Mock(), Mock()))
+        metrics.start()
+        for refusing in (lane, places, unsent):
+            refusing.refuse()
+        metrics.close()
+
+    assert "inventory_job_calls_refused_total 3.0" in lines(metrics.text())
 
 
 def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
