@@ -153,7 +153,11 @@ class GrpcCalls:
         room.enter()
         try:
             await self._identify(method, call)
-            content = await self._taken_in(context, room)
+            try:
+                content = await self._intake.message(context, room)
+            except Overloaded:
+                room.refuse()
+                raise
             call.add_callback(partial(self._intake.release, content))
             answer: bytes | None = await self._at_once(method, content, context, call)
         finally:
@@ -165,13 +169,6 @@ class GrpcCalls:
             raise TooLarge("response", self._most_bytes)
         self._unsent.hold(context, len(answer))
         return answer
-
-    async def _taken_in(self, context: AioContext, room: Lane | Places) -> bytes:
-        try:
-            return await self._intake.message(context, room)
-        except Overloaded:
-            room.refuse()
-            raise
 
     async def _identify(self, method: Method, call: CallContext) -> None:
         """Raises what a call is to end with whose caller has no business here."""
