@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
@@ -130,6 +131,18 @@ def wide_jobs(jobs: Database) -> Database:
     return jobs
 
 
+@contextmanager
+def slow_and_direct(settings: Settings) -> Iterator[tuple[Proxy, grpc.Channel, grpc.Channel]]:
+    """Two clients of a server, and the way that one of them has to it."""
+    with (
+        Server(settings) as server,
+        Proxy(server.port, is_mongod=False) as way,
+        grpc.insecure_channel(way.host) as slow,
+        grpc.insecure_channel(server.address) as direct,
+    ):
+        yield way, slow, direct
+
+
 def is_refused(call: Any) -> bool:
     error = call.exception()
     if error is None:
@@ -145,13 +158,7 @@ def test_who_does_not_take_answers_gets_no_more_of_them(
 ) -> None:
     monkeypatch.setattr(server_module, "Unsent", partial(Unsent, patience=0.5))
     narrow = settings.model_copy(update={"max_response_bytes": 4 * 1024 * 1024})
-    with (
-        Server(narrow) as server,
-        Proxy(server.port, is_mongod=False) as way,
-        grpc.insecure_channel(way.host) as slow,
-        grpc.insecure_channel(server.address) as direct,
-        capture_logs() as entries,
-    ):
+    with slow_and_direct(narrow) as (way, slow, direct), capture_logs() as entries:
         stub = job_pb2_grpc.JobStub(slow)
         assert len(stub.list(PAGE, metadata=TENANT).results) == 50
         way.line = Line(bytes_per_second=5_000)  # enough for requests
@@ -185,13 +192,7 @@ def test_requests_that_wait_are_not_in_the_way_of_others(
     narrow = settings.model_copy(
         update={"max_response_bytes": 4 * 1024 * 1024, "max_request_bytes": 1024}
     )
-    with (
-        Server(narrow) as server,
-        Proxy(server.port, is_mongod=False) as way,
-        grpc.insecure_channel(way.host) as slow,
-        grpc.insecure_channel(server.address) as direct,
-        capture_logs() as entries,
-    ):
+    with slow_and_direct(narrow) as (way, slow, direct), capture_logs() as entries:
         stub = job_pb2_grpc.JobStub(slow)
         assert len(stub.list(PAGE, metadata=TENANT).results) == 50
         way.line = Line(bytes_per_second=20_000)

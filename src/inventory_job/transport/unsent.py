@@ -51,7 +51,7 @@ class Unsent:
 
     def is_crowded(self, peer: str) -> bool:
         """Whether there is no room for another answer on a connection, and none to wait for it."""
-        if not self._waiting or not self.is_full(peer):
+        if not self.is_full(peer):
             return False
         of_one = sum(other == peer for other in self._waiting.values())
         return self.waiting >= _MOST_WAITING or of_one >= _MOST_WAITING_OF_ONE
