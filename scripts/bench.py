@@ -30,12 +30,12 @@ from bench_workloads import DOMAIN, Workload, workloads
 from google.protobuf import json_format
 from served import unwind_on_sigterm
 
-from inventory_job.demo import Demo
-from inventory_job.logs import configure_logging
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.seeding import load
+from inventory_job.model.client import Database
 from inventory_job.model.indexes import INDEXES, REFERENCE_INDEXES, Index, ensure_indexes
-from inventory_job.model.loading import load
+from inventory_job.observability.logging import configure_logging
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}

@@ -20,14 +20,14 @@ from pathlib import Path
 import grpc
 from pydantic import SecretStr
 
+from inventory_job.app.server import Server
 from inventory_job.auth.callers import AnonymousAuthenticator
 from inventory_job.auth.keys import KeyFile
 from inventory_job.auth.signing import make_key_pair, sign, user_claims
 from inventory_job.auth.tokens import TokenAuthenticator
-from inventory_job.logs import configure_logging
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
-from inventory_job.server import Server
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.model.client import Database
+from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 

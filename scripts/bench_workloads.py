@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from inventory_job.demo import LARGEST_TENANT
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 
 DOMAIN = LARGEST_TENANT

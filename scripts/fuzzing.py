@@ -28,8 +28,8 @@ from typing import Any
 import grpc
 from fuzz_requests import METHODS, TENANT, Generator
 
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import running_uri
+from inventory_job.embedded.mongod import running_uri
+from inventory_job.model.client import Database
 
 SERVICE = "spaceone.api.inventory.v1.Job"
 WITNESS = "domain-0f0e0d0c0b0a"  # named by no request

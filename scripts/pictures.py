@@ -14,9 +14,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, FloatRect
 
 from inventory_job.cli.seed import load_demo
-from inventory_job.demo import LARGEST_TENANT, Demo
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.model.client import Database
 from tests.browser import home
 from tests.browser.visits import Look, chromium, chromium_path, visit
 from tests.http_service import served

@@ -11,8 +11,8 @@ import pytest
 
 from inventory_job.errors import NotAtOnce
 from inventory_job.model.channels import Channels
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument, find_one
-from inventory_job.model.connection import Database
 
 _Result = TypeVar("_Result")
 

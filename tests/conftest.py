@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings
 from pymongo import MongoClient
 
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

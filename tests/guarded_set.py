@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pymongo import MongoClient
 
-from inventory_job.model.embedded import find_mongod
+from inventory_job.embedded.mongod import find_mongod
 from tests import replica_set
 from tests.replica_set import Client, Member, ReplicaSet
 

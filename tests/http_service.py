@@ -19,23 +19,23 @@ import httpx
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
 from inventory_job.cli.seed import load_demo, midnight
-from inventory_job.demo import Demo
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
+from inventory_job.observability.call_log import Journal
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.admission import Admission
+from inventory_job.transport.authorization import Admission
+from inventory_job.transport.grpc.servicer import JobServicer
+from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.port import HttpPort, HttpPortOptions
-from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane
-from inventory_job.transport.servicer import JobServicer
-from inventory_job.transport.tls import TlsFiles
 
 SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import grpc
 
-from inventory_job.model.data_directory import wait_until
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 

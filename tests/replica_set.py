@@ -16,8 +16,8 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from inventory_job.model.data_directory import wait_until
-from inventory_job.model.embedded import find_mongod
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.embedded.mongod import find_mongod
 
 Client = MongoClient[dict[str, Any]]
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from faulting.scene import Scene, Setup, resume, suspend
-from inventory_job.model.data_directory import wait_until
+from inventory_job.embedded.data_directory import wait_until
 from tests.proxy import Line, Proxy
 
 APP = "inventory-job"

@@ -20,7 +20,7 @@ from faulting.kinds import APP
 from faulting.runs import Run
 from faulting.scene import DATABASE
 from faulting.truth import DOMAIN, Plain, judge, store
-from inventory_job.model.data_directory import wait_until
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.replica_set import Member
 

@@ -18,7 +18,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 
-from inventory_job.model.data_directory import wait_until
+from inventory_job.embedded.data_directory import wait_until
 
 DOMAIN = "domain-faults"
 STEADY = "collector-steady"

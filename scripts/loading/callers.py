@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from inventory_job.demo import LARGEST_TENANT
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from tests.serving import RETRYING
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from served import Served
 
 from inventory_job.cli.seed import load_demo
-from inventory_job.demo import LARGEST_TENANT, Demo
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.model.client import Database
 from inventory_job.model.indexes import ensure_indexes
 from loading.callers import Request, mixed_requests
 

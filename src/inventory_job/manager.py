@@ -19,14 +19,19 @@ from pymongo.errors import OperationFailure
 
 from inventory_job.errors import InvalidRequest, NotAtOnce, NotFound, invalid
 from inventory_job.model.channels import Channels
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument, encoded, find_one
-from inventory_job.model.connection import Database
-from inventory_job.model.faults import DRIVER_ERRORS, is_about_hint, pattern_complaint, translate
+from inventory_job.model.counts.cache import Totals
+from inventory_job.model.driver_errors import (
+    DRIVER_ERRORS,
+    is_about_hint,
+    pattern_complaint,
+    translate,
+)
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.lists import JobPage, Lists
 from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
 from inventory_job.model.reading import Reader, projection, proven_total, window
-from inventory_job.model.totals import Totals
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from inventory_job.cli.seed import load_demo, midnight
-from inventory_job.demo import LARGEST_TENANT, Demo
-from inventory_job.model.connection import Database
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.model.client import Database
 from tests.browser.visits import Visit
 from tests.http_service import served
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.cli.seed import load_demo
-from inventory_job.demo import LARGEST_TENANT, Demo
-from inventory_job.model.connection import Database
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.model.client import Database
 from tests.browser import home
 from tests.browser.visits import Look, Visit, visit
 from tests.http_service import HttpOptions, served

@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from pymongo import monitoring
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 Plain = dict[str, Any]

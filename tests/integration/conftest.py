@@ -8,7 +8,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.server import Server
+from inventory_job.app.server import Server
 from inventory_job.settings import Settings
 
 

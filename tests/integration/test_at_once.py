@@ -14,6 +14,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import (
     InvalidRequest,
     NotAtOnce,
@@ -23,11 +24,10 @@ from inventory_job.errors import (
 )
 from inventory_job.manager import JobManager
 from inventory_job.model.channels import Channels
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import JobPlan, ListPlan, plan_job, plan_list

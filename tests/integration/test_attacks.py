@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests import oracle
 from tests.integration.client import Client, Recorder
 

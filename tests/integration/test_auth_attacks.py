@@ -17,8 +17,8 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from grpc_status import rpc_status
 from pydantic import SecretStr
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.tokens import SYSTEM, USER, Issuer, encoded, key_file_text, with_header

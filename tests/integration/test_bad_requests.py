@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from inventory_job.errors import Code
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import refusals, stage_refusals
 from tests.cases.refusals import RefusalCase

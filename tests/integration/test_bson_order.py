@@ -20,7 +20,7 @@ from bson import (
 )
 from bson.datetime_ms import DatetimeMS
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.query.bson_order import sort_key
 
 # Between any two of these MongoDB has an order.

@@ -14,8 +14,8 @@ from pymongo import MongoClient, monitoring
 from inventory_job.errors import NotAtOnce
 from inventory_job.model import channels as channels_module
 from inventory_job.model.channels import Channels
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 from tests.channel_reads import asking, found, refused, with_channels
 
 DOMAIN = "domain-1"

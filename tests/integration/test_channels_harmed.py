@@ -11,7 +11,7 @@ import pytest
 
 from inventory_job.model import channels as channels_module
 from inventory_job.model.channels import Channels
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests.channel_reads import asking, found, refused, with_channels
 from tests.guarded_set import GuardedReplicaSet
 from tests.proxy import Line, Proxies, Proxy

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import Result
 
+from inventory_job.app.server import Server
 from inventory_job.cli.client import jobs as jobs_commands
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.certificates import Authority
 from tests.integration.client import Tenant, tenants

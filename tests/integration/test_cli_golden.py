@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from tests.cases.cli_jobs import DOMAIN, JOBS
 from tests.integration.shell import Shell
 

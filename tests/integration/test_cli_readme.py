@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from inventory_job.app.server import Server
 from inventory_job.cli.seed import load_demo
-from inventory_job.demo import Demo
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.model.client import Database
 from tests.terminal import Screen, terminal
 
 README = Path(__file__).parents[2] / "README.md"

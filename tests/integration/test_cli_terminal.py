@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.cases.cli_jobs import AWS, DOMAIN, JOBS
 from tests.terminal import Screen, Terminal, terminal

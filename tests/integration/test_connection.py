@@ -13,8 +13,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
+from inventory_job.model.client import Database
 from inventory_job.model.commands import PageQuery, RawDocument
-from inventory_job.model.connection import Database
 from inventory_job.model.documents import Job, JobTask
 from tests.integration.client import Recorder
 

@@ -13,13 +13,13 @@ from bson import MaxKey, Regex, Timestamp
 from pymongo import monitoring
 
 from inventory_job.auth.scope import Scope
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from inventory_job.model.waypoints import FAR, Waypoints
 from inventory_job.query.filters import ScopedFilter
 from tests.lower_half import LowerHalf, message

@@ -12,10 +12,10 @@ from pymongo.errors import AutoReconnect
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import NotFound
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from inventory_job.query.plans import JobPlan, plan_job
 from inventory_job.query.schema import JobRequest
 from tests.lower_half import Unbounded

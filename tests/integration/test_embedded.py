@@ -16,19 +16,19 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.embedded import (
+from inventory_job.embedded.mongod import (
     DataDirectoryInUse,
     EmbeddedMongod,
     MongodFailed,
     find_mongod,
     running_uri,
 )
+from inventory_job.model.commands import RawDocument
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from inventory_job.model.embedded import EmbeddedMongod
+from inventory_job.embedded.mongod import EmbeddedMongod
 mongod = EmbeddedMongod(Path(sys.argv[1]))
 mongod.start()
 print(mongod.uri, flush=True)
@@ -143,7 +143,7 @@ def test_starting_twice_is_refused(running: EmbeddedMongod) -> None:
 
 def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> None:
     program = (
-        "import sys, pathlib; from inventory_job.model.embedded import running_uri;"
+        "import sys, pathlib; from inventory_job.embedded.mongod import running_uri;"
         "print(running_uri(pathlib.Path(sys.argv[1])))"
     )
 

@@ -10,10 +10,10 @@ import pytest
 
 from inventory_job.auth.scope import Scope
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from tests import oracle
 from tests.cases import filters, moments
 from tests.cases.filters import ALL, NONE, FilterCase

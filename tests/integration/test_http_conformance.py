@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests import oracle
 from tests.http_service import served
 

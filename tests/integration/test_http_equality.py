@@ -19,7 +19,7 @@ from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.http.routes import Route, routes_of
 from tests import oracle, strategies

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.transport.http.app import AppOptions
 from inventory_job.transport.http.openapi import document
 from tests.http_service import SERVICE, HttpOptions, client_of

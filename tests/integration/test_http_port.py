@@ -17,14 +17,14 @@ from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from inventory_job.auth.callers import Caller
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import Unauthenticated
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
+from inventory_job.transport.grpc.server import PortInUse
 from inventory_job.transport.http.calls import Call
 from inventory_job.transport.http.port import HttpPortOptions, bound_socket
 from inventory_job.transport.lanes import Lane
-from inventory_job.transport.port import PortInUse
 from tests.http_service import LIMITS, HttpOptions, connected, served
 
 

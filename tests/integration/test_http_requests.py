@@ -17,12 +17,12 @@ import structlog
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from inventory_job.app.server import Server
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, Caller
 from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.transport.http.app import AppOptions
 from inventory_job.transport.lanes import Lane

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inventory_job.model.connection import Database
-from inventory_job.transport.tls import InvalidTls, TlsFiles
+from inventory_job.model.client import Database
+from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
 from tests.certificates import Authority
 from tests.http_service import HttpOptions, connected, served
 

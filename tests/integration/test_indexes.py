@@ -13,9 +13,9 @@ import pytest
 from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.errors import DuplicateKeyError
 
+from inventory_job.embedded.mongod import find_mongod
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import find_mongod
 from inventory_job.model.indexes import INDEXES, REFERENCE_INDEXES, ensure_indexes
 
 NAMES = {index.name for index in INDEXES}

@@ -14,7 +14,7 @@ from bson import Binary, Code, CodecOptions, DBRef, Decimal128, Int64, ObjectId,
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests import oracle
 from tests.integration.client import Client, Recorder, Tenant, tenants
 

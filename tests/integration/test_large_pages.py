@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from inventory_job.model.client import Database
 from inventory_job.model.commands import PageQuery, RawDocument
-from inventory_job.model.connection import Database
 from tests.http_service import client_of
 
 DOMAIN = "domain-of-large-jobs"

@@ -9,9 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.model.connection import Database
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.query.limits import Limits
-from inventory_job.server import Server
 from inventory_job.settings import Settings
 from tests import oracle
 from tests.integration.client import Client

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from bson import ObjectId
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import expressions
 from tests.cases.expressions import ExpressionCase

@@ -13,10 +13,10 @@ from pymongo import monitoring
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import QueryRefused
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter

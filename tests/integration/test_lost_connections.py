@@ -10,8 +10,8 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.model.client import Database
 from inventory_job.model.operation import Killer, Traits, run
 from tests.guarded_set import GuardedReplicaSet
 from tests.proxy import Proxies, Proxy

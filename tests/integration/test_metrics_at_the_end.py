@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import SecretStr
 from inventory_job.manager import JobManager
-from inventory_job.server import Server
+from inventory_job.app.server import Server
 from inventory_job.settings import Settings
-from inventory_job.transport.port import GrpcPort
+from inventory_job.transport.grpc.server import GrpcPort
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 begun, stopping = threading.Event(), threading.Event()

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
+from inventory_job.app.server import Server
 from inventory_job.model.commands import RawDocument
-from inventory_job.server import Server
 from inventory_job.settings import Settings
 from tests.certificates import Authority
 from tests.replica_set import Member, free_ports

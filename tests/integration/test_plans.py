@@ -8,10 +8,10 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.query.operators import Document
-from inventory_job.query.tuning import tune
+from inventory_job.query.optimizer import tune
 from tests import oracle
 from tests.integration.client import Client
 

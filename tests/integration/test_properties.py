@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest, PermissionDenied, Problem, QueryRefused
 from inventory_job.manager import JobManager
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
 from inventory_job.wire.decode import decode
 from tests import oracle, strategies
 from tests.lower_half import LowerHalf, message

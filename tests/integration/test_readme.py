@@ -14,9 +14,9 @@ import grpc
 import httpx
 import pytest
 
-from inventory_job.demo import sample_jobs
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests import reflection
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.demo import sample_jobs
-from inventory_job.model.connection import Database
+from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.model.client import Database
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 from tests import reflection

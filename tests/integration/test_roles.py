@@ -17,8 +17,8 @@ import pytest
 from google.protobuf import json_format
 from pydantic import SecretStr
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.tokens import Issuer, key_file_text

@@ -13,10 +13,10 @@ from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
 from inventory_job.cli.main import app
-from inventory_job.demo import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.mongod import EmbeddedMongod, running_uri
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.embedded import EmbeddedMongod, running_uri
 
 SAMPLES = len(sample_jobs())
 SAMPLE_IDS = [job["job_id"] for job in sample_jobs()]

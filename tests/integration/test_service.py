@@ -29,12 +29,12 @@ from spaceone.api.core.v1 import server_info_pb2_grpc
 from spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 from inventory_job import __version__
-from inventory_job.demo import sample_jobs
+from inventory_job.app.server import Server
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.embedded.mongod import find_mongod
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
-from inventory_job.model.embedded import find_mongod
-from inventory_job.server import Server
 from inventory_job.settings import CannotStart, Settings
 from tests import reflection
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.integration.client import Client, Plain, tenants
 

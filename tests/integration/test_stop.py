@@ -15,12 +15,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport import port as port_module
+from inventory_job.transport.grpc import server as port_module
 from tests.proxy import Line, Proxy
 from tests.serving import TENANT, list_jobs
 from tests.silence import silent_calls

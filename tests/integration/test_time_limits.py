@@ -13,11 +13,11 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
+from inventory_job.app.server import Server
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
 from inventory_job.model.operation import Killer, run
-from inventory_job.server import Server
 from inventory_job.settings import Settings
 from tests import oracle
 from tests.integration.client import Client, Recorder, refusal

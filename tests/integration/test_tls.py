@@ -13,7 +13,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.server import Server
+from inventory_job.app.server import Server
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.certificates import Authority, Certificate

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 
 from inventory_job.auth.scope import Scope
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 

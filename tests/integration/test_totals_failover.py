@@ -22,10 +22,10 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from inventory_job.auth.scope import Scope
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import wait_until
-from inventory_job.model.totals import Totals
+from inventory_job.model.counts.cache import Totals
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 from tests.replica_set import ReplicaSet

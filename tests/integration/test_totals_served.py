@@ -9,8 +9,8 @@ import grpc
 import httpx
 import pytest
 
-from inventory_job.model.connection import Database
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.integration.client import Client
 

@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.observability import tracing
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport import tracing
 
 LIST = "spaceone.api.inventory.v1.Job/list"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inventory_job.authentication import build_authentication
+from inventory_job.app.authentication import build_authentication
 from inventory_job.settings import CannotStart, Settings
 from tests.certificates import Authority
 
@@ -82,10 +82,10 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
 def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
     """Which takes an eighth of the memory of a server. The driver may load the rest of it."""
     program = (
-        "import sys, inventory_job.server, inventory_job.serving_http;"
-        "import inventory_job.authentication as built;"
+        "import sys, inventory_job.app.server, inventory_job.app.http;"
+        "import inventory_job.app.authentication as built;"
         "built.build_authentication(inventory_job.settings.Settings(), None);"
-        "print({'joserfc', 'inventory_job.transport.identity'} & set(sys.modules))"
+        "print({'joserfc', 'inventory_job.transport.grpc.identity_client'} & set(sys.modules))"
     )
 
     ran = subprocess.run(

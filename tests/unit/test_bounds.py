@@ -7,7 +7,7 @@ import time
 import pytest
 
 from inventory_job.transport.bounds import CallBounds
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 
 
 def test_work_that_is_begun_anew_has_no_more_time_than_before(

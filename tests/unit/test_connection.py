@@ -7,7 +7,7 @@ import time
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from inventory_job.model.connection import Database, InvalidDatabase
+from inventory_job.model.client import Database, InvalidDatabase
 
 # Port 9 (discard) of the loopback interface: nothing answers there.
 NOWHERE = "mongodb://127.0.0.1:9/"

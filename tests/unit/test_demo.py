@@ -14,7 +14,7 @@ from typing import Any
 import bson
 import pytest
 
-from inventory_job.demo import LARGEST_TENANT, Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo, sample_jobs, sample_tasks
 
 UNTIL = datetime(2026, 3, 1)
 JOBS = 10_000
@@ -42,7 +42,7 @@ def tasks(pairs: list[Pair]) -> list[Document]:
 PRINT_DIGEST = """
 import hashlib, bson
 from datetime import datetime
-from inventory_job.demo import Demo
+from inventory_job.embedded.demo_data import Demo
 found = hashlib.sha256()
 for job, tasks in Demo(200, seed=3, until=datetime(2026, 3, 1)).documents():
     for document in (job, *tasks):

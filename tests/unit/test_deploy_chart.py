@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from inventory_job.app.supervisor import _EXTRA_SECONDS
 from inventory_job.cli.health import health
 from inventory_job.settings import Settings
-from inventory_job.workers import _EXTRA_SECONDS
 
 helm = pytest.importorskip("helm_python", reason="no wheel of it for this platform")
 

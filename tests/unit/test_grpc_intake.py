@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inventory_job.errors import Overloaded
-from inventory_job.transport.health import HealthServicer
+from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.intake import Intake
 
 

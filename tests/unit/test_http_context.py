@@ -6,7 +6,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from inventory_job.errors import InvalidRequest
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 from inventory_job.transport.http.context import context_of
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import Overloaded
-from inventory_job.model.data_directory import wait_until
 from inventory_job.transport.lanes import Gate, Lane, Places, Turns
 
 THREADS, QUEUE, LONG_QUEUE = 2, 6, 1

@@ -9,7 +9,7 @@ from typing import Any
 
 PROGRAM = """
 import threading, structlog
-from inventory_job.logs import configure_logging
+from inventory_job.observability.logging import configure_logging
 configure_logging("info", "json", worker=7)
 log = structlog.get_logger("test")
 def work(name):
@@ -49,7 +49,7 @@ def test_no_line_is_lost_or_torn_when_the_process_ends() -> None:
 
 FAILURE = """
 import structlog
-from inventory_job.logs import configure_logging
+from inventory_job.observability.logging import configure_logging
 configure_logging("info", "STYLE")
 def look_up(token):
     raise KeyError("no such thing")
@@ -79,7 +79,7 @@ def test_a_traceback_for_people_shows_no_values_of_variables_either() -> None:
 def test_warnings_of_libraries_are_entries_as_well() -> None:
     program = """
 import logging
-from inventory_job.logs import configure_logging
+from inventory_job.observability.logging import configure_logging
 configure_logging("info", "json")
 configure_logging("info", "json")
 logging.getLogger("a.library").warning("%s is late", "it")
@@ -98,7 +98,7 @@ logging.getLogger("a.library").info("too little")
 def test_loggers_made_before_a_change_of_level_follow_it() -> None:
     program = """
 import structlog
-from inventory_job.logs import configure_logging, show_from, shows_debug
+from inventory_job.observability.logging import configure_logging, show_from, shows_debug
 log = structlog.get_logger("test")
 configure_logging("warning", "json")
 for level in ("warning", "debug", "info"):
@@ -119,8 +119,8 @@ for level in ("warning", "debug", "info"):
 def test_a_change_of_level_is_told_whatever_the_settings_show() -> None:
     program = """
 import signal
-from inventory_job.logs import configure_logging, shows_debug
-from inventory_job.signals import obey_log_signal
+from inventory_job.observability.logging import configure_logging, shows_debug
+from inventory_job.app.signals import obey_log_signal
 configure_logging("error", "json")
 obey_log_signal(signal.SIGUSR1, "error")
 obey_log_signal(signal.SIGUSR2, "error")
@@ -135,7 +135,7 @@ assert not shows_debug()
 def test_entries_told_at_less_cost_are_like_all_others() -> None:
     program = """
 import logging, structlog
-from inventory_job.logs import configure_logging, tell
+from inventory_job.observability.logging import configure_logging, tell
 configure_logging("info", "json", worker=7)
 log = structlog.get_logger("test")
 with structlog.contextvars.bound_contextvars(domain_id="domain-1"):
@@ -165,7 +165,7 @@ with structlog.contextvars.bound_contextvars(domain_id="domain-1"):
 def test_where_nobody_takes_the_log_memory_is_bounded_and_the_loss_is_told() -> None:
     program = """
 import sys, threading, structlog
-from inventory_job.logs import configure_logging
+from inventory_job.observability.logging import configure_logging
 class Stuck:
     def __init__(self, stream):
         self._stream, self.goes_on = stream, threading.Event()
@@ -195,7 +195,7 @@ stuck.goes_on.set()
 def test_a_write_that_fails_loses_its_entries_and_no_others() -> None:
     program = """
 import errno, sys, time, structlog
-from inventory_job.logs import configure_logging
+from inventory_job.observability.logging import configure_logging
 class Full:
     def __init__(self, stream):
         self._stream, self.failures = stream, 0

@@ -10,8 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from inventory_job.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
-from inventory_job.sources import metric_sources
+from inventory_job.app.metric_sources import metric_sources
+from inventory_job.observability.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
 from inventory_job.transport.calls import Room
 from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.unsent import Unsent
@@ -81,7 +81,7 @@ def test_a_number_that_cannot_be_read_does_not_end_the_others() -> None:
 
 
 PROGRAM = """
-from inventory_job.metrics import Metrics
+from inventory_job.observability.metrics import Metrics
 metrics = Metrics()
 metrics.start()
 metrics.called("/a/b", "OK", "grpc", 0.1)

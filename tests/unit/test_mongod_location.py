@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.model.embedded import MongodNotFound, default_data_dir, find_mongod
+from inventory_job.embedded.mongod import MongodNotFound, default_data_dir, find_mongod
 
 
 def make_binary(path: Path) -> Path:

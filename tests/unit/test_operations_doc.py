@@ -16,9 +16,9 @@ from opentelemetry.trace import INVALID_SPAN
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from inventory_job.server import Server
+from inventory_job.app.server import Server
+from inventory_job.observability.tracing import OpenTelemetrySpan
 from inventory_job.settings import Settings
-from inventory_job.transport.tracing import OpenTelemetrySpan
 from tests.serving import RETRYING, list_jobs
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
-from inventory_job.model.tallies import Change, Tallies
+from inventory_job.model.counts.counters import Change, Tallies
 from inventory_job.query.countable import Countable, countable
 from inventory_job.query.filters import ScopedFilter
 

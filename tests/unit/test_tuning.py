@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory_job.query.tuning import CoveringIndex, in_order, tune
+from inventory_job.query.optimizer import CoveringIndex, in_order, tune
 
 DOMAIN = {"domain_id": {"$eq": "domain-1"}}
 GROUPS = CoveringIndex("groups", ("domain_id", "plugin_id", "status", "created_at"))

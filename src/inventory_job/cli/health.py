@@ -9,7 +9,7 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from inventory_job.transport.tls import InvalidTls, channel_credentials
+from inventory_job.transport.grpc.tls import InvalidTls, channel_credentials
 
 _JOB_SERVICE = "spaceone.api.inventory.v1.Job"
 

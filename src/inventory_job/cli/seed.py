@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from inventory_job.cli.options import read_settings
-from inventory_job.demo import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.data_directory import EmbeddedError
+from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir, running_uri
+from inventory_job.embedded.seeding import Counts, NotEmpty, load
 from inventory_job.errors import ServiceError
-from inventory_job.model.connection import Database, InvalidDatabase
-from inventory_job.model.data_directory import EmbeddedError
-from inventory_job.model.embedded import EmbeddedMongod, default_data_dir, running_uri
-from inventory_job.model.faults import translated
-from inventory_job.model.loading import Counts, NotEmpty, load
+from inventory_job.model.client import Database, InvalidDatabase
+from inventory_job.model.driver_errors import translated
 from inventory_job.settings import Settings
 
 DEMO_JOBS = 10_000

@@ -9,17 +9,17 @@ from typing import Annotated
 import structlog
 import typer
 
+from inventory_job.app.server import Server
+from inventory_job.app.signals import CaughtSignals, log_signals, obey_log_signal
+from inventory_job.app.supervisor import Supervisor
 from inventory_job.cli.options import read_settings
+from inventory_job.embedded.data_directory import EmbeddedError
+from inventory_job.embedded.seeding import NotEmpty
 from inventory_job.errors import ServiceError
-from inventory_job.logs import configure_logging
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import EmbeddedError
-from inventory_job.model.faults import translated
-from inventory_job.model.loading import NotEmpty
-from inventory_job.server import Server
+from inventory_job.model.client import Database
+from inventory_job.model.driver_errors import translated
+from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.signals import CaughtSignals, log_signals, obey_log_signal
-from inventory_job.workers import Supervisor
 
 
 def serve(
@@ -69,7 +69,7 @@ def load_demo_once(database: Database) -> None:
     """Loads the demo data unless there are jobs."""
     # What makes it takes a megabyte, of all servers' memory.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
-    from inventory_job.demo import Demo  # noqa: PLC0415
+    from inventory_job.embedded.demo_data import Demo  # noqa: PLC0415
 
     try:
         with translated():

@@ -23,8 +23,8 @@ from bson import decode, encode
 from bson.errors import InvalidBSON, InvalidDocument
 
 from inventory_job.errors import NotAtOnce
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 from inventory_job.model.loans import Loan
 
 _MOST_CHANNELS = 8

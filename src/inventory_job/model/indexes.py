@@ -15,10 +15,10 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 from inventory_job.model.documents import Job, JobTask
-from inventory_job.query.tuning import CoveringIndex
+from inventory_job.query.optimizer import CoveringIndex
 
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")

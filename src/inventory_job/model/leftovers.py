@@ -17,7 +17,7 @@ import structlog
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 
 _ATTEMPT_SECONDS = 2.0
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)

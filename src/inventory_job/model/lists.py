@@ -13,18 +13,18 @@ from pymongo.client_session import ClientSession
 
 from inventory_job.errors import NotAtOnce
 from inventory_job.model.channels import Channels
+from inventory_job.model.client import Database
 from inventory_job.model.commands import PageQuery, RawDocument, encoded, find_page
-from inventory_job.model.connection import Database
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.operation import Bounds, Killer, Traits, run, time_left
 from inventory_job.model.reading import Reader, projection, proven_total, window
-from inventory_job.model.totals import Totals
 from inventory_job.model.waypoints import FAR, Waypoints
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
+from inventory_job.query.optimizer import in_order
 from inventory_job.query.plans import ListPlan
-from inventory_job.query.tuning import in_order
 
 _WAYPOINT_SECONDS = 0.25
 _SHORT_PAGE = 100

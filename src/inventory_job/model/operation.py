@@ -20,8 +20,8 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from inventory_job.errors import RequestTimeout, Unavailable
-from inventory_job.model.connection import Database
-from inventory_job.model.faults import is_about_access, translate
+from inventory_job.model.client import Database
+from inventory_job.model.driver_errors import is_about_access, translate
 from inventory_job.model.leftovers import Leftovers
 
 Result = TypeVar("Result")

@@ -12,13 +12,13 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 
 from inventory_job.errors import InvalidRequest, invalid
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
-from inventory_job.query.tuning import tune
+from inventory_job.query.optimizer import tune
 
 Piece: TypeAlias = bytes | memoryview
 """One or more documents, one after the other, as MongoDB sends them."""

@@ -17,9 +17,9 @@ import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from inventory_job.model.connection import Database
-from inventory_job.model.tallies import Tally
-from inventory_job.model.totals import Totals
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import Totals
+from inventory_job.model.counts.counters import Tally
 from inventory_job.query.countable import Countable, countable
 from inventory_job.query.filters import ScopedFilter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 
 
 class CallBounds:

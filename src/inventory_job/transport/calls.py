@@ -20,12 +20,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.errors import NotAtOnce, Overloaded, TooLarge
-from inventory_job.transport.context import CallContext
+from inventory_job.observability.call_log import Journal
+from inventory_job.transport.call import CallContext
 from inventory_job.transport.failures import failure_of
+from inventory_job.transport.grpc.status import EndStatus, status_of
 from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow, read
-from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane, Places
-from inventory_job.transport.status import EndStatus, status_of
 from inventory_job.transport.unsent import Unsent
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

@@ -15,8 +15,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from inventory_job.errors import InvalidRequest, Overloaded, invalid
+from inventory_job.transport.grpc.status import EndStatus
 from inventory_job.transport.lanes import Gate
-from inventory_job.transport.status import EndStatus
 
 _AT_A_TIME = 32
 _LOOK_SECONDS = 0.1

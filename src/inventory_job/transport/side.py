@@ -12,11 +12,11 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from inventory_job.errors import Overloaded, ServiceError
+from inventory_job.observability.call_log import Journal
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.transport.calls import Handler, metadata_of
+from inventory_job.transport.grpc.status import status_of
 from inventory_job.transport.intake import TOO_SLOW, AioContext, Intake, TooSlow, read
-from inventory_job.transport.journal import Journal
-from inventory_job.transport.status import status_of
 
 _STOPPING = grpc.StatusCode.UNAVAILABLE, "The server is stopping."
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.connection import Database
+from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.identity import IdentityService
 from tests.identity_callers import (

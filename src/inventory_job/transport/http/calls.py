@@ -17,14 +17,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from inventory_job.errors import ServiceError, TooLarge
-from inventory_job.transport.context import CallContext
+from inventory_job.observability.call_log import Journal, Record
+from inventory_job.transport.call import CallContext
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.body import Intake, accepts_gzip, compressed, decompressed
 from inventory_job.transport.http.context import context_of
 from inventory_job.transport.http.messages import encoded, json_of, message_of
 from inventory_job.transport.http.routes import Route
 from inventory_job.transport.http.status import http_headers, http_status, status_json
-from inventory_job.transport.journal import Journal, Record
 
 
 class Identifies(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from starlette.datastructures import Headers
 
 from inventory_job.errors import InvalidRequest, invalid
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 
 _METADATA = {
     "token": "token",

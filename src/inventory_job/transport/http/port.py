@@ -13,10 +13,10 @@ from functools import partial
 import uvicorn
 from starlette.types import ASGIApp
 
+from inventory_job.transport.grpc.server import PortInUse, address_of
+from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import BoundedConnection, Crowd
 from inventory_job.transport.http.tls import server_context
-from inventory_job.transport.port import PortInUse, address_of
-from inventory_job.transport.tls import TlsFiles
 
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 512

@@ -19,7 +19,7 @@ from inventory_job.errors import (
     Unauthenticated,
     invalid,
 )
-from inventory_job.transport.status import rich_status
+from inventory_job.transport.grpc.status import rich_status
 
 HTTP_STATUSES: Mapping[Kind, int] = MappingProxyType(
     {

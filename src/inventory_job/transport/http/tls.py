@@ -6,7 +6,7 @@ import ssl
 
 import structlog
 
-from inventory_job.transport.tls import InvalidTls, TlsFiles
+from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:

@@ -19,9 +19,9 @@ from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from inventory_job.model.change_stream import ChangeStream
-from inventory_job.model.connection import Database
-from inventory_job.model.tallies import Tallies, Tally
+from inventory_job.model.client import Database
+from inventory_job.model.counts.change_stream import ChangeStream
+from inventory_job.model.counts.counters import Tallies, Tally
 from inventory_job.query.countable import Countable, countable
 from inventory_job.query.filters import ScopedFilter
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 import structlog
 
-from inventory_job.logs import shows_debug, tell
+from inventory_job.observability.logging import shows_debug, tell
 from inventory_job.query.plans import Plan
 from inventory_job.query.shape import shape_of
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from inventory_job.transport.journal import MetadataPairs
+from inventory_job.observability.call_log import MetadataPairs
 
 _CLOSE_SECONDS = 2.0
 _FAILURES = {

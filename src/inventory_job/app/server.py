@@ -15,24 +15,23 @@ import structlog
 from pydantic import SecretStr
 
 from inventory_job import __version__
+from inventory_job.app.authentication import build_authentication
+from inventory_job.app.metric_sources import metric_sources
 from inventory_job.auth.claims import ANY_DOMAIN
-from inventory_job.authentication import build_authentication
+from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir
 from inventory_job.manager import JobManager
-from inventory_job.metrics import Metrics
 from inventory_job.model.channels import Channels
-from inventory_job.model.connection import Database, InvalidDatabase
-from inventory_job.model.embedded import EmbeddedMongod, default_data_dir
+from inventory_job.model.client import Database, InvalidDatabase
+from inventory_job.model.counts.cache import Totals
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.model.operation import Killer
-from inventory_job.model.totals import Totals
+from inventory_job.observability.call_log import Journal, QueryJournal, Tracing
+from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.sources import metric_sources
-from inventory_job.transport.admission import Admission
+from inventory_job.transport.authorization import Admission
 from inventory_job.transport.calls import Room
-from inventory_job.transport.health import Health
-from inventory_job.transport.journal import Journal, QueryJournal, Tracing
-from inventory_job.transport.lanes import Lane, Places
-from inventory_job.transport.port import (
+from inventory_job.transport.grpc.health import Health
+from inventory_job.transport.grpc.server import (
     JOB_SERVICE,
     GrpcPort,
     PortInUse,
@@ -40,8 +39,9 @@ from inventory_job.transport.port import (
     Services,
     address_of,
 )
-from inventory_job.transport.servicer import JobServicer
-from inventory_job.transport.tls import InvalidTls, TlsFiles
+from inventory_job.transport.grpc.servicer import JobServicer
+from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
+from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.unsent import Unsent
 
 _PING_SECONDS = 2.0
@@ -179,7 +179,7 @@ class Server:
         http = None
         if settings.http:
             # What it needs takes some megabytes.
-            from inventory_job.serving_http import http_port  # noqa: PLC0415
+            from inventory_job.app.http import http_port  # noqa: PLC0415
 
             http = http_port(
                 settings,
@@ -217,7 +217,7 @@ def _tracing(settings: Settings, resources: ExitStack) -> Tracing | None:
     if not settings.tracing:
         return None
     try:
-        from inventory_job.transport import tracing  # noqa: PLC0415  an extra
+        from inventory_job.observability import tracing  # noqa: PLC0415  an extra
     except ImportError as error:
         raise CannotStart(
             "tracing needs the extra otel: pip install 'inventory-job[otel]'."

@@ -5,16 +5,16 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from inventory_job.auth.policy import is_loopback
-from inventory_job.metrics import Metrics
+from inventory_job.observability.call_log import Journal
+from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from inventory_job.transport.grpc.server import Services, address_of
+from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.port import HttpPort, HttpPortOptions
-from inventory_job.transport.journal import Journal
 from inventory_job.transport.lanes import Lane
-from inventory_job.transport.port import Services, address_of
-from inventory_job.transport.tls import TlsFiles
 
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 

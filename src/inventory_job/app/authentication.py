@@ -16,7 +16,7 @@ def build_authentication(settings: Settings, resources: ExitStack) -> Authentica
     if settings.auth_mode == "none":
         return Authentication(_anonymous(settings), AuthFigures())
     # The cryptography that it needs takes some megabytes.
-    from inventory_job import token_authentication  # noqa: PLC0415
+    from inventory_job.app import token_authentication  # noqa: PLC0415
 
     return token_authentication.build(settings, resources)
 

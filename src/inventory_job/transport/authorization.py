@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from inventory_job.auth.callers import Authenticator, Caller
 from inventory_job.auth.policy import authorize, confine
 from inventory_job.auth.scope import Scope
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 from inventory_job.wire.decode import decode
 
 

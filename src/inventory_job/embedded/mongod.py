@@ -21,7 +21,7 @@ import platformdirs
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from inventory_job.model.data_directory import (
+from inventory_job.embedded.data_directory import (
     DataDirectory,
     DataDirectoryInUse,
     EmbeddedError,

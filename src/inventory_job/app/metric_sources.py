@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from inventory_job.auth.figures import AuthFigures
-from inventory_job.metrics import Counted, Level
-from inventory_job.model.totals import Totals
+from inventory_job.model.counts.cache import Totals
+from inventory_job.observability.metrics import Counted, Level
 from inventory_job.transport.calls import Room
-from inventory_job.transport.health import Health
+from inventory_job.transport.grpc.health import Health
 
 
 def metric_sources(

@@ -22,13 +22,13 @@ from typing import Protocol, Self
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
-from inventory_job.logs import configure_logging
-from inventory_job.metrics import MULTIPROCESS_VARIABLE
-from inventory_job.model.connection import Database
-from inventory_job.model.data_directory import EmbeddedError
-from inventory_job.server import Server, open_database, with_mongod
+from inventory_job.app.server import Server, open_database, with_mongod
+from inventory_job.app.signals import CaughtSignals, held_back, log_signals, obey_log_signal
+from inventory_job.embedded.data_directory import EmbeddedError
+from inventory_job.model.client import Database
+from inventory_job.observability.logging import configure_logging
+from inventory_job.observability.metrics import MULTIPROCESS_VARIABLE
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.signals import CaughtSignals, held_back, log_signals, obey_log_signal
 
 _START_SECONDS = 60.0
 _PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)

@@ -13,17 +13,17 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from inventory_job import __version__
+from inventory_job.observability.call_log import Journal
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.admission import Admission
+from inventory_job.transport.authorization import Admission
 from inventory_job.transport.calls import GrpcCalls, Handler, Room
-from inventory_job.transport.health import Health
+from inventory_job.transport.grpc.health import Health
+from inventory_job.transport.grpc.servicer import JobServicer
+from inventory_job.transport.grpc.tls import TlsFiles, server_credentials
 from inventory_job.transport.intake import Intake
-from inventory_job.transport.journal import Journal
 from inventory_job.transport.loop import LoopThread
-from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.side import Collected, ServerInfoServicer, SideCalls
-from inventory_job.transport.tls import TlsFiles, server_credentials
 
 JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name

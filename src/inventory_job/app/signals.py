@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from inventory_job.logs import show_from
+from inventory_job.observability.logging import show_from
 
 
 class CaughtSignals:

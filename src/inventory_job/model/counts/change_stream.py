@@ -24,9 +24,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.synchronous.command_cursor import RawBatchCommandCursor
 
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
-from inventory_job.model.tallies import Change
+from inventory_job.model.counts.counters import Change
 from inventory_job.query.countable import STEADY_FIELDS
 
 _LOOK_MILLISECONDS = 200

@@ -13,8 +13,12 @@ from inventory_job.auth.lookups import LookupLimits, Lookups, Waiters
 from inventory_job.auth.tokens import RemoteApps, TokenAuthenticator, TokenRules
 from inventory_job.errors import Unavailable
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.transport.identity import IdentityClient, InvalidEndpoint, open_channel
-from inventory_job.transport.tls import InvalidTls, read_pem
+from inventory_job.transport.grpc.identity_client import (
+    IdentityClient,
+    InvalidEndpoint,
+    open_channel,
+)
+from inventory_job.transport.grpc.tls import InvalidTls, read_pem
 
 
 def build(settings: Settings, resources: ExitStack) -> Authentication:

@@ -28,9 +28,9 @@ from inventory_job.query.plans import (
 )
 from inventory_job.query.schema import parse_analyze, parse_job, parse_list, parse_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.admission import Admission
+from inventory_job.transport.authorization import Admission
 from inventory_job.transport.bounds import CallBounds
-from inventory_job.transport.context import CallContext
+from inventory_job.transport.call import CallContext
 from inventory_job.wire import encode
 
 

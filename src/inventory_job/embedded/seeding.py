@@ -10,8 +10,8 @@ from typing import TypeVar
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from inventory_job.model.client import Database
 from inventory_job.model.commands import RawDocument
-from inventory_job.model.connection import Database
 
 _BATCH = 2_000
 _DUPLICATE_KEY = 11000

@@ -1,0 +1,1 @@
+"""The composition root: everything built from settings, started, drained, stopped."""

@@ -1,0 +1,1 @@
+"""Development only: an embedded mongod, its data directory, demo data."""

@@ -1,0 +1,1 @@
+"""What the server says about itself: log, metrics, traces, and one entry for each call."""
