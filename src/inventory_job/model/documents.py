@@ -1,12 +1,14 @@
 """The stored documents as mongoengine models: names, types and defaults (spec/data-model.md).
 
 The models only give the shape: they accept whatever fields a database holds, create no index and
-have no connection of their own. `connection.Database` says where their collections are.
+have no connection of their own: `collection_of` names a model's collection, whose documents the
+asynchronous driver reads and writes.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mongoengine import (
@@ -15,6 +17,9 @@ from mongoengine import (
     IntField,
     StringField,
 )
+
+JOB_COLLECTION = "job"
+JOB_TASK_COLLECTION = "job_task"
 
 
 def new_job_id() -> str:
@@ -31,7 +36,7 @@ class Job(Document):
     """One run of a collector. Dates are UTC; collectors write these, this service reads them."""
 
     meta: ClassVar[dict[str, Any]] = {
-        "collection": "job",
+        "collection": JOB_COLLECTION,
         "strict": False,
         "auto_create_index": False,
     }
@@ -58,7 +63,7 @@ class JobTask(Document):
     """One part of a job. Only `job_id` and `domain_id` matter here: they go when the job goes."""
 
     meta: ClassVar[dict[str, Any]] = {
-        "collection": "job_task",
+        "collection": JOB_TASK_COLLECTION,
         "strict": False,
         "auto_create_index": False,
     }
@@ -86,3 +91,11 @@ class JobTask(Document):
     started_at = DateTimeField(default=None, null=True)
     updated_at = DateTimeField(default=None, null=True)
     finished_at = DateTimeField(default=None, null=True)
+
+
+def collection_of(model: type[Job | JobTask]) -> str:
+    """The name of the collection that holds the documents of `model`."""
+    return _COLLECTIONS[model]
+
+
+_COLLECTIONS: Mapping[type[Document], str] = {Job: JOB_COLLECTION, JobTask: JOB_TASK_COLLECTION}
