@@ -72,13 +72,14 @@ def contenders(
 ) -> Iterator[list[Contender]]:
     """Ours on one database, the others on theirs."""
     with ExitStack() as resources:
-        settings = {"THREADS": given.threads, "WORKERS": given.workers}
+        settings: dict[str, object] = {}
         for name, value in (setting.split("=", 1) for setting in given.set):
             settings[name.upper()] = value
         ours = resources.enter_context(_ours(uri, database, settings))
         hand_written = [
             resources.enter_context(_hand_written(name, uri, rivals, given.threads))
-            for name in ("floor", "odm")
+            for name in ("bare", "floor", "odm")
+            if name in given.contenders.split(",")
         ]
         yield [ours, *hand_written]
 

@@ -1,27 +1,24 @@
 """The five operations on jobs, in domain terms, run on the database.
 
 Takes plans, which hold a scope by construction, and returns documents and rows as stored. Every
-operation runs within the bounds of its call: a time limit that the database enforces as well, and
-an end when the caller has gone (spec/known-defects.md, S7).
+operation runs within the deadline of its call: MongoDB enforces it (`maxTimeMS`), and a cancelled
+call ends its work in the database, since the driver closes the connection.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
-from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from inventory_job.errors import InvalidRequest, NotAtOnce, NotFound, invalid
-from inventory_job.model.channels import Channels
+from inventory_job.deadline import Deadline
+from inventory_job.errors import InvalidRequest, NotFound, RequestTimeout, invalid
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument, encoded, find_one
-from inventory_job.model.counts.cache import Totals
+from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.deletes import Deletes
 from inventory_job.model.driver_errors import (
     DRIVER_ERRORS,
     is_about_hint,
@@ -29,8 +26,7 @@ from inventory_job.model.driver_errors import (
     translate,
 )
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.lists import JobPage, Lists
-from inventory_job.model.operation import ORDINARY, Bounds, Killer, Traits, run, time_left
+from inventory_job.model.lists import Lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE
@@ -44,218 +40,142 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
+from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
 
 _Result = TypeVar("_Result")
 _MOST_PATTERNS_PROBED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class StatPage:
-    """Rows (or values) of one page, and how many there are in all."""
-
-    rows: list[Any]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyzePage:
-    """Rows of one page, and whether more follow."""
-
-    rows: list[RawDocument]
-    more: bool
+_SLACK_SECONDS = 0.5
+"""How long after its deadline an operation is given up that MongoDB has not ended by itself."""
 
 
 class Observer(Protocol):
-    """Who is told of the database work of calls."""
+    """Takes note of the database work of calls."""
 
-    def asked(self, operation: str, plan: Plan, seconds: float, attempts: int) -> None:
-        """The work of one call is over, whatever came of it, after so many attempts."""
-
-
-class _Nobody:
-    """Is told, and does nothing."""
-
-    def asked(self, operation: str, plan: Plan, seconds: float, attempts: int) -> None:
-        """As Observer."""
+    def observe(self, operation: str, plan: Plan, seconds: float) -> None:
+        """The work of one call took so long, whatever came of it."""
 
 
-class _Asking:
-    """Database work of a call in an event loop, as a context manager: told of at its end, unless
-    it is to be done otherwise."""
-
-    __slots__ = ("_begun", "_observer", "_operation", "_plan")
-
-    def __init__(self, observer: Observer, operation: str, plan: Plan) -> None:
-        self._observer = observer
-        self._operation = operation
-        self._plan = plan
-
-    def __enter__(self) -> None:
-        self._begun = time.perf_counter()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not NotAtOnce:
-            seconds = time.perf_counter() - self._begun
-            self._observer.asked(self._operation, self._plan, seconds, 1)
+class _Unobserved:
+    def observe(self, operation: str, plan: Plan, seconds: float) -> None:
+        """Takes no note."""
 
 
 class JobManager:
     """Runs plans on a database.
 
     Every method raises NotFound where a job is missing, InvalidRequest or QueryRefused where the
-    query is at fault, RequestTimeout past the bounds, Unavailable without a database, QueryFailed
+    query is at fault, RequestTimeout past the deadline, Unavailable without a database, QueryFailed
     otherwise.
     """
 
-    def __init__(  # noqa: PLR0913  its parts, named by the one who puts it together
+    def __init__(
         self,
         database: Database,
-        killer: Killer,
-        totals: Totals,
+        counts: CountCache,
         indexes: CoveringIndexes,
         *,
-        channels: Channels | None = None,
         result_bytes: int = 32 * 1024 * 1024,
         observer: Observer | None = None,
     ) -> None:
-        self._database = database
-        self._killer = killer
-        self._channels = channels or Channels(database, 0)
-        self._totals = totals
-        self._observer = observer or _Nobody()
+        self._jobs = database.jobs
+        self._counts = counts
         self._indexes = indexes
-        self._shown = encoded(projection(SHOWN))
-        reader = self._reader = Reader(database, indexes, result_bytes)
-        self._lists = Lists(database, killer, totals, indexes, reader)
+        self._observer = observer or _Unobserved()
+        self._reader = Reader(database, indexes, result_bytes)
+        self._lists = Lists(self._reader, counts)
+        self._deletes = Deletes(database)
 
-    def get(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
+    async def get(self, plan: JobPlan, deadline: Deadline) -> StoredDocument:
         """The job, as stored."""
 
-        def find(session: ClientSession) -> RawDocument | None:
-            return self._database.find_job(
-                plan.jobs.document, self._shown, session, bounds.remaining()
+        async def find() -> StoredDocument | None:
+            return await self._jobs.find_one(
+                plan.jobs.document, projection(SHOWN), max_time_ms=deadline.milliseconds()
             )
 
-        document = self._run("get", plan, bounds, find, Traits(limits_itself=True))
+        document = await self._run("get", plan, deadline, find)
         if document is None:
             raise NotFound(plan.job_id)
         return document
 
-    async def get_at_once(self, plan: JobPlan, bounds: Bounds) -> RawDocument:
-        """As `get`, in an event loop; raises NotAtOnce where that does not do."""
-        command = find_one(
-            self._database.jobs.name, plan.jobs.document, self._shown, time_left(bounds)
-        )
-        with _Asking(self._observer, "get", plan):
-            found = (await self._channels.read(command))["cursor"]["firstBatch"]
-        if not found:
-            raise NotFound(plan.job_id)
-        document: RawDocument = found[0]
-        return document
+    async def delete(self, plan: JobPlan, deadline: Deadline) -> None:
+        """Deletes the job's tasks and then the job, both or none where there are transactions."""
 
-    async def list_at_once(self, plan: ListPlan, bounds: Bounds) -> JobPage:
-        """As `list`, in an event loop; raises NotAtOnce where that does not do."""
-        with _Asking(self._observer, "list", plan):
-            return await self._lists.page_at_once(plan, self._channels, time_left(bounds))
-
-    def delete(self, plan: JobPlan, bounds: Bounds) -> None:
-        """Deletes the job's tasks and then the job: both or none where there are transactions,
-        and in an order that can be repeated after a crash where there are not."""
-        begun = False  # Whether something may be deleted: then to find no job is no failure.
-
-        def delete(session: ClientSession) -> None:
-            nonlocal begun
-            was_begun, is_atomic = begun, self._database.has_transactions()
+        async def delete() -> None:
+            at = None
             try:
-                with session.start_transaction() if is_atomic else nullcontext():
-                    found = self._has(plan, session)
-                    begun = was_begun or (found and not is_atomic)
-                    if not (found and self._remove(plan, session)) and not was_begun:
-                        raise NotFound(plan.job_id)
-                    begun = True
+                found, at = await self._deletes.delete(plan)
             finally:
                 # Also where it failed: it may have been done all the same.
-                if begun:
-                    self._totals.forget(plan.jobs.scope.domain_id, session.operation_time)
+                self._counts.forget(plan.jobs.scope.domain_id, at)
+            if not found:
+                raise NotFound(plan.job_id)
 
-        self._run("delete", plan, bounds, delete, Traits(transacts=True))
+        await self._run("delete", plan, deadline, delete)
 
-    def list(self, plan: ListPlan, bounds: Bounds) -> JobPage:
+    async def list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
         """A page of jobs, as stored, and the total."""
-        return self._run(
-            "list",
+        return await self._run("list", plan, deadline, lambda: self._lists.page(plan, deadline))
+
+    async def stat(self, plan: StatPlan | DistinctPlan, deadline: Deadline) -> StatPage:
+        """A page of a stat's rows or values, and the total."""
+        return await self._run(
+            "stat",
             plan,
-            bounds,
-            lambda session: self._lists.page(plan, session, bounds),
-            Traits(limits_itself=True),
+            deadline,
+            lambda: (
+                self._distinct(plan, deadline)
+                if isinstance(plan, DistinctPlan)
+                else self._stat(plan, deadline)
+            ),
         )
 
-    def stat(self, plan: StatPlan | DistinctPlan, bounds: Bounds) -> StatPage:
-        """A page of a stat's rows or values, and the total."""
-        if isinstance(plan, DistinctPlan):
-            return self._run("stat", plan, bounds, lambda session: self._distinct(plan, session))
-        return self._run("stat", plan, bounds, lambda session: self._stat(plan, session))
-
-    def analyze(self, plan: AnalyzePlan, bounds: Bounds) -> AnalyzePage:
+    async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
         pipeline = [*plan.stages, *window(plan.page, plan.page.size + 1)]
 
-        def read(session: ClientSession) -> AnalyzePage:
-            rows, seen = self._reader.rows(plan.jobs, pipeline, session, plan.page.size)
+        async def read() -> AnalyzePage:
+            rows, seen = await self._reader.rows(plan.jobs, pipeline, plan.page.size, deadline)
             return AnalyzePage(rows, seen > plan.page.size)
 
-        return self._run("analyze", plan, bounds, read)
+        return await self._run("analyze", plan, deadline, read)
 
-    def _run(
-        self,
-        operation: str,
-        plan: Plan,
-        bounds: Bounds,
-        work: Callable[[ClientSession], _Result],
-        traits: Traits = ORDINARY,
+    async def _run(
+        self, operation: str, plan: Plan, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
     ) -> _Result:
-        """Does `work`, as model.operation.run, and tells the observer."""
-        attempts = 0
-
-        def attempt(session: ClientSession) -> _Result:
-            nonlocal attempts
-            attempts += 1
-            return work(session)
-
         begun = time.perf_counter()
         try:
-            return self._attempt(plan.jobs, bounds, attempt, traits)
+            async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
+                return await self._attempt(plan.jobs, deadline, work)
+        except TimeoutError as error:
+            raise RequestTimeout from error
         except DRIVER_ERRORS as error:
             raise translate(error) from error
         finally:
-            self._observer.asked(operation, plan, time.perf_counter() - begun, attempts)
+            self._observer.observe(operation, plan, time.perf_counter() - begun)
 
-    def _attempt(
-        self,
-        jobs: ScopedFilter,
-        bounds: Bounds,
-        work: Callable[[ClientSession], _Result],
-        traits: Traits,
+    async def _attempt(
+        self, jobs: ScopedFilter, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
     ) -> _Result:
         try:
-            return run(self._database, self._killer, bounds, work, traits)
+            return await work()
         except OperationFailure as failure:
             if is_about_hint(failure):
                 # The index was dropped a moment ago.
                 self._indexes.forget()
-                return run(self._database, self._killer, bounds, work)
+                return await work()
             if pattern_complaint(failure) and jobs.patterns:
-                run(self._database, self._killer, bounds, partial(self._blame_patterns, jobs))
+                await self._blame_patterns(jobs, deadline)
             raise
 
-    def _blame_patterns(self, jobs: ScopedFilter, session: ClientSession) -> None:
+    async def _blame_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
         """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
         problems = []
         for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
             # A filter is parsed before anything is looked for, and nothing is.
             nothing = {"_id": {"$in": []}, "job_id": pattern}
             try:
-                self._database.jobs.find_one(nothing, session=session)
+                await self._jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
             except OperationFailure as failure:
                 complaint = pattern_complaint(failure)
                 if complaint is None:
@@ -266,34 +186,22 @@ class JobManager:
         if problems:
             raise InvalidRequest(problems)
 
-    def _has(self, plan: JobPlan, session: ClientSession) -> bool:
-        jobs = self._database.jobs
-        return jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is not None
-
-    def _remove(self, plan: JobPlan, session: ClientSession) -> bool:
-        """Deletes the tasks and then the job; whether that was still there."""
-        owner = {"job_id": plan.job_id, "domain_id": plan.jobs.scope.domain_id}
-        self._database.job_tasks.delete_many(owner, session=session)
-        return bool(
-            self._database.jobs.delete_one(plan.jobs.document, session=session).deleted_count
+    async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
+        values = await self._jobs.distinct(
+            plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
         )
-
-    def _distinct(self, plan: DistinctPlan, session: ClientSession) -> StatPage:
-        values = self._database.jobs.distinct(plan.path, plan.jobs.document, session=session)
         if len(values) > plan.limit:
             reason = f"more than {plan.limit} distinct values; narrow the filter"
             raise InvalidRequest(invalid("query.distinct", reason))
         values.sort(key=sort_key)
         return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
-    def _stat(self, plan: StatPlan, session: ClientSession) -> StatPage:
+    async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.
         most = max(plan.page.size, MAX_PAGE) + 1
         stages = [*plan.stages, *window(plan.page, most)]
-        rows, seen = self._reader.rows(plan.jobs, stages, session, plan.page.size)
+        rows, seen = await self._reader.rows(plan.jobs, stages, plan.page.size, deadline)
         total = proven_total(seen, most, plan.page)
         if total is None:
-            counting = [*plan.stages, {"$count": "total"}]
-            counted, _ = self._reader.rows(plan.jobs, counting, session, 1)
-            [total] = [int(row["total"]) for row in counted] or [0]
+            total = await self._reader.count(plan.jobs, plan.stages, deadline)
         return StatPage(rows, total)

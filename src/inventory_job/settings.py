@@ -63,15 +63,38 @@ class Settings(BaseSettings):
     http_cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
     )
-    workers: int = Field(1, ge=1, le=64, description="Processes that share the ports.")
-    threads: int = Field(
-        4, ge=1, le=256, description="Threads of a process for calls that take long."
+    held_calls: int = Field(
+        256,
+        ge=8,
+        le=10_000,
+        description="Calls held at a time, from their message until the answer is taken; more are "
+        "refused. While others want some, a tenant has at most half, a connection a quarter.",
     )
-    queue: int = Field(
-        64, ge=0, le=10_000, description="Calls that may wait for a thread; more are refused."
+    running_calls: int = Field(
+        32, ge=1, le=1000, description="Calls that run at a time; others wait."
+    )
+    tenant_running_calls: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="Calls of one tenant that run at a time; half on a connection.",
+    )
+    wait_seconds: float = Field(
+        5.0, ge=0, description="How long a call may wait to run before it is refused, in seconds."
+    )
+    connections: int = Field(
+        1000, ge=1, le=100_000, description="Connections to each port at a time."
+    )
+    unread_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="After how long a connection over HTTP is aborted whose client takes nothing "
+        "of an answer, in seconds.",
     )
     request_seconds: float = Field(
-        10.0, gt=0, description="How long a client may take to send a request, in seconds."
+        10.0,
+        gt=0,
+        description="How long a client may take to send a request over HTTP, in seconds.",
     )
     connection_seconds: float = Field(
         600.0, ge=1, description="Age at which a client is asked for a new connection, in seconds."

@@ -2,92 +2,86 @@
 
 from __future__ import annotations
 
-from inventory_job.auth.figures import AuthFigures
-from inventory_job.model.counts.cache import Totals
+from inventory_job.app.readiness import Readiness
+from inventory_job.auth.figures import AuthStats
+from inventory_job.model.counts.cache import CountCache
 from inventory_job.observability.metrics import Counted, Level
-from inventory_job.transport.calls import Room
-from inventory_job.transport.grpc.health import Health
+from inventory_job.transport.limiter import Limiter
 
 
 def metric_sources(
-    room: Room, health: Health, totals: Totals, figures: AuthFigures
+    limiter: Limiter, readiness: Readiness, counts: CountCache, auth: AuthStats
 ) -> tuple[Counted | Level, ...]:
     """All of them."""
-    return (*_serving(room, health), *_totals(totals), *_auth(figures))
+    return (*_serving(limiter, readiness), *_totals(counts), *_auth(auth))
 
 
-def _serving(room: Room, health: Health) -> tuple[Counted | Level, ...]:
+def _serving(limiter: Limiter, readiness: Readiness) -> tuple[Counted | Level, ...]:
     return (
-        Level("inventory_job_processes", "Processes that serve.", lambda: 1),
         Level(
             "inventory_job_ready",
-            "Processes that are ready: their database answers, and they are not stopping.",
-            lambda: health.is_ready,
+            "Whether the server is ready: its database answers, and it is not stopping.",
+            lambda: readiness.is_ready,
         ),
         Level(
             "inventory_job_calls_held",
-            "Calls of the Job service that run or wait.",
-            lambda: room.lane.held + room.places.held + room.unsent.waiting,
+            "Calls of the Job service that run, wait to run, or have an answer on its way.",
+            lambda: limiter.held,
         ),
         Counted(
             "inventory_job_calls_refused",
-            "Calls refused because there was no room for them.",
-            lambda: room.lane.refused + room.unsent.refused,
-        ),
-        Level(
-            "inventory_job_unsent_bytes",
-            "Bytes of answers that clients have not taken yet.",
-            lambda: room.unsent.held,
+            "Calls refused because of the limits on calls.",
+            lambda: limiter.refused,
         ),
     )
 
 
-def _auth(figures: AuthFigures) -> tuple[Counted | Level, ...]:
+def _auth(stats: AuthStats) -> tuple[Counted | Level, ...]:
     return (
         Counted(
             "inventory_job_tokens_remembered",
             "Tokens that had been verified a moment ago.",
-            lambda: figures.remembered.value,
+            lambda: stats.remembered,
         ),
         Counted(
             "inventory_job_tokens_verified",
-            "Tokens that were looked at as a whole, good or not.",
-            lambda: figures.verified.value,
+            "Tokens that were verified as a whole, good or not.",
+            lambda: stats.verified,
         ),
         Counted(
             "inventory_job_identity_calls",
             "Calls to the identity service, for what is not cached.",
-            lambda: figures.asked.value,
+            lambda: stats.identity_calls,
         ),
         Counted(
             "inventory_job_identity_failures",
             "Calls to the identity service that brought no answer.",
-            lambda: figures.unanswered.value,
+            lambda: stats.identity_failures,
         ),
     )
 
 
-def _totals(totals: Totals) -> tuple[Counted | Level, ...]:
+def _totals(counts: CountCache) -> tuple[Counted | Level, ...]:
     return (
         Counted(
             "inventory_job_totals_hits",
             "Totals of lists that were known.",
-            lambda: totals.figures.hits,
+            lambda: counts.stats.hits,
         ),
         Counted(
             "inventory_job_totals_misses",
             "Totals of lists that had to be counted, of all kinds.",
-            lambda: totals.figures.misses + totals.figures.bypasses,
+            lambda: counts.stats.misses + counts.stats.bypasses,
         ),
         Counted(
             "inventory_job_totals_dropped",
-            "Known totals that were given up, since a change could not be told in numbers.",
-            lambda: totals.figures.dropped,
+            "Known totals that were given up, since a change did not say by how much.",
+            lambda: counts.stats.dropped,
         ),
-        Level("inventory_job_totals_kept", "Totals known.", lambda: totals.figures.kept),
+        Level("inventory_job_totals_kept", "Totals known.", lambda: counts.stats.kept),
         Level(
             "inventory_job_totals_current",
-            "Processes in which known totals are used, the change stream being up to date.",
-            lambda: totals.figures.is_current,
+            "Whether known totals are used, the change stream being up to date.",
+            lambda: counts.stats.is_current,
         ),
     )

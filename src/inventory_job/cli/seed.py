@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -17,9 +17,8 @@ from inventory_job.cli.options import read_settings
 from inventory_job.embedded.data_directory import EmbeddedError
 from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
 from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir, running_uri
-from inventory_job.embedded.seeding import Counts, NotEmpty, load
+from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load, open_store
 from inventory_job.errors import ServiceError
-from inventory_job.model.client import Database, InvalidDatabase
 from inventory_job.model.driver_errors import translated
 from inventory_job.settings import Settings
 
@@ -60,16 +59,16 @@ def seed(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--until") from error
     try:
-        with _database(settings) as database, translated():
-            counts = load_demo(database, demo, force=force)
-    except (NotEmpty, EmbeddedError, InvalidDatabase, ServiceError, OSError) as error:
+        with _store(settings) as store, translated():
+            counts = load_demo(store, demo, force=force)
+    except (NotEmpty, EmbeddedError, ServiceError, OSError, ValueError) as error:
         reason = error.message if isinstance(error, ServiceError) else str(error)
         typer.echo(f"inventory-job: {reason}", err=True)
         raise typer.Exit(1) from error
     typer.echo(_summary(demo, counts))
 
 
-def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
+def load_demo(store: SeedStore, demo: Demo, *, force: bool = False) -> Counts:
     """Loads the samples and `demo`, with a progress bar on standard error when that is a
     terminal; raises NotEmpty, or pymongo errors."""
     samples = sample_jobs()
@@ -81,7 +80,7 @@ def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
     with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("jobs", total=demo.jobs + len(samples))
         return load(
-            database,
+            store,
             chain(with_tasks, demo.documents()),
             force=force,
             on_progress=lambda count: progress.advance(bar, count),
@@ -100,7 +99,7 @@ def midnight() -> datetime:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def _store(settings: Settings) -> Iterator[SeedStore]:
     with ExitStack() as resources:
         if settings.mongo_uri is not None:
             uri = settings.mongo_uri.get_secret_value()
@@ -108,9 +107,6 @@ def _database(settings: Settings) -> Iterator[Database]:
             data_dir = settings.data_dir or default_data_dir()
             running = running_uri(data_dir)
             uri = running or resources.enter_context(EmbeddedMongod(data_dir)).uri
-        database = Database(
-            uri,
-            settings.mongo_database,
-            server_selection_seconds=settings.server_selection_seconds,
+        yield resources.enter_context(
+            open_store(uri, settings.mongo_database, settings.server_selection_seconds)
         )
-        yield resources.enter_context(closing(database))

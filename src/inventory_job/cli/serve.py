@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 
-from inventory_job.app.server import Server
-from inventory_job.app.signals import CaughtSignals, log_signals, obey_log_signal
-from inventory_job.app.supervisor import Supervisor
+from inventory_job.app.run import end_on_signals, run, with_mongod
 from inventory_job.cli.options import read_settings
 from inventory_job.embedded.data_directory import EmbeddedError
-from inventory_job.embedded.seeding import NotEmpty
+from inventory_job.embedded.seeding import NotEmpty, open_store
 from inventory_job.errors import ServiceError
-from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import translated
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import CannotStart, Settings
@@ -36,8 +33,6 @@ def serve(
     data_dir: Annotated[
         Path | None, typer.Option(help="Directory of the embedded database.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of a process.")] = None,
     default_domain_id: Annotated[
         str | None, typer.Option(help="Mode none: the domain of calls that name none.")
     ] = None,
@@ -49,8 +44,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.
 
-    SIGUSR1 also logs entries of the level debug, until SIGUSR2. With several workers, SIGHUP
-    replaces them one by one.
+    SIGUSR1 also logs entries of the level debug, until SIGUSR2.
 
     Every setting can also be given as an environment variable, INVENTORY_JOB_ and its name.
     """
@@ -65,29 +59,29 @@ def serve(
         raise typer.Exit(1) from error
 
 
-def load_demo_once(database: Database) -> None:
+def load_demo_once(settings: Settings) -> None:
     """Loads the demo data unless there are jobs."""
     # What makes it takes a megabyte, of all servers' memory.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
     from inventory_job.embedded.demo_data import Demo  # noqa: PLC0415
 
+    assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
+    uri = settings.mongo_uri.get_secret_value()
     try:
-        with translated():
-            counts = load_demo(database, Demo(DEMO_JOBS, seed=0, until=midnight()))
+        with (
+            translated(),
+            open_store(uri, settings.mongo_database, settings.server_selection_seconds) as store,
+        ):
+            counts = load_demo(store, Demo(DEMO_JOBS, seed=0, until=midnight()))
     except NotEmpty:
         return
     structlog.get_logger(__name__).info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)
 
 
 def _run(settings: Settings, *, demo: bool) -> None:
-    has_workers = settings.workers > 1
-    replacing = [signal.SIGHUP] if has_workers else []
-    signals = CaughtSignals([signal.SIGTERM, signal.SIGINT, *replacing, *log_signals()])
-    prepare = load_demo_once if demo else None
-    if has_workers:
-        with Supervisor(settings, prepare) as supervisor:
-            supervisor.run(signals)
-    else:
-        with Server(settings, prepare):
-            while (number := signals.next()) in log_signals():
-                obey_log_signal(number, settings.log_level)
+    end_on_signals()
+    with ExitStack() as resources:
+        settings = with_mongod(settings, resources)
+        if demo:
+            load_demo_once(settings)
+        run(settings)

@@ -1,17 +1,20 @@
-"""Documents in bulk, into collections that had better be empty."""
+"""Writes documents in bulk, into collections that had better be empty (development only)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
+from inventory_job.model.client import client_options
+from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.results import StoredDocument
 
 _BATCH = 2_000
 _DUPLICATE_KEY = 11000
@@ -30,9 +33,30 @@ class Counts:
     tasks: int
 
 
+@dataclass(frozen=True, slots=True)
+class SeedStore:
+    """The two collections of the documents, and how to call their database."""
+
+    jobs: Collection[StoredDocument]
+    job_tasks: Collection[StoredDocument]
+    description: str
+
+
+@contextmanager
+def open_store(uri: str, name: str, server_selection_seconds: float) -> Iterator[SeedStore]:
+    """The collections in the database of that name; raises ValueError or pymongo's
+    ConfigurationError for a malformed connection string."""
+    options = client_options(uri, server_selection_seconds)
+    with MongoClient[StoredDocument](uri, connect=False, **options) as client:
+        database = client[name]
+        yield SeedStore(
+            database[collection_of(Job)], database[collection_of(JobTask)], f"database {name}"
+        )
+
+
 def load(
-    database: Database,
-    jobs: Iterable[tuple[RawDocument, list[RawDocument]]],
+    store: SeedStore,
+    jobs: Iterable[tuple[StoredDocument, list[StoredDocument]]],
     *,
     force: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
@@ -43,21 +67,21 @@ def load(
     there already are left alone. Raises NotEmpty when there are jobs and `force` is not given,
     and pymongo errors.
     """
-    present = database.jobs.estimated_document_count()
+    present = store.jobs.estimated_document_count()
     if present and not force:
         raise NotEmpty(
-            f"The collection job of {database.describe()} holds {present} documents already. "
+            f"The collection job of {store.description} holds {present} documents already. "
             "Use --force to add to them."
         )
     new_jobs = new_tasks = 0
     for batch in _batches(jobs):
-        new_tasks += _insert(database.job_tasks, [task for _, tasks in batch for task in tasks])
-        new_jobs += _insert(database.jobs, [job for job, _ in batch])
+        new_tasks += _insert(store.job_tasks, [task for _, tasks in batch for task in tasks])
+        new_jobs += _insert(store.jobs, [job for job, _ in batch])
         on_progress(len(batch))
     return Counts(new_jobs, new_tasks)
 
 
-def _insert(collection: Collection[RawDocument], documents: list[RawDocument]) -> int:
+def _insert(collection: Collection[StoredDocument], documents: list[StoredDocument]) -> int:
     if not documents:
         return 0
     try:

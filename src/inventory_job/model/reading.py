@@ -1,24 +1,25 @@
-"""Reads what pipelines and finds give, no more of it than memory has room for."""
+"""Reads what finds and pipelines give, no more of it than memory has room for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any, TypeAlias
 
 from bson import decode_all
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo.client_session import ClientSession
 
+from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.conditions import Page
+from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
-from inventory_job.query.optimizer import tune
+from inventory_job.query.optimizer import in_order, tune
+from inventory_job.query.plans import ListPlan
+from inventory_job.results import StoredDocument
 
 Piece: TypeAlias = bytes | memoryview
 """One or more documents, one after the other, as MongoDB sends them."""
@@ -28,53 +29,93 @@ _LENGTH = Struct("<i")
 
 
 class Reader:
-    """Reads jobs and rows of `database`, at most `result_bytes` as stored for one answer."""
+    """Reads jobs and rows of `database`, at most `result_bytes` as stored for one answer.
+
+    Documents come undecoded, because only so is their size known before they take memory. Every
+    method takes the deadline of its call, and raises pymongo errors, InvalidRequest for a result
+    that is too large, and RequestTimeout.
+    """
 
     def __init__(self, database: Database, indexes: CoveringIndexes, result_bytes: int) -> None:
         self._database = database
         self._indexes = indexes
-        self.result_bytes = result_bytes
-        self._undecoded = database.jobs.with_options(
-            codec_options=CodecOptions(document_class=RawBSONDocument)
+        self._result_bytes = result_bytes
+
+    async def page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
+        """The jobs of a list's page."""
+        batches = self._database.jobs.find_raw_batches(
+            plan.jobs.document,
+            projection(plan.fields),
+            sort=plan.order,
+            skip=plan.page.skip,
+            limit=plan.page.size,
+            # One more: a cursor whose batch is just full stays open.
+            batch_size=plan.page.size + 1,
+            allow_disk_use=True,
+            hint=in_order(plan.jobs.document, plan.order, self._indexes.known()),
+            max_time_ms=deadline.milliseconds(),
         )
+        kept = _Kept(plan.page.size, self._result_bytes)
+        async with batches:
+            batch: Any  # bytes, though the cursor is declared as one of documents
+            async for batch in batches:
+                kept.add(batch)
+        return self._decoded(kept)
 
-    def rows(
-        self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession, most: int
-    ) -> tuple[list[RawDocument], int]:
-        """The first documents that a pipeline over `jobs` gives, and how many it gives in all; as
-        `read`."""
-        return self.read(self._aggregate(jobs, stages, session), most)
-
-    def _aggregate(
-        self, jobs: ScopedFilter, stages: Sequence[Document], session: ClientSession
-    ) -> Iterable[Piece]:
-        """The documents that a pipeline gives, each as it came."""
+    async def rows(
+        self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
+    ) -> tuple[list[StoredDocument], int]:
+        """The first rows, at most `most`, that a pipeline over `jobs` gives, and how many it gives
+        in all."""
         tuned = tune(jobs.document, stages, self._indexes.known())
-        pipeline = [{"$match": jobs.document}, *tuned.stages]
         hint: dict[str, Any] = {"hint": tuned.hint} if tuned.hint else {}
         # Raw batches would be simpler, but the driver asks for an empty one first.
-        rows = self._undecoded.aggregate(
-            pipeline, session=session, allowDiskUse=True, batchSize=_BATCH, **hint
+        cursor = await self._database.undecoded_jobs.aggregate(
+            [{"$match": jobs.document}, *tuned.stages],
+            allowDiskUse=True,
+            batchSize=_BATCH,
+            maxTimeMS=deadline.milliseconds(),
+            **hint,
         )
-        return (row.raw for row in rows)
+        kept = _Kept(most, self._result_bytes)
+        async with cursor:
+            batch: list[RawBSONDocument]
+            while batch := await cursor.to_list(_BATCH):
+                for row in batch:
+                    kept.add(row.raw)
+        return self._decoded(kept), kept.seen
 
-    def read(self, pieces: Iterable[Piece], most: int) -> tuple[list[RawDocument], int]:
-        """The first documents, decoded, at most `most`; and how many there are in all.
+    async def count(
+        self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline
+    ) -> int:
+        """How many rows a pipeline over `jobs` gives."""
+        rows, _ = await self.rows(jobs, [*stages, {"$count": "total"}], 1, deadline)
+        return sum(int(row["total"]) for row in rows)
 
-        Each piece holds one or more. They come undecoded, because only so is their size known
-        before they take memory: a page of large rows could otherwise take all there is.
-        """
-        kept: list[Piece] = []
-        seen = size = 0
-        for piece in pieces:
-            wanted, count = _beginning(piece, most - seen)
-            seen += count
-            size += len(wanted)
-            if size > self.result_bytes:
-                reason = f"the result is larger than {self.result_bytes} bytes; ask for less"
-                raise InvalidRequest(invalid("query", reason))
-            kept.append(wanted)
-        return decode_all(b"".join(kept), self._database.jobs.codec_options), seen
+    def _decoded(self, kept: _Kept) -> list[StoredDocument]:
+        return decode_all(b"".join(kept.pieces), self._database.codec_options)
+
+
+class _Kept:
+    """The first `most` documents of those that come, at most `most_bytes` of them."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.pieces: list[Piece] = []
+        self.seen = 0
+        """How many documents came."""
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+
+    def add(self, piece: Piece) -> None:
+        """Takes one or more documents; raises InvalidRequest when they are too large."""
+        wanted, count = _beginning(piece, self._most - self.seen)
+        self.seen += count
+        self._bytes += len(wanted)
+        if self._bytes > self._most_bytes:
+            reason = f"the result is larger than {self._most_bytes} bytes; ask for less"
+            raise InvalidRequest(invalid("query", reason))
+        self.pieces.append(wanted)
 
 
 def _beginning(piece: Piece, most: int) -> tuple[Piece, int]:
@@ -90,10 +131,15 @@ def _beginning(piece: Piece, most: int) -> tuple[Piece, int]:
 
 
 def projection(fields: tuple[str, ...]) -> Document:
-    return {"_id": 0, **dict.fromkeys(fields, 1)}
+    """What a find returns of each job: these fields, and not its ObjectId."""
+    return _ALL_SHOWN if fields is SHOWN else {"_id": 0, **dict.fromkeys(fields, 1)}
+
+
+_ALL_SHOWN: Document = {"_id": 0, **dict.fromkeys(SHOWN, 1)}
 
 
 def window(page: Page, size: int) -> list[Document]:
+    """The stages that pass over what comes before a page, and end after `size` rows."""
     skip = [{"$skip": page.skip}] if page.skip else []
     return [*skip, {"$limit": size}]
 

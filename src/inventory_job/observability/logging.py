@@ -14,10 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -63,9 +60,6 @@ def configure_logging(
         wrapper_class=_filtering(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
-    _output.batches, _output.processors = batches, processors
-    _output.json_with = None if console else always
-    _output.level = _number(level)
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
     root.addHandler(_Forwarding(logging.WARNING))
@@ -83,64 +77,6 @@ def show_from(level: str) -> None:
     """Drops entries below `level` from now on, of loggers made before as well."""
     # Loggers are put together anew for every entry, as they are not cached.
     structlog.configure(wrapper_class=_filtering(level))
-    _output.level = _number(level)
-
-
-def shows_debug() -> bool:
-    """Whether entries of the level debug are shown; costs less than logging one in vain."""
-    return _output.level <= logging.DEBUG
-
-
-def tell(level: int, event: str, **fields: str | float) -> None:
-    """Logs an entry as a logger does, at a fraction of the cost. For what every call has told of
-    it."""
-    batches, always = _output.batches, _output.json_with
-    if batches is None:
-        structlog.get_logger().log(level, event, **fields)
-    elif level >= _output.level:
-        entry = {**fields, "event": event, **structlog.contextvars.get_contextvars()}
-        if always is None:
-            # Lines for people take long to make: the thread that writes them does it.
-            batches.put(partial(_line, level, time.time(), entry))
-        else:
-            made = {"level": _name_of(level), "timestamp": _timestamp(time.time())}
-            batches.put(f"{_encoded({**entry, **always, **made})}\n")
-
-
-def _line(level: int, at: float, entry: dict[str, Any]) -> str:
-    line: Any = {**entry, "timestamp": _timestamp(at)}
-    for processor in _output.processors:
-        line = processor(None, _name_of(level), line)
-    return f"{line}\n"
-
-
-def _timestamp(at: float) -> str:
-    seconds = int(at)
-    return f"{_second(seconds)}.{int((at - seconds) * 1e6):06d}Z"
-
-
-@lru_cache(4)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-@lru_cache
-def _name_of(level: int) -> str:
-    return logging.getLevelName(level).lower()
-
-
-@dataclass
-class _Output:
-    """How this process logs, once that is configured."""
-
-    batches: _Batches | None = None
-    processors: Sequence[structlog.typing.Processor] = ()
-    json_with: Mapping[str, object] | None = None
-    """What all entries have, where they are JSON."""
-    level: int = logging.NOTSET
-
-
-_output = _Output()
 
 
 def _filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
@@ -162,12 +98,11 @@ class _Forwarding(logging.Handler):
 
 
 class _Batches(io.TextIOBase):
-    """Collects what is written, or functions that make it; a thread of its own passes it on, a
-    batch at a time.
+    """Collects what is written; a thread of its own passes it on, a batch at a time.
 
-    Writing from the threads that answer calls would cost them several times as much: others take
-    over at that moment. A batch goes out in one piece, as other processes may write to the stream.
-    While the stream takes nothing, what is beyond `_MOST` pieces is lost.
+    The event loop must not wait for a slow reader of the log. A batch goes out in one piece, as
+    other processes may write to the stream. While the stream takes nothing, what is beyond `_MOST`
+    pieces is lost.
     """
 
     _SECONDS = 0.05
@@ -175,7 +110,7 @@ class _Batches(io.TextIOBase):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._pieces: deque[str | Callable[[], str]] = deque()
+        self._pieces: deque[str] = deque()
         self._lost = 0
         self._writing = threading.Lock()
         self._some = threading.Event()
@@ -184,17 +119,13 @@ class _Batches(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Takes a piece of text."""
-        self.put(text)
-        return len(text)
-
-    def put(self, piece: str | Callable[[], str]) -> None:
-        """Takes a piece of text, or what makes it."""
         if len(self._pieces) >= self._MOST:
             self._lost += 1
-            return
-        self._pieces.append(piece)
+            return len(text)
+        self._pieces.append(text)
         if not self._some.is_set():
             self._some.set()
+        return len(text)
 
     def flush(self) -> None:
         """Nothing: what was written appears soon enough."""
@@ -213,7 +144,7 @@ class _Batches(io.TextIOBase):
             if lost:
                 structlog.get_logger(__name__).warning("log entries lost", number=lost)
                 pieces += self._taken()
-            batch = "".join(piece if isinstance(piece, str) else piece() for piece in pieces)
+            batch = "".join(pieces)
             if not batch:
                 return
             try:
@@ -223,5 +154,5 @@ class _Batches(io.TextIOBase):
                 # A full disk, a pipe that nobody reads: told of once the stream takes something.
                 self._lost += len(pieces)
 
-    def _taken(self) -> list[str | Callable[[], str]]:
+    def _taken(self) -> list[str]:
         return [self._pieces.popleft() for _ in range(len(self._pieces))]

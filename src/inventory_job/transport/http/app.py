@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inventory_job.errors import ServiceError, Unavailable
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
+from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.openapi import document
 from inventory_job.transport.http.pages import Asset, page_assets
@@ -54,6 +55,7 @@ class AppOptions:
     """
 
     is_ready: Callable[[], bool]
+    connections: Connections
     metrics: ASGIApp | None = None
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
@@ -75,7 +77,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
     app = Starlette(
         routes=[
             *(
-                Route(route.path, calls.endpoint(route), methods=["POST"])
+                Route(route.path, _Application(calls.endpoint(route)), methods=["POST"])
                 for route in routes_of(service)
             ),
             *_probes(options.is_ready),
@@ -86,7 +88,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
         exception_handlers={HTTPException: _not_served, Exception: _failed},
     )
     app.router.redirect_slashes = False
-    return app
+    return options.connections.noting_requests(app)
 
 
 def _middleware(options: AppOptions) -> Sequence[Middleware]:

@@ -1,106 +1,172 @@
-"""Connections that take only so long, and so much, to say what they want, and only so many."""
+"""Connections over HTTP: how many there are, and how slow their clients may be.
+
+uvicorn limits neither the time of the headers nor that of a client that does not read, and counts
+no connections. Each of its protocols is therefore wrapped in one that looks at bytes alone, through
+the interfaces of asyncio: which connections are silent, and whose answers are not taken.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+Address: TypeAlias = "tuple[str, int]"
+
+_LOOK_SECONDS = 0.5
 _MOST_HEADER_BYTES = 64 * 1024
 
 
-class Crowd:
-    """The connections of one port, no more than `most` of them: beyond, whoever has been silent
-    for longest goes, and the latest when all have a request under way. For one event loop."""
+class Connections:
+    """The connections of one port, at most `most`: beyond, the one that has been silent for longest
+    is closed, or the latest when all have a request under way.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._busy: set[BoundedConnection] = set()
-        self._idle: dict[BoundedConnection, None] = {}
-
-    def wait(self, connection: BoundedConnection) -> None:
-        """No request of this connection is under way, from now on."""
-        self._busy.discard(connection)
-        self._idle[connection] = None
-        if len(self._busy) + len(self._idle) > self._most:
-            longest = next(iter(self._idle))
-            del self._idle[longest]
-            longest.transport.close()
-
-    def work(self, connection: BoundedConnection) -> None:
-        """A request is under way; the connection may have been told to go by now."""
-        self._idle.pop(connection, None)
-        self._busy.add(connection)
-
-    def leave(self, connection: BoundedConnection) -> None:
-        """The connection has ended."""
-        self._idle.pop(connection, None)
-        self._busy.discard(connection)
-
-
-class BoundedConnection(HttpToolsProtocol):
-    """Closes itself when a request does not begin, or its headers do not end, within `seconds`,
-    and when they are more than 64 KiB.
-
-    Between two requests nothing has to come; what does, be it the rest of a body that was refused,
-    is given the same time. Until the headers of a request are there the connection may be closed
-    for another one to come into the `crowd`.
+    A request that does not begin, or whose headers do not end, within `request_seconds` closes its
+    connection, and so do headers above 64 KiB. A connection whose client takes nothing of an answer
+    for `unread_seconds` is aborted.
     """
 
-    def __init__(self, *args: Any, seconds: float, crowd: Crowd, **others: Any) -> None:
-        super().__init__(*args, **others)
-        self._seconds = seconds
-        self._crowd = crowd
-        self._header_bytes: int | None = None
-        self._closing: asyncio.TimerHandle | None = None
+    def __init__(self, most: int, request_seconds: float, unread_seconds: float) -> None:
+        self._most = most
+        self._request_seconds = request_seconds
+        self._unread_seconds = unread_seconds
+        self._open: dict[_Bounded, None] = {}
+        self._by_address: dict[Address, _Bounded] = {}
+        self._looking: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection begins, and a request is to come."""
-        super().connection_made(transport)
-        self._start_timer()
-        self._crowd.wait(self)
+    def start(self) -> None:
+        """Begins to look at connections, in the running event loop."""
+        self._looking = asyncio.create_task(self._look())
 
-    def data_received(self, data: bytes) -> None:
-        """Part of a request, or several."""
-        if self._closing is None and self.cycle.response_complete:
-            self._start_timer()
-        if self._header_bytes is not None:
-            self._header_bytes += len(data)
-        super().data_received(data)
-        if (self._header_bytes or 0) > _MOST_HEADER_BYTES:
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._looking:
+            self._looking.cancel()
+
+    def bounding(
+        self, protocol: Callable[..., asyncio.Protocol]
+    ) -> Callable[..., asyncio.Protocol]:
+        """A factory of protocols like `protocol`, bounded."""
+
+        def bounded(*args: Any, **others: Any) -> asyncio.Protocol:
+            return _Bounded(protocol(*args, **others), self)
+
+        return bounded
+
+    def noting_requests(self, app: ASGIApp) -> ASGIApp:
+        """An application that does what `app` does, and notes when a connection has a request."""
+
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            connection = self._by_address.get(_address(scope.get("client")))
+            if connection is None:
+                await app(scope, receive, send)
+                return
+            connection.begin_request()
+            try:
+                await app(scope, receive, send)
+            finally:
+                connection.end_request()
+
+        return noting
+
+    def add(self, connection: _Bounded) -> None:
+        """A connection is made."""
+        if len(self._open) >= self._most:
+            silent = (each for each in self._open if not each.has_request)
+            next(silent, connection).transport.abort()
+        self._open[connection] = None
+        self._by_address[connection.address] = connection
+
+    def remove(self, connection: _Bounded) -> None:
+        """A connection has ended."""
+        self._open.pop(connection, None)
+        self._by_address.pop(connection.address, None)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for connection in [*self._open]:
+                connection.look(loop.time(), self._request_seconds, self._unread_seconds)
+
+
+class _Bounded(asyncio.Protocol):
+    """One connection: passes all on to `inner`, and notes when bytes come and go."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, inner: Any, connections: Connections) -> None:
+        self._inner = inner
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
+        self._header_bytes = 0
+        self._requests = 0
+        self._unsent = 0
+        self._unsent_since = 0.0
+        self.address: Address = ("", 0)
+
+    @property
+    def has_request(self) -> bool:
+        """Whether a request is under way."""
+        return self._requests > 0
+
+    def begin_request(self) -> None:
+        """The headers of a request are there."""
+        self._requests += 1
+        self._waiting_since = None
+        self._header_bytes = 0
+
+    def end_request(self) -> None:
+        """A request is answered; between two nothing has to come."""
+        self._requests -= 1
+
+    def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
+        """Ends the connection if its client is too slow."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent:
+            self._unsent_since = now
+        self._unsent = unsent
+        if now - self._unsent_since > unread_seconds:
+            self.transport.abort()
+        elif self._waiting_since is not None and now - self._waiting_since > request_seconds:
             self.transport.close()
 
-    def on_message_begin(self) -> None:
-        """The headers of a request begin."""
-        super().on_message_begin()
-        self._header_bytes = 0
-        self._stop_timer()
-        self._start_timer()
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.address = _address(transport.get_extra_info("peername"))
+        self._waiting_since = self._unsent_since = self._loop.time()
+        self._inner.connection_made(transport)
+        self._connections.add(self)
 
-    def on_headers_complete(self) -> None:
-        """The headers are there."""
-        self._header_bytes = None
-        self._stop_timer()
-        self._crowd.work(self)
-        super().on_headers_complete()
+    def data_received(self, data: bytes) -> None:
+        if not self.has_request:
+            if self._waiting_since is None:
+                self._waiting_since = self._loop.time()
+            # What came before: the rest of this may be the body already.
+            if self._header_bytes > _MOST_HEADER_BYTES:
+                self.transport.close()
+                return
+            self._header_bytes += len(data)
+        self._inner.data_received(data)
 
-    def on_response_complete(self) -> None:
-        """A request is answered; those that came with it are next."""
-        super().on_response_complete()
-        if self.cycle.response_complete and not self.transport.is_closing():
-            self._crowd.wait(self)
+    def eof_received(self) -> bool | None:
+        keeps_open: bool | None = self._inner.eof_received()
+        return keeps_open
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection ends."""
-        self._stop_timer()
-        self._crowd.leave(self)
-        super().connection_lost(exc)
+        self._connections.remove(self)
+        self._inner.connection_lost(exc)
 
-    def _start_timer(self) -> None:
-        self._closing = self.loop.call_later(self._seconds, self.transport.close)
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
 
-    def _stop_timer(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+
+def _address(peer: Any) -> Address:
+    """Host and port of the other end, as ASGI has it and the transport."""
+    return (str(peer[0]), int(peer[1])) if peer else ("", 0)

@@ -1,4 +1,4 @@
-"""HTTP headers → what a servicer is told of the call."""
+"""HTTP headers → what a call carries."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 
+from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
-from inventory_job.transport.call import CallContext
+from inventory_job.transport.call import Metadata
 
 _METADATA = {
     "token": "token",
@@ -26,9 +27,15 @@ _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _PLAIN_TIMEOUT = re.compile(r"[0-9]{1,8}(\.[0-9]{1,9})?")
 
 
-def context_of(headers: Headers) -> CallContext:
-    """The context of a request with these headers; raises InvalidRequest for a bad timeout."""
-    return CallContext(_metadata(headers), _timeout(headers))
+def metadata_of(headers: Headers) -> Metadata:
+    """The call metadata in the headers of a request."""
+    return tuple(_metadata(headers))
+
+
+def deadline_of(headers: Headers) -> Deadline | None:
+    """The deadline in the headers of a request, None without one; raises InvalidRequest."""
+    seconds = _timeout(headers)
+    return None if seconds is None else Deadline.after(seconds)
 
 
 def _metadata(headers: Headers) -> Iterator[tuple[str, str]]:

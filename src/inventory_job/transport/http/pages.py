@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from inventory_job.transport.http.body import accepts_gzip, compressed
 from inventory_job.transport.http.messages import encoded
@@ -24,6 +23,7 @@ _PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+_PIECE_BYTES = 64 * 1024
 
 
 class Asset:
@@ -56,16 +56,22 @@ class Asset:
         if request.headers.get("if-none-match") == self._headers["etag"]:
             return Response(status_code=304, headers=self._headers)
         headers, content = dict(self._headers), self._content
-        if accepts_gzip(request.headers):
-            smaller = await run_in_threadpool(lambda: self._compressed)
-            if smaller is not None:
-                headers["content-encoding"] = "gzip"
-                content = smaller
-        return Response(content, headers=headers)
+        if accepts_gzip(request.headers) and self._compressed is not None:
+            headers["content-encoding"] = "gzip"
+            content = self._compressed
+        headers["content-length"] = str(len(content))
+        return StreamingResponse(_pieces(content), headers=headers)
 
     @cached_property
     def _compressed(self) -> bytes | None:
         return compressed(self._content)
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """`content` in pieces, each sent once the client has room for it: a client that does not read
+    keeps none of it in memory but the piece on its way."""
+    for start in range(0, len(content), _PIECE_BYTES):
+        yield content[start : start + _PIECE_BYTES]
 
 
 def page_assets() -> dict[str, Asset]:

@@ -1,0 +1,67 @@
+"""Bare handlers in one event loop: what public interfaces of grpc.aio and PyMongo give.
+
+They look up what a request of the benchmark asks for and answer it with as little as the driver
+and protobuf need: no validation, no authentication, no time limits, no log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench_answers import (
+    ORDER,
+    PROJECTION,
+    analyze_rows,
+    analyze_stages,
+    distinct_values,
+    list_filter,
+    members,
+    scope,
+    stat_rows,
+    stat_stages,
+)
+from bench_serving import Context, serve_in_loop
+from google.protobuf.struct_pb2 import Struct
+from pymongo import AsyncMongoClient
+
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+
+
+class Bare(job_pb2_grpc.JobServicer):
+    """Bare handlers in one event loop; a list is found without counting its total."""
+
+    def __init__(self, uri: str, database: str) -> None:
+        self._jobs = AsyncMongoClient[dict[str, Any]](uri)[database].job
+
+    async def get(self, request: job_pb2.JobRequest, context: Context) -> job_pb2.JobInfo:
+        filter_ = {"job_id": request.job_id, **scope(context)}
+        return job_pb2.JobInfo(**members(await self._jobs.find_one(filter_, PROJECTION) or {}))
+
+    async def list(self, request: job_pb2.JobsQuery, context: Context) -> job_pb2.JobsInfo:
+        filter_ = list_filter(request, context)
+        if request.query.count_only:
+            return job_pb2.JobsInfo(total_count=await self._jobs.count_documents(filter_))
+        page = request.query.page
+        found = self._jobs.find(
+            filter_, PROJECTION, sort=ORDER, skip=page.start - 1, limit=page.limit
+        )
+        results: Any = [members(document) for document in await found.to_list()]
+        return job_pb2.JobsInfo(results=results)
+
+    async def stat(self, request: job_pb2.JobStatQuery, context: Context) -> Struct:
+        if request.query.distinct:
+            return distinct_values(
+                await self._jobs.distinct(request.query.distinct, scope(context))
+            )
+        return stat_rows(request, await self._rows(stat_stages(request, context)))
+
+    async def analyze(self, request: job_pb2.JobAnalyzeQuery, context: Context) -> Struct:
+        return analyze_rows(await self._rows(analyze_stages(request, context)))
+
+    async def _rows(self, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        cursor = await self._jobs.aggregate(stages)
+        return await cursor.to_list()
+
+
+if __name__ == "__main__":
+    serve_in_loop(Bare)

@@ -1,0 +1,107 @@
+"""Runs a server until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from contextlib import ExitStack
+from functools import partial
+from types import FrameType
+from typing import Any, NoReturn
+
+import structlog
+from pydantic import SecretStr
+
+from inventory_job.app.server import Server
+from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir
+from inventory_job.observability.logging import show_from
+from inventory_job.settings import Settings
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # there is none for Windows
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+_DIAGNOSED_SECONDS = 1.0
+
+
+def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
+    """`settings` with a database in them: without one, that of an embedded mongod, which is
+    started now and stopped with `resources`. Raises embedded.data_directory.EmbeddedError."""
+    if settings.mongo_uri is not None:
+        return settings
+    data_dir = settings.data_dir or default_data_dir()
+    structlog.get_logger(__name__).info("starting embedded mongod", data_dir=str(data_dir))
+    uri = resources.enter_context(EmbeddedMongod(data_dir)).uri
+    creates = settings.create_indexes is not False
+    return settings.model_copy(update={"mongo_uri": SecretStr(uri), "create_indexes": creates})
+
+
+def end_on_signals() -> None:
+    """SIGTERM and SIGINT end the process from now on as an exception does, so that what is open is
+    closed; a running server drains instead."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; SIGUSR1 also logs entries of the level debug, SIGUSR2 again
+    what the settings say. Raises CannotStart."""
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_LoopErrors().handle)
+    ending = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    loop.add_signal_handler(signal.SIGUSR1, partial(_change_level, "debug"))
+    loop.add_signal_handler(signal.SIGUSR2, partial(_change_level, settings.log_level))
+    async with Server(settings):
+        await ending.wait()
+
+
+def raise_descriptor_limit() -> None:
+    """Lets the process open as many descriptors, and so connections, as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:
+            structlog.get_logger(__name__).warning(
+                "descriptor limit not raised", limit=soft, reason=str(error)
+            )
+
+
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _change_level(level: str) -> None:
+    """Logs from `level` on, and says so at a level that is shown before or after."""
+    show_from("debug")
+    structlog.get_logger(__name__).info("log level changed", log_level=level)
+    show_from(level)
+
+
+class _LoopErrors:
+    """Logs what fails in the event loop outside of calls, once a second at most: where connections
+    cannot be accepted, say, it fails again at once."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+        self._unlogged = 0
+        self._log = structlog.get_logger(__name__)
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """As loop.set_exception_handler has it."""
+        if loop.time() < self._next_at:
+            self._unlogged += 1
+            return
+        self._next_at = loop.time() + _DIAGNOSED_SECONDS
+        error, unlogged, self._unlogged = context.get("exception"), self._unlogged, 0
+        self._log.error("event loop", reason=context["message"], exc_info=error, more=unlogged)

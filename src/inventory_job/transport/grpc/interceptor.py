@@ -1,0 +1,152 @@
+"""Calls over gRPC, from their headers to their answers.
+
+`intercept_service` runs on the headers, before a message is read: a call whose caller is not
+admitted ends there, and nothing of it is read. All else happens once the message is there: only
+then a call takes a permit, since only handlers learn when a call ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from inventory_job.deadline import Deadline
+from inventory_job.errors import InvalidRequest, ServiceError, invalid
+from inventory_job.observability.call_log import CallLog, CallRecord
+from inventory_job.transport.authorization import Authorization
+from inventory_job.transport.call import Call
+from inventory_job.transport.dispatcher import Dispatcher
+from inventory_job.transport.failures import failure_of
+from inventory_job.transport.grpc.status import EndStatus, status_of
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_NEAR_SECONDS = 0.05
+"""A client that gives up at its deadline is heard of so long before it."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Authenticates, limits, answers and records the calls of `service`, a full name, and records
+    the unary calls of all other services."""
+
+    def __init__(
+        self,
+        service: str,
+        authorization: Authorization,
+        dispatcher: Dispatcher,
+        call_log: CallLog,
+    ) -> None:
+        self._prefix = f"/{service}/"
+        self._authorization = authorization
+        self._dispatcher = dispatcher
+        self._call_log = call_log
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler of one call, as grpc.aio.ServerInterceptor has it."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None:
+            return handler
+        behavior: Any = handler.unary_unary
+        if not method.startswith(self._prefix):
+            return grpc.unary_unary_rpc_method_handler(
+                partial(self._answer_other, method, behavior),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        call = Call(method, "grpc", tuple(handler_call_details.invocation_metadata))
+        try:
+            await self._authorization.identify(call)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+            return grpc.stream_unary_rpc_method_handler(partial(self._refuse, call, error))
+        # Neither reads nor writes messages: this has to answer for those that cannot be read.
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler))
+
+    async def _refuse(
+        self, call: Call, error: Exception, _messages: object, context: Context
+    ) -> bytes:
+        """Ends a call without reading it."""
+        with self._call_log.record(call.method, "grpc", call.metadata) as record:
+            status = _ending(error, call.method, record)
+        return await _abort(context, status)
+
+    async def _answer(
+        self, call: Call, handler: Handler, content: bytes, context: Context
+    ) -> bytes:
+        call.peer = context.peer()
+        seconds: float | None = context.time_remaining()
+        call.deadline = None if seconds is None else Deadline.after(seconds)
+
+        async def work() -> bytes:
+            behavior: Any = handler.unary_unary
+            return _written(handler, await behavior(_read(handler, content), call))
+
+        with self._call_log.record(call.method, "grpc", call.metadata) as record:
+            try:
+                return await self._dispatcher.run(call, work, partial(_when_done, context))
+            except asyncio.CancelledError:
+                is_late = call.deadline and call.deadline.is_within(_NEAR_SECONDS)
+                record.code = "DEADLINE_EXCEEDED" if is_late else "CANCELLED"
+                raise
+            except Exception as error:  # noqa: BLE001  as above
+                status = _ending(error, call.method, record)
+        return await _abort(context, status)
+
+    async def _answer_other(
+        self,
+        method: str,
+        behavior: Callable[[Any, Context], Any],
+        request: Any,
+        context: Context,
+    ) -> Any:
+        metadata: Any = tuple(context.invocation_metadata() or ())
+        with self._call_log.record(method, "grpc", metadata) as record:
+            record.code = "CANCELLED"
+            try:
+                answer = await behavior(request, context)
+            except grpc.aio.AbortError:
+                record.code = context.code().name
+                raise
+            record.code = "OK"
+            return answer
+
+
+def _read(handler: Handler, content: bytes) -> Any:
+    deserializer: Any = handler.request_deserializer
+    try:
+        return deserializer(content)
+    except DecodeError as error:
+        reason = "its bytes are not a message of this method"
+        raise InvalidRequest(invalid("request", reason)) from error
+
+
+def _written(handler: Handler, message: Any) -> bytes:
+    serializer: Any = handler.response_serializer
+    content: bytes = serializer(message)
+    return content
+
+
+def _when_done(context: Context, callback: Callable[[], None]) -> None:
+    done: Any = lambda _: callback()  # noqa: E731  its declared type has two parameters
+    context.add_done_callback(done)
+
+
+def _ending(error: Exception, method: str, record: CallRecord) -> EndStatus:
+    failure: ServiceError = failure_of(error, method)
+    record.code = failure.kind.name
+    return status_of(failure)
+
+
+async def _abort(context: Context, status: EndStatus) -> bytes:
+    await context.abort_with_status(status)
+    raise AssertionError  # the line before has raised

@@ -1,0 +1,121 @@
+"""The HTTP port: uvicorn in the running event loop, started, drained, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from inventory_job.transport.grpc.server import PortInUse, address_of
+from inventory_job.transport.grpc.tls import TlsFiles
+from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.tls import server_context
+
+_KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """What the port is like; times in seconds."""
+
+    host: str
+    port: int
+    tls: TlsFiles | None
+    grace_seconds: float
+
+
+class HttpServer:
+    """One application on one port; `connections` bounds its connections."""
+
+    def __init__(self, app: ASGIApp, options: HttpOptions, connections: Connections) -> None:
+        self._app = app
+        self._options = options
+        self._connections = connections
+        self._server: _Uvicorn | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger(__name__)
+
+    async def start(self) -> int:
+        """Listens; the port's number. Raises PortInUse and transport.grpc.tls.InvalidTls."""
+        tls = None if self._options.tls is None else server_context(self._options.tls)
+        listening = bound_socket(self._options.host, self._options.port)
+        # Connections wait in the backlog until uvicorn accepts them.
+        self._server = _Uvicorn(self._config(tls))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
+        self._serving.add_done_callback(self._ended)
+        self._connections.start()
+        number: int = listening.getsockname()[1]
+        return number
+
+    def drain(self) -> None:
+        """Accepts nothing more from now on, and has the grace period begin; does not wait."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def stop(self) -> None:
+        """Drains, lets calls finish within the grace period, and ends."""
+        self.drain()
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+        self._connections.stop()
+
+    def _ended(self, serving: asyncio.Task[None]) -> None:
+        if not serving.cancelled() and (error := serving.exception()):
+            self._log.error("HTTP is not served any more", exc_info=error)
+
+    def _config(self, tls: ssl.SSLContext | None) -> uvicorn.Config:
+        plain = uvicorn.Config(self._app, http="httptools", log_config=None)
+        plain.load()
+        protocol: Any = plain.http_protocol_class
+        bounded: Any = self._connections.bounding(protocol)
+        return uvicorn.Config(
+            self._app,
+            http=bounded,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(self._options.grace_seconds),
+            ssl_context_factory=None if tls is None else lambda config, default: tls,
+        )
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server, in a process whose signals are handled elsewhere."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket, with both families for an IPv6 wildcard; raises PortInUse."""
+    is_ipv6 = ":" in host
+    try:
+        made = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+            backlog=_BACKLOG,
+            dualstack_ipv6=is_ipv6 and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        address = address_of(host, port)
+        raise PortInUse(f"Cannot listen on {address}: {error.strerror}.") from error
+    # asyncio sends at once (TCP_NODELAY) only where the protocol is said; otherwise the second
+    # part of an answer waits 40 ms for the first to be acknowledged.
+    return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())
