@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import grpc
 from pydantic import SecretStr
 
 from inventory_job.app.server import Server
-from inventory_job.auth.callers import AnonymousAuthenticator
+from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.auth.keys import KeyFile
 from inventory_job.auth.signing import make_key_pair, sign, user_claims
 from inventory_job.auth.tokens import TokenAuthenticator
@@ -72,10 +72,20 @@ def in_process(tokens: Tokens, rounds: int) -> Variants:
     new = tokens.made(rounds + WARM_UP)
     [again] = tokens.made(1)
     return {
-        "none": lambda: anonymous.authenticate([("x_domain_id", DOMAIN)]),
-        "jwt cached": lambda: authenticator.authenticate([("token", again)]),
-        "jwt cold": lambda: authenticator.authenticate([("token", next(new))]),
+        "none": lambda: _finished(anonymous.authenticate([("x_domain_id", DOMAIN)])),
+        "jwt cached": lambda: _finished(authenticator.authenticate([("token", again)])),
+        "jwt cold": lambda: _finished(authenticator.authenticate([("token", next(new))])),
     }
+
+
+def _finished(authenticating: Coroutine[None, None, Caller]) -> Caller:
+    """The result of a coroutine that never suspends."""
+    try:
+        authenticating.send(None)
+    except StopIteration as ended:
+        caller: Caller = ended.value
+        return caller
+    raise AssertionError("it has suspended")
 
 
 def over_grpc(uri: str, tokens: Tokens, rounds: int, resources: ExitStack) -> Variants:

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
-from inventory_job.auth.lookups import LookupLimits, Lookups, Waiters
+from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.errors import Unavailable
+from tests.loops import settle
+
+
+async def _nothing() -> None:
+    """Takes no time."""
 
 
 class Directory:
     """A remote directory at a time of the test's; remembers what it was asked."""
 
-    def __init__(
-        self, limits: LookupLimits | None = None, waiters: Waiters | None = None, **answers: str
-    ) -> None:
+    def __init__(self, limits: LookupLimits | None = None, **answers: str) -> None:
         self.now = 1000.0
         self.answers = answers
         self.asked: list[str] = []
         self.is_down = False
-        self.meanwhile: Callable[[], None] = lambda: None
-        self.lookups = Lookups(
-            self._fetch, limits or LookupLimits(), lambda: self.now, waiters or Waiters(6)
-        )
+        self.meanwhile: Callable[[], Awaitable[None]] = _nothing
+        self.lookups = Lookups(self._fetch, limits or LookupLimits(), lambda: self.now)
 
-    def _fetch(self, key: str) -> str | None:
+    async def _fetch(self, key: str) -> str | None:
         self.asked.append(key)
-        self.meanwhile()
+        await self.meanwhile()
         if self.is_down:
             raise Unavailable("the identity service cannot be reached")
         return self.answers.get(key)
 
-    def find(self, key: str) -> str | None:
-        return self.lookups.find(key)
+    async def find(self, key: str) -> str | None:
+        return await self.lookups.find(key)
 
-    def admits(self, key: str, fitting: str = "none") -> bool | None:
+    async def admits(self, key: str, fitting: str = "none") -> bool | None:
         """Whether a token that fits only this answer comes in; None: it cannot be told now."""
         since = self.now
         try:
-            value = self.find(key)
+            value = await self.find(key)
             while value != fitting:
-                newer = self.lookups.find_newer(key, since, value)
+                newer = await self.lookups.find_newer(key, since, value)
                 if newer == value:
                     return False
                 value = newer
@@ -49,21 +49,19 @@ class Directory:
             return None
         return True
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Has strangers ask until they may not any more."""
         number = 0
-        while not self.is_refused(f"stranger {self.now} {number}"):
+        while not await self.is_refused(f"stranger {self.now} {number}"):
             number += 1
 
-    def rest(self) -> None:
-        """Waits for the calls that nobody waits for."""
-        deadline = time.monotonic() + 10
-        while self.lookups._running:
-            assert time.monotonic() < deadline
+    async def rest(self) -> None:
+        """Waits for the calls that nobody waits for; they take no time."""
+        await settle()
 
-    def is_refused(self, key: str) -> bool:
+    async def is_refused(self, key: str) -> bool:
         try:
-            self.lookups.find(key)
+            await self.lookups.find(key)
         except Unavailable:
             return True
         return False
@@ -73,10 +71,10 @@ class Gate:
     """Holds calls to a directory until it is opened."""
 
     def __init__(self, directory: Directory) -> None:
-        self.entered = threading.Semaphore(0)
-        self.opened = threading.Event()
+        self.entered = asyncio.Semaphore(0)
+        self.opened = asyncio.Event()
         directory.meanwhile = self.pass_through
 
-    def pass_through(self) -> None:
+    async def pass_through(self) -> None:
         self.entered.release()
-        assert self.opened.wait(10)
+        await self.opened.wait()

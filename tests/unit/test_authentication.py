@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ ENDPOINT = "grpc://127.0.0.1:1"
 
 
 def build(**given: Any) -> None:
-    """Builds an authenticator of mode identity, with these settings over good ones."""
+    """Builds authentication of mode identity, with these settings over good ones, and closes it."""
     good = {"auth_mode": "identity", "identity_endpoint": ENDPOINT, "identity_token": "own"}
-    with ExitStack() as resources:
-        build_authentication(Settings(**good | given), resources)
+
+    async def build_and_close() -> None:
+        await build_authentication(Settings(**good | given)).close()
+
+    asyncio.run(build_and_close())
 
 
 @pytest.mark.parametrize(
@@ -75,8 +78,8 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "keys.json"
     file.write_text(text)
 
-    with pytest.raises(CannotStart, match=r"keys\.json"), ExitStack() as resources:
-        build_authentication(Settings(auth_mode="jwt", auth_key_file=file), resources)
+    with pytest.raises(CannotStart, match=r"keys\.json"):
+        build_authentication(Settings(auth_mode="jwt", auth_key_file=file))
 
 
 def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
@@ -84,7 +87,7 @@ def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
     program = (
         "import sys, inventory_job.app.server, inventory_job.app.http;"
         "import inventory_job.app.authentication as built;"
-        "built.build_authentication(inventory_job.settings.Settings(), None);"
+        "built.build_authentication(inventory_job.settings.Settings());"
         "print({'joserfc', 'inventory_job.transport.grpc.identity_client'} & set(sys.modules))"
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller, CallMetadata, read_metadata
@@ -33,21 +35,25 @@ def test_a_second_tenant_is_an_invalid_request(key: str) -> None:
 
 
 def test_without_authentication_the_tenant_named_is_the_callers() -> None:
-    caller = AnonymousAuthenticator().authenticate([("x_domain_id", "d"), ("x_workspace_id", "w")])
+    caller = asyncio.run(
+        AnonymousAuthenticator().authenticate([("x_domain_id", "d"), ("x_workspace_id", "w")])
+    )
 
     assert caller == Caller("d", "w", system=True)
 
 
 def test_without_authentication_a_call_that_names_no_tenant_has_the_default() -> None:
-    assert AnonymousAuthenticator("default").authenticate([]) == Caller("default", system=True)
+    assert asyncio.run(AnonymousAuthenticator("default").authenticate([])) == Caller(
+        "default", system=True
+    )
 
 
 def test_a_named_tenant_goes_before_the_default() -> None:
-    caller = AnonymousAuthenticator("default").authenticate([("x_domain_id", "d")])
+    caller = asyncio.run(AnonymousAuthenticator("default").authenticate([("x_domain_id", "d")]))
 
     assert caller.domain_id == "d"
 
 
 def test_without_a_tenant_and_a_default_the_domain_is_required() -> None:
     with pytest.raises(InvalidRequest, match=r"Required parameter\. \(key = domain_id\)"):
-        AnonymousAuthenticator().authenticate([("x_domain_id", "")])
+        asyncio.run(AnonymousAuthenticator().authenticate([("x_domain_id", "")]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -240,7 +241,7 @@ class File:
         draft.replace(self.path)
 
     def found(self) -> VerificationKey | None:
-        return self.source.find("domain-1", None)
+        return asyncio.run(self.source.find("domain-1", None))
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def test_a_changed_file_is_read_again_within_a_second(
 def test_a_newer_key_is_looked_for_at_once(file: File, second: Issuer) -> None:
     file.replace(json.dumps({"domain-1": second.jwk}))
 
-    assert file.source.find_newer("domain-1", None, 0.0, None) == parse_key(second.jwk)
+    assert asyncio.run(file.source.find_newer("domain-1", None, 0.0, None)) == parse_key(second.jwk)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"domain-1": {"kty": "RSA"}}'])
@@ -315,17 +316,3 @@ def test_the_first_reading_fails_with_the_files_name(tmp_path: Path, content: by
 
     with pytest.raises(InvalidKey, match=r"keys\.json"):
         KeyFile(path)
-
-
-def test_a_key_is_at_hand_until_the_file_is_to_be_looked_at_again(tmp_path: Path) -> None:
-    now = 0.0
-    file = tmp_path / "keys.json"
-    file.write_text(key_file_text(Issuer("domain-1")))
-    keys = KeyFile(file, interval=1.0, clock=lambda: now)
-
-    assert keys.at_hand("domain-1", None) == keys.find("domain-1", None) is not None
-    assert keys.at_hand("domain-2", None) is None
-    now = 1.1
-    assert keys.at_hand("domain-1", None) is None
-    keys.find("domain-1", None)
-    assert keys.at_hand("domain-1", None) is not None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import AppGrant, TokenAuthenticator, TokenRules
 from inventory_job.errors import Unauthenticated
@@ -42,7 +45,9 @@ class Verifications:
         self.keys = Keys(domain)
         self.apps = Apps(AppGrant((), ()))
         self.now, self.wall = Clock(100.0), Clock(time.time())
-        self.authenticator = TokenAuthenticator(self.keys, self.apps, rules, self.wall, self.now)
+        self.authenticator = TokenAuthenticator(
+            self.keys, self.apps.check, rules, wall_clock=self.wall, clock=self.now
+        )
 
     def pass_by(self, seconds: float) -> None:
         self.now.now += seconds
@@ -51,7 +56,7 @@ class Verifications:
     def count(self, *tokens: str) -> int:
         before = len(self.apps.asked)
         for token in tokens:
-            self.authenticator.authenticate([("token", token)])
+            asyncio.run(self.authenticator.authenticate([("token", token)]))
         return len(self.apps.asked) - before
 
 
@@ -119,63 +124,34 @@ def test_a_refused_token_is_not_remembered_as_good(domain: Issuer, stranger: Iss
 
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            authenticator.authenticate([("token", forged)])
+            asyncio.run(authenticator.authenticate([("token", forged)]))
 
 
-class NotAtHand(Keys):
-    """Keys that would have to be looked for."""
+def test_what_is_remembered_and_what_is_verified_is_counted(domain: Issuer) -> None:
+    stats = AuthStats()
+    authenticator = TokenAuthenticator(Keys(domain), stats=stats)
+    good, bad = domain.token("DOMAIN_ADMIN"), Issuer("domain-1").token("DOMAIN_ADMIN")
 
-    def at_hand(self, domain_id: str, kid: str | None) -> None:
-        """None."""
+    for token in (good, good, good, bad, bad):
+        with suppress(Unauthenticated):
+            asyncio.run(authenticator.authenticate([("token", token)]))
 
-
-def recalled(checks: Verifications, token: str) -> bool:
-    return checks.authenticator.recall([("token", token)]) is not None
-
-
-def test_a_token_is_recalled_once_it_was_verified_and_nothing_is_asked_for_it(
-    domain: Issuer,
-) -> None:
-    checks = Verifications(domain)
-    token = app_token(domain)
-    assert not recalled(checks, token)
-    assert checks.apps.asked == []
-    checks.count(token)
-    asked = checks.keys.asked
-
-    assert recalled(checks, token)
-    assert checks.keys.asked == asked
-    caller = checks.authenticator.recall([("token", token)])
-    assert caller == checks.authenticator.authenticate([("token", token)])
+    assert stats == AuthStats(remembered=2, verified=3)
 
 
-def test_a_token_is_not_recalled_when_it_would_not_be_remembered(domain: Issuer) -> None:
-    checks = Verifications(domain)
-    token = app_token(domain)
-    checks.count(token)
+def test_a_remembered_token_suspends_nothing(domain: Issuer) -> None:
+    """It is authenticated in the step of the loop that the call came in."""
+    authenticator = TokenAuthenticator(Keys(domain))
+    metadata = [("token", domain.token("DOMAIN_ADMIN"))]
+    asyncio.run(authenticator.authenticate(metadata))
 
-    checks.pass_by(5.1)
-    assert not recalled(checks, token)
+    with pytest.raises(StopIteration) as ended:
+        authenticator.authenticate(metadata).send(None)
 
-    checks.count(token)
-    assert recalled(checks, token)
-    checks.keys.known["domain-1"] = parse_key(Issuer("domain-1").jwk)
-    assert not recalled(checks, token)
-    del checks.keys.known["domain-1"]
-    assert not recalled(checks, token)
-
-
-def test_a_token_is_not_recalled_while_its_key_would_have_to_be_looked_for(
-    domain: Issuer,
-) -> None:
-    authenticator = TokenAuthenticator(NotAtHand(domain))
-    token = domain.token("DOMAIN_ADMIN")
-    authenticator.authenticate([("token", token)])
-
-    assert authenticator.recall([("token", token)]) is None
+    assert ended.value.value.domain_id == "domain-1"
 
 
 @pytest.mark.parametrize("token", ["", "x" * 10_000, "tökën"])
-def test_what_cannot_be_a_token_is_refused_at_once(domain: Issuer, token: str) -> None:
+def test_what_cannot_be_a_token_is_refused(domain: Issuer, token: str) -> None:
     with pytest.raises(Unauthenticated):
-        TokenAuthenticator(Keys(domain)).recall([("token", token)])
+        asyncio.run(TokenAuthenticator(Keys(domain)).authenticate([("token", token)]))

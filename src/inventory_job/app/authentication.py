@@ -1,24 +1,36 @@
-"""Part of the composition root: how callers are authenticated, as the settings have it."""
+"""Part of the composition root: authentication as the settings have it."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
-from inventory_job.auth.figures import Authentication, AuthFigures
+from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, AuthStats
 from inventory_job.auth.policy import is_loopback
 from inventory_job.settings import CannotStart, Settings
 
 
-def build_authentication(settings: Settings, resources: ExitStack) -> Authentication:
-    """As the settings have it; what it needs open is closed with `resources`. Raises
-    CannotStart."""
+async def _nothing_to_close() -> None:
+    """Closes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """An authenticator with its counters; `close` is awaited after the last call."""
+
+    authenticator: Authenticator
+    stats: AuthStats = field(default_factory=AuthStats)
+    close: Callable[[], Awaitable[None]] = _nothing_to_close
+
+
+def build_authentication(settings: Settings) -> Authentication:
+    """Authentication for the running event loop; raises CannotStart."""
     if settings.auth_mode == "none":
-        return Authentication(_anonymous(settings), AuthFigures())
-    # The cryptography that it needs takes some megabytes.
+        return Authentication(_anonymous(settings))
+    # Imported here: the cryptography that tokens need takes 11 MiB.
     from inventory_job.app import token_authentication  # noqa: PLC0415
 
-    return token_authentication.build(settings, resources)
+    return token_authentication.build(settings)
 
 
 def _anonymous(settings: Settings) -> Authenticator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory_job.app.readiness import Readiness
-from inventory_job.auth.figures import AuthStats
+from inventory_job.auth.callers import AuthStats
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.observability.metrics import Counted, Level
 from inventory_job.transport.limiter import Limiter

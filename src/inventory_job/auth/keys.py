@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
 """What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
 out of a directory."""
 
+_LOOK_SECONDS = 1.0
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -58,27 +59,16 @@ class VerificationKey:
 
 
 class KeySource(Protocol):
-    """Where keys are. Both methods raise Unavailable when it cannot be told now, and
-    RequestTimeout when it cannot be before `until` (monotonic seconds)."""
+    """Where keys come from. Both methods raise Unavailable while that cannot be asked."""
 
-    def find(
-        self, domain_id: str, kid: str | None, until: float | None = None
+    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        """The key of a domain's tokens, or None; `kid` is the token's name for its key."""
+
+    async def find_newer(
+        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
-        """The key of a domain's tokens, or None; `kid` is what the token calls its key."""
-
-    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As `find`, of what needs no look anywhere else; None as well where that is due."""
-
-    def find_newer(
-        self,
-        domain_id: str,
-        kid: str | None,
-        since: float,
-        unfit: VerificationKey | None,
-        until: float | None = None,
-    ) -> VerificationKey | None:
-        """As `find`, after `unfit` was found there and did not fit: another key, or `unfit` again
-        if there has been none since `since` (monotonic seconds)."""
+        """The key after `unfit`, found by `find`, did not fit: another key, or `unfit` again if
+        there has been none since `since` (monotonic seconds)."""
 
 
 def parse_key(jwk: object) -> VerificationKey:
@@ -209,11 +199,11 @@ def _parse_json(text: str) -> Any:
 
 
 def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two keys of one domain one would win, and not every reader agrees which."""
+    """The members as a dictionary; raises InvalidKey if one is there twice, as readers of JSON
+    disagree about which of them counts."""
     found = dict(members)
     if len(found) < len(members):
-        names = [name for name, _ in members]
-        twice = next(name for name in names if names.count(name) > 1)
+        [(twice, _)] = Counter(name for name, _ in members).most_common(1)
         raise InvalidKey(f"{twice} is there more than once")
     return found
 
@@ -231,18 +221,14 @@ def read_key_text(path: Path) -> str:
 class KeyFile:
     """A KeySource over a file, read again when it has changed.
 
-    Whether it has is looked up once in `interval` seconds. A change for the worse is logged, and
-    the keys stay as they were; that there are none any more is none. The first reading raises
-    InvalidKey, also when there are none.
+    `find` looks at the file once a second. When a changed file cannot be used, the keys stay as
+    they were, and that is logged; `{}` can be used. The first reading raises InvalidKey, also when
+    there are no keys.
     """
 
-    def __init__(
-        self, path: Path, interval: float = 1.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._interval = interval
         self._clock = clock
-        self._lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
         self._looked_at = clock()
         self._version = self._stat()
@@ -250,45 +236,32 @@ class KeyFile:
         if not self._keys:
             raise InvalidKey(f"There is no key in {path}.")
 
-    def find(
-        self, domain_id: str, kid: str | None, until: float | None = None
-    ) -> VerificationKey | None:
-        """As KeySource; nothing is waited for."""
-        if self._clock() - self._looked_at >= self._interval:
+    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        """As KeySource; never suspends."""
+        if self._clock() - self._looked_at >= _LOOK_SECONDS:
             self._look()
         return self._keys.find(domain_id, kid)
 
-    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource."""
-        if self._clock() - self._looked_at >= self._interval:
-            return None
-        return self._keys.find(domain_id, kid)
-
-    def find_newer(
-        self,
-        domain_id: str,
-        kid: str | None,
-        since: float,
-        unfit: VerificationKey | None,
-        until: float | None = None,
+    async def find_newer(
+        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
-        """As KeySource; a look at the file is cheap enough to be taken every time."""
+        """As KeySource; never suspends. Looks at the file each time, which takes far less time
+        than the verification that failed before."""
         self._look()
         return self._keys.find(domain_id, kid)
 
     def _look(self) -> None:
-        with self._lock:
-            self._looked_at = self._clock()
-            version = self._stat()
-            if version == self._version:
-                return
-            self._version = version
-            try:
-                self._keys = self._read()
-            except InvalidKey as error:
-                self._log.error("key file not read again", reason=str(error))
-            else:
-                self._log.info("key file read again", file=str(self._path), keys=len(self._keys))
+        self._looked_at = self._clock()
+        version = self._stat()
+        if version == self._version:
+            return
+        self._version = version
+        try:
+            self._keys = self._read()
+        except InvalidKey as error:
+            self._log.error("key file not read again", reason=str(error))
+        else:
+            self._log.info("key file read again", file=str(self._path), keys=len(self._keys))
 
     def _stat(self) -> tuple[int, ...]:
         """What changes with the file; empty when it is not there."""
@@ -307,28 +280,17 @@ class KeyFile:
 
 
 class RemoteKeys:
-    """A KeySource over a directory that is asked for one domain's key at a time."""
+    """A KeySource over a directory with one key for each domain, whatever tokens call it."""
 
     def __init__(self, lookups: Lookups[str, VerificationKey]) -> None:
         self._lookups = lookups
 
-    def find(
-        self, domain_id: str, kid: str | None, until: float | None = None
-    ) -> VerificationKey | None:
-        """As KeySource; a domain has one key, whatever a token calls it."""
-        return self._lookups.find(domain_id, until)
-
-    def at_hand(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
         """As KeySource."""
-        return self._lookups.at_hand(domain_id)
+        return await self._lookups.find(domain_id)
 
-    def find_newer(
-        self,
-        domain_id: str,
-        kid: str | None,
-        since: float,
-        unfit: VerificationKey | None,
-        until: float | None = None,
+    async def find_newer(
+        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
         """As KeySource."""
-        return self._lookups.find_newer(domain_id, since, unfit, until)
+        return await self._lookups.find_newer(domain_id, since, unfit)

@@ -1,9 +1,9 @@
-"""Tokens → callers (spec/auth.md, "Token").
+"""Tokens → callers.
 
 What is read before the signature is verified only chooses the key. Every failure is
 Unauthenticated, with a reason that holds nothing of the token; an unknown key and a wrong
-signature are one failure, and take the same time. A token that does not fit the key at hand while
-no newer one may be looked for is neither good nor bad: Unavailable, and worth another attempt.
+signature are one failure, and take the same time. A token that does not fit the known key while
+no newer one may be looked up is neither good nor bad: Unavailable, and worth another attempt.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from inventory_job.auth.callers import Caller, CallMetadata, read_metadata, trusted_caller
+from inventory_job.auth.callers import (
+    AuthStats,
+    Caller,
+    CallMetadata,
+    read_metadata,
+    trusted_caller,
+)
 from inventory_job.auth.claims import ANY_DOMAIN, Claims, check_claims, domain_of
-from inventory_job.auth.figures import Tally
 from inventory_job.auth.keys import (
     ALGORITHM,
     KID,
@@ -35,7 +38,7 @@ from inventory_job.auth.keys import (
     VerificationKey,
     parse_key,
 )
-from inventory_job.auth.lookups import Lookups
+from inventory_job.auth.rate_limits import BoundedDict
 from inventory_job.errors import Unauthenticated, Unavailable
 
 MOST_TOKEN_BYTES = 8192
@@ -46,8 +49,6 @@ _SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")
 _MALFORMED = "the token is not a JSON Web Token"
 _UNVERIFIED = "the token's signature cannot be verified"
 
-_Noted = TypeVar("_Noted")
-
 
 @dataclass(frozen=True, slots=True)
 class AppGrant:
@@ -57,22 +58,9 @@ class AppGrant:
     projects: tuple[str, ...]
 
 
-class AppChecker(Protocol):
-    """Where apps are known."""
-
-    def check(self, domain_id: str, client_id: str, until: float | None = None) -> AppGrant | None:
-        """What the app may do; None when there is no such app. `until` and errors as KeySource."""
-
-
-class RemoteApps:
-    """An AppChecker over a directory, asked for (domain_id, client_id)."""
-
-    def __init__(self, lookups: Lookups[tuple[str, str], AppGrant]) -> None:
-        self._lookups = lookups
-
-    def check(self, domain_id: str, client_id: str, until: float | None = None) -> AppGrant | None:
-        """As AppChecker."""
-        return self._lookups.find((domain_id, client_id), until)
+AppCheck = Callable[[tuple[str, str]], Awaitable[AppGrant | None]]
+"""What an app, given as (domain_id, client_id), may do; None if there is none such. Raises
+Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,104 +87,86 @@ class _Verified:
 
 
 class TokenAuthenticator:
-    """Modes jwt and identity: the caller is who the token in the metadata says.
+    """Modes jwt and identity: the token in the metadata establishes the caller.
 
-    `apps` is asked about tokens of apps; without it their own permissions count. `wall_clock` is
-    in seconds since the epoch, `clock` monotonic and that of `keys`.
+    `check_app` gives the permissions of apps; without it those in their tokens count. `stats` are
+    counted up. `wall_clock` is in seconds since the epoch, `clock` monotonic and that of `keys`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the clocks are the tests'
         self,
         keys: KeySource,
-        apps: AppChecker | None = None,
+        check_app: AppCheck | None = None,
         rules: TokenRules | None = None,
+        stats: AuthStats | None = None,
+        *,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.remembered = Tally()
-        """Calls with a token that had been verified a moment ago."""
-        self.verified = Tally()
-        """Calls whose token was looked at as a whole, good or not."""
         self._keys = keys
-        self._apps = apps
+        self._check_app = check_app
         self._rules = rules or TokenRules()
+        self._stats = stats or AuthStats()
         self._wall_clock = wall_clock
         self._clock = clock
-        self._remembered: _Latest[_Verified] = _Latest(self._rules.remembered)
-        self._unsettled: _Latest[float] = _Latest(self._rules.remembered)
+        self._remembered: BoundedDict[bytes, _Verified] = BoundedDict(self._rules.remembered)
+        self._unsettled: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
         self._decoys: dict[int, VerificationKey] = {}
 
-    def authenticate(
-        self, metadata: Iterable[tuple[str, str]], until: float | None = None
-    ) -> Caller:
+    async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         """As Authenticator."""
         given = read_metadata(metadata)
         digest = _digest_of(given.token)
         verified = self._remembered.get(digest)
-        if verified is not None and self._still_holds(verified, until):
-            self.remembered.add()
+        if verified is not None and await self._still_holds(verified):
+            self._stats.remembered += 1
         else:
-            self.verified.add()
-            verified = self._verify(given.token, digest, until)
-            self._remembered.put(digest, verified)
+            self._stats.verified += 1
+            verified = self._remembered[digest] = await self._verify(given.token, digest)
         return self._caller(verified.claims, given)
 
-    def recall(self, metadata: Iterable[tuple[str, str]]) -> Caller | None:
-        """As Authenticator."""
-        given = read_metadata(metadata)
-        verified = self._remembered.get(_digest_of(given.token))
-        if verified is None or self._has_run_out(verified):
-            return None
-        if self._keys.at_hand(verified.claims.domain_id, verified.kid) != verified.key:
-            return None
-        self.remembered.add()
-        return self._caller(verified.claims, given)
-
-    def _still_holds(self, verified: _Verified, until: float | None) -> bool:
-        if self._has_run_out(verified):
+    async def _still_holds(self, verified: _Verified) -> bool:
+        if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
             return False
-        return self._keys.find(verified.claims.domain_id, verified.kid, until) == verified.key
+        return await self._keys.find(verified.claims.domain_id, verified.kid) == verified.key
 
-    def _has_run_out(self, verified: _Verified) -> bool:
-        return self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires
-
-    def _verify(self, token: str, digest: bytes, until: float | None) -> _Verified:
+    async def _verify(self, token: str, digest: bytes) -> _Verified:
         began = self._clock()
         payload, kid = _unverified(token)
         domain_id = domain_of(payload)
-        # A token that could not be told good or bad is settled by any answer since it was seen.
-        since = self._unsettled.get(digest) or began
+        # Any key asked for since the token was first seen settles whether it is good.
+        since = self._unsettled.get(digest, began)
         try:
-            key = self._verifying_key(token, domain_id, kid, since, until)
+            key = await self._verifying_key(token, domain_id, kid, since)
         except Unavailable:
-            self._unsettled.put(digest, since)
+            self._unsettled[digest] = since
             raise
         if key is None:
-            self._unsettled.drop(digest)
+            self._unsettled.pop(digest, None)
             raise Unauthenticated(_UNVERIFIED)
         claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
         if claims.system and self._rules.system_domain_id not in (ANY_DOMAIN, claims.domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
-        if claims.client_id and self._apps is not None:
-            grant = self._apps.check(claims.domain_id, claims.client_id, until)
+        if claims.client_id and self._check_app is not None:
+            grant = await self._check_app((claims.domain_id, claims.client_id))
             if grant is None:
                 raise Unauthenticated("the app is not known")
             claims = replace(claims, permissions=grant.permissions, projects=grant.projects)
         return _Verified(claims, kid, key, began + self._rules.remember_seconds)
 
-    def _verifying_key(
-        self, token: str, domain_id: str, kid: str | None, since: float, until: float | None
+    async def _verifying_key(
+        self, token: str, domain_id: str, kid: str | None, since: float
     ) -> VerificationKey | None:
-        """The key that `token` is signed with, if it is its domain's."""
+        """The domain's key if `token` is signed with it, else None."""
         try:
-            key = self._keys.find(domain_id, kid, until)
+            key = await self._keys.find(domain_id, kid)
         except Unavailable:
-            # As long as it takes where there is a key, here and below: nobody can time which
-            # domains are known.
+            # Takes as long as with a key, here and below, so that the time a refusal takes does
+            # not show which domains are known.
             self._is_signed(token, None)
             raise
         while not (self._is_signed(token, key) and key):
-            newer = self._keys.find_newer(domain_id, kid, since, key, until)
+            newer = await self._keys.find_newer(domain_id, kid, since, key)
             if newer == key:
                 return None
             key = newer
@@ -204,9 +174,9 @@ class TokenAuthenticator:
 
     def _is_signed(self, token: str, key: VerificationKey | None) -> bool:
         """Whether `token` is signed with `key`. Takes as long as a key of the signature's length
-        takes, whatever key there is."""
+        takes, with any key and without one."""
         signature = _signature(token)
-        # In any case, as making one takes time too.
+        # Made with any key, as making one takes time too.
         decoy = self._decoy(len(signature))
         if key is not None and key.may_have_made(signature):
             return _fits(token, key)
@@ -214,7 +184,7 @@ class TokenAuthenticator:
         return False
 
     def _decoy(self, octets: int) -> VerificationKey:
-        """A key whose signatures have so many octets, if there are any so long."""
+        """A key whose signatures have so many octets, as far as keys of that length exist."""
         if not LEAST_KEY_BITS <= octets * 8 <= MOST_KEY_BITS:
             octets = LEAST_KEY_BITS // 8
         decoy = self._decoys.get(octets)
@@ -224,8 +194,7 @@ class TokenAuthenticator:
 
     def _caller(self, claims: Claims, given: CallMetadata) -> Caller:
         if claims.system:
-            caller = trusted_caller(given, given.domain_id)
-            return replace(caller, injected_params=claims.injected_params)
+            return trusted_caller(given, given.domain_id, claims.injected_params)
         return Caller(
             domain_id=claims.domain_id,
             workspace_id=claims.workspace_id,
@@ -234,30 +203,6 @@ class TokenAuthenticator:
             projects=claims.projects,
             injected_params=claims.injected_params,
         )
-
-
-class _Latest(Generic[_Noted]):
-    """What is noted about tokens, by their digest: the latest notes."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._notes: OrderedDict[bytes, _Noted] = OrderedDict()
-
-    def get(self, digest: bytes) -> _Noted | None:
-        with self._lock:
-            return self._notes.get(digest)
-
-    def put(self, digest: bytes, note: _Noted) -> None:
-        with self._lock:
-            self._notes[digest] = note
-            self._notes.move_to_end(digest)
-            if len(self._notes) > self._most:
-                self._notes.popitem(last=False)
-
-    def drop(self, digest: bytes) -> None:
-        with self._lock:
-            self._notes.pop(digest, None)
 
 
 def _digest_of(token: str) -> bytes:
@@ -314,9 +259,9 @@ def _fits(token: str, key: VerificationKey) -> bool:
 
 
 def _made_decoy(octets: int) -> VerificationKey:
-    """A key that nobody has the private part of: a random number, not even a product of primes.
+    """A key without a private part: its modulus is a random number, no product of two primes.
 
-    It begins with ones, so that what is too large for it is too large for any key.
+    The modulus begins with ones: a signature too large for it is too large for any key.
     """
     modulus = bytearray(secrets.token_bytes(octets))
     modulus[:8] = b"\xff" * 8

@@ -52,7 +52,6 @@ def make_settings(mongo_uri: str, database_name: str, identity: IdentityService)
                 "identity_endpoint": identity.endpoint,
                 "identity_token": SecretStr(OWN_TOKEN),
                 "identity_seconds": 1.0,
-                "threads": 8,
                 **given,
             }
         )

@@ -144,7 +144,7 @@ def test_calls_in_flight_during_a_rotation_succeed(
         before = [pool.submit(call, issuer, number) for number in range(30)]
         before[5].result(10)
         identity.keys["domain-1"] = json.dumps(successor.jwk)
-        # As many are under way as there are threads.
+        # As many are under way as the pool has threads.
         for waiting in before:
             waiting.cancel()
         after = [pool.submit(call, successor, number) for number in range(100, 160)]
@@ -191,7 +191,7 @@ def test_tenants_who_come_at_once_after_a_start_are_all_served(
     identity.delay = 0.05
     tokens = [each.token("DOMAIN_ADMIN") for each in issuers]
 
-    with serving(make_settings(threads=4)) as client, ThreadPoolExecutor(8) as pool:
+    with serving(make_settings()) as client, ThreadPoolExecutor(8) as pool:
         assert Counter(pool.map(client.code, tokens)) == {grpc.StatusCode.OK: 8}
 
 
@@ -233,19 +233,19 @@ def test_bad_tokens_hold_nobody_up_while_identity_is_slow(
     assert statistics.median(waits) < 0.5
 
 
-def test_strangers_and_apps_leave_a_thread_to_the_known_while_identity_is_slow(
+def test_strangers_and_apps_do_not_hold_up_the_known_while_identity_is_slow(
     make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
 ) -> None:
     good = issuer.token("DOMAIN_ADMIN")
     strangers = [Issuer(f"domain-{number}").token("DOMAIN_ADMIN") for number in (10, 11, 12)]
     apps = [issuer.token("DOMAIN_ADMIN", own="APP", jti=f"app-{number}") for number in (1, 2)]
-    settings = make_settings(threads=4, identity_seconds=3.0)
+    settings = make_settings(identity_seconds=3.0)
     with serving(settings) as client, ThreadPoolExecutor(9) as pool:
         assert client.list(good) == ["job-1"]
         identity.delay = 2.0
         for token in [*strangers, *strangers]:
             pool.submit(client.code, token)
-        assert eventually(lambda: len(identity.asked) == 3)
+        assert eventually(lambda: len(identity.asked) == 4)
         for token in apps:
             pool.submit(client.code, token)
         assert eventually(lambda: any(asked.startswith("app") for asked in identity.asked))

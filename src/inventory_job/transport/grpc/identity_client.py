@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
 
 import grpc
+import grpc.aio
 import structlog
 from google.protobuf.message import Message
 
-from inventory_job.auth.figures import Tally
+from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.keys import InvalidKey, VerificationKey, parse_key
 from inventory_job.auth.lookups import Unanswered
 from inventory_job.auth.tokens import AppGrant
@@ -25,14 +26,14 @@ from inventory_job.stubs.inventory_job.auth.v1.identity_pb2 import (
 _GET_PUBLIC_KEY = "/spaceone.api.identity.v2.Domain/get_public_key"
 _CHECK_APP = "/spaceone.api.identity.v2.App/check"
 
-_PLAIN_SCHEMES = ("", "grpc")
-_TLS_SCHEMES = ("grpcs", "grpc+ssl")
-_TARGET = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_ENDPOINT = re.compile(
+    r"(?:(grpc|grpcs|grpc\+ssl)://)?((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5}))/?"
+)
 _UNKNOWN = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
-# What identity answers for an app that is not there, or is disabled itself or with its domain or
-# workspace. Of keys it would say something about our own token only.
+# Identity's answers for an app that does not exist, or is disabled itself or with its domain or
+# workspace. For a key PERMISSION_DENIED is about our own token.
 _NO_APP = _UNKNOWN | {grpc.StatusCode.PERMISSION_DENIED}
-# With these the next call fails as well, whatever it asks; the last is about our own token.
+# With these any other call fails as well; the last is about our own token.
 _DOWN = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -42,7 +43,7 @@ _DOWN = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
     }
 )
-# gRPC's own pauses between attempts to connect grow to minutes; auth.lookups keeps ours.
+# gRPC's own pauses between attempts to connect grow to minutes; auth.rate_limits has ours.
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -51,57 +52,58 @@ _Answer = TypeVar("_Answer", bound=Message)
 
 
 class InvalidEndpoint(ValueError):
-    """Not the address of an identity service; the message says what would be one."""
+    """Not the address of an identity service; the message says what is expected."""
 
 
-def open_channel(endpoint: str, ca: bytes | None = None) -> grpc.Channel:
-    """A channel to `host:port`, `grpc://host:port`, or with TLS `grpc+ssl://host:port`.
+def open_channel(endpoint: str, ca: bytes | None = None) -> grpc.aio.Channel:
+    """A channel of the running loop to `host:port`, `grpc://host:port`, or with TLS
+    `grpc+ssl://host:port`; does not connect.
 
-    `ca`: the certificates trusted with TLS, in PEM form; default: gRPC's own. Does not connect.
-    Raises InvalidEndpoint, which does not repeat it: there may be a password in it.
+    `ca`: the certificates trusted with TLS, in PEM form; default: gRPC's own. Raises
+    InvalidEndpoint, whose message does not repeat the endpoint: it may hold a password.
     """
-    scheme, _, target = endpoint.rpartition("://")
-    if "@" in target:
-        raise InvalidEndpoint(
-            "The identity endpoint takes no user and password, only grpc://host:port or "
-            "grpc+ssl://host:port; the server shows its own token."
-        )
-    target = target.removesuffix("/")
-    matched = _TARGET.fullmatch(target)
-    if matched is None or not 0 < int(matched[1]) < 2**16:
+    matched = _ENDPOINT.fullmatch(endpoint)
+    if matched is None or not 0 < int(matched[3]) < 2**16:
         raise InvalidEndpoint(
             "The identity endpoint is none of host:port, grpc://host:port and "
-            "grpc+ssl://host:port, with a port from 1 to 65535."
+            "grpc+ssl://host:port, with a port from 1 to 65535 and without user and password."
         )
-    if scheme in _PLAIN_SCHEMES:
-        return grpc.insecure_channel(target, _OPTIONS)
-    if scheme in _TLS_SCHEMES:
-        return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca), _OPTIONS)
-    raise InvalidEndpoint("The identity endpoint has none of the schemes grpc and grpc+ssl.")
+    scheme, target = matched[1], matched[2]
+    if scheme not in (None, "grpc"):
+        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(ca), _OPTIONS)
+    if ca is not None:
+        raise InvalidEndpoint(
+            "identity_ca_file is for an endpoint with TLS: name it grpc+ssl://host:port, or the "
+            "connection would be open to everyone on its way."
+        )
+    return grpc.aio.insecure_channel(target, _OPTIONS)
 
 
 class IdentityClient:
     """The two calls, not cached.
 
     `token` gives the server's own system token for each call; `seconds` is the longest a call may
-    take. Everything but an answer raises Unavailable.
+    take; calls are counted in `stats`. A failed call raises Unavailable, or Unanswered.
     """
 
-    def __init__(self, channel: grpc.Channel, token: Callable[[], str], seconds: float) -> None:
-        self.asked = Tally()
-        """Calls made."""
-        self.unanswered = Tally()
-        """Those of them that brought no answer."""
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        token: Callable[[], str],
+        seconds: float,
+        stats: AuthStats,
+    ) -> None:
         self._channel = channel
         self._token = token
         self._seconds = seconds
+        self._stats = stats
         self._log = structlog.get_logger(__name__)
 
-    def public_key(self, domain_id: str) -> VerificationKey | None:
-        """The key of a domain's tokens; None for an unknown domain, or one whose key is no good,
+    async def public_key(self, domain_id: str) -> VerificationKey | None:
+        """The key of a domain's tokens; None for an unknown domain, or one with an unusable key,
         which is logged."""
         request = PublicKeyRequest(domain_id=domain_id)
-        answer = self._call(_GET_PUBLIC_KEY, request, PublicKeyInfo)
+        answer = await self._call(_GET_PUBLIC_KEY, request, PublicKeyInfo)
         if answer is None:
             return None
         try:
@@ -110,19 +112,19 @@ class IdentityClient:
             self._log.warning("unusable public key", domain_id=domain_id, reason=str(error))
             return None
 
-    def check_app(self, app: tuple[str, str]) -> AppGrant | None:
-        """What an app, given as (domain_id, client_id), may do; None when there is none such, or
-        it is disabled, which is logged."""
+    async def check_app(self, app: tuple[str, str]) -> AppGrant | None:
+        """The permissions of an app, given as (domain_id, client_id); None if it does not exist or
+        is disabled, which is logged."""
         domain_id, client_id = app
         request = AppCheckRequest(client_id=client_id, domain_id=domain_id)
-        answer = self._call(_CHECK_APP, request, AppCheckInfo, _NO_APP)
+        answer = await self._call(_CHECK_APP, request, AppCheckInfo, _NO_APP)
         if answer is None:
             # All apps refused at once: it is this server's own token that lacks the right.
             self._log.warning("app refused", domain_id=domain_id, client_id=client_id)
             return None
         return AppGrant(tuple(answer.permissions), tuple(answer.projects))
 
-    def _call(
+    async def _call(
         self,
         method: str,
         request: Message,
@@ -130,23 +132,21 @@ class IdentityClient:
         unknown: Collection[grpc.StatusCode] = _UNKNOWN,
     ) -> _Answer | None:
         """The answer; None if the status is one of `unknown`."""
-        call: Any = self._channel.unary_unary(
+        call: Callable[..., Awaitable[_Answer]] = self._channel.unary_unary(
             method,
             request_serializer=lambda sent: sent.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        self.asked.add()
+        metadata = (("token", self._token()),)
+        self._stats.identity_calls += 1
         try:
-            answered: _Answer = call(
-                request, metadata=(("token", self._token()),), timeout=self._seconds
-            )
+            return await call(request, metadata=metadata, timeout=self._seconds)
         except grpc.RpcError as error:
             code = error.code()
             if code in unknown:
                 return None
-            self.unanswered.add()
+            self._stats.identity_failures += 1
             self._log.warning("identity call failed", method=method, status=code.name)
             if code in _DOWN:
                 raise Unavailable("the identity service cannot be reached") from error
             raise Unanswered("the identity service has no answer") from error
-        return answered

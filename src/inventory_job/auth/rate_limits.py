@@ -1,0 +1,93 @@
+"""Limits on how often and how much: a token bucket, back-off, a dictionary of bounded size.
+
+Clocks are monotonic, in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+Clock = Callable[[], float]
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+
+class TokenBucket:
+    """Lets `burst` through at once, and `per_second` from then on."""
+
+    __slots__ = ("_burst", "_clock", "_filled_at", "_left", "_per_second")
+
+    def __init__(self, clock: Clock, burst: int, per_second: float) -> None:
+        self._clock = clock
+        self._burst = burst
+        self._per_second = per_second
+        self._left = float(burst)
+        self._filled_at = clock()
+
+    def has_one(self) -> bool:
+        """Whether a token is there."""
+        now = self._clock()
+        gained = (now - self._filled_at) * self._per_second
+        self._left = min(self._left + gained, float(self._burst))
+        self._filled_at = now
+        return self._left >= 1
+
+    def take(self) -> bool:
+        """Takes a token if one is there; whether it was."""
+        if not self.has_one():
+            return False
+        self._left -= 1
+        return True
+
+
+class BackOff:
+    """Pauses between attempts at something that fails: `first` seconds, doubled up to `longest`.
+
+    After a failure one attempt at a time is made, the probe, until one succeeds.
+    """
+
+    def __init__(self, clock: Clock, first: float = 0.5, longest: float = 10.0) -> None:
+        self._clock = clock
+        self._first = first
+        self._longest = longest
+        self._pause = 0.0
+        self._until = -math.inf
+        self._is_probing = False
+
+    def is_time(self) -> bool:
+        """Whether an attempt may be made now."""
+        return not self._pause or (not self._is_probing and self._clock() >= self._until)
+
+    def begin(self) -> None:
+        """Counts an attempt that begins now."""
+        self._is_probing = self._pause > 0
+
+    def succeeded(self) -> None:
+        """Ends the outage, if there was one."""
+        self._pause, self._is_probing = 0.0, False
+
+    def failed(self, began: float) -> None:
+        """Begins the next pause, after the failure of an attempt that began at `began`. One from
+        before the latest pause ended changes nothing: it belongs to an outage already known."""
+        if began < self._until:
+            return
+        self._pause = min(self._pause * 2, self._longest) if self._pause else self._first
+        self._until, self._is_probing = self._clock() + self._pause, False
+
+
+class BoundedDict(OrderedDict[_Key, _Value]):
+    """A dictionary of at most `most` entries; the entry that was set longest ago goes first."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: _Key, value: _Value) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._most:
+            self.popitem(last=False)

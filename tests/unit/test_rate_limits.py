@@ -1,0 +1,44 @@
+"""Pauses that grow while something fails; a dictionary that does not grow."""
+
+from __future__ import annotations
+
+from inventory_job.auth.rate_limits import BackOff, BoundedDict
+
+
+def test_calls_that_fail_together_count_as_one_failure() -> None:
+    now = 0.0
+    back_off = BackOff(lambda: now, first=0.5)
+    for _ in range(8):
+        back_off.begin()
+    for _ in range(8):
+        back_off.failed(began=0.0)
+    now = 0.5
+
+    assert back_off.is_time()
+
+
+def test_a_failure_from_before_an_outage_lets_no_second_probe_through() -> None:
+    now = 0.0
+    back_off = BackOff(lambda: now, first=0.5)
+    back_off.begin()
+    back_off.begin()
+    back_off.failed(began=0.0)
+    now = 0.5
+    back_off.begin()
+
+    back_off.failed(began=0.0)
+    now = 1.5
+
+    assert not back_off.is_time()
+    back_off.failed(began=0.5)
+    now = 2.5
+    assert back_off.is_time()
+
+
+def test_a_bounded_dictionary_drops_what_was_set_longest_ago() -> None:
+    bounded: BoundedDict[str, int] = BoundedDict(2)
+
+    for number, key in enumerate("abac"):
+        bounded[key] = number
+
+    assert dict(bounded) == {"a": 2, "c": 3}
