@@ -15,9 +15,7 @@ from pymongo.errors import ConfigurationError, InvalidName
 from pymongo.read_preferences import ReadPreference
 
 from inventory_job.model.documents import Job, JobTask, collection_of
-
-RawDocument = dict[str, Any]
-"""A document as it is stored: field name to BSON value, dates naive and in UTC."""
+from inventory_job.results import StoredDocument
 
 _LONGEST_SILENCE_MILLISECONDS = 30_000
 _LONGEST_ROUND_TRIP_SECONDS = 2.0
@@ -63,7 +61,7 @@ class Database:
         self.name = name
         self._hosts = _without_credentials(uri)
         try:
-            self.client: AsyncMongoClient[RawDocument] = AsyncMongoClient(
+            self.client: AsyncMongoClient[StoredDocument] = AsyncMongoClient(
                 uri,
                 connect=False,
                 event_listeners=list(listeners),
@@ -87,12 +85,12 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.describe()!r})"
 
-    def collection(self, model: type[Job | JobTask]) -> AsyncCollection[RawDocument]:
+    def collection(self, model: type[Job | JobTask]) -> AsyncCollection[StoredDocument]:
         """The collection that holds the documents of `model` in this database."""
         return self._database[collection_of(model)]
 
     @property
-    def codec_options(self) -> CodecOptions[RawDocument]:
+    def codec_options(self) -> CodecOptions[StoredDocument]:
         """How stored data is decoded."""
         return self._database.codec_options
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +12,15 @@ from typing import Any
 import pymongo
 import structlog
 from pymongo import ASCENDING, DESCENDING
-from pymongo.collection import Collection
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
 from inventory_job.model.documents import Job, JobTask
 from inventory_job.query.optimizer import CoveringIndex
+from inventory_job.results import StoredDocument
 
+_LOOK_SECONDS = 5.0
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
 
@@ -119,44 +120,50 @@ INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
 
 
 class CoveringIndexes:
-    """Which indexes there are to read instead of jobs. Looked up in a thread of its own, once in
-    `seconds` while somebody asks: nobody waits, and before the first answer there are none."""
+    """Which indexes there are to read instead of jobs. Looked up in a task of its own, once in
+    `seconds` while they are wanted: calls do not wait, and before the first answer there are
+    none."""
 
     def __init__(self, database: Database, seconds: float = 60.0) -> None:
         self._jobs = database.jobs
         self._seconds = seconds
-        self._lock = threading.Lock()
         self._known: tuple[CoveringIndex, ...] = ()
         self._looked_at = -math.inf
+        self._looking: asyncio.Task[None] | None = None
 
     def known(self) -> tuple[CoveringIndex, ...]:
         """Those that are known to be there."""
         if time.monotonic() - self._looked_at > self._seconds:
-            with self._lock:
-                if time.monotonic() - self._looked_at > self._seconds:
-                    self._looked_at = time.monotonic()
-                    threading.Thread(target=self.look, name="indexes", daemon=True).start()
+            self._looked_at = time.monotonic()
+            self._looking = asyncio.create_task(self.look())
         return self._known
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Looks them up now."""
         try:
-            self._known = tuple(
-                CoveringIndex(
-                    existing["name"], tuple(existing["key"]), tuple(existing["key"].values())
-                )
-                for existing in _existing(self._jobs)
-                if next(iter(existing["key"])) == "domain_id"
-                # Others (geographic, hashed, text) lack documents, or what is in them.
-                and all(direction in {1, -1} for direction in existing["key"].values())
-                and not any(existing.get(option) for option in _RESTRICTIONS)
-            )
-        except PyMongoError:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                existing = await _existing(self._jobs)
+        except (PyMongoError, TimeoutError):
             self.forget()
+            return
+        self._known = tuple(
+            CoveringIndex(index["name"], tuple(index["key"]), tuple(index["key"].values()))
+            for index in existing
+            if next(iter(index["key"])) == "domain_id"
+            # Others (geographic, hashed, text) lack documents, or what is in them.
+            and all(direction in {1, -1} for direction in index["key"].values())
+            and not any(index.get(option) for option in _RESTRICTIONS)
+        )
 
     def forget(self) -> None:
         """Knows of none, until looked up again."""
         self._known = ()
+
+    async def close(self) -> None:
+        """Ends a look that is under way."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +175,7 @@ class IndexSummary:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> IndexSummary:
+async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> IndexSummary:
     """Create the indexes that `database` lacks, one after the other, and say what came of each.
 
     Never raises on an answer of the database: an index that cannot be had (a read-only user,
@@ -186,12 +193,12 @@ def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> In
         try:
             if unreachable is not None:
                 refused[index.name] = unreachable
-            elif _create(database.collection(index.model), index):
+            elif await _create(database.collection(index.model), index):
                 created.append(index.name)
             else:
                 present.append(index.name)
-        except (ConnectionFailure, InvalidOperation) as exc:
-            unreachable = refused[index.name] = f"The database cannot be reached: {exc}"
+        except (ConnectionFailure, InvalidOperation):
+            unreachable = refused[index.name] = "The database cannot be reached"
             log.warning("indexes_not_created", index=index.name, reason=unreachable)
         except PyMongoError as exc:
             refused[index.name] = _reason(exc)
@@ -200,28 +207,25 @@ def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> In
     return IndexSummary(tuple(created), tuple(present), refused)
 
 
-def _create(collection: Collection[RawDocument], index: Index) -> bool:
+async def _create(collection: AsyncCollection[StoredDocument], index: Index) -> bool:
     """Create the index; False when one that serves is there. Raises pymongo errors."""
-    if any(index.is_served_by(existing) for existing in _existing(collection)):
+    if any(index.is_served_by(existing) for existing in await _existing(collection)):
         return False
+    # Building one takes longer than any socket timeout.
     with pymongo.timeout(_BUILD_SECONDS):
-        collection.create_index(list(index.keys), name=index.name, unique=index.unique)
+        await collection.create_index(list(index.keys), name=index.name, unique=index.unique)
     return True
 
 
-def _existing(collection: Collection[RawDocument]) -> list[Mapping[str, Any]]:
+async def _existing(collection: AsyncCollection[StoredDocument]) -> list[Mapping[str, Any]]:
     try:
-        return list(collection.list_indexes())
+        return [index async for index in await collection.list_indexes()]
     except OperationFailure:
         # Not everyone who may create indexes may list them: creation then gives the verdict.
         return []
 
 
 def _reason(error: PyMongoError) -> str:
-    if not isinstance(error, OperationFailure):
-        return str(error)
-    if error.code == _DUPLICATE_KEY:
-        # What the message says besides is the value, which is no part of a log.
-        return _REASONS[_DUPLICATE_KEY]
-    message = str((error.details or {}).get("errmsg", error))
-    return f"{_REASONS.get(error.code or 0, 'The database refused')}: {message}"
+    """Why an index is refused; what the database says besides may hold a stored value."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    return _REASONS.get(code or 0, f"The database refused, error {code}")

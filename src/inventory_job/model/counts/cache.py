@@ -9,20 +9,16 @@ counted each time.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pymongo
 from bson import Timestamp
-from pymongo import ReadPreference
-from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from inventory_job.model.client import Database
+from inventory_job.model.client import Database, milliseconds
 from inventory_job.model.counts.change_stream import ChangeStream
-from inventory_job.model.counts.counters import Tallies, Tally
-from inventory_job.query.countable import Countable, countable
+from inventory_job.model.counts.counters import Counter, Counters
+from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 
 _LONGEST_AGE_SECONDS = 0.8
@@ -31,7 +27,7 @@ _NO_SNAPSHOT = frozenset({72, 239, 246})
 
 
 @dataclass(frozen=True, slots=True)
-class TotalsFigures:
+class CacheStats:
     """How totals came about since the start: known (`hits`), to be counted (`misses`), or not of
     a kind or at a time that they could be known (`bypasses`); how many were `dropped` since they
     could not be adjusted; how many are `kept` now, and whether they are used (`is_current`)."""
@@ -44,87 +40,56 @@ class TotalsFigures:
     is_current: bool
 
 
-class Totals:
+class CountCache:
     """The numbers of jobs of at most `most` filters, those used last; 0 counts each time.
 
-    Nothing is started before the first count. Safe to share between threads; not to be carried
-    over a fork.
+    Nothing is started before the first count. For one event loop.
     """
 
     def __init__(self, database: Database, most: int = 1000) -> None:
         self._jobs = database.jobs
-        self._tallies = Tallies(most)
-        self._stream = ChangeStream(database, self._tallies)
+        self._counters = Counters(most)
+        self._stream = ChangeStream(database, self._counters)
         self._is_on = (
-            most > 0
-            and self._jobs.read_preference == ReadPreference.PRIMARY
-            and self._jobs.read_concern.level != "linearizable"
+            most > 0 and database.reads_primary and self._jobs.read_concern.level != "linearizable"
         )
-        self._lock = threading.Lock()
         self._bypasses = 0
 
-    def count(
-        self,
-        jobs: ScopedFilter,
-        session: ClientSession,
-        count: Callable[[], int],
-        time_left: Callable[[], float | None] = lambda: None,
-    ) -> int:
-        """The number of `jobs`: what is known, else what counting them within `session` gives, in
-        the seconds of `time_left`, which may raise.
+    async def count(self, jobs: ScopedFilter, seconds: Callable[[], float]) -> int:
+        """The number of `jobs`: what is known, else what counting them gives, in the `seconds`
+        that are left, which may raise.
 
-        `count` counts them where their number is not to be kept. What others wrote shows within
-        a second, what `forget` was told of at once. Raises pymongo errors, and what `count` does.
+        What others wrote shows within a second, what `forget` was called for at once. Raises
+        pymongo errors.
         """
         if self._is_on:
             self._stream.start()
         filter_ = countable(jobs) if self._is_current else None
         if filter_ is None:
-            with self._lock:
-                self._bypasses += 1
-        elif (known := self._tallies.get(filter_)) is not None:
+            self._bypasses += 1
+        elif (known := self._counters.get(filter_)) is not None:
             return known
-        with pymongo.timeout(time_left()):
-            tally = self._tallies.begin(filter_) if filter_ else None
-            total = None if tally is None else self._count_and_keep(tally, jobs, session)
-            return count() if total is None else total
-
-    def known(self, jobs: ScopedFilter) -> int | None:
-        """The number of `jobs`, if it is known now."""
-        filter_ = countable(jobs) if self._is_current else None
-        if filter_ is None or self._tallies.kept(filter_) is None:
-            return None
-        return self._tallies.get(filter_)
-
-    def knows(self, jobs: ScopedFilter) -> bool:
-        """Whether the number of `jobs` is known now."""
-        filter_ = countable(jobs) if self._is_current else None
-        return filter_ is not None and self._tallies.kept(filter_) is not None
-
-    def kept(self, jobs: Countable) -> Tally | None:
-        """The tally of `jobs`, if their number is known now."""
-        return self._tallies.kept(jobs) if self._is_current else None
-
-    def total(self, tally: Tally) -> int | None:
-        """The number of jobs of a tally, if nothing but what it has been adjusted to happened
-        since it was `kept`."""
-        return self._tallies.total(tally) if self._is_current else None
+        counter = self._counters.begin(filter_) if filter_ else None
+        total = None if counter is None else await self._count_and_keep(counter, jobs, seconds)
+        if total is not None:
+            return total
+        return await self._jobs.count_documents(jobs.document, maxTimeMS=milliseconds(seconds()))
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Tells that jobs of the domain were changed by the time `at` (a session's
-        operation_time after the change): counts after this show it."""
-        self._tallies.forget(domain_id, at)
+        """Jobs of the domain were changed by the time `at` (a session's operation_time after the
+        change): counts after this show it."""
+        self._counters.forget(domain_id, at)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends the change stream, within a second; from then on jobs are counted each time."""
         self._is_on = False
-        self._stream.close()
+        await self._stream.close()
 
     @property
-    def figures(self) -> TotalsFigures:
+    def stats(self) -> CacheStats:
         """How totals came about so far."""
-        found = self._tallies.figures
-        return TotalsFigures(
+        found = self._counters.stats
+        return CacheStats(
             found.hits, found.misses, self._bypasses, found.dropped, found.kept, self._is_current
         )
 
@@ -132,19 +97,19 @@ class Totals:
     def _is_current(self) -> bool:
         return self._is_on and self._stream.age < _LONGEST_AGE_SECONDS
 
-    def _count_and_keep(
-        self, tally: Tally, jobs: ScopedFilter, session: ClientSession
+    async def _count_and_keep(
+        self, counter: Counter, jobs: ScopedFilter, seconds: Callable[[], float]
     ) -> int | None:
         counted = None
         try:
-            counted = self._count_at_a_time(jobs, session)
+            counted = await self._count_at_a_time(jobs, milliseconds(seconds()))
         finally:
             if counted is None:
-                self._tallies.abandon(tally)
-        return counted and self._tallies.settle(tally, *counted)
+                self._counters.abandon(counter)
+        return counted and self._counters.settle(counter, *counted)
 
-    def _count_at_a_time(
-        self, jobs: ScopedFilter, session: ClientSession
+    async def _count_at_a_time(
+        self, jobs: ScopedFilter, most_milliseconds: int
     ) -> tuple[int, Timestamp] | None:
         """The number of jobs that a majority of the set had at one time, and that time; None when
         the database cannot say.
@@ -156,9 +121,10 @@ class Totals:
             "pipeline": [{"$match": jobs.document}, {"$count": "total"}],
             "cursor": {},
             "readConcern": {"level": "snapshot"},
+            "maxTimeMS": most_milliseconds,
         }
         try:
-            cursor = self._jobs.database.command(command, session=session)["cursor"]
+            cursor = (await self._jobs.database.command(command))["cursor"]
         except OperationFailure as failure:
             if failure.code in _NO_SNAPSHOT:
                 return None

@@ -8,32 +8,31 @@ show. A look that comes back empty has shown all of the latter.
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import pymongo
 import structlog
-from bson import Timestamp, decode_all
+from bson import Timestamp
 from bson.errors import BSONError
+from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
-from pymongo.synchronous.command_cursor import RawBatchCommandCursor
 
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
 from inventory_job.model.counts.counters import Change
 from inventory_job.query.countable import STEADY_FIELDS
+from inventory_job.results import StoredDocument
 
 _LOOK_MILLISECONDS = 200
 _MOST_IN_A_LOOK = 1000
 _REST_SECONDS = 0.05
 _STEP_SECONDS = 3.0
-_CLOSE_SECONDS = 0.9
+_CLOSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _REFUSED_PAUSE_SECONDS = 30.0
@@ -44,7 +43,7 @@ _NEVER = float("-inf")
 
 
 class Listener(Protocol):
-    """Who is told of changes, by one thread."""
+    """Takes the changes, in order."""
 
     def start(self, at: Timestamp) -> None:
         """From now on every change after `at` will be reported."""
@@ -79,22 +78,19 @@ class _Pulse:
 
 
 class ChangeStream:
-    """Follows the job collection of `database` in a thread of its own, once started.
+    """Follows the job collection of `database` in a task of its own, once started.
 
     It goes on until it is closed: a lost stream is opened anew, after pauses that grow; where
-    there are none (a standalone server, missing privileges) it asks again every 30 seconds.
+    there are none (a standalone server, missing privileges) it tries again every 30 seconds.
     """
 
     def __init__(self, database: Database, listener: Listener) -> None:
-        jobs = database.jobs
-        self._admin = jobs.database.client.admin
-        self._jobs = jobs.with_options(read_concern=ReadConcern("majority"))
+        self._admin = database.client.admin
+        self._jobs = database.jobs.with_options(read_concern=ReadConcern("majority"))
         self._listener = listener
         self._current_at = _NEVER
-        self._stopping = threading.Event()
-        self._starting = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
-        self._is_started = False
+        self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._log = structlog.get_logger(__name__)
         self._silent: str | None = None
 
@@ -104,28 +100,26 @@ class ChangeStream:
         return time.monotonic() - self._current_at
 
     def start(self) -> None:
-        """Begins to follow, if it has not yet."""
-        with self._starting:
-            if not self._is_started and not self._stopping.is_set():
-                self._thread.start()
-                self._is_started = True
+        """Begins to follow, in the running event loop, if it has not yet."""
+        if self._task is None and not self._is_closed:
+            self._task = asyncio.create_task(self._run())
 
-    def close(self) -> None:
-        """Ends it; returns within a second, even where the database does not answer."""
-        with self._starting:
-            self._stopping.set()
-        if self._is_started:
-            self._thread.join(_CLOSE_SECONDS)
+    async def close(self) -> None:
+        """Ends it, within a second also where the database does not answer."""
+        self._is_closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
-    def _run(self) -> None:
+    async def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        while not self._stopping.is_set():
+        while True:
             try:
-                self._follow()
+                await self._follow()
             except _Refused as error:
                 self._note_loss(str(error))
                 pause = _REFUSED_PAUSE_SECONDS
-            except (PyMongoError, BSONError, _Lost) as error:
+            except (PyMongoError, BSONError, TimeoutError, _Lost) as error:
                 self._note_loss(_reason(error))
                 if self._current_at > _NEVER:
                     pause = _FIRST_PAUSE_SECONDS
@@ -134,25 +128,25 @@ class ChangeStream:
             finally:
                 self._current_at = _NEVER
                 self._listener.clear()
-            self._stopping.wait(pause)
+            await asyncio.sleep(pause)
 
-    def _follow(self) -> None:
-        """Reports changes until there is no stream any more; returns when it is to stop."""
-        first = self._pulse()
-        with self._opened(first.shown) as stream:
+    async def _follow(self) -> None:
+        """Reports changes until there is no stream any more, which it raises."""
+        first = await self._pulse()
+        async with self._opened(first.shown) as stream:
             self._listener.start(first.shown)
             pulses: deque[_Pulse] = deque(maxlen=32)
-            while not self._stopping.is_set():
-                pulse = self._pulse()
+            while True:
+                pulse = await self._pulse()
                 if pulse.term != first.term:
                     raise _Lost("another primary was elected")
                 pulses.append(pulse)
-                changes = self._look(stream)
+                changes = await self._look(stream)
                 self._listener.apply(changes)
                 self._confirm(pulses, changes[-1].at if changes else None)
                 if changes:
                     # Under steady writing many small looks would cost more than few large ones.
-                    self._stopping.wait(_REST_SECONDS)
+                    await asyncio.sleep(_REST_SECONDS)
 
     def _confirm(self, pulses: deque[_Pulse], last: Timestamp | None) -> None:
         """Notes up to when all changes are reported: those before the last one, or without any,
@@ -169,51 +163,56 @@ class ChangeStream:
             self._silent = None
             self._log.info("totals are kept again")
 
-    def _pulse(self) -> _Pulse:
+    async def _pulse(self) -> _Pulse:
         seconds = time.monotonic()
-        with pymongo.timeout(_STEP_SECONDS):
-            hello = self._admin.command("hello")
+        async with asyncio.timeout(_STEP_SECONDS):
+            hello = await self._admin.command("hello")
         if "setName" not in hello:
             raise _Refused("the database is not a replica set")
-        if not hello["isWritablePrimary"]:
+        if not hello.get("isWritablePrimary"):
             raise _Lost("the server is not the primary")
-        last = hello["lastWrite"]
-        return _Pulse(
-            seconds, hello["electionId"], last["opTime"]["ts"], last["majorityOpTime"]["ts"]
-        )
-
-    @contextmanager
-    def _opened(self, at: Timestamp) -> Iterator[RawBatchCommandCursor[RawDocument]]:
+        last = hello.get("lastWrite", {})
         try:
-            with pymongo.timeout(_STEP_SECONDS):
-                opened = self._jobs.aggregate_raw_batches(
+            written, shown = last["opTime"]["ts"], last["majorityOpTime"]["ts"]
+            return _Pulse(seconds, hello["electionId"], written, shown)
+        except KeyError as error:
+            raise _Refused("the primary does not say what it has written") from error
+
+    @asynccontextmanager
+    async def _opened(self, at: Timestamp) -> AsyncIterator[AsyncCommandCursor[StoredDocument]]:
+        try:
+            async with asyncio.timeout(_STEP_SECONDS):
+                stream = await self._jobs.aggregate(
                     _pipeline(at), maxAwaitTimeMS=_LOOK_MILLISECONDS, batchSize=_MOST_IN_A_LOOK
                 )
         except OperationFailure as error:
             if error.code not in _REFUSALS:
                 raise
             raise _Refused(f"the database refuses a change stream, error {error.code}") from error
-        # What it is declared as has no try_next.
-        stream = cast("RawBatchCommandCursor[RawDocument]", opened)
         try:
             yield stream
         finally:
             # A cursor that cannot be closed ends by itself.
-            with suppress(PyMongoError), pymongo.timeout(_STEP_SECONDS):
-                stream.close()
+            with suppress(PyMongoError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await stream.close()
 
-    def _look(self, stream: RawBatchCommandCursor[RawDocument]) -> list[Change]:
+    async def _look(self, stream: AsyncCommandCursor[StoredDocument]) -> list[Change]:
+        """The changes up to a time at which there are no more, but not endlessly many."""
+        changes: list[Change] = []
+        async with asyncio.timeout(_STEP_SECONDS):
+            while len(changes) < _MOST_IN_A_LOOK:
+                event = await stream.try_next()
+                if event is None:
+                    break
+                changes.append(_change(event))
         if not stream.alive:
             raise _Lost("the collection was dropped or renamed")
-        with pymongo.timeout(_STEP_SECONDS):
-            batch: Any = stream.try_next()
-        if batch is None:
-            return []
-        return [_change(event) for event in decode_all(batch, self._jobs.codec_options)]
+        return changes
 
     def _note_loss(self, reason: str) -> None:
         """Logs why there is no stream: once for each reason, however often it is tried."""
-        if reason != self._silent and not self._stopping.is_set():
+        if reason != self._silent:
             self._silent = reason
             self._log.warning("totals are counted each time", reason=reason)
 
@@ -226,7 +225,7 @@ def _reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def _pipeline(at: Timestamp) -> list[RawDocument]:
+def _pipeline(at: Timestamp) -> list[StoredDocument]:
     """A change stream from `at` on, of what matters: updates that touch no steady field, which
     nearly all are, stay in the database."""
     steady = sorted(STEADY_FIELDS)
@@ -255,11 +254,11 @@ def _pipeline(at: Timestamp) -> list[RawDocument]:
     ]
 
 
-def _each(array: Any, expression: Any) -> RawDocument:
+def _each(array: Any, expression: Any) -> StoredDocument:
     return {"$map": {"input": {"$ifNull": [array, []]}, "in": expression}}
 
 
-def _change(event: RawDocument) -> Change:
+def _change(event: StoredDocument) -> Change:
     return Change(
         kind=event["operationType"],
         at=event["clusterTime"],
