@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -41,7 +42,10 @@ SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
 
 
 LIMITS = CallLimits(
-    max_request_bytes=4 * 1024 * 1024, max_response_bytes=64 * 1024 * 1024, request_seconds=10.0
+    max_request_bytes=4 * 1024 * 1024,
+    max_response_bytes=64 * 1024 * 1024,
+    max_request_values=Limits().values,
+    request_seconds=10.0,
 )
 
 
@@ -113,6 +117,14 @@ def connected(origin: str) -> socket.socket:
     """A connection to a port, for what no client would send."""
     host, _, port = origin.partition("//")[2].rpartition(":")
     return socket.create_connection((host, int(port)), timeout=5)
+
+
+def status_of(response: httpx.Response) -> dict[str, Any]:
+    """The google.rpc.Status that the body is, as it must."""
+    body = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert body.keys() == {"code", "message", "details"}
+    return dict(body)
 
 
 def _now() -> datetime:

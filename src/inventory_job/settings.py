@@ -6,6 +6,8 @@ The environment variable of a setting is its name in capitals behind `INVENTORY_
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +37,9 @@ _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The settings that only some values of auth_mode have a use for."""
 
 
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+
+
 class CannotStart(Exception):
     """The server cannot start as configured; the message says why, and what would do."""
 
@@ -62,6 +67,12 @@ class Settings(BaseSettings):
     )
     http_cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
+    )
+    http_hosts: tuple[str, ...] = Field(
+        (),
+        description="Names that HTTP requests may be for (header Host), as a JSON list, beside "
+        "localhost and the address they come to. In mode none no others are; else, without any, "
+        "all are unless the server listens on loopback.",
     )
     held_calls: int = Field(
         256,
@@ -227,6 +238,11 @@ class Settings(BaseSettings):
 
     limits: Limits = Field(default_factory=Limits, description="Limits on one request.")
 
+    @field_validator("http_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_as_host(name) for name in value)
+
     @field_validator(*_MODES)
     @classmethod
     def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
@@ -260,3 +276,15 @@ class Settings(BaseSettings):
         if value is None and has_certificate and info.field_name == "tls_key_file":
             raise ValueError("tls_certificate_file needs it")
         return value
+
+
+def _as_host(name: str) -> str:
+    """The name or address of a host, as clients write it, without brackets."""
+    is_bracketed = name.startswith("[") and name.endswith("]")
+    try:
+        return str(ipaddress.ip_address(name[1:-1] if is_bracketed else name))
+    except ValueError:
+        if not _HOST_NAME.fullmatch(name.lower()):
+            reason = f"{name[:100]!r} is no host's name or address (without a port)"
+            raise ValueError(reason) from None
+        return name.lower()

@@ -116,6 +116,28 @@ def test_probes_tell_a_live_server_from_a_ready_one(
         assert http.get("/readyz").status_code == status
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/docs"])
+@pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_what_is_to_be_read_takes_no_other_verb(
+    metered: httpx.Client, path: str, verb: str
+) -> None:
+    answer = metered.request(verb, path)
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert "this path takes GET, HEAD" in answer.json()["message"]
+    assert metered.get(path).status_code == 200
+    assert metered.head(path).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def metered(database: Database) -> Iterator[httpx.Client]:
+    """A client of a port that has everything."""
+    options = AppOptions(is_ready=lambda: True, metrics=PlainTextResponse("calls 3"))
+    with client_of(database, HttpOptions(app=options)) as opened:
+        yield opened
+
+
 def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Database) -> None:
     options = AppOptions(is_ready=lambda: True, metrics=PlainTextResponse("calls 3"))
     with client_of(database, HttpOptions(app=options)) as http:

@@ -312,6 +312,37 @@ def test_headers_without_end_are_cut_off(database: Database) -> None:
             connection.sendall(endless)
 
 
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"2\r\n{}\r\n0\r\nx: ", b"x" * 65_536),
+        (b"2\r\n{}\r\n0\r\n", b"x: y\r\n" * 10_000),
+        (b"2;x=", b"x" * 65_536),
+    ],
+    ids=["a trailer", "trailers", "an extension of a chunk"],
+)
+def test_what_comes_beside_a_body_without_end_is_cut_off(
+    database: Database, head: bytes, piece: bytes
+) -> None:
+    with served(database) as origin, connected(origin) as connection:
+        start = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(start.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + head)
+        with pytest.raises(ConnectionError):
+            connection.sendall(piece * (50_000_000 // len(piece)))
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_body_may_come_in_chunks_of_any_size(database: Database, size: int) -> None:
+    text = json.dumps({"query": {"keyword": " " * 100_000}}).encode()
+    chunks = (text[start : start + size] for start in range(0, len(text), size))
+    limits = replace(LIMITS, request_seconds=60)
+    with served(database, HttpOptions(limits=limits)) as origin:
+        answer = httpx.post(f"{origin}{LIST}", content=chunks, headers=TENANT, timeout=60)
+
+    assert answer.status_code == 400
+    assert "key = query.keyword, reason = longer than 4096 bytes" in answer.json()["message"]
+
+
 def test_a_port_in_use_is_reported(database: Database) -> None:
     with served(database) as origin, pytest.raises(PortInUse, match="Cannot listen on"):
         served(database, HttpOptions(port=int(origin.rpartition(":")[2]))).__enter__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from inventory_job.app.server import Server
 from inventory_job.model.client import Database
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
+from inventory_job.stubs.spaceone.api.core.v2.query_pb2 import Filter, Query
+from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobsQuery
+from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2_grpc import JobStub
 from tests import oracle
 from tests.integration.client import Client
 
@@ -131,6 +135,35 @@ def test_every_excess_is_told(client: Client) -> None:
     refusal = client.refused("list", {"query": query})
 
     assert refusal.paths == ["query.filter[0].v", "query.only", "query.keyword"]
+
+
+def test_as_many_values_as_allowed_are_taken_and_no_more(
+    settings: Settings, database: Database
+) -> None:
+    small = settings.model_copy(update={"limits": Limits(values=100)})
+    with Server(small) as server, grpc.insecure_channel(server.address) as channel:
+        client = Client(channel, DOMAIN)
+        client.call("list", {"query": items(94)})
+        refusal = client.refused("list", {"query": items(95)})
+
+    assert refusal.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.paths == ["request"]
+    assert "reason = more than 100 values in one request" in refusal.details
+
+
+def test_a_million_conditions_are_refused_at_once(settings: Settings, database: Database) -> None:
+    request = JobsQuery(query=Query(filter=[Filter()] * 1_000_000))
+    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+        call = JobStub(channel).list
+        begun = time.process_time()
+        with pytest.raises(grpc.RpcError) as raised:
+            call(request, timeout=10, metadata=(("x_domain_id", DOMAIN),))
+        # The server is in this process.
+        used = time.process_time() - begun
+
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "more than 50000 values in one request" in (raised.value.details() or "")
+    assert used < 2
 
 
 def test_a_request_larger_than_a_message_may_be_is_refused(

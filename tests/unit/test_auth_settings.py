@@ -108,6 +108,33 @@ def test_settings_that_fit_together_are_taken(given: dict[str, Any]) -> None:
     assert Settings(**given).auth_mode == given.get("auth_mode", "none")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "*",
+        "jobs.example:8080",
+        "http://jobs.example",
+        "jobs.example/",
+        "a b",
+        "[::1",
+        "[]",
+        "-a",
+    ],
+)
+def test_what_is_no_name_of_a_host_is_refused(name: str) -> None:
+    complaint = complaints(http_hosts=(name,))["http_hosts"]
+
+    assert complaint == f"{name!r} is no host's name or address (without a port)"
+
+
+def test_names_of_hosts_are_taken_in_the_forms_they_are_known_in() -> None:
+    given = ("Jobs.example", "localhost", "a_b-1", "10.0.0.7", "fd00::7", "[FD00:0::8]")
+    taken = ("jobs.example", "localhost", "a_b-1", "10.0.0.7", "fd00::7", "fd00::8")
+
+    assert Settings(http_hosts=given).http_hosts == taken
+
+
 def test_secrets_do_not_show() -> None:
     given = {"identity_token": "secret-1", "mongo_uri": "mongodb://user:secret-2@db.example/"}
     settings = Settings(**IDENTITY | given)

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import json_format
 from openapi_spec_validator import validate
 
+from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.http.messages import message_of
@@ -106,7 +107,9 @@ def test_every_method_has_examples_that_are_requests(route: Route) -> None:
 
     assert examples
     for example in examples.values():
-        sent = message_of(json.dumps(example["value"]).encode(), route.request_type)
+        sent = message_of(
+            json.dumps(example["value"]).encode(), route.request_type, Limits().values
+        )
         assert example["value"] == json_format.MessageToDict(sent, preserving_proto_field_name=True)
 
 

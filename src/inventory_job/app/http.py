@@ -34,15 +34,16 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
-    limits = CallLimits(settings.max_request_bytes, settings.request_seconds)
+    limits = CallLimits(
+        settings.max_request_bytes, settings.limits.values, settings.request_seconds
+    )
     calls = JobCalls(jobs, authorization, dispatcher, call_log, limits)
     options = AppOptions(
         is_ready=lambda: readiness.is_ready,
         connections=connections,
         metrics=metrics.app(),
         cors_origins=settings.http_cors_origins,
-        # Without tokens, a page of another site must not get in under a name of its own.
-        hosts=_hosts(settings.http_host or settings.host),
+        hosts=_hosts(settings),
     )
     app = build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
     return HttpServer(
@@ -57,8 +58,13 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
     )
 
 
-def _hosts(listening: str) -> frozenset[str]:
-    """The names that requests may be for, of a port at the address `listening`; any, if empty."""
-    if not is_loopback(listening):
+def _hosts(settings: Settings) -> frozenset[str]:
+    """The names that requests may be for; any, if empty.
+
+    Without tokens, a page of another site must not get in under a name of its own.
+    """
+    listening = settings.http_host or settings.host
+    if not (settings.auth_mode == "none" or settings.http_hosts or is_loopback(listening)):
         return frozenset()
-    return _LOOPBACK_HOSTS | {address_of(listening, 0).removesuffix(":0").lower()}
+    own = (listening, *settings.http_hosts)
+    return _LOOPBACK_HOSTS | {address_of(host, 0).removesuffix(":0").lower() for host in own}

@@ -23,6 +23,7 @@ from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.observability.call_log import CallLog, QueryLog, Tracing
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
@@ -115,7 +116,13 @@ class Server:
         jobs = JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now)
         dispatcher = Dispatcher(limiter, settings.max_response_bytes)
         call_log = CallLog(metrics, tracing)
-        interceptor = CallInterceptor(JOB_SERVICE, authorization, dispatcher, call_log)
+        interceptor = CallInterceptor(
+            job_pb2.DESCRIPTOR.services_by_name["Job"],
+            settings.limits.values,
+            authorization,
+            dispatcher,
+            call_log,
+        )
         port = GrpcServer(_port_options(settings), Services(jobs, health, interceptor), limiter)
         self.port = await port.start()
         resources.push_async_callback(port.stop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +25,12 @@ class Limits(BaseModel):
 
     text_bytes: int = Field(4096, ge=1, le=16_384, description="Longest text, in bytes of UTF-8.")
     list_items: int = Field(10_000, ge=1, description="Longest list or dictionary.")
+    values: int = Field(
+        50_000,
+        ge=100,
+        description="Most values in one request: members of dictionaries and elements of lists, "
+        "the inner ones too.",
+    )
     conditions: int = Field(500, ge=1, description="Most conditions in one request.")
     stages: int = Field(50, ge=1, le=500, description="Most stages in one aggregate.")
     names: int = Field(
@@ -52,29 +58,24 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
         return  # As of most gets, whose only names are those of the interface.
     problems: list[Problem] = []
     conditions = 0
-    for where, value in _walk(request, ()):
+    pending: list[tuple[Location, Any]] = [((), request)]
+    while pending and len(problems) < _MOST_REPORTED:
+        where, value = pending.pop()
         reason = _excess(where, value, limits)
-        if reason:
-            problems.append(invalid(path_of(where), reason))
         if isinstance(value, list) and where and where[-1] in _CONDITION_LISTS:
             conditions += len(value)
             if conditions > limits.conditions:
                 reason = f"more than {limits.conditions} conditions in one request"
-                problems.append(invalid(path_of(where), reason))
-        if len(problems) >= _MOST_REPORTED or len(where) > limits.depth:
-            break
+        if reason:
+            # What is in there is of no interest any more, and may be much.
+            problems.append(invalid(path_of(where), reason))
+        elif isinstance(value, dict):
+            pending += [((*where, name), member) for name, member in reversed(value.items())]
+        elif isinstance(value, list):
+            last = len(value) - 1
+            pending += [((*where, last - n), item) for n, item in enumerate(reversed(value))]
     if problems:
         raise InvalidRequest(problems)
-
-
-def _walk(value: Any, where: Location) -> Iterator[tuple[Location, Any]]:
-    yield where, value
-    if isinstance(value, dict):
-        for name, member in value.items():
-            yield from _walk(member, (*where, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _walk(item, (*where, index))
 
 
 def _excess(where: Location, value: Any, limits: Limits) -> str | None:

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, ServiceError, invalid
@@ -23,6 +25,7 @@ from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.grpc.status import EndStatus, status_of
+from inventory_job.wire.parse import bounded
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -32,17 +35,23 @@ _NEAR_SECONDS = 0.05
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Authenticates, limits, answers and records the calls of `service`, a full name, and records
-    the unary calls of all other services."""
+    """Authenticates, limits, answers and records the calls of `service`, and records the unary
+    calls of all other services. A request has at most `most_values` values."""
 
     def __init__(
         self,
-        service: str,
+        service: ServiceDescriptor,
+        most_values: int,
         authorization: Authorization,
         dispatcher: Dispatcher,
         call_log: CallLog,
     ) -> None:
-        self._prefix = f"/{service}/"
+        self._deserializers = {
+            f"/{service.full_name}/{method.name}": bounded(
+                GetMessageClass(method.input_type), most_values
+            )
+            for method in service.methods
+        }
         self._authorization = authorization
         self._dispatcher = dispatcher
         self._call_log = call_log
@@ -58,7 +67,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None:
             return handler
         behavior: Any = handler.unary_unary
-        if not method.startswith(self._prefix):
+        if method not in self._deserializers:
             return grpc.unary_unary_rpc_method_handler(
                 partial(self._answer_other, method, behavior),
                 handler.request_deserializer,
@@ -89,7 +98,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def work() -> bytes:
             behavior: Any = handler.unary_unary
-            return _written(handler, await behavior(_read(handler, content), call))
+            return _written(handler, await behavior(self._read(call, content), call))
 
         with self._call_log.record(call.method, "grpc", call.metadata) as record:
             try:
@@ -101,6 +110,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:  # noqa: BLE001  as above
                 status = _ending(error, call.method, record)
         return await _abort(context, status)
+
+    def _read(self, call: Call, content: bytes) -> Message:
+        try:
+            return self._deserializers[call.method](content)
+        except DecodeError as error:
+            reason = "its bytes are not a message of this method"
+            raise InvalidRequest(invalid("request", reason)) from error
 
     async def _answer_other(
         self,
@@ -119,15 +135,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 raise
             record.code = "OK"
             return answer
-
-
-def _read(handler: Handler, content: bytes) -> Any:
-    deserializer: Any = handler.request_deserializer
-    try:
-        return deserializer(content)
-    except DecodeError as error:
-        reason = "its bytes are not a message of this method"
-        raise InvalidRequest(invalid("request", reason)) from error
 
 
 def _written(handler: Handler, message: Any) -> bytes:

@@ -50,8 +50,9 @@ class AppOptions:
     """What the application is like.
 
     `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
-    names that requests may be for; any, if empty. `has_pages`: serve the pages for people, too.
-    `is_ready` is asked by `/readyz`, and must not wait; `metrics` answers `/metrics`.
+    names that requests may be for, beside the address they come to; any, if empty. `has_pages`:
+    serve the pages for people, too. `is_ready` is asked by `/readyz`, and must not wait; `metrics`
+    answers `/metrics`.
     """
 
     is_ready: Callable[[], bool]
@@ -81,7 +82,11 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
                 for route in routes_of(service)
             ),
             *_probes(options.is_ready),
-            *([Route("/metrics", _Application(options.metrics))] if options.metrics else []),
+            *(
+                [Route("/metrics", _Application(options.metrics), methods=["GET"])]
+                if options.metrics
+                else []
+            ),
             *_pages(service, options),
         ],
         middleware=_middleware(options),
@@ -129,7 +134,7 @@ async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for these alone
     if error.status_code == 404:
         return _answer(NoSuchPath(request.url.path))
-    allowed = (error.headers or {}).get("Allow", "")
+    allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
     return _answer(
         NotServed(error.status_code, "method", f"this path takes {allowed}", {"allow": allowed})
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -13,7 +17,15 @@ from starlette.requests import Request
 from inventory_job.errors import Overloaded
 from inventory_job.transport.http.status import NotServed, RequestTooLarge
 
-_JSON = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
+# What JSON may be in: UTF-8, and ASCII, which is a part of it.
+_CHARSETS = frozenset({"utf-8", "ascii"})
+_GZIP = frozenset({"gzip", "x-gzip"})
+# Compressed files may be put together, each a member of the result.
+_MOST_MEMBERS = 1000
+# A list of ids takes a tenth; what takes less than this has been made to be taken for small.
+_MOST_GROWTH = 100
+_UNSUSPICIOUS_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 _LEAST_COMPRESSED_BYTES = 1024
 # Above this the answers grow hardly smaller, only slower.
 _LEVEL = 4
@@ -71,11 +83,11 @@ def check_headers(headers: Headers) -> None:
 
     It has to be said, too: a page of another origin cannot send JSON without being allowed to.
     """
-    if not _JSON.fullmatch(headers.get("content-type", "").strip()):
+    if not _is_json(headers):
         raise NotServed(
             415, "content-type", "it must be application/json", {"accept": "application/json"}
         )
-    if _encoding(headers) not in ("", "identity", "gzip"):
+    if _encoding(headers) not in {"", "identity", *_GZIP}:
         raise NotServed(
             415, "content-encoding", "it must be gzip, or none", {"accept-encoding": "gzip"}
         )
@@ -83,18 +95,41 @@ def check_headers(headers: Headers) -> None:
 
 def decompressed(body: bytes, headers: Headers, most_bytes: int) -> bytes:
     """The body as it was before it was compressed; raises NotServed and RequestTooLarge."""
-    if _encoding(headers) != "gzip":
+    if _encoding(headers) not in _GZIP:
         return body
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        content = inflater.decompress(body, most_bytes + 1)
-    except zlib.error as error:
-        raise NotServed(400, "body", "it is not compressed by gzip") from error
-    if len(content) > most_bytes:
-        raise RequestTooLarge(most_bytes)
-    if not inflater.eof or inflater.unused_data:
-        raise NotServed(400, "body", "it is not one whole gzip member")
-    return content
+    most_grown = max(_MOST_GROWTH * len(body), _UNSUSPICIOUS_BYTES)
+    content = bytearray()
+    for piece in _inflated(memoryview(body), min(most_bytes, most_grown) + 1):
+        content += piece
+        if len(content) > most_bytes:
+            raise RequestTooLarge(most_bytes)
+        if len(content) > most_grown:
+            reason = f"it is more than {_MOST_GROWTH} times as large as it was compressed"
+            raise NotServed(413, "body", reason)
+    return bytes(content)
+
+
+def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
+    """The pieces of what the gzip members of `body` hold, each of at most `most_bytes`."""
+    members = 0
+    inflater: Any = None
+    for start in range(0, len(body), _CHUNK_BYTES):
+        rest: Any = body[start : start + _CHUNK_BYTES]
+        while rest:
+            if inflater is None:
+                members += 1
+                inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            if members > _MOST_MEMBERS:
+                raise NotServed(400, "body", f"it has more than {_MOST_MEMBERS} gzip members")
+            try:
+                yield inflater.decompress(rest, most_bytes)
+            except zlib.error as error:
+                raise NotServed(400, "body", "it is not compressed by gzip") from error
+            rest = inflater.unused_data or inflater.unconsumed_tail
+            if inflater.eof:
+                inflater = None
+    if inflater is not None or not members:
+        raise NotServed(400, "body", "it ends within a gzip member")
 
 
 def accepts_gzip(headers: Headers) -> bool:
@@ -111,6 +146,17 @@ def compressed(content: bytes) -> bytes | None:
     if len(content) < _LEAST_COMPRESSED_BYTES:
         return None
     return gzip.compress(content, _LEVEL, mtime=0)
+
+
+def _is_json(headers: Headers) -> bool:
+    said = Message()
+    said["content-type"] = ",".join(headers.getlist("content-type"))
+    if said.get_content_type() != "application/json":
+        return False
+    try:
+        return codecs.lookup(said.get_content_charset("utf-8")).name in _CHARSETS
+    except (LookupError, ValueError):
+        return False
 
 
 def _encoding(headers: Headers) -> str:

@@ -36,10 +36,12 @@ _LARGE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """`max_request_bytes`: the size of a request, before and after it is decompressed.
-    `request_seconds`: how long a client may take to send one."""
+    """`max_request_bytes`: the size of a request, before and after it is decompressed;
+    `max_request_values`: its members and elements, all in all. `request_seconds`: how long a
+    client may take to send one."""
 
     max_request_bytes: int
+    max_request_values: int
     request_seconds: float
 
 
@@ -101,7 +103,7 @@ class JobCalls:
 
     async def _answer(self, route: Route, call: Call, body: bytes, headers: Headers) -> bytes:
         content = decompressed(body, headers, self._limits.max_request_bytes)
-        message = message_of(content, route.request_type)
+        message = message_of(content, route.request_type, self._limits.max_request_values)
         answer: Message = await getattr(self._servicer, route.name)(message, call)
         self._dispatcher.check_size(answer.ByteSize())
         if answer.ByteSize() > _LARGE_BYTES:

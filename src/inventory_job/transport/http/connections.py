@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 Address: TypeAlias = "tuple[str, int]"
 
 _LOOK_SECONDS = 0.5
-_MOST_HEADER_BYTES = 64 * 1024
 
 
 class Connections:
@@ -24,7 +23,7 @@ class Connections:
     is closed, or the latest when all have a request under way.
 
     A request that does not begin, or whose headers do not end, within `request_seconds` closes its
-    connection, and so do headers above 64 KiB. A connection whose client takes nothing of an answer
+    connection. A connection whose client takes nothing of an answer
     for `unread_seconds` is aborted.
     """
 
@@ -102,7 +101,6 @@ class _Bounded(asyncio.Protocol):
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
-        self._header_bytes = 0
         self._requests = 0
         self._unsent = 0
         self._unsent_since = 0.0
@@ -117,7 +115,6 @@ class _Bounded(asyncio.Protocol):
         """The headers of a request are there."""
         self._requests += 1
         self._waiting_since = None
-        self._header_bytes = 0
 
     def end_request(self) -> None:
         """A request is answered; between two nothing has to come."""
@@ -142,14 +139,8 @@ class _Bounded(asyncio.Protocol):
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if not self.has_request:
-            if self._waiting_since is None:
-                self._waiting_since = self._loop.time()
-            # What came before: the rest of this may be the body already.
-            if self._header_bytes > _MOST_HEADER_BYTES:
-                self.transport.close()
-                return
-            self._header_bytes += len(data)
+        if not self.has_request and self._waiting_since is None:
+            self._waiting_since = self._loop.time()
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Collection
@@ -12,13 +13,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inventory_job.transport.http.status import NotServed, status_json
 
-_PORT = re.compile(r":[0-9]*\Z")
+_HOST = re.compile(r"(\[[0-9a-z:.%]+\]|[^\s:/?#@\[\]\\]*)(:[0-9]*)?", re.IGNORECASE)
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Frame:
     """Gives each request an id, the caller's own `X-Request-Id` if it is a sane one, and the
-    answer the same; refuses requests to a host that is none of `hosts`, unless these are empty."""
+    answer the same.
+
+    Refuses requests that don't say for one host, or for one that is neither of `hosts` nor the
+    address they have come to, unless these are empty.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
         self._app = app
@@ -39,13 +44,21 @@ class Frame:
                 answered["x-content-type-options"] = "nosniff"
             await send(message)
 
-        app = self._app if self._is_ours(headers.get("host", "")) else _misdirected()
+        error = self._objection(headers.getlist("host"), scope)
+        app = self._app if error is None else JSONResponse(status_json(error), error.http_status)
         await app(scope, receive, send_framed)
 
-    def _is_ours(self, host: str) -> bool:
+    def _objection(self, given: list[str], scope: Scope) -> NotServed | None:
+        named = _HOST.fullmatch(given[0]) if len(given) == 1 else None
+        # Only HTTP/1.0 lets a request be for none.
+        if not named and (given or scope["http_version"] != "1.0"):
+            return NotServed(400, "host", "it must be given once, as a name and maybe a port")
         # A page elsewhere may have its own name resolve to this address, and would be of the
-        # same origin then.
-        return not self._hosts or _PORT.sub("", host).lower() in self._hosts
+        # same origin then. An address by number is nothing that could resolve to another.
+        name = named[1].lower() if named else ""
+        if not self._hosts or name in self._hosts or name == _own_name(scope):
+            return None
+        return NotServed(421, "host", "it is not a name of this server")
 
 
 def _request_id(headers: Headers) -> str:
@@ -53,6 +66,10 @@ def _request_id(headers: Headers) -> str:
     return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _misdirected() -> ASGIApp:
-    error = NotServed(421, "host", "it is not a name of this server")
-    return JSONResponse(status_json(error), error.http_status)
+def _own_name(scope: Scope) -> str | None:
+    """The address that a request has come to, as a host is written."""
+    address = ipaddress.ip_address(scope["server"][0].partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        # So does a socket for both versions show an address of the other one.
+        return str(address.ipv4_mapped or f"[{address}]")
+    return str(address)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -12,10 +14,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.errors import InvalidRequest, Problem, invalid, wrong_type
+from inventory_job.transport.http.parsing import MOST_DEPTH, TOO_LARGE_A_NUMBER, parsed
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
-_MOST_DEPTH = 100
+_MOST_REPORTED = 100
+# An object within an object is a Struct within a Value.
+_MESSAGES_A_LEVEL = 2
 # What json_format raises for values that it cannot put into a message.
 _REFUSALS = (json_format.ParseError, ArithmeticError, TypeError, ValueError)
 _FREE = {
@@ -23,6 +28,8 @@ _FREE = {
     "google.protobuf.ListValue": list,
     "google.protobuf.Value": object,
 }
+# The Python types whose values such fields all take.
+_PLAIN = {FieldDescriptor.CPPTYPE_STRING: str, FieldDescriptor.CPPTYPE_BOOL: bool}
 _NAMES: dict[int, str] = {
     FieldDescriptor.CPPTYPE_STRING: "str",
     FieldDescriptor.CPPTYPE_BOOL: "bool",
@@ -31,21 +38,24 @@ _NAMES: dict[int, str] = {
 }
 
 
-def message_of(content: bytes, kind: type[AnyMessage]) -> AnyMessage:
+def message_of(content: bytes, kind: type[AnyMessage], most_values: int) -> AnyMessage:
     """The message of this kind that `content` is in JSON.
 
-    Raises InvalidRequest for what is not JSON, and for each field that is unknown or does not
-    hold what it should.
+    Raises InvalidRequest for what is not JSON or has more than `most_values` values, and for each
+    field (of the first hundred) that is unknown, is given twice or does not hold what it should.
     """
-    members = _parsed(content)
+    members = parsed(content, most_values)
+    problems = list(
+        islice(_of_message(members, cast(Descriptor, kind.DESCRIPTOR), ""), _MOST_REPORTED)
+    )
+    if problems:
+        raise InvalidRequest(problems)
     message = kind()
     try:
-        json_format.ParseDict(members, message, max_recursion_depth=_MOST_DEPTH)
-    except _REFUSALS as error:
-        problems = list(_of_message(members, kind.DESCRIPTOR, ""))
-        raise InvalidRequest(
-            problems or invalid("body", "it is not a message of this method")
-        ) from error
+        json_format.ParseDict(members, message, max_recursion_depth=_MESSAGES_A_LEVEL * MOST_DEPTH)
+    except OverflowError as error:
+        # Of free values, which alone have not been looked at so far, this one cannot be held.
+        raise InvalidRequest(invalid("body", TOO_LARGE_A_NUMBER)) from error
     return message
 
 
@@ -60,56 +70,41 @@ def encoded(members: Any) -> bytes:
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
-    try:
-        members = json.loads(
-            content.decode(), object_pairs_hook=_without_twins, parse_constant=_refuse
-        )
-        if b"\\u" in content:
-            encoded(members)  # half a surrogate pair is no text
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidRequest(invalid("body", f"it is not JSON{where}")) from error
-    if not isinstance(members, dict):
-        raise InvalidRequest(wrong_type("body", "dict"))
-    return members
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(invalid("body", f"a member is there twice: {twin!r}"))
-    return members
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _of_message(value: Any, descriptor: Any, path: str) -> Iterator[Problem]:
-    """What json_format has against `value` as a message, found again to say where it is."""
+def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Problem]:
+    """What is wrong with `value` as a message."""
     free = _FREE.get(descriptor.full_name)
     if free is not None:
         if not isinstance(value, free):
             yield wrong_type(path, free.__name__)
         return
     if not isinstance(value, dict):
-        yield wrong_type(path, "dict")
+        # Some languages write an empty object as an empty list; protobuf takes that.
+        if value not in ([], ""):
+            yield wrong_type(path, "dict")
         return
-    by_json_name = {field.json_name: field for field in descriptor.fields}
-    chosen: dict[str, str] = {}
+    fields = _fields(descriptor)
+    given: dict[str, str] = {}
     for name, member in value.items():
         at = f"{path}.{name}" if path else name
-        field = by_json_name.get(name) or descriptor.fields_by_name.get(name)
+        field = fields.get(name)
         if field is None:
             yield invalid(at, "there is no such field")
-        elif member is not None:
-            group = field.containing_oneof
-            if group and chosen.setdefault(group.name, name) != name:
-                yield invalid(at, f"{chosen[group.name]!r} says the same")
+            continue
+        # A null leaves the others of its group as they are.
+        group = None if member is None else field.containing_oneof
+        for what in (field, group) if group else (field,):
+            earlier = given.setdefault(what.full_name, name)
+            if earlier != name:
+                yield invalid(at, f"{earlier!r} says the same")
+        if member is not None:
             yield from _of_field(member, field, at)
+
+
+@cache
+def _fields(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
+    """The fields of a message by both of their names."""
+    by_json_name = {field.json_name: field for field in descriptor.fields}
+    return by_json_name | dict(descriptor.fields_by_name)
 
 
 def _of_field(value: Any, field: FieldDescriptor, path: str) -> Iterator[Problem]:
@@ -125,6 +120,8 @@ def _of_field(value: Any, field: FieldDescriptor, path: str) -> Iterator[Problem
 def _of_single(value: Any, field: FieldDescriptor, path: str) -> Iterator[Problem]:
     if field.message_type is not None:
         yield from _of_message(value, field.message_type, path)
+        return
+    if type(value) is _PLAIN.get(field.cpp_type):
         return
     alone = GetMessageClass(cast(Descriptor, field.containing_type))()
     try:

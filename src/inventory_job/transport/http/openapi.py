@@ -22,9 +22,9 @@ _ERRORS: Mapping[str, str] = {
     "404": "There is no such job in the caller's scope: NOT_FOUND.",
     "429": "The server is busy, or the answer too large: RESOURCE_EXHAUSTED.",
     "default": "Any other failure. 408: the body did not arrive; 413: it is too large; 415: it is "
-    "not said to be JSON; 500: unexpected, the message holds its reference in the log; 503: the "
-    "database or the identity service is out of reach; 504: the deadline, or the limit on one "
-    "query, has passed.",
+    "not said to be JSON; 421: it is for another host; 500: unexpected, the message holds its "
+    "reference in the log; 503: the database or the identity service is out of reach; 504: the "
+    "deadline, or the limit on one query, has passed.",
 }
 _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-domain-id": (

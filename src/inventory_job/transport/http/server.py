@@ -22,6 +22,7 @@ from inventory_job.transport.http.tls import server_context
 
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 512
+_MOST_HEADER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class HttpServer:
             self._log.error("HTTP is not served any more", exc_info=error)
 
     def _config(self, tls: ssl.SSLContext | None) -> uvicorn.Config:
-        plain = uvicorn.Config(self._app, http="httptools", log_config=None)
+        # h11 bounds headers, trailers and chunks, and takes no trailer for a header.
+        plain = uvicorn.Config(self._app, http="h11", log_config=None)
         plain.load()
         protocol: Any = plain.http_protocol_class
         bounded: Any = self._connections.bounding(protocol)
@@ -88,6 +90,7 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(self._options.grace_seconds),
             ssl_context_factory=None if tls is None else lambda config, default: tls,

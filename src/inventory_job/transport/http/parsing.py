@@ -1,0 +1,121 @@
+"""Bodies → JSON objects, bounded before they are parsed."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from itertools import islice
+from typing import Any, NoReturn
+
+from inventory_job.errors import InvalidRequest, invalid, wrong_type
+
+# A member of an object or an element of a list begins behind each match, but for the last match at
+# the end of the body. Nothing is tried twice, so that the time is linear in the body's length.
+_ITEM = re.compile(
+    rb'(?:[^",{\[]++|"(?:[^"\\]++|\\.)*+"?|[{\[](?=\s*+[}\]]))*+(?:[,{\[]|(\Z))', re.DOTALL
+)
+
+
+MOST_DEPTH = 100
+"""Most levels of lists and objects within each other."""
+TOO_LARGE_A_NUMBER = "a number is beyond those of 64 bits"
+
+
+class _NoConstant(ValueError):
+    """JSON has no such constant."""
+
+
+class _TooDeep(Exception):
+    """There are more than MOST_DEPTH levels."""
+
+
+def parsed(content: bytes, most_values: int) -> dict[str, Any]:
+    """The object that `content` is in JSON, with at most `most_values` members of objects and
+    elements of lists, those of inner ones included. Raises InvalidRequest, for a member that is
+    there twice as well."""
+    if has_more_values(content, most_values):
+        raise InvalidRequest(invalid("body", f"more than {most_values} values in one request"))
+    try:
+        members = _load(content)
+    except (RecursionError, _TooDeep) as error:
+        reason = f"it is nested too deeply, more than {MOST_DEPTH} levels"
+        raise InvalidRequest(invalid("body", reason)) from error
+    except UnicodeError as error:
+        raise InvalidRequest(invalid("body", f"it is not Unicode: {_why(error)}")) from error
+    except ValueError as error:
+        raise InvalidRequest(invalid("body", f"it is not JSON: {_why(error)}")) from error
+    if not isinstance(members, dict):
+        raise InvalidRequest(wrong_type("body", "dict"))
+    return members
+
+
+def has_more_values(content: bytes, most: int) -> bool:
+    """Whether `content`, if it is JSON, has more than `most` members and elements."""
+    # Each has a comma before it or is the first of its list or object. Most bodies are short.
+    if sum(map(content.count, (b",", b"{", b"["))) <= most:
+        return False
+    items = (match for match in _ITEM.finditer(content) if match[1] is None)
+    return next(islice(items, most, None), None) is not None
+
+
+def _load(content: bytes) -> Any:
+    members = json.loads(
+        content.decode(),
+        object_pairs_hook=_without_twins,
+        parse_constant=_no_constant,
+        parse_float=_finite,
+    )
+    if content.count(b"{") + content.count(b"[") > MOST_DEPTH:
+        _check_depth(members)
+    if b"\\u" in content:
+        # Half a surrogate pair is no text.
+        json.dumps(members, ensure_ascii=False).encode()
+    return members
+
+
+def _why(error: ValueError) -> str:
+    match error:
+        case json.JSONDecodeError():
+            said = error.msg[:1].lower() + error.msg[1:]
+            return f"{said} (line {error.lineno}, column {error.colno})"
+        case UnicodeDecodeError():
+            return f"the byte at {error.start} is not of UTF-8"
+        case UnicodeEncodeError():
+            return "there is half of a surrogate pair"
+        case _NoConstant():
+            return f"it has no {error}"
+    return "a number has too many digits"
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        [(twin, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise InvalidRequest(invalid("body", f"a member is there twice: {twin[:60]!r}"))
+    return members
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MOST_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise _TooDeep
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise InvalidRequest(invalid("body", TOO_LARGE_A_NUMBER))
+    return value
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise _NoConstant(constant)
