@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from .answers import StatAnswer, shown
 from .expressions import PROJECT_OPERATORS
@@ -29,8 +29,6 @@ from .rows import (
     unwound,
 )
 from .values import ABSENT, Document, NotEvaluable, at, distinct, order_key, plain
-
-_REORDERING: Final = frozenset({"sort", "group", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +91,21 @@ def _leaves(value: Any, names: Sequence[str]) -> list[Any]:
 def run_stages(rows: Rows, stages: Sequence[Plain]) -> Rows:
     """The rows after all the stages, each a dictionary with one member."""
     names = Names()
-    for number, stage in enumerate(stages):
+    for stage in stages:
         if len(stage) != 1:
             raise NotEvaluable(f"not one stage: {stage!r}")
-        later = {kind for other in stages[number + 1 :] for kind in other}
-        rows, names = _run_stage(rows, names, stage, stays_in_order=not later & _REORDERING)
+        rows, names = _run_stage(rows, names, stage)
     return rows
 
 
-def _run_stage(rows: Rows, names: Names, stage: Plain, stays_in_order: bool) -> tuple[Rows, Names]:
+def _run_stage(rows: Rows, names: Names, stage: Plain) -> tuple[Rows, Names]:
     ((kind, spec),) = stage.items()
     match kind:
         case "unwind":
             passes = unwind_test(spec.get("filter", ()), names.path, names.raw)
             return unwound(rows, spec, names.path, passes), names
         case "group":
-            return _group(rows, names, spec, stays_in_order)
+            return _group(rows, names, spec)
         case "count":
             name, count = member_name(needed(spec, "name")), total(rows)
             return in_order([{name: count}] if count else []), Names(raw=False)
@@ -123,7 +120,7 @@ def _run_stage(rows: Rows, names: Names, stage: Plain, stays_in_order: bool) -> 
     raise NotEvaluable(f"not a stage: {stage!r}")
 
 
-def _group(rows: Rows, names: Names, spec: Plain, stays_in_order: bool) -> tuple[Rows, Names]:
+def _group(rows: Rows, names: Names, spec: Plain) -> tuple[Rows, Names]:
     keys, fields = spec.get("keys", ()), spec.get("fields", ())
     if len({*names_of(keys), *names_of(fields)}) < max(1, len(keys) + len(fields)):
         raise NotEvaluable("a group of nothing, or with a name given twice")
@@ -136,9 +133,9 @@ def _group(rows: Rows, names: Names, spec: Plain, stays_in_order: bool) -> tuple
         for key in keys
     ]
     group_fields = [_group_field(field, names) for field in fields]
-    out = unordered(grouped(runs(rows), group_keys, group_fields, absent_is_null=True))
-    if stays_in_order:
-        out = by_keys(out, [key.name for key in group_keys])
+    made = unordered(grouped(runs(rows), group_keys, group_fields, absent_is_null=True))
+    # Whatever comes next finds them in this order, until a stage asks for another.
+    out = by_keys(made, [key.name for key in group_keys])
     return out, Names(frozenset(key.name for key in group_keys), raw=False)
 
 

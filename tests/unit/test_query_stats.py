@@ -103,20 +103,6 @@ def test_rows_of_unwound_lists_are_told_apart_by_their_elements_too() -> None:
     ]
 
 
-def test_a_sort_between_keeps_groups_apart() -> None:
-    """MongoDB 6.0 answers wrongly to three groups on end."""
-    count = [{"o": "count", "n": "n"}]
-    groups = [
-        {"group": {"keys": [{"k": key, "n": "a"}], "fields": count}} for key in ("status", "a", "a")
-    ]
-
-    compiled = pipeline(*groups)
-
-    assert [next(iter(stage)) for stage in compiled] == [
-        "$group", "$group", "$sort", "$group", "$sort",
-    ]  # fmt: skip
-
-
 def test_rows_keep_their_id_until_they_are_sorted() -> None:
     alone = {"project": {"fields": [{"k": "status", "n": "s"}], "exclude_keys": True}}
     sort = {"sort": [{"key": "s"}]}

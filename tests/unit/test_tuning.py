@@ -1,4 +1,4 @@
-"""Cheaper forms of pipelines, and when an index holds all they read."""
+"""Groups kept apart, and when an index holds all that a pipeline reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory_job.query.optimizer import CoveringIndex, in_order, tune
+from inventory_job.query.optimizer import CoveringIndex, covering, in_order, separate_groups
 
 DOMAIN = {"domain_id": {"$eq": "domain-1"}}
 GROUPS = CoveringIndex("groups", ("domain_id", "plugin_id", "status", "created_at"))
@@ -25,7 +25,7 @@ def group(key: Any, **fields: Any) -> dict[str, Any]:
 def test_the_smallest_index_that_holds_all_fields_is_hinted() -> None:
     stages = [group({"plugin": null_for_absent("$plugin_id")}, n=COUNT)]
 
-    assert tune(DOMAIN, stages, [WIDER, GROUPS]).hint == "groups"
+    assert covering(DOMAIN, stages, [WIDER, GROUPS]) == "groups"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_smallest_index_that_holds_all_fields_is_hinted() -> None:
     ids=["another key", "another field", "a list", "not first", "nothing"],
 )
 def test_no_index_is_hinted_for_what_it_does_not_hold(stages: list[dict[str, Any]]) -> None:
-    assert tune(DOMAIN, stages, [WIDER, GROUPS]).hint is None
+    assert covering(DOMAIN, stages, [WIDER, GROUPS]) is None
 
 
 @pytest.mark.parametrize(
@@ -51,37 +51,41 @@ def test_filters_that_may_have_an_index_of_their_own_are_left_to_the_database(
 ) -> None:
     stages = [group({"plugin": null_for_absent("$plugin_id")}, n=COUNT)]
 
-    assert tune(filter_, stages, [GROUPS]).hint is None
+    assert covering(filter_, stages, [GROUPS]) is None
 
 
-def test_counts_by_fields_are_counted_with_absent_apart_and_then_merged() -> None:
-    stages = [group({"p": null_for_absent("$plugin_id")}, n=COUNT), {"$limit": 3}]
-
-    assert tune(DOMAIN, stages).stages == (
-        group({"p": "$plugin_id"}, n=COUNT),
-        group({"p": null_for_absent("$_id.p")}, n={"$sum": "$n"}),
-        {"$limit": 3},
-    )
+BY_PLUGIN = group({"p": "$plugin_id"}, n=COUNT)
+SORT = {"$sort": {"_id": 1}}
+APART = {"$limit": 2**62}
 
 
 @pytest.mark.parametrize(
-    "stage",
+    ("stages", "separated"),
     [
-        group({"p": null_for_absent("$plugin_id")}, n={"$avg": "$total_tasks"}),
-        group({"p": null_for_absent("$job_id")}, n=COUNT),
-        group({"p": {"$dateToString": {"date": "$created_at"}}}, n=COUNT),
-        group(None, n=COUNT),
+        ([], []),
+        ([SORT], [SORT]),
+        ([BY_PLUGIN, SORT], [BY_PLUGIN, SORT]),
+        ([SORT, {"$count": "n"}], [SORT, {"$count": "n"}]),
+        ([BY_PLUGIN, BY_PLUGIN], [BY_PLUGIN, APART, BY_PLUGIN]),
+        ([BY_PLUGIN, {"$count": "n"}], [BY_PLUGIN, APART, {"$count": "n"}]),
+        ([{"$count": "n"}, BY_PLUGIN], [{"$count": "n"}, APART, BY_PLUGIN]),
+        (
+            [SORT, BY_PLUGIN, {"$skip": 0}, BY_PLUGIN, {"$count": "n"}],
+            [SORT, BY_PLUGIN, APART, {"$skip": 0}, BY_PLUGIN, {"$count": "n"}],
+        ),
     ],
-    ids=["an average", "a group for each job", "an expression", "one group"],
+    ids=str,
 )
-def test_other_groups_stay_as_they_are(stage: dict[str, Any]) -> None:
-    assert tune(DOMAIN, [stage]).stages == (stage,)
+def test_the_first_group_is_kept_apart_from_the_others(
+    stages: list[dict[str, Any]], separated: list[dict[str, Any]]
+) -> None:
+    assert separate_groups(stages) == separated
 
 
 def test_literals_are_not_taken_for_fields() -> None:
     key = {"$cond": [{"$eq": ["$status", {"$literal": "$total_tasks"}]}, 1, 0]}
 
-    assert tune(DOMAIN, [group({"k": key}, n=COUNT)], [GROUPS]).hint == "groups"
+    assert covering(DOMAIN, [group({"k": key}, n=COUNT)], [GROUPS]) == "groups"
 
 
 NEWEST_FIRST = {"created_at": -1, "_id": 1}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from struct import Struct
 from typing import Any, TypeAlias
 
-from bson import decode_all
+from bson import decode, decode_all
+from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import AutoReconnect
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
@@ -17,7 +20,7 @@ from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
-from inventory_job.query.optimizer import in_order, tune
+from inventory_job.query.optimizer import covering, in_order, separate_groups
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 
@@ -25,6 +28,7 @@ Piece: TypeAlias = bytes | memoryview
 """One or more documents, one after the other, as MongoDB sends them."""
 
 _BATCH = 1000
+_UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _LENGTH = Struct("<i")
 
 
@@ -43,35 +47,64 @@ class Reader:
 
     async def page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
         """The jobs of a list's page."""
-        batches = self._database.jobs.find_raw_batches(
-            plan.jobs.document,
-            projection(plan.fields),
-            sort=plan.order,
-            skip=plan.page.skip,
-            limit=plan.page.size,
+        # The command itself: through the driver's cursor a page takes a third more time.
+        jobs = self._database.jobs
+        command: Document = {
+            "find": jobs.name,
+            "filter": plan.jobs.document,
+            "projection": projection(plan.fields),
+            "sort": plan.order,
+            "skip": plan.page.skip,
+            "limit": plan.page.size,
             # One more: a cursor whose batch is just full stays open.
-            batch_size=plan.page.size + 1,
-            allow_disk_use=True,
-            hint=in_order(plan.jobs.document, plan.order, self._indexes.known()),
-            max_time_ms=deadline.milliseconds(),
+            "batchSize": plan.page.size + 1,
+            "allowDiskUse": True,
+            "maxTimeMS": deadline.milliseconds(),
+        }
+        hint = in_order(plan.jobs.document, plan.order, self._indexes.known())
+        if hint:
+            command["hint"] = hint
+        cursor: RawBSONDocument = (await self._read(command))["cursor"]
+        if len(cursor.raw) <= self._result_bytes:
+            decoded = decode(cursor.raw, self._database.codec_options)
+            if not decoded["id"]:
+                documents: list[StoredDocument] = decoded["firstBatch"]
+                return documents
+        if cursor["id"]:
+            await self._read({"killCursors": jobs.name, "cursors": [cursor["id"]]})
+        # Of two or more pieces of 16 MiB each.
+        reason = "the page is larger than 16 MiB as stored; ask for less, or for fewer fields"
+        raise InvalidRequest(invalid("query.page", reason))
+
+    async def _read(self, command: Document) -> RawBSONDocument:
+        """The answer to a command that reads, undecoded; as the driver does with its own reads,
+        one that failed in passing is sent once more."""
+        jobs = self._database.jobs
+        if jobs.read_concern.document:
+            command = {**command, "readConcern": jobs.read_concern.document}
+        send = partial(
+            jobs.database.command,
+            command,
+            read_preference=jobs.read_preference,
+            codec_options=_UNDECODED,
         )
-        kept = _Kept(plan.page.size, self._result_bytes)
-        async with batches:
-            batch: Any  # bytes, though the cursor is declared as one of documents
-            async for batch in batches:
-                kept.add(batch)
-        return self._decoded(kept)
+        try:
+            return await send()
+        except AutoReconnect as failure:
+            if failure.timeout:
+                raise
+            return await send()
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
     ) -> tuple[list[StoredDocument], int]:
         """The first rows, at most `most`, that a pipeline over `jobs` gives, and how many it gives
         in all."""
-        tuned = tune(jobs.document, stages, self._indexes.known())
-        hint: dict[str, Any] = {"hint": tuned.hint} if tuned.hint else {}
+        index = covering(jobs.document, stages, self._indexes.known())
+        hint: dict[str, Any] = {"hint": index} if index else {}
         # Raw batches would be simpler, but the driver asks for an empty one first.
         cursor = await self._database.undecoded_jobs.aggregate(
-            [{"$match": jobs.document}, *tuned.stages],
+            [{"$match": jobs.document}, *separate_groups(stages)],
             allowDiskUse=True,
             batchSize=_BATCH,
             maxTimeMS=deadline.milliseconds(),

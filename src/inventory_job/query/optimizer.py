@@ -1,11 +1,11 @@
-"""The same answers at less cost: cheaper forms of pipelines, and indexes that hold all they read.
+"""What MongoDB needs beside a pipeline to answer it rightly and at little cost: groups kept apart,
+and the index that holds all it reads.
 
 Pure: says what to run and which index to hint, given the indexes that there are.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +15,11 @@ from inventory_job.query.operators import Document
 # Scope and time: an index read for these reads little else. Other conditions may have an index of
 # their own that leads to far fewer jobs, which the database knows better.
 _PLAIN_CONDITIONS = frozenset({"domain_id", "created_at"})
-# What these give is the same from parts, and the same whether a field is absent or null.
-_MERGED_BY = {"$sum": "$sum", "$min": "$min", "$max": "$max"}
-_REFERENCE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_.]*")
-_NEARLY_UNIQUE = frozenset({"$job_id", "$_id", "$created_at", "$updated_at", "$finished_at"})
+# What these give is the same whether a field is absent or null.
+_BLIND_TO_NULL = frozenset({"$sum", "$min", "$max"})
+_GROUPS = frozenset({"$group", "$count"})
+_MANY = 2**62
+"""Rows; more than there can be, and still so after a skip is added to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,37 @@ class CoveringIndex:
     directions: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """A pipeline after its filter, and the name of the index to read, if one is to be hinted."""
+def separate_groups(stages: Sequence[Document]) -> list[Document]:
+    """The same stages, with a limit that leaves out nothing between the first group (`$group` or
+    `$count`) and the next.
 
-    stages: tuple[Document, ...]
-    hint: str | None = None
-
-
-def tune(
-    filter_: Mapping[str, Any], stages: Sequence[Document], indexes: Iterable[CoveringIndex] = ()
-) -> Tuned:
-    """What to run in the place of `stages` over the jobs of a filter: its answers are the same.
-
-    An index is hinted when a group at the beginning reads nothing but what is in its keys.
+    MongoDB 6.0 runs groups at the beginning of a pipeline in another engine than the rest, up to
+    the first stage that this engine does not have, and answers three on end wrongly. A limit is
+    such a stage, and the cheapest: it neither holds rows nor compares them.
     """
+    groups = [number for number, stage in enumerate(stages) if stage.keys() & _GROUPS]
+    if len(groups) < 2:
+        return list(stages)
+    after_first = groups[0] + 1
+    return [*stages[:after_first], {"$limit": _MANY}, *stages[after_first:]]
+
+
+def covering(
+    filter_: Mapping[str, Any], stages: Sequence[Document], indexes: Iterable[CoveringIndex]
+) -> str | None:
+    """The index to hint for `stages` over the jobs of a filter: when a group at the beginning
+    reads nothing but what is in its keys, the one with the fewest."""
     if not stages or stages[0].keys() != {"$group"}:
-        return Tuned(tuple(stages))
+        return None
     group = stages[0]["$group"]
-    hint = _covering(filter_, group, indexes)
-    return Tuned((*_in_two_steps(group), *stages[1:]), hint)
+    conditions = set(_conditions(filter_))
+    values = [value for name, value in group.items() if name != "_id"]
+    # An index does not tell null from absent, and some accumulators do.
+    if not conditions <= _PLAIN_CONDITIONS or not all(map(_is_blind_to_null, values)):
+        return None
+    fields = conditions | {reference.partition(".")[0] for reference in _references(group)}
+    fitting = [index for index in indexes if fields <= set(index.fields)]
+    return min(fitting, key=lambda index: len(index.fields)).name if fitting else None
 
 
 def in_order(
@@ -75,50 +87,8 @@ def in_order(
     return None
 
 
-def _in_two_steps(group: Document) -> tuple[Document, ...]:
-    """A group whose keys take absent for null, as one that does not and one that merges the few
-    groups which then are one too many: asking of every job whether a field is there is dear."""
-    keys = group["_id"]
-    plain = {name: _unwrapped(key) for name, key in keys.items()} if isinstance(keys, dict) else {}
-    if None in plain.values() or not plain or _NEARLY_UNIQUE & set(plain.values()):
-        return ({"$group": group},)
-    fields = {name: value for name, value in group.items() if name != "_id"}
-    if not all(_is_mergeable(value) for value in fields.values()):
-        return ({"$group": group},)
-    merged = {
-        name: {_MERGED_BY[operator]: f"${name}"}
-        for name, value in fields.items()
-        for operator in value
-    }
-    again = {name: {"$ifNull": [f"$_id.{name}", None]} for name in keys}
-    return ({"$group": {"_id": plain, **fields}}, {"$group": {"_id": again, **merged}})
-
-
-def _unwrapped(key: Any) -> str | None:
-    """The field of a key that takes absent for null; None for any other key."""
-    if isinstance(key, dict) and key.keys() == {"$ifNull"}:
-        field, instead = key["$ifNull"]
-        if instead is None and isinstance(field, str) and _REFERENCE.fullmatch(field):
-            return field
-    return None
-
-
-def _is_mergeable(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _MERGED_BY.keys()
-
-
-def _covering(
-    filter_: Mapping[str, Any], group: Document, indexes: Iterable[CoveringIndex]
-) -> str | None:
-    """The index with the fewest fields that holds all that is read."""
-    conditions = set(_conditions(filter_))
-    values = [value for name, value in group.items() if name != "_id"]
-    # An index does not tell null from absent, and some accumulators do.
-    if not conditions <= _PLAIN_CONDITIONS or not all(map(_is_mergeable, values)):
-        return None
-    fields = conditions | {reference.partition(".")[0] for reference in _references(group)}
-    fitting = [index for index in indexes if fields <= set(index.fields)]
-    return min(fitting, key=lambda index: len(index.fields)).name if fitting else None
+def _is_blind_to_null(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _BLIND_TO_NULL
 
 
 def _conditions(filter_: Mapping[str, Any]) -> Iterator[str]:

@@ -53,7 +53,6 @@ class Pipeline:
         self.rows = Rows()
         # Where rows were last made, in no order, and what would order them; None once in order.
         self._unordered: tuple[int, tuple[str, ...]] | None = (0, self.rows.identity)
-        self._made = 0
         # The stages that take `_id` from the rows as they are now.
         self._dropping: list[Document] = []
 
@@ -75,10 +74,6 @@ class Pipeline:
 
     def make(self, stage: Document, rows: Rows) -> None:
         """Appends a stage that makes other rows, in no order."""
-        if self._made > 1:
-            # MongoDB 6.0 answers wrongly to three groups on end; a sort between keeps them apart.
-            self.settle()
-        self._made += 1
         self._dropping = []
         self.convert(stage, rows)
         self._unordered = (len(self.stages), rows.identity) if rows.identity else None
