@@ -11,8 +11,8 @@ from hypothesis import settings
 from pymongo import MongoClient
 
 from inventory_job.embedded.mongod import EmbeddedMongod
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
+from inventory_job.results import StoredDocument
+from tests.store import Store
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,17 +57,14 @@ def database_name(mongo_uri: str) -> Iterator[str]:
     """The name of a database that only this module uses; dropped afterwards."""
     name = f"inventory-job-test-{uuid.uuid4().hex}"
     yield name
-    with MongoClient[RawDocument](mongo_uri) as client:
+    with MongoClient[StoredDocument](mongo_uri) as client:
         client.drop_database(name)
 
 
 @pytest.fixture(scope="module")
-def database(mongo_uri: str, database_name: str) -> Iterator[Database]:
+def database(mongo_uri: str, database_name: str) -> Iterator[Store]:
     """The module's database, on a server that has transactions."""
-    opened = Database(mongo_uri, database_name)
-    try:
-        if not opened.has_transactions():
-            pytest.fail(f"{opened.describe()} is not a replica set: it has no transactions")
-        yield opened
-    finally:
-        opened.close()
+    with Store(mongo_uri, database_name) as store:
+        if not store.has_transactions:
+            pytest.fail("the database is not a replica set: it has no transactions")
+        yield store

@@ -9,41 +9,46 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
 from inventory_job.cli.seed import load_demo, midnight
 from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.seeding import SeedStore
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import Totals
+from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Killer
-from inventory_job.observability.call_log import Journal
+from inventory_job.observability.call_log import CallLog
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.authorization import Admission
+from inventory_job.transport.authorization import Authorization
+from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
-from inventory_job.transport.http.port import HttpPort, HttpPortOptions
-from inventory_job.transport.lanes import Lane
+from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.server import HttpOptions, HttpServer
+from inventory_job.transport.limiter import Limiter
+from inventory_job.transport.limiter import Limits as CallsAtATime
+from tests.running import LoopThread
+from tests.store import Store
 
 SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
 
 
 LIMITS = CallLimits(
     max_request_bytes=4 * 1024 * 1024,
-    max_response_bytes=64 * 1024 * 1024,
     max_request_values=Limits().values,
     request_seconds=10.0,
 )
@@ -56,60 +61,88 @@ def _always() -> bool:
 class NoMetrics:
     """Counts nothing."""
 
-    def called(self, method: str, code: str, transport: str, seconds: float) -> None:
-        """As transport.journal.CallMetrics."""
+    def count_call(self, method: str, code: str, transport: str, seconds: float) -> None:
+        """As observability.call_log.CallMetrics."""
 
 
 @dataclass(frozen=True)
-class HttpOptions:
+class HttpPort:
     """What a port may be made with."""
 
     authenticator: Authenticator = field(default_factory=AnonymousAuthenticator)
-    lane: Lane | None = None
     limits: CallLimits = LIMITS
-    app: AppOptions = field(default_factory=lambda: AppOptions(is_ready=_always))
+    calls: CallsAtATime = field(default_factory=CallsAtATime)
+    max_response_bytes: int = 64 * 1024 * 1024
+    is_ready: Callable[[], bool] = _always
+    metrics: ASGIApp | None = None
+    cors_origins: tuple[str, ...] = ()
+    hosts: Collection[str] = ()
+    has_pages: bool = True
     grace_seconds: float = 1.0
     port: int = 0
     tls: TlsFiles | None = None
     connections: int = 1000
+    unread_seconds: float = 20.0
 
 
 @contextmanager
-def served(database: Database, options: HttpOptions | None = None) -> Iterator[str]:
-    """The origin, `http://host:port`, of a port that serves the jobs of `database`."""
-    options = options or HttpOptions()
-    with ExitStack() as resources:
-        lane = options.lane or resources.enter_context(Lane("http", 8, 64))
-        killer = resources.enter_context(closing(Killer(database)))
-        admission = Admission(options.authenticator)
-        servicer = JobServicer(
-            JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)),
-            admission,
-            Limits(),
-            20.0,
-            _now,
+def served(store: Store, port: HttpPort | None = None) -> Iterator[str]:
+    """The origin, `http://host:port`, of a port that serves the jobs of `store`."""
+    with LoopThread() as loop, ExitStack() as resources:
+        opened = _Opened(store, port or HttpPort())
+        number = loop.run(opened.start())
+        resources.callback(lambda: loop.run(opened.stop()))
+        scheme = "https" if port and port.tls else "http"
+        yield f"{scheme}://127.0.0.1:{number}"
+
+
+class _Opened:
+    """A port in the running event loop."""
+
+    def __init__(self, store: Store, port: HttpPort) -> None:
+        self._store = store
+        self._port = port
+        self._resources = AsyncExitStack()
+
+    async def start(self) -> int:
+        port, resources = self._port, self._resources
+        database = Database(self._store.uri, self._store.name)
+        resources.push_async_callback(database.close)
+        indexes = CoveringIndexes(database)
+        resources.push_async_callback(indexes.close)
+        manager = JobManager(database, CountCache(database, 0), indexes)
+        authorization = Authorization(port.authenticator)
+        servicer = JobServicer(manager, authorization, Limits(), 20.0, _now)
+        dispatcher = Dispatcher(Limiter(port.calls), port.max_response_bytes)
+        calls = JobCalls(servicer, authorization, dispatcher, CallLog(NoMetrics()), port.limits)
+        connections = Connections(
+            port.connections, port.limits.request_seconds, port.unread_seconds
         )
-        calls = JobCalls(servicer, admission, lane, Journal(NoMetrics()), options.limits)
-        port = HttpPort(
-            build_app(SERVICE, calls, options.app),
-            HttpPortOptions(
-                host="127.0.0.1",
-                port=options.port,
-                tls=options.tls,
-                request_seconds=options.limits.request_seconds,
-                grace_seconds=options.grace_seconds,
-                connections=options.connections,
-            ),
+        app = AppOptions(
+            is_ready=port.is_ready,
+            connections=connections,
+            metrics=port.metrics,
+            cors_origins=port.cors_origins,
+            hosts=port.hosts,
+            has_pages=port.has_pages,
         )
-        number = port.start()
-        resources.callback(port.stop)
-        yield f"{'https' if options.tls else 'http'}://127.0.0.1:{number}"
+        server = HttpServer(
+            build_app(SERVICE, calls, app),
+            HttpOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
+            connections,
+        )
+        number = await server.start()
+        resources.push_async_callback(server.stop)
+        return number
+
+    async def stop(self) -> None:
+        await self._resources.aclose()
 
 
 @contextmanager
-def client_of(database: Database, options: HttpOptions | None = None) -> Iterator[httpx.Client]:
+def client_of(store: Store, port: HttpPort | None = None) -> Iterator[httpx.Client]:
     """A client of such a port."""
-    with served(database, options) as origin, httpx.Client(base_url=origin) as client:
+    with served(store, port) as origin, httpx.Client(base_url=origin) as client:
         yield client
 
 
@@ -139,10 +172,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedMongod(Path(folder)) as mongod,
-        closing(Database(mongod.uri, "inventory")) as database,
+        Store(mongod.uri, "inventory") as store,
     ):
-        load_demo(database, Demo(10_000, seed=0, until=midnight()))
-        with served(database, HttpOptions(port=port)) as origin:
+        seeded = SeedStore(store.jobs, store.job_tasks, "demo")
+        load_demo(seeded, Demo(10_000, seed=0, until=midnight()))
+        with served(store, HttpPort(port=port)) as origin:
             sys.stdout.write(f"{origin}  x-domain-id: domain-demo00000001\n")
             sys.stdout.flush()
             signal.sigwait(ends)

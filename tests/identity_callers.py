@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import grpc
 
-from inventory_job.app.server import Server
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import server_of
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -43,5 +43,5 @@ class Client:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[Client]:
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
         yield Client(channel)

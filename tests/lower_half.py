@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from pymongo import monitoring
 
 from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
 from inventory_job.manager import JobManager
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import (
@@ -26,6 +31,8 @@ from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
+from tests.running import LoopThread
+from tests.store import Store
 
 REQUESTS: dict[str, type[Message]] = {
     "list": job_pb2.JobsQuery,
@@ -37,22 +44,50 @@ REQUESTS: dict[str, type[Message]] = {
 Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
 
 
-class Unbounded:
-    """A call that may take a minute and is not given up."""
-
-    def remaining(self) -> float:
-        return 60.0
-
-    def on_end(self, end: Callable[[], None]) -> bool:
-        return True
-
-
 class LowerHalf:
-    """Decodes, parses, plans, runs and encodes, as the servicer does."""
+    """Decodes, parses, plans, runs and encodes, as the servicer does, on the database of a store;
+    a context manager.
 
-    def __init__(self, manager: JobManager, now: datetime) -> None:
-        self._manager = manager
+    Args:
+        store: the database.
+        now: the time that requests come.
+        most_totals: for how many filters totals are kept.
+        listeners: receive an event for every command.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: datetime,
+        *,
+        most_totals: int = 0,
+        listeners: Sequence[monitoring.CommandListener] = (),
+    ) -> None:
+        self._store = store
+        self._most_totals = most_totals
+        self._listeners = listeners
         self._context = ParseContext(Limits(), now)
+        self._loop = LoopThread()
+
+    def __enter__(self) -> Self:
+        self._loop.__enter__()
+        self._loop.run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.run(self._close())
+        self._loop.__exit__()
+
+    async def _open(self) -> None:
+        self._database = Database(self._store.uri, self._store.name, listeners=self._listeners)
+        self._counts = CountCache(self._database, self._most_totals)
+        self._indexes = CoveringIndexes(self._database)
+        self._manager = JobManager(self._database, self._counts, self._indexes)
+
+    async def _close(self) -> None:
+        await self._indexes.close()
+        await self._counts.close()
+        await self._database.close()
 
     def plan(self, method: str, request: Message, scope: Scope) -> Plan:
         """What is to be run for `request`; raises InvalidRequest and PermissionDenied."""
@@ -65,7 +100,7 @@ class LowerHalf:
 
     def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
         """The answer to `request`; raises ServiceErrors."""
-        answer = self._run(self.plan(method, request, scope))
+        answer = self._loop.run(self._run(self.plan(method, request, scope)))
         received = type(answer).FromString(answer.SerializeToString())
         return json_format.MessageToDict(
             received,
@@ -73,14 +108,15 @@ class LowerHalf:
             always_print_fields_with_no_presence=method == "list",
         )
 
-    def _run(self, plan: Plan) -> Message:
+    async def _run(self, plan: Plan) -> Message:
+        deadline = Deadline.after(60.0)
         if isinstance(plan, ListPlan):
-            jobs = self._manager.list(plan, Unbounded())
+            jobs = await self._manager.list(plan, deadline)
             return encode.jobs_info(jobs.documents, jobs.total, plan.fields)[0]
         if isinstance(plan, AnalyzePlan):
-            rows = self._manager.analyze(plan, Unbounded())
+            rows = await self._manager.analyze(plan, deadline)
             return encode.analyze_result(rows.rows, rows.more)
-        page = self._manager.stat(plan, Unbounded())
+        page = await self._manager.stat(plan, deadline)
         if isinstance(plan, DistinctPlan):
             return encode.distinct_result(page.rows, page.total)
         return encode.stat_result(page.rows, page.total)

@@ -22,6 +22,7 @@ from inventory_job.model.deletes import Deletes
 from inventory_job.model.driver_errors import (
     DRIVER_ERRORS,
     is_about_hint,
+    is_logged_out,
     pattern_complaint,
     translate,
 )
@@ -77,19 +78,22 @@ class JobManager:
         result_bytes: int = 32 * 1024 * 1024,
         observer: Observer | None = None,
     ) -> None:
-        self._jobs = database.jobs
-        self._counts = counts
+        self._database = database
         self._indexes = indexes
         self._observer = observer or _Unobserved()
         self._reader = Reader(database, indexes, result_bytes)
         self._lists = Lists(self._reader, counts)
-        self._deletes = Deletes(database)
+        self._deletes = Deletes(database, counts)
+
+    async def close(self) -> None:
+        """Waits for deletes that go on without their callers, a few seconds at most."""
+        await self._deletes.close()
 
     async def get(self, plan: JobPlan, deadline: Deadline) -> StoredDocument:
         """The job, as stored."""
 
         async def find() -> StoredDocument | None:
-            return await self._jobs.find_one(
+            return await self._database.jobs.find_one(
                 plan.jobs.document, projection(SHOWN), max_time_ms=deadline.milliseconds()
             )
 
@@ -100,18 +104,9 @@ class JobManager:
 
     async def delete(self, plan: JobPlan, deadline: Deadline) -> None:
         """Deletes the job's tasks and then the job, both or none where there are transactions."""
-
-        async def delete() -> None:
-            at = None
-            try:
-                found, at = await self._deletes.delete(plan)
-            finally:
-                # Also where it failed: it may have been done all the same.
-                self._counts.forget(plan.jobs.scope.domain_id, at)
-            if not found:
-                raise NotFound(plan.job_id)
-
-        await self._run("delete", plan, deadline, delete)
+        found = await self._run("delete", plan, deadline, lambda: self._deletes.delete(plan))
+        if not found:
+            raise NotFound(plan.job_id)
 
     async def list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
         """A page of jobs, as stored, and the total."""
@@ -164,6 +159,8 @@ class JobManager:
                 # The index was dropped a moment ago.
                 self._indexes.forget()
                 return await work()
+            if is_logged_out(failure) and await self._database.renew():
+                return await work()
             if pattern_complaint(failure) and jobs.patterns:
                 await self._blame_patterns(jobs, deadline)
             raise
@@ -175,7 +172,7 @@ class JobManager:
             # A filter is parsed before anything is looked for, and nothing is.
             nothing = {"_id": {"$in": []}, "job_id": pattern}
             try:
-                await self._jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
+                await self._database.jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
             except OperationFailure as failure:
                 complaint = pattern_complaint(failure)
                 if complaint is None:
@@ -187,7 +184,7 @@ class JobManager:
             raise InvalidRequest(problems)
 
     async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
-        values = await self._jobs.distinct(
+        values = await self._database.jobs.distinct(
             plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
         )
         if len(values) > plan.limit:

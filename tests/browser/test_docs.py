@@ -10,13 +10,13 @@ from playwright.sync_api import Locator, expect
 
 from inventory_job.cli.seed import load_demo, midnight
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
-from inventory_job.model.client import Database
 from tests.browser.visits import Visit
 from tests.http_service import served
+from tests.store import Store
 
 
 @pytest.fixture(scope="module")
-def origin(database: Database) -> Iterator[str]:
+def origin(database: Store) -> Iterator[str]:
     load_demo(database, Demo(300, seed=0, until=midnight()))
     with served(database) as address:
         yield address

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
-from inventory_job.model.client import Database
 from tests.browser import home
 from tests.browser.visits import Look, Visit, visit
-from tests.http_service import HttpOptions, served
+from tests.http_service import HttpPort, served
 from tests.key_sources import Keys
+from tests.store import Store
 from tests.tokens import Issuer
 
 OLDER = "domain-older"
@@ -73,7 +73,7 @@ def issuer() -> Issuer:
 
 
 @pytest.fixture(scope="module")
-def origin(database: Database) -> Iterator[str]:
+def origin(database: Store) -> Iterator[str]:
     load_demo(database, Demo(3000, seed=0, until=NOW))
     older = ["ERROR", "TIMEOUT", "SKIPPED", "SUCCESS", "FAILURE", "CANCELED", "IN_PROGRESS"]
     stored = [job(number, OLDER, status) for number, status in enumerate(older)]
@@ -87,9 +87,9 @@ def origin(database: Database) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def guarded_origin(origin: str, database: Database, issuer: Issuer) -> Iterator[str]:
+def guarded_origin(origin: str, database: Store, issuer: Issuer) -> Iterator[str]:
     """The same jobs, served to those who have a token."""
-    with served(database, HttpOptions(authenticator=TokenAuthenticator(Keys(issuer)))) as address:
+    with served(database, HttpPort(authenticator=TokenAuthenticator(Keys(issuer)))) as address:
         yield address
 
 
@@ -310,7 +310,7 @@ def test_a_refused_token_is_shown_as_such_and_a_good_one_opens_its_domain(
     assert page.context.cookies() == []
 
 
-def test_a_workspace_narrows_what_is_shown(visited: Visit, origin: str, database: Database) -> None:
+def test_a_workspace_narrows_what_is_shown(visited: Visit, origin: str, database: Store) -> None:
     conditions = {"domain_id": LARGEST_TENANT, "workspace_id": {"$ne": "*"}}
     workspace = str(database.jobs.distinct("workspace_id", conditions)[0])
     home.opened(visited.page, origin, LARGEST_TENANT)

@@ -17,8 +17,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from pymongo import monitoring
 
-from inventory_job.model.client import Database
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.store import Store
 
 Plain = dict[str, Any]
 
@@ -124,7 +124,7 @@ Tenant = Callable[..., Client]
 """Stored jobs → a client of a domain that has these alone; see `tenants`."""
 
 
-def tenants(channel: grpc.Channel, database: Database) -> Tenant:
+def tenants(channel: grpc.Channel, database: Store) -> Tenant:
     """A way to fresh domains: called with jobs (and `tasks`), without the ids that differ."""
 
     def tenant(*jobs: Plain, tasks: Iterable[Plain] = (), workspace_id: str = "") -> Client:

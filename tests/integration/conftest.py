@@ -8,8 +8,8 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
 from inventory_job.settings import Settings
+from tests.running import ServerThread, server_of
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +19,14 @@ def settings(mongo_uri: str, database_name: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[Server]:
+def server(settings: Settings) -> Iterator[ServerThread]:
     """A server running in this process."""
-    with Server(settings) as running:
-        yield running
+    with server_of(settings) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
-def channel(server: Server) -> Iterator[grpc.Channel]:
+def channel(server: ServerThread) -> Iterator[grpc.Channel]:
     """A channel to the server."""
     with grpc.insecure_channel(server.address) as opened:
         yield opened

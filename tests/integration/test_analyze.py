@@ -8,12 +8,12 @@ import grpc
 import pytest
 from bson import ObjectId
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import analyses, expressions, stats
 from tests.cases.analyses import AnalyzeCase
 from tests.cases.expressions import ExpressionCase
 from tests.integration.client import Client, Tenant, tenants
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 COUNT = {"n": {"operator": "count"}}
@@ -21,14 +21,14 @@ LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", 
 
 
 @pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Database) -> Client:
+def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
 
 
 @pytest.fixture(scope="module")
-def nested(channel: grpc.Channel, database: Database) -> Client:
+def nested(channel: grpc.Channel, database: Store) -> Client:
     """A client of a domain with jobs that have lists and documents."""
     database.jobs.insert_many(
         job | {"_id": ObjectId(), "job_id": f"job-{n:012x}", "domain_id": "domain-nested"}
@@ -38,7 +38,7 @@ def nested(channel: grpc.Channel, database: Database) -> Client:
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 

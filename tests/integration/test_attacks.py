@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.integration.client import Client, Recorder
+from tests.store import Store
 
 DOMAIN, VICTIM = "domain-of-six", "domain-of-the-victim"
 SECRET = "what the victim's job is called"
@@ -33,7 +33,7 @@ def recorder(database_name: str) -> Recorder:
 
 
 @pytest.fixture(scope="module")
-def client(recorder: Recorder, channel: grpc.Channel, database: Database) -> Client:
+def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs; the victim has the same ones and a secret."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     database.jobs.insert_many(
@@ -370,7 +370,7 @@ def test_no_query_reads_another_tenants_jobs(
 
 @pytest.mark.parametrize("method", ["get", "delete"])
 def test_another_tenants_job_is_not_found(
-    client: Client, recorder: Recorder, database: Database, method: str
+    client: Client, recorder: Recorder, database: Store, method: str
 ) -> None:
     database.jobs.insert_one({"job_id": "job-of-the-victim", "domain_id": VICTIM})
 

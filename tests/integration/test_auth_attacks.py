@@ -17,10 +17,10 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from grpc_status import rpc_status
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import ServerThread, server_of
+from tests.store import Store
 from tests.tokens import SYSTEM, USER, Issuer, encoded, key_file_text, with_header
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
@@ -63,7 +63,7 @@ def settings(mongo_uri: str, database_name: str, domains: Domains) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def profiled(database: Database) -> Iterator[Database]:
+def profiled(database: Store) -> Iterator[Store]:
     """The database, noting every operation on it."""
     # A collection has to be there for its name to be noted.
     database.jobs.insert_one({"job_id": "job-1", "domain_id": "domain-1", "workspace_id": "ws-1"})
@@ -73,24 +73,24 @@ def profiled(database: Database) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def running(profiled: Database, settings: Settings) -> Iterator[Server]:
-    with Server(settings) as server:
+def running(profiled: Store, settings: Settings) -> Iterator[ServerThread]:
+    with server_of(settings) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def stub(running: Server) -> Iterator[job_pb2_grpc.JobStub]:
+def stub(running: ServerThread) -> Iterator[job_pb2_grpc.JobStub]:
     with grpc.insecure_channel(running.address) as channel:
         yield job_pb2_grpc.JobStub(channel)
 
 
 @pytest.fixture(scope="module")
-def http(running: Server) -> Iterator[httpx.Client]:
+def http(running: ServerThread) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://{running.http_address}") as client:
         yield client
 
 
-def operations(database: Database) -> int:
+def operations(database: Store) -> int:
     """How many operations on jobs and tasks the database has noted."""
     namespaces = [each.full_name for each in (database.jobs, database.job_tasks)]
     profile = database.jobs.database["system.profile"]
@@ -221,7 +221,7 @@ TOKENS: dict[str, Callable[[Domains], str]] = {
 @pytest.mark.parametrize("name", TOKENS)
 @pytest.mark.parametrize("method", ["list", "delete"])
 def test_a_token_out_of_order_is_unauthenticated(
-    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Database, method: str, name: str
+    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Store, method: str, name: str
 ) -> None:
     token = TOKENS[name](domains)
     before = operations(profiled)
@@ -255,7 +255,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", CLAIMS)
 @pytest.mark.parametrize("method", ["list", "get", "delete", "stat", "analyze"])
 def test_a_caller_without_the_right_is_denied(
-    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Database, method: str, name: str
+    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Store, method: str, name: str
 ) -> None:
     token = domains.admin(**CLAIMS[name])
     before = operations(profiled)
@@ -277,7 +277,7 @@ def test_over_http_a_token_out_of_order_is_unauthenticated_as_well(
     stub: job_pb2_grpc.JobStub,
     http: httpx.Client,
     domains: Domains,
-    profiled: Database,
+    profiled: Store,
     name: str,
 ) -> None:
     token = TOKENS[name](domains)
@@ -299,7 +299,7 @@ def test_over_http_a_caller_without_the_right_is_denied_as_well(
     stub: job_pb2_grpc.JobStub,
     http: httpx.Client,
     domains: Domains,
-    profiled: Database,
+    profiled: Store,
     name: str,
 ) -> None:
     token = domains.admin(**CLAIMS[name])
@@ -323,7 +323,7 @@ def test_a_token_far_too_long_is_refused_by_either_port(
     stub: job_pb2_grpc.JobStub,
     http: httpx.Client,
     domains: Domains,
-    profiled: Database,
+    profiled: Store,
     method: str,
 ) -> None:
     """HTTP takes headers of that length; where gRPC takes no metadata it answers by itself."""
@@ -341,7 +341,7 @@ def test_a_token_far_too_long_is_refused_by_either_port(
 
 
 def test_without_a_token_nobody_is_authenticated(
-    stub: job_pb2_grpc.JobStub, profiled: Database
+    stub: job_pb2_grpc.JobStub, profiled: Store
 ) -> None:
     before = operations(profiled)
 
@@ -355,7 +355,7 @@ def test_without_a_token_nobody_is_authenticated(
 
 
 def test_a_second_token_is_refused_even_when_it_is_the_same(
-    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Database
+    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Store
 ) -> None:
     good = domains.admin()
     before = operations(profiled)
@@ -368,7 +368,7 @@ def test_a_second_token_is_refused_even_when_it_is_the_same(
 
 @pytest.mark.parametrize("key", ["x_domain_id", "x_workspace_id"])
 def test_a_second_tenant_is_refused(
-    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Database, key: str
+    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Store, key: str
 ) -> None:
     system = [("token", domains.root.system_token()), ("x_domain_id", "domain-1")]
     twice = {"x_domain_id": [(key, "domain-2")], "x_workspace_id": [(key, "a"), (key, "b")]}[key]
@@ -399,7 +399,7 @@ def test_a_callers_own_metadata_do_not_change_the_tenant(
 
 
 def test_a_good_token_reaches_the_database(
-    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Database
+    stub: job_pb2_grpc.JobStub, domains: Domains, profiled: Store
 ) -> None:
     """Else nothing above would mean anything."""
     before = operations(profiled)

@@ -8,11 +8,11 @@ import grpc
 import pytest
 
 from inventory_job.errors import Code
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import refusals, stage_refusals
 from tests.cases.refusals import RefusalCase
 from tests.integration.client import Client, Refusal, Tenant, tenants
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 STATUSES = {Code.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED}
@@ -20,14 +20,14 @@ COUNT = {"n": {"operator": "count"}}
 
 
 @pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Database) -> Client:
+def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 

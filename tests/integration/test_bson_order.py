@@ -20,8 +20,8 @@ from bson import (
 )
 from bson.datetime_ms import DatetimeMS
 
-from inventory_job.model.client import Database
 from inventory_job.query.bson_order import sort_key
+from tests.store import Store
 
 # Between any two of these MongoDB has an order.
 VALUES: list[Any] = [
@@ -117,7 +117,7 @@ VALUES: list[Any] = [
 ]
 
 
-def test_values_are_in_the_order_of_the_server(database: Database) -> None:
+def test_values_are_in_the_order_of_the_server(database: Store) -> None:
     """Inside a document, where MongoDB compares lists as a whole, as distinct values are."""
     shuffled = random.Random(5).sample(VALUES, len(VALUES))
     database.jobs.insert_many({"number": n, "x": {"v": v}} for n, v in enumerate(shuffled))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import chains
 from tests.cases.chains import ChainCase
 from tests.integration.client import Client
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 
@@ -17,7 +17,7 @@ each_case = pytest.mark.parametrize("case", chains.CASES, ids=lambda case: case.
 
 
 @pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Database) -> Client:
+def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
@@ -44,7 +44,7 @@ def test_its_pages_have_the_same_rows_and_total(client: Client, case: ChainCase)
 @pytest.mark.parametrize("keys", [1, 2, 3])
 @pytest.mark.parametrize("start", [1, 1500, 5000])
 def test_the_total_of_more_rows_than_a_page_has_is_counted(
-    channel: grpc.Channel, database: Database, keys: int, start: int
+    channel: grpc.Channel, database: Store, keys: int, start: int
 ) -> None:
     domain = f"domain-of-{keys}-and-{start}"
     database.jobs.insert_many(

@@ -14,22 +14,22 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import Result
 
-from inventory_job.app.server import Server
 from inventory_job.cli.client import jobs as jobs_commands
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.certificates import Authority
 from tests.integration.client import Tenant, tenants
 from tests.integration.shell import Shell
+from tests.running import ServerThread, server_of
+from tests.store import Store
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
 @pytest.fixture
-def shell(server: Server) -> Shell:
+def shell(server: ServerThread) -> Shell:
     return Shell(server.address)
 
 
@@ -59,7 +59,7 @@ def signed(keys: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def strict_server(mongo_uri: str, database: Database, keys: Path) -> Iterator[Server]:
+def strict_server(mongo_uri: str, database: Store, keys: Path) -> Iterator[ServerThread]:
     """A server that asks for tokens."""
     settings = Settings(
         port=0,
@@ -68,12 +68,12 @@ def strict_server(mongo_uri: str, database: Database, keys: Path) -> Iterator[Se
         auth_mode="jwt",
         auth_key_file=keys / "keys.json",
     )
-    with Server(settings) as running:
+    with server_of(settings) as running:
         yield running
 
 
 def test_a_token_comes_from_the_environment_a_file_or_an_option(
-    strict_server: Server, keys: Path, tmp_path: Path
+    strict_server: ServerThread, keys: Path, tmp_path: Path
 ) -> None:
     token = signed(keys, "--role", "DOMAIN_ADMIN")
     file = tmp_path / "token"
@@ -85,7 +85,9 @@ def test_a_token_comes_from_the_environment_a_file_or_an_option(
     assert Shell(address)("list", "--token", token).exit_code == 0
 
 
-def test_who_is_not_known_or_not_allowed_gets_status_4(strict_server: Server, keys: Path) -> None:
+def test_who_is_not_known_or_not_allowed_gets_status_4(
+    strict_server: ServerThread, keys: Path
+) -> None:
     token = signed(keys, "--role", "WORKSPACE_MEMBER", "--workspace-id", "ws-1")
     shell = Shell(strict_server.address)
 
@@ -276,7 +278,7 @@ def test_all_is_refused_when_that_is_too_many(shell: Shell, tenant: Tenant) -> N
 
 
 @pytest.fixture
-def tls_server(mongo_uri: str, database: Database, tmp_path: Path) -> Iterator[Server]:
+def tls_server(mongo_uri: str, database: Store, tmp_path: Path) -> Iterator[ServerThread]:
     """A server with mutual TLS; the files are server.crt, server.key and ca.crt."""
     authority = Authority()
     certificate, key = authority.issue().write(tmp_path)
@@ -289,12 +291,12 @@ def tls_server(mongo_uri: str, database: Database, tmp_path: Path) -> Iterator[S
         tls_key_file=key,
         tls_client_ca_file=tmp_path / "ca.crt",
     )
-    with Server(settings) as running:
+    with server_of(settings) as running:
         yield running
 
 
 def test_a_server_with_mutual_tls_is_asked_with_certificates(
-    tls_server: Server, tmp_path: Path
+    tls_server: ServerThread, tmp_path: Path
 ) -> None:
     shell = Shell(tls_server.address)
     trusting = ("list", "--domain", "domain-1", "--tls", "--ca-file", tmp_path / "ca.crt")

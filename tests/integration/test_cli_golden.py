@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from tests.cases.cli_jobs import DOMAIN, JOBS
 from tests.integration.shell import Shell
+from tests.running import ServerThread
+from tests.store import Store
 
 GOLDEN = sorted((Path(__file__).parents[1] / "cases" / "cli").glob("*.txt"))
 
 
 @pytest.fixture(autouse=True, scope="module")
-def jobs(database: Database) -> None:
+def jobs(database: Store) -> None:
     database.jobs.insert_many(dict(job) for job in JOBS)
 
 
@@ -35,7 +35,7 @@ def session(text: str, address: str) -> str:
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
-def test_commands_write_what_their_golden_file_shows(server: Server, file: Path) -> None:
+def test_commands_write_what_their_golden_file_shows(server: ServerThread, file: Path) -> None:
     golden = file.read_text(encoding="utf-8")
 
     assert session(golden, server.address) == golden

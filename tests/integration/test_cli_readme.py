@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.app.server import Server
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import Demo
-from inventory_job.model.client import Database
+from tests.running import ServerThread
+from tests.store import Store
 from tests.terminal import Screen, terminal
 
 README = Path(__file__).parents[2] / "README.md"
@@ -33,7 +33,7 @@ def sessions() -> list[tuple[str, Screen]]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def demo(database: Database) -> None:
+def demo(database: Store) -> None:
     load_demo(database, Demo(2000, seed=0, until=datetime(2026, 3, 1)))
 
 
@@ -41,7 +41,7 @@ def is_full(screen: Screen) -> bool:
     return len(screen) == HEIGHT - 2 and screen[-1].endswith("-collector")
 
 
-def shown_by(command: str, server: Server) -> Screen:
+def shown_by(command: str, server: ServerThread) -> Screen:
     program, *arguments = shlex.split(command)
     assert program == "inventory-job"
     environment = {
@@ -69,7 +69,9 @@ def test_readme_shows_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(("command", "shown"), sessions())
-def test_a_command_shows_what_readme_shows(server: Server, command: str, shown: Screen) -> None:
+def test_a_command_shows_what_readme_shows(
+    server: ServerThread, command: str, shown: Screen
+) -> None:
     lines = [line.replace(server.address, SHOWN_ADDRESS) for line in shown_by(command, server)]
 
     if command.startswith("inventory-job top"):

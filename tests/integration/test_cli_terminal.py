@@ -9,33 +9,33 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.cases.cli_jobs import AWS, DOMAIN, JOBS
+from tests.running import ServerThread
+from tests.store import Store
 from tests.terminal import Screen, Terminal, terminal
 
 
 @pytest.fixture(autouse=True, scope="module")
-def jobs(database: Database) -> None:
+def jobs(database: Store) -> None:
     database.jobs.insert_many(dict(job) for job in JOBS)
 
 
 def run(
-    server: Server, *arguments: str, environment: dict[str, str] | None = None, **size: int
+    server: ServerThread, *arguments: str, environment: dict[str, str] | None = None, **size: int
 ) -> AbstractContextManager[Terminal]:
     target = {"INVENTORY_JOB_ENDPOINT": server.address, "INVENTORY_JOB_DOMAIN": DOMAIN}
     return terminal(*arguments, environment=target | (environment or {}), **size)
 
 
-def shown(server: Server, *arguments: str, **options: Any) -> Screen:
+def shown(server: ServerThread, *arguments: str, **options: Any) -> Screen:
     """The screen when the command has ended."""
     with run(server, *arguments, **options) as opened:
         assert opened.finish() == 0
         return opened.lines()
 
 
-def test_a_list_is_a_table_with_times_to_the_second(server: Server) -> None:
+def test_a_list_is_a_table_with_times_to_the_second(server: ServerThread) -> None:
     lines = shown(server, "list", "--page-size", "3", "-f", "total_tasks<8", width=88)
 
     assert lines == [
@@ -51,14 +51,14 @@ def test_a_list_is_a_table_with_times_to_the_second(server: Server) -> None:
     ]
 
 
-def test_where_a_terminal_is_narrow_ids_stay_whole(server: Server) -> None:
+def test_where_a_terminal_is_narrow_ids_stay_whole(server: ServerThread) -> None:
     lines = shown(server, "list", "-f", "status=FAILURE", width=60)
 
     assert max(map(len, lines)) <= 60
     assert any(line.startswith("job-000000000002  FAILURE  ") for line in lines)
 
 
-def test_no_stored_text_is_obeyed_by_the_terminal(server: Server) -> None:
+def test_no_stored_text_is_obeyed_by_the_terminal(server: ServerThread) -> None:
     with run(server, "list") as opened:
         assert opened.finish() == 0
 
@@ -66,7 +66,7 @@ def test_no_stored_text_is_obeyed_by_the_terminal(server: Server) -> None:
     assert "\u202e".encode() not in opened.output
 
 
-def test_colours_are_left_out_when_they_are_not_wanted(server: Server) -> None:
+def test_colours_are_left_out_when_they_are_not_wanted(server: ServerThread) -> None:
     with run(server, "list", environment={"NO_COLOR": "1"}) as plain:
         assert plain.finish() == 0
     with run(server, "list") as coloured:
@@ -76,7 +76,7 @@ def test_colours_are_left_out_when_they_are_not_wanted(server: Server) -> None:
     assert re.search(rb"\x1b\[[0-9;]*3[0-7]m", coloured.output)
 
 
-def test_numbers_of_a_stat_stand_below_each_other(server: Server) -> None:
+def test_numbers_of_a_stat_stand_below_each_other(server: ServerThread) -> None:
     assert shown(server, "stat", "--by", "status", "--count", "--sum", "total_tasks") == [
         "status       jobs  sum_total_tasks",
         "──────────────────────────────────",
@@ -90,7 +90,7 @@ def test_numbers_of_a_stat_stand_below_each_other(server: Server) -> None:
 CHART = ("chart", "--since", "2026-03-01", "--until", "2026-03-05")
 
 
-def test_a_chart_has_a_bar_for_each_day_as_long_as_its_jobs_are_many(server: Server) -> None:
+def test_a_chart_has_a_bar_for_each_day_as_long_as_its_jobs_are_many(server: ServerThread) -> None:
     assert shown(server, *CHART, width=45) == [
         "jobs per day by status, UTC",
         "██ SUCCESS 4   ▓▓ FAILURE 1  ▒▒ IN_PROGRESS 2",
@@ -102,7 +102,7 @@ def test_a_chart_has_a_bar_for_each_day_as_long_as_its_jobs_are_many(server: Ser
     ]
 
 
-def test_a_chart_is_drawn_with_what_the_terminal_can_show(server: Server) -> None:
+def test_a_chart_is_drawn_with_what_the_terminal_can_show(server: ServerThread) -> None:
     ascii_only = {"PYTHONIOENCODING": "ascii"}
 
     lines = shown(server, *CHART, "-f", "status=SUCCESS", environment=ascii_only, width=40)
@@ -115,7 +115,7 @@ def test_a_chart_is_drawn_with_what_the_terminal_can_show(server: Server) -> Non
     ]
 
 
-def test_delete_asks_first(server: Server, database: Database) -> None:
+def test_delete_asks_first(server: ServerThread, database: Store) -> None:
     database.jobs.insert_one({"job_id": "job-doomed", "domain_id": "domain-2"})
     command = ("delete", "job-doomed", "--domain", "domain-2")
 
@@ -142,7 +142,7 @@ def running(screen: Screen) -> bool:
     return screen[:1] != [] and screen[0].startswith("2 running") and screen[-1].endswith(" " + AWS)
 
 
-def test_top_shows_the_running_jobs_and_how_far_they_are(server: Server) -> None:
+def test_top_shows_the_running_jobs_and_how_far_they_are(server: ServerThread) -> None:
     with run(server, *TOP) as opened:
         title, head, _, *lines = opened.wait_for(running)
         opened.press("q")
@@ -155,7 +155,7 @@ def test_top_shows_the_running_jobs_and_how_far_they_are(server: Server) -> None
     assert "2/4" in lines[1]
 
 
-def test_top_follows_the_jobs(server: Server, database: Database) -> None:
+def test_top_follows_the_jobs(server: ServerThread, database: Store) -> None:
     job = {"job_id": "job-new", "domain_id": "domain-3", "status": "IN_PROGRESS", "total_tasks": 4}
 
     with run(server, *TOP, "--domain", "domain-3") as opened:
@@ -171,7 +171,7 @@ def test_top_follows_the_jobs(server: Server, database: Database) -> None:
 
 
 @pytest.mark.parametrize("way", ["q", "Ctrl-C"])
-def test_top_leaves_the_terminal_as_it_was(server: Server, way: str) -> None:
+def test_top_leaves_the_terminal_as_it_was(server: ServerThread, way: str) -> None:
     with run(server, *TOP) as opened:
         opened.wait_for(running)
         assert not opened.is_cooked()
@@ -181,7 +181,7 @@ def test_top_leaves_the_terminal_as_it_was(server: Server, way: str) -> None:
         assert opened.output.rstrip().endswith((b"\x1b[?1049l\x1b[?25h", b"\x1b[?25h\x1b[?1049l"))
 
 
-def test_top_shows_the_newest_jobs_that_there_is_room_for(server: Server) -> None:
+def test_top_shows_the_newest_jobs_that_there_is_room_for(server: ServerThread) -> None:
     with run(server, *TOP, height=6) as opened:
         lines = opened.wait_for(lambda screen: screen[-1:] != [] and "u202eplugin" in screen[-1])
         opened.press("q")
@@ -191,8 +191,8 @@ def test_top_shows_the_newest_jobs_that_there_is_room_for(server: Server) -> Non
     assert [line.split()[0] for line in lines[3:]] == ["job-000000000008"]
 
 
-def test_top_waits_for_a_server_that_went_away(mongo_uri: str, database: Database) -> None:
-    with Server(
+def test_top_waits_for_a_server_that_went_away(mongo_uri: str, database: Store) -> None:
+    with ServerThread(
         Settings(
             port=0, mongo_uri=SecretStr(mongo_uri), mongo_database=database.name, grace_seconds=0
         )

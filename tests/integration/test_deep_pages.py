@@ -1,10 +1,9 @@
-"""Pages far from the first: the right jobs, also when not all before them are passed again."""
+"""Pages far from the first: the right jobs, also while others write."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,16 +13,13 @@ from pymongo import monitoring
 
 from inventory_job.auth.scope import Scope
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.manager import JobManager
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.counts.cache import Totals
-from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
-from inventory_job.model.operation import Killer
-from inventory_job.model.waypoints import FAR, Waypoints
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.model.indexes import ensure_indexes
+from inventory_job.results import StoredDocument
 from tests.lower_half import LowerHalf, message
+from tests.running import in_database
+from tests.store import Store
 
+FAR = 2000
 PROMISED_SECONDS = 1.0
 NOON = datetime(2026, 3, 7, 12)
 DOMAIN = "domain-deep"
@@ -50,7 +46,7 @@ class Finds(monitoring.CommandListener):
         """Of no interest."""
 
 
-def job(number: int, **fields: Any) -> RawDocument:
+def job(number: int, **fields: Any) -> StoredDocument:
     """One of many jobs, of which seven at a time begin at once."""
     return {
         "job_id": f"job-{number:06d}",
@@ -65,10 +61,9 @@ def job(number: int, **fields: Any) -> RawDocument:
 class Tenant:
     """Pages of the tenant's jobs, as this server gives them and as MongoDB has them."""
 
-    def __init__(self, lower: LowerHalf, database: Database, finds: Finds) -> None:
+    def __init__(self, lower: LowerHalf, store: Store) -> None:
         self._lower = lower
-        self._database = database
-        self._finds = finds
+        self._store = store
 
     def page(
         self, start: int, limit: int, workspace: str | None = None, **query: Any
@@ -80,35 +75,28 @@ class Tenant:
         answer = self._lower.answer("list", request, scope)
         return [found["job_id"] for found in answer["results"]], answer["total_count"]
 
-    def stored(self, start: int, limit: int, **filter_: Any) -> tuple[list[str], int]:
+    def stored(
+        self, start: int, limit: int, *, newest_first: bool = True, **filter_: Any
+    ) -> tuple[list[str], int]:
         """What the page should be."""
-        found = self._database.jobs.find(
+        found = self._store.jobs.find(
             {"domain_id": DOMAIN, **filter_}, hint={"$natural": 1}, allow_disk_use=True
-        ).sort([("created_at", -1), ("_id", 1)])
+        ).sort([("created_at", -1 if newest_first else 1), ("_id", 1)])
         ids = [str(document["job_id"]) for document in found]
         return ids[start - 1 : start - 1 + limit], len(ids)
 
-    def passed(self, start: int, limit: int = 10) -> int:
-        """How many jobs are passed on the way to a page, once its way is known."""
-        for _ in range(2):
-            self.page(start, limit)
-        before = len(self._finds.sent)
-        self.page(start, limit)
-        return int(self._finds.sent[before]["skip"])
-
 
 @pytest.fixture
-def database(mongo_uri: str, database_name: str, finds: Finds) -> Iterator[Database]:
-    """Rather more jobs than pages begin to be far from the first."""
-    with closing(Database(mongo_uri, database_name, listeners=[finds])) as opened:
-        ensure_indexes(opened)
-        opened.jobs.insert_many(job(number) for number in range(FAR + 800))
-        opened.jobs.insert_many(
-            job(number, created_at=value) for number, value in enumerate(SORTED_LAST, 90_000)
-        )
-        opened.jobs.insert_one({"job_id": "job-bare", "domain_id": DOMAIN})
-        yield opened
-        opened.jobs.delete_many({})
+def jobs(database: Store) -> Iterator[Store]:
+    """Many jobs, some with dates that are none."""
+    in_database(database, ensure_indexes)
+    database.jobs.insert_many(job(number) for number in range(FAR + 800))
+    database.jobs.insert_many(
+        job(number, created_at=value) for number, value in enumerate(SORTED_LAST, 90_000)
+    )
+    database.jobs.insert_one({"job_id": "job-bare", "domain_id": DOMAIN})
+    yield database
+    database.jobs.delete_many({})
 
 
 @pytest.fixture
@@ -117,125 +105,99 @@ def finds() -> Finds:
 
 
 @pytest.fixture
-def tenant(database: Database, finds: Finds) -> Iterator[Tenant]:
+def tenant(jobs: Store, finds: Finds) -> Iterator[Tenant]:
     """A server that has come to know the indexes, and keeps totals."""
-    indexes = CoveringIndexes(database)
-    indexes.look()
-    with closing(Killer(database)) as killer, closing(Totals(database)) as totals:
-        lower = LowerHalf(JobManager(database, killer, totals, indexes), NOON)
-        tenant = Tenant(lower, database, finds)
-        tenant.page(1, 1)
-        assert wait_until(lambda: totals.figures.is_current, 20.0)
+    with LowerHalf(jobs, NOON, most_totals=1000, listeners=[finds]) as lower:
+        tenant = Tenant(lower, jobs)
+
+        def names_an_index() -> bool:
+            tenant.page(1, 1)
+            return "hint" in finds.sent[-1]
+
+        assert wait_until(names_an_index, 20.0)
         yield tenant
 
 
-def test_a_page_asked_for_again_begins_near_by(tenant: Tenant) -> None:
-    start = FAR + 101
-    expected = tenant.stored(start, 10)
-
-    assert [tenant.page(start, 10) for _ in range(4)] == [expected] * 4
-    assert tenant.passed(start) < 7
-
-
-@pytest.mark.parametrize("start", [FAR + 1, FAR + 300, FAR + 790, FAR + 800, FAR + 805])
-def test_what_follows_a_known_way_is_what_mongodb_has(tenant: Tenant, start: int) -> None:
-    tenant.passed(FAR + 50)
-
+@pytest.mark.parametrize("start", [FAR + 1, FAR + 300, FAR + 790, FAR + 800, FAR + 805, FAR + 900])
+def test_a_page_is_what_mongodb_has(tenant: Tenant, start: int) -> None:
     for limit in (1, 50, 1000):
-        assert tenant.page(start, limit) == tenant.stored(start, limit)
+        expected = tenant.stored(start, limit)
+        assert [tenant.page(start, limit) for _ in range(3)] == [expected] * 3
 
 
-def test_ways_are_those_of_their_filter(tenant: Tenant) -> None:
+def test_pages_are_those_of_their_filter_and_order(tenant: Tenant) -> None:
     both = [{"k": "plugin_id", "v": ["plugin-0", "plugin-1"], "o": "in"}]
     others = [{"k": "created_at", "v": "2026-03-07T11:59:58Z", "o": "datetime_lt"}]
+    oldest_first = [{"key": "created_at", "desc": False}]
     for _ in range(3):
-        tenant.passed(FAR + 50)
+        assert tenant.page(FAR + 50, 9) == tenant.stored(FAR + 50, 9)
         assert tenant.page(FAR + 50, 9, filter=both) == tenant.stored(
             FAR + 50, 9, plugin_id={"$in": ["plugin-0", "plugin-1"]}
         )
         assert tenant.page(FAR + 50, 9, filter=others) == tenant.stored(
             FAR + 50, 9, created_at={"$lt": NOON - timedelta(seconds=2)}
         )
-        assert tenant.page(FAR + 50, 9, workspace="workspace-1") == tenant.stored(
-            FAR + 50, 9, workspace_id={"$in": ["workspace-1", "*"]}
+        assert tenant.page(1500, 9, workspace="workspace-1") == tenant.stored(
+            1500, 9, workspace_id={"$in": ["workspace-1", "*"]}
         )
-        oldest_first = [{"key": "created_at", "desc": False}]
-        assert tenant.page(FAR + 50, 9, sort=oldest_first) != tenant.page(FAR + 50, 9)
+        assert tenant.page(FAR + 50, 9, sort=oldest_first) == tenant.stored(
+            FAR + 50, 9, newest_first=False
+        )
 
 
-def test_new_jobs_move_a_page_on(tenant: Tenant, database: Database) -> None:
+def test_new_jobs_move_a_page_on(tenant: Tenant, jobs: Store) -> None:
     start = FAR + 101
-    assert tenant.passed(start) < 7
+    assert tenant.page(start, 10) == tenant.stored(start, 10)
 
-    database.jobs.insert_many(job(100_000 + n, created_at=NOON) for n in range(20))
+    jobs.jobs.insert_many(job(100_000 + n, created_at=NOON) for n in range(20))
 
     def is_right() -> bool:
         return tenant.page(start, 10) == tenant.stored(start, 10)
 
     assert wait_until(is_right, PROMISED_SECONDS)
-    assert tenant.passed(start) < 7 + 20
 
 
 @pytest.mark.parametrize("value", SORTED_FIRST, ids=lambda value: type(value).__name__)
-def test_what_is_sorted_before_all_dates_counts(
-    tenant: Tenant, database: Database, value: object
-) -> None:
+def test_what_is_sorted_before_all_dates_counts(tenant: Tenant, jobs: Store, value: object) -> None:
     start = FAR + 101
-    assert tenant.passed(start) < 7
+    assert tenant.page(start, 10) == tenant.stored(start, 10)
 
-    database.jobs.insert_one(job(100_000, created_at=value))
+    jobs.jobs.insert_one(job(100_000, created_at=value))
 
     def is_right() -> bool:
         return tenant.page(start, 10) == tenant.stored(start, 10)
 
     assert wait_until(is_right, PROMISED_SECONDS)
-    assert tenant.passed(start) == start - 1
     assert is_right()
 
 
-def test_no_time_to_find_a_way_is_no_error(database: Database) -> None:
-    with closing(Totals(database)) as totals, database.start_session() as session:
-        waypoints = Waypoints(database, totals)
-        jobs = ScopedFilter(Scope(DOMAIN))
-        totals.count(jobs, session, lambda: 0)
-        assert wait_until(lambda: totals.figures.is_current, 20.0)
-        for seconds in (0.0, -1.0, 1e-6):
-            for _ in range(3):
-                waypoints.note(jobs, NOON, session, seconds)
+def test_pages_are_right_without_kept_totals_and_known_indexes(jobs: Store) -> None:
+    with LowerHalf(jobs, NOON) as lower:
+        tenant = Tenant(lower, jobs)
 
-        assert waypoints.shortened(jobs, FAR) == (jobs, FAR)
-
-
-def test_without_kept_totals_all_are_passed(database: Database, finds: Finds) -> None:
-    indexes = CoveringIndexes(database)
-    with closing(Killer(database)) as killer, closing(Totals(database, 0)) as totals:
-        lower = LowerHalf(JobManager(database, killer, totals, indexes), NOON)
-        tenant = Tenant(lower, database, finds)
-
-        assert tenant.passed(FAR + 101) == FAR + 100
         assert tenant.page(FAR + 101, 10) == tenant.stored(FAR + 101, 10)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pages_stay_right_while_others_write(tenant: Tenant, database: Database, seed: int) -> None:
+def test_pages_stay_right_while_others_write(tenant: Tenant, jobs: Store, seed: int) -> None:
     source = random.Random(seed)
     starts = [source.randrange(FAR, FAR + 790) for _ in range(3)]
 
     def insert() -> None:
         at = NOON - timedelta(seconds=source.randrange(400))
-        database.jobs.insert_one(job(source.randrange(200_000, 900_000), created_at=at))
+        jobs.jobs.insert_one(job(source.randrange(200_000, 900_000), created_at=at))
 
     def delete() -> None:
-        database.jobs.delete_one({"job_id": f"job-{source.randrange(FAR):06d}"})
+        jobs.jobs.delete_one({"job_id": f"job-{source.randrange(FAR):06d}"})
 
     def move() -> None:
         numbered = {"job_id": f"job-{source.randrange(FAR):06d}"}
-        database.jobs.update_one(numbered, {"$set": {"created_at": NOON}})
+        jobs.jobs.update_one(numbered, {"$set": {"created_at": NOON}})
 
     writes: list[Callable[[], None]] = [insert, insert, delete, move]
     for _ in range(8):
         for start in starts:
-            tenant.passed(start)
+            tenant.page(start, 20)
         for _ in range(source.randrange(1, 4)):
             source.choice(writes)()
         expected = [tenant.stored(start, 20) for start in starts]
@@ -258,10 +220,8 @@ def test_the_index_in_the_order_of_the_page_is_named(tenant: Tenant, finds: Find
     assert "hint" not in finds.sent[-1]
 
 
-def test_a_page_is_found_also_when_its_index_was_dropped(
-    tenant: Tenant, database: Database
-) -> None:
+def test_a_page_is_found_also_when_its_index_was_dropped(tenant: Tenant, jobs: Store) -> None:
     tenant.page(1, 10)
-    database.jobs.drop_index("inventory_job_domain_newest")
+    jobs.jobs.drop_index("inventory_job_domain_newest")
 
     assert tenant.page(FAR, 10) == tenant.stored(FAR, 10)

@@ -1,24 +1,24 @@
-"""Deletes whose answers are lost on the way from the database."""
+"""Deletes without transactions whose answers are lost on the way from the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from pymongo.errors import AutoReconnect
 
 from inventory_job.auth.scope import Scope
-from inventory_job.errors import NotFound
+from inventory_job.deadline import Deadline
+from inventory_job.errors import NotFound, Unavailable
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import Totals
+from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Killer
 from inventory_job.query.plans import JobPlan, plan_job
 from inventory_job.query.schema import JobRequest
-from tests.lower_half import Unbounded
+from tests.running import in_database
+from tests.store import Store
 
 
 class Lossy:
@@ -28,55 +28,93 @@ class Lossy:
         self._collection = collection
         self._lost: str | None = lost
 
+    def with_options(self, **_: Any) -> Lossy:
+        return self
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._collection, name)
         if name != self._lost:
             return method
         self._lost = None
 
-        def lose(*arguments: Any, **named: Any) -> Any:
-            method(*arguments, **named)
+        async def lose(*arguments: Any, **named: Any) -> Any:
+            await method(*arguments, **named)
             raise AutoReconnect("connection closed")
 
         return lose
-
-
-@pytest.fixture
-def alone(
-    database: Database, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
-    """The database without transactions."""
-    with closing(Database(mongo_uri, database.name)) as made:
-        monkeypatch.setattr(made, "has_transactions", lambda: False)
-        made.jobs.drop()
-        yield made
-
-
-@pytest.fixture
-def manager(alone: Database) -> Iterator[JobManager]:
-    with closing(Killer(alone)) as killer, closing(Totals(alone, 0)) as totals:
-        yield JobManager(alone, killer, totals, CoveringIndexes(alone))
 
 
 def plan(job_id: str) -> JobPlan:
     return plan_job(JobRequest(job_id=job_id), Scope("domain-1"))
 
 
-def test_a_delete_that_was_done_is_not_answered_with_not_found(
-    alone: Database, manager: JobManager, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def stored(database: Store) -> Store:
+    database.jobs.drop()
+    database.job_tasks.drop()
+    database.jobs.insert_one({"job_id": "job-1", "domain_id": "domain-1"})
+    database.job_tasks.insert_one({"job_id": "job-1", "domain_id": "domain-1"})
+    return database
+
+
+Delete = Callable[[str], Coroutine[Any, Any, None]]
+
+
+def deleting(
+    store: Store,
+    prepare: Callable[[Database], None],
+    work: Callable[[Delete], Coroutine[Any, Any, None]],
 ) -> None:
-    alone.jobs.insert_one({"job_id": "job-1", "domain_id": "domain-1"})
-    monkeypatch.setattr(alone, "jobs", Lossy(alone.jobs, "delete_one"))
+    """Runs `work` with a delete on the database of a store, taken for one without transactions."""
 
-    manager.delete(plan("job-1"), Unbounded())
+    async def run(database: Database) -> None:
+        async def never() -> bool:
+            return False
 
-    assert alone.jobs.count_documents({}) == 0
+        database.has_transactions = never  # type: ignore[method-assign]
+        prepare(database)
+        manager = JobManager(database, CountCache(database, 0), CoveringIndexes(database))
+        await work(lambda job_id: manager.delete(plan(job_id), Deadline.after(20.0)))
+
+    in_database(store, run)
 
 
-def test_a_job_that_never_was_is_not_found_whatever_was_lost(
-    alone: Database, manager: JobManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(alone, "jobs", Lossy(alone.jobs, "find_one"))
+def lose(collection: str, method: str) -> Callable[[Database], None]:
+    """Has the answer to a collection's method lost, once."""
+    return lambda database: setattr(
+        database, collection, Lossy(getattr(database, collection), method)
+    )
 
-    with pytest.raises(NotFound):
-        manager.delete(plan("job-1"), Unbounded())
+
+def test_a_delete_whose_last_answer_is_lost_is_unavailable_not_not_found(stored: Store) -> None:
+    async def work(delete: Delete) -> None:
+        with pytest.raises(Unavailable):
+            await delete("job-1")
+
+    deleting(stored, lose("jobs", "delete_one"), work)
+
+    assert stored.jobs.count_documents({}) == 0
+    assert stored.job_tasks.count_documents({}) == 0
+
+
+def test_a_delete_that_ended_after_the_tasks_can_be_repeated(stored: Store) -> None:
+    async def work(delete: Delete) -> None:
+        with pytest.raises(Unavailable):
+            await delete("job-1")
+        assert stored.jobs.count_documents({}) == 1
+
+        await delete("job-1")
+
+    deleting(stored, lose("job_tasks", "delete_many"), work)
+
+    assert stored.jobs.count_documents({}) == 0
+    assert stored.job_tasks.count_documents({}) == 0
+
+
+def test_a_job_that_never_was_is_not_found(stored: Store) -> None:
+    async def work(delete: Delete) -> None:
+        with pytest.raises(NotFound):
+            await delete("job-2")
+
+    deleting(stored, lambda _: None, work)
+    assert stored.jobs.count_documents({}) == 1

@@ -23,7 +23,7 @@ from inventory_job.embedded.mongod import (
     find_mongod,
     running_uri,
 )
-from inventory_job.model.commands import RawDocument
+from inventory_job.results import StoredDocument
 
 OWNER = """
 import sys, time
@@ -37,8 +37,8 @@ time.sleep(600)
 
 
 @contextlib.contextmanager
-def client_of(uri: str) -> Iterator[MongoClient[RawDocument]]:
-    with MongoClient[RawDocument](uri, serverSelectionTimeoutMS=5000) as client:
+def client_of(uri: str) -> Iterator[MongoClient[StoredDocument]]:
+    with MongoClient[StoredDocument](uri, serverSelectionTimeoutMS=5000) as client:
         yield client
 
 

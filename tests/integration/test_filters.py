@@ -9,16 +9,12 @@ import grpc
 import pytest
 
 from inventory_job.auth.scope import Scope
-from inventory_job.manager import JobManager
-from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import Totals
-from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Killer
 from tests import oracle
 from tests.cases import filters, moments
 from tests.cases.filters import ALL, NONE, FilterCase
 from tests.integration.client import Client, Tenant, tenants
 from tests.lower_half import LowerHalf, message
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 FAILED = {"k": "status", "v": "FAILURE", "o": "eq"}
@@ -26,7 +22,7 @@ RUNNING = {"k": "status", "v": "IN_PROGRESS", "o": "eq"}
 
 
 @pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Database) -> Client:
+def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs; another domain has the same ones."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     strangers = oracle.six_jobs("domain-of-strangers")
@@ -35,18 +31,15 @@ def client(channel: grpc.Channel, database: Database) -> Client:
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
 @pytest.fixture(scope="module")
-def with_clock(client: Client, database: Database) -> Iterator[LowerHalf]:
+def with_clock(client: Client, database: Store) -> Iterator[LowerHalf]:
     """The server below its transport, at a fixed time."""
-    killer = Killer(database)
-    yield LowerHalf(
-        JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), moments.NOW
-    )
-    killer.close()
+    with LowerHalf(database, moments.NOW) as lower:
+        yield lower
 
 
 def condition(case: FilterCase) -> dict[str, Any]:

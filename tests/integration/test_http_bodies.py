@@ -11,8 +11,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from inventory_job.model.client import Database
-from tests.http_service import LIMITS, HttpOptions, client_of, connected, status_of
+from tests.http_service import LIMITS, HttpPort, client_of, connected, status_of
+from tests.store import Store
 
 LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
@@ -20,12 +20,12 @@ MOST_BYTES = 64 * 1024
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[httpx.Client]:
+def client(database: Store) -> Iterator[httpx.Client]:
     database.jobs.insert_many(
         {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
         for n in range(300)
     )
-    options = HttpOptions(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
+    options = HttpPort(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
     with client_of(database, options) as opened:
         yield opened
 
@@ -81,7 +81,7 @@ def test_a_compressed_request_is_read(client: httpx.Client, coding: str, content
     assert (response.status_code, response.json()) == (200, {})
 
 
-def test_a_request_that_was_made_to_grow_is_refused(database: Database) -> None:
+def test_a_request_that_was_made_to_grow_is_refused(database: Store) -> None:
     content = b'{"query": {"filter": [{}' + b",{}" * 1_000_000 + b"]}}"
     with client_of(database) as http:
         begun = time.process_time()
@@ -98,9 +98,9 @@ def test_a_request_that_was_made_to_grow_is_refused(database: Database) -> None:
     assert used < 2
 
 
-def test_as_many_values_as_allowed_are_taken_and_no_more(database: Database) -> None:
+def test_as_many_values_as_allowed_are_taken_and_no_more(database: Store) -> None:
     limits = replace(LIMITS, max_request_values=100)
-    with client_of(database, HttpOptions(limits=limits)) as http:
+    with client_of(database, HttpPort(limits=limits)) as http:
         most, more = (
             http.post(
                 LIST,

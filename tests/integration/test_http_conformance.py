@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.http_service import served
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 CHECKS = (
@@ -30,7 +30,7 @@ HEADERS = {
 
 @pytest.mark.timeout(120)
 def test_answers_are_as_described_and_none_is_a_server_error(
-    database: Database, tmp_path: Path
+    database: Store, tmp_path: Path
 ) -> None:
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     with served(database) as origin:

@@ -19,11 +19,11 @@ from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory_job.model.client import Database
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.http.routes import Route, routes_of
 from tests import oracle, strategies
 from tests.http_service import SERVICE, client_of
+from tests.store import Store
 
 JOBS = oracle.many_jobs(rng_seed=7, count=200)
 JOB_IDS = [job["job_id"] for job in JOBS if job["domain_id"] == "domain-a"]
@@ -59,7 +59,7 @@ tenants = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def http(database: Database) -> Iterator[httpx.Client]:
+def http(database: Store) -> Iterator[httpx.Client]:
     database.jobs.insert_many(copy.deepcopy(JOBS))
     with client_of(database) as client:
         yield client
@@ -67,7 +67,7 @@ def http(database: Database) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("method", list(REQUESTS))
 def test_http_answers_as_grpc_does(
-    http: httpx.Client, channel: grpc.Channel, database: Database, method: str
+    http: httpx.Client, channel: grpc.Channel, database: Store, method: str
 ) -> None:
     met: Counter[bool] = Counter()
     route = ROUTES[method]
@@ -91,7 +91,7 @@ def test_http_answers_as_grpc_does(
         restore(database)
         met[wanted[0] == code_pb2.OK] += 1
 
-    def restore(database: Database) -> None:
+    def restore(database: Store) -> None:
         if method == "delete":
             put_back(database)
 
@@ -123,7 +123,7 @@ def unordered(value: Any) -> Any:
     return value
 
 
-def put_back(database: Database) -> None:
+def put_back(database: Store) -> None:
     """Stores the one job that a delete may have removed again."""
     stored = {job["job_id"] for job in database.jobs.find({}, {"job_id": 1})}
     missing = [copy.deepcopy(job) for job in JOBS if job["job_id"] not in stored]

@@ -10,11 +10,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.client import Database
-from inventory_job.app.server import Server
 from inventory_job.settings import Settings
-from inventory_job.transport.http.app import AppOptions
-from tests.http_service import HttpOptions, client_of, connected, status_of
+from tests.http_service import HttpPort, client_of, connected, status_of
+from tests.running import server_of
+from tests.store import Store
 from tests.tokens import Issuer
 
 LIST = "/inventory/v1/job/list"
@@ -22,14 +21,14 @@ TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[httpx.Client]:
+def client(database: Store) -> Iterator[httpx.Client]:
     with client_of(database) as opened:
         yield opened
 
 
-def test_a_name_that_is_not_the_servers_is_refused(database: Database) -> None:
-    options = AppOptions(is_ready=lambda: True, hosts=("127.0.0.1", "localhost", "[::1]"))
-    with client_of(database, HttpOptions(app=options)) as http:
+def test_a_name_that_is_not_the_servers_is_refused(database: Store) -> None:
+    options = HttpPort(hosts=("127.0.0.1", "localhost", "[::1]"))
+    with client_of(database, options) as http:
         rebound = http.post(LIST, json={}, headers=TENANT | {"host": "evil.example:8080"})
         bracketed = http.post(LIST, json={}, headers=TENANT | {"host": "[::1].evil.example"})
         local = http.post(LIST, json={}, headers=TENANT | {"host": "LOCALHOST:8080"})
@@ -51,7 +50,7 @@ def test_a_server_on_a_loopback_address_answers_to_that_address(host: str) -> No
         mongo_uri=SecretStr("mongodb://127.0.0.1:1/"),
         server_selection_seconds=0.05,
     )
-    with Server(settings) as server:
+    with server_of(settings) as server:
         own = httpx.get(f"http://{server.http_address}/healthz")
         other = httpx.get(f"http://{server.http_address}/healthz", headers={"host": "127.0.0.3"})
 
@@ -69,7 +68,7 @@ def test_without_authentication_a_server_answers_to_its_names_alone() -> None:
         mongo_uri=SecretStr("mongodb://127.0.0.1:1/"),
         server_selection_seconds=0.05,
     )
-    with Server(settings) as server:
+    with server_of(settings) as server:
         statuses = {
             host: httpx.get(
                 f"http://127.0.0.2:{server.http_port}/healthz", headers={"host": host}
@@ -110,7 +109,7 @@ def test_with_authentication_a_server_answers_to_any_name_unless_it_is_told_whic
         server_selection_seconds=0.05,
     )
     for names, expected in (((), 200), (("jobs.example",), 421)):
-        with Server(settings.model_copy(update={"http_hosts": names})) as server:
+        with server_of(settings.model_copy(update={"http_hosts": names})) as server:
             answer = httpx.get(
                 f"http://127.0.0.1:{server.http_port}/healthz", headers={"host": "other.example"}
             )
@@ -143,4 +142,3 @@ def test_a_request_is_for_one_host(
         answer = connection.makefile("rb").read()
 
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    assert (b"key = host" in answer) == (status == 400)

@@ -9,14 +9,13 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from inventory_job.model.client import Database
-from inventory_job.transport.http.app import AppOptions
 from inventory_job.transport.http.openapi import document
-from tests.http_service import SERVICE, HttpOptions, client_of
+from tests.http_service import SERVICE, HttpPort, client_of
+from tests.store import Store
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[httpx.Client]:
+def client(database: Store) -> Iterator[httpx.Client]:
     with client_of(database) as opened:
         yield opened
 
@@ -98,9 +97,9 @@ def test_nothing_but_the_pages_is_served(client: httpx.Client, path: str) -> Non
     assert client.get(path).status_code == 404
 
 
-def test_without_pages_there_is_only_the_api(database: Database) -> None:
-    options = AppOptions(is_ready=lambda: True, has_pages=False)
-    with client_of(database, HttpOptions(app=options)) as http:
+def test_without_pages_there_is_only_the_api(database: Store) -> None:
+    options = HttpPort(has_pages=False)
+    with client_of(database, options) as http:
         assert http.get("/").status_code == 404
         assert http.get("/docs").status_code == 404
         assert http.get("/openapi.json").status_code == 200
@@ -108,10 +107,10 @@ def test_without_pages_there_is_only_the_api(database: Database) -> None:
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
 def test_probes_tell_a_live_server_from_a_ready_one(
-    database: Database, ready: bool, status: int
+    database: Store, ready: bool, status: int
 ) -> None:
-    options = AppOptions(is_ready=lambda: ready)
-    with client_of(database, HttpOptions(app=options)) as http:
+    options = HttpPort(is_ready=lambda: ready)
+    with client_of(database, options) as http:
         assert http.get("/healthz").status_code == 200
         assert http.get("/readyz").status_code == status
 
@@ -131,15 +130,15 @@ def test_what_is_to_be_read_takes_no_other_verb(
 
 
 @pytest.fixture(scope="module")
-def metered(database: Database) -> Iterator[httpx.Client]:
+def metered(database: Store) -> Iterator[httpx.Client]:
     """A client of a port that has everything."""
-    options = AppOptions(is_ready=lambda: True, metrics=PlainTextResponse("calls 3"))
-    with client_of(database, HttpOptions(app=options)) as opened:
+    options = HttpPort(metrics=PlainTextResponse("calls 3"))
+    with client_of(database, options) as opened:
         yield opened
 
 
-def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Database) -> None:
-    options = AppOptions(is_ready=lambda: True, metrics=PlainTextResponse("calls 3"))
-    with client_of(database, HttpOptions(app=options)) as http:
+def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Store) -> None:
+    options = HttpPort(metrics=PlainTextResponse("calls 3"))
+    with client_of(database, options) as http:
         assert http.get("/metrics").text == "calls 3"
     assert client.get("/metrics").status_code == 404

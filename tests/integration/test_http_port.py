@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -17,15 +18,17 @@ from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from inventory_job.auth.callers import Caller
+from inventory_job.deadline import Deadline
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import Unauthenticated
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
+from inventory_job.manager import JobManager
+from inventory_job.query.plans import ListPlan
+from inventory_job.results import JobPage, StoredDocument
 from inventory_job.transport.grpc.server import PortInUse
-from inventory_job.transport.http.calls import Call
-from inventory_job.transport.http.port import HttpPortOptions, bound_socket
-from inventory_job.transport.lanes import Lane
-from tests.http_service import LIMITS, HttpOptions, connected, served
+from inventory_job.transport.http.server import bound_socket
+from inventory_job.transport.limiter import Limits
+from tests.http_service import LIMITS, HttpPort, connected, served
+from tests.store import Store
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -43,11 +46,11 @@ BUSY: dict[str, Any] = {
     }
 }
 """Hundreds of millions of rows: a minute of work at least."""
-HASTY = HttpOptions(limits=replace(LIMITS, request_seconds=0.3))
+HASTY = HttpPort(limits=replace(LIMITS, request_seconds=0.3))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs(database: Database) -> None:
+def jobs(database: Store) -> None:
     """A domain in which BUSY takes very long."""
     lists = {name: [*range(300)] for name in "abc"}
     database.jobs.insert_many({"domain_id": "domain-busy", **lists} for _ in range(20))
@@ -56,7 +59,7 @@ def jobs(database: Database) -> None:
 @pytest.fixture(scope="module")
 def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
     """How many commands are at work on the jobs of this module's database."""
-    with MongoClient[RawDocument](mongo_uri) as mongo:
+    with MongoClient[StoredDocument](mongo_uri) as mongo:
 
         def count() -> int:
             at_work: list[dict[str, Any]] = [
@@ -79,7 +82,32 @@ def received(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_a_call_ends_at_its_deadline(database: Database, running: Callable[[], int]) -> None:
+class Held:
+    """Lists of the manager, each of which waits for `go_on`."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.waiting = 0
+
+    async def wait(self) -> None:
+        self.waiting += 1
+        assert await asyncio.to_thread(self.go_on.wait, 10)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    made, find = Held(), JobManager.list
+
+    async def later(manager: JobManager, plan: ListPlan, deadline: Deadline) -> JobPage:
+        await made.wait()
+        return await find(manager, plan, deadline)
+
+    monkeypatch.setattr(JobManager, "list", later)
+    yield made
+    made.go_on.set()
+
+
+def test_a_call_ends_at_its_deadline(database: Store, running: Callable[[], int]) -> None:
     headers = TENANT | {"grpc-timeout": "500m"}
 
     with served(database) as origin, httpx.Client(base_url=origin) as http:
@@ -91,7 +119,7 @@ def test_a_call_ends_at_its_deadline(database: Database, running: Callable[[], i
 
 
 def test_what_a_client_that_has_gone_asked_for_ends(
-    database: Database, running: Callable[[], int]
+    database: Store, running: Callable[[], int]
 ) -> None:
     body = json.dumps(BUSY).encode()
     with served(database) as origin, capture_logs() as entries:
@@ -106,64 +134,38 @@ def test_what_a_client_that_has_gone_asked_for_ends(
 
 
 def test_a_stopping_port_ends_what_takes_longer_than_the_grace_period(
-    database: Database, running: Callable[[], int]
+    database: Store, running: Callable[[], int]
 ) -> None:
     with ThreadPoolExecutor(1) as threads:
-        with served(database, HttpOptions(grace_seconds=0.2)) as origin:
+        with served(database, HttpPort(grace_seconds=0.2)) as origin:
             call = threads.submit(httpx.post, origin + STAT, json=BUSY, headers=TENANT, timeout=20)
             assert eventually(lambda: running() > 0)
         assert eventually(lambda: running() == 0)
         assert call.exception() is not None or call.result().status_code >= 500
 
 
-def test_a_stopping_port_lets_calls_finish(database: Database) -> None:
-    begun, lane = threading.Event(), HeldLane(1, 8)
+def test_a_stopping_port_lets_calls_finish(database: Store, held: Held) -> None:
     with ThreadPoolExecutor(1) as threads:
-        with served(database, HttpOptions(lane=lane, grace_seconds=5)) as origin:
+        with served(database, HttpPort(grace_seconds=5)) as origin:
             call = threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT)
-            assert lane.offered.wait(5)
-            threading.Timer(0.3, lane.go_on.set).start()
-            begun.set()
+            assert eventually(lambda: held.waiting == 1)
+            threading.Timer(0.3, held.go_on.set).start()
 
         assert call.result().status_code == 200
 
 
-class HeldLane(Lane):
-    """A lane whose calls, once their bodies were read, wait for `go_on`."""
-
-    def __init__(self, threads: int, queue: int) -> None:
-        super().__init__("held", threads, queue)
-        self.offered = threading.Event()
-        self.go_on = threading.Event()
-        self.waiting = 0
-
-    def offer(self, fn: Callable[..., Any], /, *args: Any) -> Any:
-        if not isinstance(args[-1], Call):
-            return super().offer(fn, *args)
-
-        def later() -> Any:
-            assert self.go_on.wait(10)
-            return fn(*args)
-
-        future = super().offer(later)
-        self.waiting += 1
-        self.offered.set()
-        return future
-
-
-def test_calls_beyond_what_is_held_are_told_to_come_again(database: Database) -> None:
-    lane = HeldLane(1, 0)
+def test_calls_beyond_what_is_held_are_told_to_come_again(database: Store, held: Held) -> None:
     with (
-        served(database, HttpOptions(lane=lane)) as origin,
+        served(database, HttpPort(calls=Limits(held=1))) as origin,
         ThreadPoolExecutor(1) as threads,
         httpx.Client(base_url=origin) as http,
     ):
         first = threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT)
-        assert lane.offered.wait(5)
+        assert eventually(lambda: held.waiting == 1)
 
         second = http.post(LIST, json={}, headers=TENANT)
         probe = http.get("/healthz")
-        lane.go_on.set()
+        held.go_on.set()
 
         assert (second.status_code, second.headers["retry-after"]) == (429, "1")
         assert second.json()["details"][0]["@type"].endswith("google.rpc.RetryInfo")
@@ -171,9 +173,10 @@ def test_calls_beyond_what_is_held_are_told_to_come_again(database: Database) ->
         assert first.result().status_code == 200
 
 
-def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> None:
-    lane = HeldLane(17, 99)
-    options = HttpOptions(lane=lane, limits=replace(LIMITS, max_request_bytes=1024))
+def test_bodies_are_held_up_to_a_limit_and_given_back(database: Store, held: Held) -> None:
+    options = HttpPort(
+        calls=Limits(running=99, tenant_running=99), limits=replace(LIMITS, max_request_bytes=1024)
+    )
     full = b"{}".ljust(1024)
     with (
         served(database, options) as origin,
@@ -184,10 +187,10 @@ def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> Non
             threads.submit(httpx.post, origin + LIST, content=full, headers=TENANT)
             for _ in range(16)
         ]
-        assert eventually(lambda: lane.waiting == 16)
+        assert eventually(lambda: held.waiting == 16)
 
         refused = http.post(LIST, content=full, headers=TENANT)
-        lane.go_on.set()
+        held.go_on.set()
         answered = [call.result().status_code for call in calls]
         after = [http.post(LIST, content=full, headers=TENANT).status_code for _ in range(40)]
 
@@ -195,19 +198,19 @@ def test_bodies_are_held_up_to_a_limit_and_given_back(database: Database) -> Non
     assert set(answered + after) == {200}
 
 
-def test_a_client_that_does_not_send_its_headers_is_cut_off(database: Database) -> None:
+def test_a_client_that_does_not_send_its_headers_is_cut_off(database: Store) -> None:
     with served(database, HASTY) as origin, connected(origin) as connection:
         connection.sendall(head(LIST, 2, last=""))
 
         assert received(connection) == b""
 
 
-def test_a_client_that_says_nothing_is_cut_off(database: Database) -> None:
+def test_a_client_that_says_nothing_is_cut_off(database: Store) -> None:
     with served(database, HASTY) as origin, connected(origin) as connection:
         assert received(connection) == b""
 
 
-def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: Database) -> None:
+def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: Store) -> None:
     with served(database, HASTY) as origin, connected(origin) as connection:
         connection.sendall(head(LIST, 2) + b"{}")
         answer = connection.recv(65536)
@@ -218,7 +221,7 @@ def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: D
         assert received(connection) == b""
 
 
-def test_a_client_that_does_not_send_its_body_is_told_so(database: Database) -> None:
+def test_a_client_that_does_not_send_its_body_is_told_so(database: Store) -> None:
     with served(database, HASTY) as origin, connected(origin) as connection:
         connection.sendall(head(LIST, 2) + b"{")
 
@@ -233,16 +236,16 @@ def test_a_client_that_does_not_send_its_body_is_told_so(database: Database) -> 
     [b"\x16\x03\x01\x02\x00\x01", b"PRI * HTTP/2.0\r\n\r\n", b"POST http://[ HTTP/1.1\r\n\r\n"],
     ids=["TLS", "HTTP/2", "no address"],
 )
-def test_what_is_not_http_is_refused(database: Database, sent: bytes) -> None:
+def test_what_is_not_http_is_refused(database: Store, sent: bytes) -> None:
     with served(database) as origin, connected(origin) as connection:
         connection.sendall(sent + b"\r\n\r\n")
 
         assert received(connection).startswith(b"HTTP/1.1 4")
 
 
-def test_nothing_is_waited_for_from_a_stranger(database: Database) -> None:
+def test_nothing_is_waited_for_from_a_stranger(database: Store) -> None:
     with (
-        served(database, HttpOptions(authenticator=Nobody())) as origin,
+        served(database, HttpPort(authenticator=Nobody())) as origin,
         connected(origin) as connection,
     ):
         connection.sendall(head(LIST, LIMITS.max_request_bytes))
@@ -253,15 +256,12 @@ def test_nothing_is_waited_for_from_a_stranger(database: Database) -> None:
 class Nobody:
     """Knows nobody."""
 
-    def recall(self, *_: object) -> None:
-        """Nothing."""
-
-    def authenticate(self, *_: object, **__: object) -> Caller:
+    async def authenticate(self, *_: object) -> Caller:
         raise Unauthenticated("the signature does not fit")
 
 
-def test_silent_connections_make_room_for_others(database: Database) -> None:
-    with served(database, HttpOptions(connections=20)) as origin, ExitStack() as opened:
+def test_silent_connections_make_room_for_others(database: Store) -> None:
+    with served(database, HttpPort(connections=20)) as origin, ExitStack() as opened:
         silent = [opened.enter_context(connected(origin)) for _ in range(10)]
         for connection in silent[:5]:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n")
@@ -287,25 +287,24 @@ def has_ended(connection: socket.socket) -> bool:
 
 
 def test_connections_with_a_request_under_way_are_not_closed_for_others(
-    database: Database,
+    database: Store, held: Held
 ) -> None:
-    lane = HeldLane(2, 2)
     with (
-        served(database, HttpOptions(lane=lane, connections=2)) as origin,
+        served(database, HttpPort(connections=2)) as origin,
         ThreadPoolExecutor(2) as threads,
     ):
         calls = [
             threads.submit(httpx.post, origin + LIST, json={}, headers=TENANT) for _ in range(2)
         ]
-        assert eventually(lambda: lane.held == 2)
+        assert eventually(lambda: held.waiting == 2)
         with connected(origin) as connection:
             assert received(connection) == b""
-        lane.go_on.set()
+        held.go_on.set()
 
         assert [call.result().status_code for call in calls] == [200, 200]
 
 
-def test_headers_without_end_are_cut_off(database: Database) -> None:
+def test_headers_without_end_are_cut_off(database: Store) -> None:
     with served(database) as origin, connected(origin) as connection:
         endless = head(LIST, 2, last="") + b"x: " + b"x" * 10_000_000
         with pytest.raises(ConnectionError):
@@ -322,7 +321,7 @@ def test_headers_without_end_are_cut_off(database: Database) -> None:
     ids=["a trailer", "trailers", "an extension of a chunk"],
 )
 def test_what_comes_beside_a_body_without_end_is_cut_off(
-    database: Database, head: bytes, piece: bytes
+    database: Store, head: bytes, piece: bytes
 ) -> None:
     with served(database) as origin, connected(origin) as connection:
         start = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -332,25 +331,23 @@ def test_what_comes_beside_a_body_without_end_is_cut_off(
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_a_body_may_come_in_chunks_of_any_size(database: Database, size: int) -> None:
+def test_a_body_may_come_in_chunks_of_any_size(database: Store, size: int) -> None:
     text = json.dumps({"query": {"keyword": " " * 100_000}}).encode()
     chunks = (text[start : start + size] for start in range(0, len(text), size))
     limits = replace(LIMITS, request_seconds=60)
-    with served(database, HttpOptions(limits=limits)) as origin:
+    with served(database, HttpPort(limits=limits)) as origin:
         answer = httpx.post(f"{origin}{LIST}", content=chunks, headers=TENANT, timeout=60)
 
     assert answer.status_code == 400
     assert "key = query.keyword, reason = longer than 4096 bytes" in answer.json()["message"]
 
 
-def test_a_port_in_use_is_reported(database: Database) -> None:
+def test_a_port_in_use_is_reported(database: Store) -> None:
     with served(database) as origin, pytest.raises(PortInUse, match="Cannot listen on"):
-        served(database, HttpOptions(port=int(origin.rpartition(":")[2]))).__enter__()
+        served(database, HttpPort(port=int(origin.rpartition(":")[2]))).__enter__()
 
 
 def test_answers_are_sent_at_once() -> None:
     """The event loop sees to it for sockets that say that they are TCP's, and for no others."""
-    options = HttpPortOptions("127.0.0.1", 0, None, request_seconds=1, grace_seconds=1)
-
-    with bound_socket(options) as listening:
+    with bound_socket("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP

@@ -18,11 +18,9 @@ from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, Ca
 from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
-from inventory_job.model.client import Database
-from inventory_job.transport.http.app import AppOptions
-from inventory_job.transport.lanes import Lane
-from tests.http_service import LIMITS, HttpOptions, client_of, status_of
+from tests.http_service import LIMITS, HttpPort, client_of, status_of
 from tests.key_sources import Keys
+from tests.store import Store
 from tests.tokens import Issuer
 
 LIST = "/inventory/v1/job/list"
@@ -31,12 +29,12 @@ MOST_BYTES = 64 * 1024
 
 
 @pytest.fixture(scope="module")
-def client(database: Database) -> Iterator[httpx.Client]:
+def client(database: Store) -> Iterator[httpx.Client]:
     database.jobs.insert_many(
         {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
         for n in range(300)
     )
-    options = HttpOptions(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
+    options = HttpPort(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
     with client_of(database, options) as opened:
         yield opened
 
@@ -49,7 +47,7 @@ def test_a_job_is_listed(client: httpx.Client) -> None:
     assert response.json()["results"][0] == {"status": "SUCCESS"}
 
 
-def test_delete_answers_an_empty_object(client: httpx.Client, database: Database) -> None:
+def test_delete_answers_an_empty_object(client: httpx.Client, database: Store) -> None:
     database.jobs.insert_one({"job_id": "job-gone", "domain_id": "domain-2"})
     headers = TENANT | {"x-domain-id": "domain-2"}
 
@@ -177,13 +175,13 @@ def test_other_origins_may_not_call(client: httpx.Client) -> None:
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-def test_origins_that_are_configured_may_call(database: Database) -> None:
-    options = AppOptions(is_ready=lambda: True, cors_origins=("https://ours.example",))
+def test_origins_that_are_configured_may_call(database: Store) -> None:
+    options = HttpPort(cors_origins=("https://ours.example",))
     asked = {
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type,token,x-domain-id",
     }
-    with client_of(database, HttpOptions(app=options)) as http:
+    with client_of(database, options) as http:
         ours = http.options(LIST, headers=asked | {"origin": "https://ours.example"})
         other = http.options(LIST, headers=asked | {"origin": "https://other.example"})
 
@@ -195,15 +193,12 @@ def test_origins_that_are_configured_may_call(database: Database) -> None:
 class Nobody:
     """Lets nobody in."""
 
-    def recall(self, *_: object) -> None:
-        """Nothing."""
-
-    def authenticate(self, *_: object, **__: object) -> Caller:
+    async def authenticate(self, *_: object) -> Caller:
         raise Unauthenticated("the token is not a JSON Web Token")
 
 
-def test_callers_are_looked_at_before_what_they_sent(database: Database) -> None:
-    with client_of(database, HttpOptions(authenticator=Nobody())) as http:
+def test_callers_are_looked_at_before_what_they_sent(database: Store) -> None:
+    with client_of(database, HttpPort(authenticator=Nobody())) as http:
         response = http.post(LIST, content=b"{", headers=TENANT)
 
     assert response.status_code == 401
@@ -219,19 +214,14 @@ class Noticed:
         self.has_identified = threading.Event()
         self.logged: list[dict[str, Any]] = []
 
-    def recall(self, *_: object) -> None:
-        """Nothing."""
-
-    def authenticate(
-        self, metadata: Iterable[tuple[str, str]], until: float | None = None
-    ) -> Caller:
+    async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         self.logged.append(structlog.contextvars.get_contextvars())
-        caller = self._authenticator.authenticate(metadata, until)
+        caller = await self._authenticator.authenticate(metadata)
         self.has_identified.set()
         return caller
 
 
-def test_a_key_replaced_while_a_body_is_sent_ends_no_call(database: Database) -> None:
+def test_a_key_replaced_while_a_body_is_sent_ends_no_call(database: Store) -> None:
     issuer, successor = Issuer("domain-1"), Issuer("domain-1")
     keys = Keys(issuer)
     noticed = Noticed(TokenAuthenticator(keys))
@@ -247,19 +237,16 @@ def test_a_key_replaced_while_a_body_is_sent_ends_no_call(database: Database) ->
         assert opened.post(LIST, content=b"{}", headers=new).status_code == 200
         yield b"}"
 
-    with client_of(database, HttpOptions(authenticator=noticed)) as opened:
+    with client_of(database, HttpPort(authenticator=noticed)) as opened:
         assert opened.post(LIST, content=body(), headers=old).status_code == 200
         assert opened.post(LIST, content=b"{}", headers=old).status_code == 401
 
 
 def test_nothing_of_another_call_is_logged_while_a_caller_is_identified(
-    database: Database,
+    database: Store,
 ) -> None:
     noticed = Noticed(AnonymousAuthenticator())
-    with (
-        Lane("http", 1, 8) as lane,
-        client_of(database, HttpOptions(authenticator=noticed, lane=lane)) as http,
-    ):
+    with client_of(database, HttpPort(authenticator=noticed)) as http:
         for name in "ab":
             headers = TENANT | {"x-request-id": name, "x-domain-id": f"domain-{name}"}
             assert http.post(LIST, json={}, headers=headers).status_code == 200
@@ -270,17 +257,14 @@ def test_nothing_of_another_call_is_logged_while_a_caller_is_identified(
 class Broken:
     """Fails as a bug does."""
 
-    def recall(self, *_: object) -> None:
-        """Nothing."""
-
-    def authenticate(self, *_: object, **__: object) -> Caller:
+    async def authenticate(self, *_: object) -> Caller:
         raise LookupError("the secret of the house")
 
 
-def test_a_bug_is_told_by_its_reference_alone(database: Database) -> None:
+def test_a_bug_is_told_by_its_reference_alone(database: Store) -> None:
     with (
         capture_logs() as entries,
-        client_of(database, HttpOptions(authenticator=Broken())) as http,
+        client_of(database, HttpPort(authenticator=Broken())) as http,
     ):
         response = http.post(LIST, json={}, headers=TENANT)
 
@@ -291,9 +275,8 @@ def test_a_bug_is_told_by_its_reference_alone(database: Database) -> None:
     )
 
 
-def test_a_result_beyond_the_limit_is_refused(database: Database) -> None:
-    limits = replace(LIMITS, max_response_bytes=1024)
-    with client_of(database, HttpOptions(limits=limits)) as http:
+def test_a_result_beyond_the_limit_is_refused(database: Store) -> None:
+    with client_of(database, HttpPort(max_response_bytes=1024)) as http:
         response = http.post(LIST, json={}, headers=TENANT)
 
     assert response.status_code == 429

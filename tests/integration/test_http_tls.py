@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inventory_job.model.client import Database
 from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
 from tests.certificates import Authority
-from tests.http_service import HttpOptions, connected, served
+from tests.http_service import HttpPort, connected, served
+from tests.store import Store
 
 LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-with-tls"}
@@ -34,9 +34,9 @@ def trusting(authority: Authority) -> ssl.SSLContext:
 
 
 def test_a_port_with_tls_serves_who_trusts_it(
-    database: Database, tmp_path: Path, authority: Authority
+    database: Store, tmp_path: Path, authority: Authority
 ) -> None:
-    options = HttpOptions(tls=tls_files(tmp_path, authority))
+    options = HttpPort(tls=tls_files(tmp_path, authority))
     with served(database, options) as origin:
         response = httpx.post(origin + LIST, json={}, headers=TENANT, verify=trusting(authority))
 
@@ -46,9 +46,9 @@ def test_a_port_with_tls_serves_who_trusts_it(
 
 
 def test_mutual_tls_serves_only_who_shows_a_certificate(
-    database: Database, tmp_path: Path, authority: Authority
+    database: Store, tmp_path: Path, authority: Authority
 ) -> None:
-    options = HttpOptions(tls=tls_files(tmp_path, authority, mutual=True))
+    options = HttpPort(tls=tls_files(tmp_path, authority, mutual=True))
     shown = trusting(authority)
     shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
     with served(database, options) as origin:
@@ -58,12 +58,12 @@ def test_mutual_tls_serves_only_who_shows_a_certificate(
 
 
 def test_clients_of_a_withdrawn_ca_cannot_resume_a_session(
-    database: Database, tmp_path: Path, authority: Authority
+    database: Store, tmp_path: Path, authority: Authority
 ) -> None:
     files = tls_files(tmp_path, authority, mutual=True)
     shown = trusting(authority)
     shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
-    with served(database, HttpOptions(tls=files)) as origin:
+    with served(database, HttpPort(tls=files)) as origin:
         with tls_connected(origin, shown) as connection:
             assert asked(connection).startswith(b"HTTP/1.1 200")
             session = connection.session
@@ -74,12 +74,12 @@ def test_clients_of_a_withdrawn_ca_cannot_resume_a_session(
             asked(tls_connected(origin, shown, session))
 
 
-def test_mutual_tls_takes_tls_1_3(database: Database, tmp_path: Path, authority: Authority) -> None:
+def test_mutual_tls_takes_tls_1_3(database: Store, tmp_path: Path, authority: Authority) -> None:
     """Sessions of TLS 1.2 could be resumed, whatever the certificate."""
     shown = trusting(authority)
     shown.maximum_version = ssl.TLSVersion.TLSv1_2
     shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
-    options = HttpOptions(tls=tls_files(tmp_path, authority, mutual=True))
+    options = HttpPort(tls=tls_files(tmp_path, authority, mutual=True))
     with served(database, options) as origin, pytest.raises(ssl.SSLError):
         tls_connected(origin, shown)
 
@@ -99,10 +99,10 @@ def asked(connection: ssl.SSLSocket) -> bytes:
 
 
 def test_new_connections_get_a_renewed_certificate(
-    database: Database, tmp_path: Path, authority: Authority
+    database: Store, tmp_path: Path, authority: Authority
 ) -> None:
     files = tls_files(tmp_path, authority)
-    with served(database, HttpOptions(tls=files)) as origin:
+    with served(database, HttpPort(tls=files)) as origin:
         assert httpx.get(origin + "/healthz", verify=trusting(authority)).status_code == 200
         another = Authority("another")
         renewed = another.issue()
@@ -115,10 +115,10 @@ def test_new_connections_get_a_renewed_certificate(
 
 
 def test_tls_files_that_cannot_be_used_are_named(
-    database: Database, tmp_path: Path, authority: Authority
+    database: Store, tmp_path: Path, authority: Authority
 ) -> None:
     files = tls_files(tmp_path, authority)
     files.key.write_text("no key")
 
     with pytest.raises(InvalidTls, match=r"server\.crt"):
-        served(database, HttpOptions(tls=files)).__enter__()
+        served(database, HttpPort(tls=files)).__enter__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import time
@@ -12,30 +13,39 @@ from typing import Any
 import pytest
 from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.errors import DuplicateKeyError
+from structlog.testing import capture_logs
 
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.indexes import INDEXES, REFERENCE_INDEXES, ensure_indexes
+from inventory_job.model.indexes import (
+    INDEXES,
+    REFERENCE_INDEXES,
+    CoveringIndexes,
+    IndexSummary,
+    ensure_indexes,
+)
+from inventory_job.results import StoredDocument
+from tests.running import in_database
+from tests.store import Store
 
 NAMES = {index.name for index in INDEXES}
 
 
 @pytest.fixture(autouse=True)
-def empty(database: Database) -> None:
+def empty(database: Store) -> None:
     """Each test begins without collections, hence without indexes."""
     database.jobs.drop()
     database.job_tasks.drop()
 
 
-def stored_keys(database: Database) -> dict[str, list[tuple[str, int]]]:
+def stored_keys(database: Store) -> dict[str, list[tuple[str, int]]]:
     collections = (database.jobs, database.job_tasks)
     found = dict(pair for each in collections for pair in each.index_information().items())
     return {name: list(index["key"]) for name, index in found.items() if name != "_id_"}
 
 
-def test_an_empty_database_gets_every_index_with_its_name_and_keys(database: Database) -> None:
-    summary = ensure_indexes(database)
+def test_an_empty_database_gets_every_index_with_its_name_and_keys(database: Store) -> None:
+    summary = in_database(database, ensure_indexes)
 
     assert set(summary.created) == NAMES
     assert (summary.present, summary.refused) == ((), {})
@@ -55,89 +65,150 @@ def test_the_reference_s_indexes_have_the_reference_s_names() -> None:
     }
 
 
-def test_repeating_it_changes_nothing(database: Database) -> None:
-    ensure_indexes(database)
+def test_repeating_it_changes_nothing(database: Store) -> None:
+    in_database(database, ensure_indexes)
 
-    summary = ensure_indexes(database)
+    summary = in_database(database, ensure_indexes)
 
     assert set(summary.present) == NAMES
     assert (summary.created, summary.refused) == ((), {})
 
 
-def test_job_ids_are_unique_afterwards(database: Database) -> None:
-    ensure_indexes(database)
+def test_job_ids_are_unique_afterwards(database: Store) -> None:
+    in_database(database, ensure_indexes)
     database.jobs.insert_one({"job_id": "job-1"})
 
     with pytest.raises(DuplicateKeyError):
         database.jobs.insert_one({"job_id": "job-1"})
 
 
-def test_an_index_of_the_same_name_with_other_keys_is_left_alone(database: Database) -> None:
+def test_an_index_of_the_same_name_with_other_keys_is_left_alone(database: Store) -> None:
     database.jobs.create_index([("finished_at", DESCENDING)], name="status_1")
 
-    summary = ensure_indexes(database)
+    summary = in_database(database, ensure_indexes)
 
     assert set(summary.refused) == {"status_1"}
     assert set(summary.created) == NAMES - {"status_1"}
     assert stored_keys(database)["status_1"] == [("finished_at", DESCENDING)]
 
 
-def test_an_index_of_the_same_name_with_other_options_is_left_alone(database: Database) -> None:
+def test_an_index_of_the_same_name_with_other_options_is_left_alone(database: Store) -> None:
     database.jobs.create_index([("job_id", ASCENDING)], name="job_id_1", unique=False)
 
-    summary = ensure_indexes(database)
+    summary = in_database(database, ensure_indexes)
 
     assert set(summary.refused) == {"job_id_1"}
     assert "unique" not in database.jobs.index_information()["job_id_1"]
 
 
 def test_an_index_with_the_same_keys_under_another_name_serves_as_well(
-    database: Database,
+    database: Store,
 ) -> None:
     database.jobs.create_index([("domain_id", ASCENDING), ("workspace_id", ASCENDING)], name="own")
 
-    summary = ensure_indexes(database)
+    summary = in_database(database, ensure_indexes)
 
     assert summary.present == ("COMPOUND_INDEX_FOR_SEARCH_1",)
     assert summary.refused == {}
 
 
-def test_an_index_over_some_documents_does_not_serve(database: Database) -> None:
+def test_an_index_over_some_documents_does_not_serve(database: Store) -> None:
     database.jobs.create_index(
         [("status", ASCENDING)], name="status_1", partialFilterExpression={"status": "FAILURE"}
     )
 
-    assert set(ensure_indexes(database).refused) == {"status_1"}
+    assert set(in_database(database, ensure_indexes).refused) == {"status_1"}
 
 
-def test_duplicates_stop_the_unique_index_and_no_other(database: Database) -> None:
+def test_duplicates_stop_the_unique_index_and_no_other(database: Store) -> None:
     database.jobs.insert_many([{"job_id": "job-1"}, {"job_id": "job-1"}])
 
-    summary = ensure_indexes(database)
+    summary = in_database(database, ensure_indexes)
 
     assert set(summary.refused) == {"job_id_1"}
     assert "job-1" not in summary.refused["job_id_1"]
     assert set(summary.created) == NAMES - {"job_id_1"}
 
 
-def test_an_unreachable_database_refuses_them_all_after_one_attempt() -> None:
-    nowhere = Database("mongodb://127.0.0.1:9/", "inventory", server_selection_seconds=0.2)
-    started = time.monotonic()
+def test_why_an_index_is_refused_is_logged_without_words_of_the_database(database: Store) -> None:
+    database.jobs.insert_many([{"job_id": "job-1"}, {"job_id": "job-1"}])
+    database.jobs.create_index([("finished_at", DESCENDING)], name="status_1")
 
-    summary = ensure_indexes(nowhere)
+    with capture_logs() as entries:
+        in_database(database, ensure_indexes)
+
+    refused = {
+        entry["index"]: entry["reason"] for entry in entries if entry["event"] == "index_refused"
+    }
+    assert refused == {
+        "job_id_1": "Some documents share a value that must be unique, error 11000",
+        "status_1": "An index of this name has other keys or options, error 86",
+    }
+
+
+def test_an_unreachable_database_refuses_them_all_after_one_attempt() -> None:
+    async def ensure() -> IndexSummary:
+        nowhere = Database("mongodb://127.0.0.1:9/", "inventory", server_selection_seconds=0.2)
+        try:
+            return await ensure_indexes(nowhere)
+        finally:
+            await nowhere.close()
+
+    started = time.monotonic()
+    summary = asyncio.run(ensure())
 
     assert set(summary.refused) == NAMES
+    assert {*summary.refused.values()} == {"The database cannot be reached"}
     assert time.monotonic() - started < 2
-    nowhere.close()
 
 
-def test_a_database_that_is_closed_meanwhile_is_no_error(
-    mongo_uri: str, database_name: str
+def test_a_database_that_is_closed_meanwhile_is_no_error(database: Store) -> None:
+    async def ensure(closing: Database) -> IndexSummary:
+        await closing.close()
+        return await ensure_indexes(closing)
+
+    assert set(in_database(database, ensure).refused) == NAMES
+
+
+def test_known_indexes_come_without_waiting_and_are_looked_up_while_wanted(
+    database: Store,
 ) -> None:
-    closing = Database(mongo_uri, database_name)
-    closing.close()
+    in_database(database, ensure_indexes)
 
-    assert set(ensure_indexes(closing).refused) == NAMES
+    def named(indexes: CoveringIndexes) -> set[str]:
+        return {index.name for index in indexes.known()}
+
+    async def names(opened: Database) -> list[set[str]]:
+        indexes = CoveringIndexes(opened, seconds=0.2)
+        seen = [named(indexes)]
+        await asyncio.sleep(0.5)
+        seen.append(named(indexes))
+        await opened.jobs.drop_index("inventory_job_domain_newest")
+        await asyncio.sleep(0.5)
+        indexes.known()
+        await asyncio.sleep(0.5)
+        seen.append(named(indexes))
+        await indexes.close()
+        return seen
+
+    first, then, later = in_database(database, names)
+
+    assert first == set()
+    assert "inventory_job_domain_newest" in then
+    assert later == then - {"inventory_job_domain_newest"}
+
+
+def test_without_a_database_no_index_is_known() -> None:
+    async def look() -> None:
+        nowhere = Database("mongodb://127.0.0.1:9/", "inventory", server_selection_seconds=0.2)
+        indexes = CoveringIndexes(nowhere)
+        assert indexes.known() == ()
+        await indexes.look()
+        assert indexes.known() == ()
+        await indexes.close()
+        await nowhere.close()
+
+    asyncio.run(look())
 
 
 @pytest.mark.parametrize(
@@ -149,9 +220,9 @@ def test_a_database_that_is_closed_meanwhile_is_no_error(
     ids=["domain", "workspace"],
 )
 def test_the_newest_jobs_of_a_scope_are_read_in_order(
-    database: Database, scope: dict[str, Any]
+    database: Store, scope: dict[str, Any]
 ) -> None:
-    ensure_indexes(database)
+    in_database(database, ensure_indexes)
     database.jobs.insert_many(
         {"job_id": f"job-{n}", "domain_id": "domain-1", "workspace_id": f"workspace-{n % 3}"}
         for n in range(300)
@@ -174,10 +245,10 @@ def read_only_uri(tmp_path: Path, database_name: str) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     ) as server:
         try:
-            with MongoClient[RawDocument](f"mongodb://127.0.0.1:{port}/") as client:
+            with MongoClient[StoredDocument](f"mongodb://127.0.0.1:{port}/") as client:
                 root: dict[str, Any] = {"pwd": "secret", "roles": ["root"]}
                 client.admin.command("createUser", "root", **root)
-            with MongoClient[RawDocument](f"mongodb://root:secret@127.0.0.1:{port}/") as client:
+            with MongoClient[StoredDocument](f"mongodb://root:secret@127.0.0.1:{port}/") as client:
                 reader: dict[str, Any] = {
                     "pwd": "secret",
                     "roles": [{"role": "read", "db": database_name}],
@@ -192,12 +263,10 @@ def read_only_uri(tmp_path: Path, database_name: str) -> Iterator[str]:
 def test_a_user_who_may_only_read_is_refused_what_is_missing(
     read_only_uri: str, database_name: str
 ) -> None:
-    database = Database(read_only_uri, database_name)
-
-    summary = ensure_indexes(database)
+    with Store(read_only_uri, database_name) as store:
+        summary = in_database(store, ensure_indexes)
 
     assert summary.present == ("status_1",)
     assert set(summary.refused) == NAMES - {"status_1"}
     assert "may not create indexes" in summary.refused["job_id_1"]
     assert "secret" not in repr(summary)
-    database.close()

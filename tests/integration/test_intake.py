@@ -14,9 +14,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from inventory_job.app.server import Server
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import server_of
 from tests.silence import silent_calls
 from tests.tokens import Issuer, key_file_text
 
@@ -34,7 +34,7 @@ def serving(settings: Settings) -> Serving:
     @contextmanager
     def serve(**changes: Any) -> Iterator[grpc.Channel]:
         changed = settings.model_copy(update=changes)
-        with Server(changed) as server, grpc.insecure_channel(server.address) as channel:
+        with server_of(changed) as server, grpc.insecure_channel(server.address) as channel:
             yield channel
 
     return serve

@@ -14,9 +14,9 @@ from bson import Binary, Code, CodecOptions, DBRef, Decimal128, Int64, ObjectId,
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.integration.client import Client, Recorder, Tenant, tenants
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 COUNT = {"o": "count", "n": "n"}
@@ -30,14 +30,14 @@ def recorder(database_name: str) -> Recorder:
 
 
 @pytest.fixture(scope="module")
-def client(recorder: Recorder, channel: grpc.Channel, database: Database) -> Client:
+def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
 
 
 @pytest.fixture(scope="module")
-def tenant(client: Client, channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(client: Client, channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
@@ -148,7 +148,7 @@ def odd_documents(domain_id: str) -> list[RawBSONDocument]:
     ]
 
 
-def test_w4_no_stored_value_fails_a_call(client: Client, database: Database) -> None:
+def test_w4_no_stored_value_fails_a_call(client: Client, database: Store) -> None:
     domain_id = "domain-of-oddities"
     raw = database.jobs.with_options(CodecOptions(document_class=RawBSONDocument))
     raw.insert_many(odd_documents(domain_id))

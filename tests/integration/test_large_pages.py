@@ -8,9 +8,19 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
+from inventory_job.errors import InvalidRequest
 from inventory_job.model.client import Database
-from inventory_job.model.commands import PageQuery, RawDocument
+from inventory_job.model.indexes import CoveringIndexes
+from inventory_job.model.reading import Reader
+from inventory_job.query.conditions import Page
+from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.plans import ListPlan
+from inventory_job.results import StoredDocument
 from tests.http_service import client_of
+from tests.running import in_database
+from tests.store import Store
 
 DOMAIN = "domain-of-large-jobs"
 JOBS = 20
@@ -18,7 +28,7 @@ MEBIBYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs(database: Database) -> None:
+def jobs(database: Store) -> None:
     for number in range(JOBS):
         job = {"job_id": f"job-{number:012x}", "plugin_id": "p" * MEBIBYTE}
         database.jobs.insert_one({"domain_id": DOMAIN, **job})
@@ -27,7 +37,7 @@ def jobs(database: Database) -> None:
 @pytest.fixture
 def open_cursors(mongo_uri: str) -> Iterator[Any]:
     """How many cursors the server has open."""
-    with MongoClient[RawDocument](mongo_uri) as mongo:
+    with MongoClient[StoredDocument](mongo_uri) as mongo:
 
         def count() -> int:
             status = mongo.admin.command("serverStatus")
@@ -36,7 +46,7 @@ def open_cursors(mongo_uri: str) -> Iterator[Any]:
         yield count
 
 
-def test_they_are_answered_whole(database: Database) -> None:
+def test_they_are_answered_whole(database: Store) -> None:
     with client_of(database) as http:
         response = http.post(
             "/inventory/v1/job/list",
@@ -51,20 +61,28 @@ def test_they_are_answered_whole(database: Database) -> None:
 
 
 @pytest.mark.parametrize("most", [MEBIBYTE, 100 * MEBIBYTE], ids=["too large", "in pieces"])
-def test_no_cursor_stays_open(database: Database, open_cursors: Any, most: int) -> None:
-    query = PageQuery({"domain_id": DOMAIN}, {"_id": 0}, {"job_id": 1}, 0, 1000)
+def test_no_cursor_stays_open(database: Store, open_cursors: Any, most: int) -> None:
     before = open_cursors()
 
-    with database.start_session() as session:
-        assert database.find_page(query, session, 20.0, most) is None
+    if most == MEBIBYTE:
+        with pytest.raises(InvalidRequest, match="larger than 1048576 bytes"):
+            page(database, most)
+    else:
+        assert len(page(database, most)) == JOBS
 
     assert open_cursors() <= before
 
 
-def test_a_page_that_fits_is_had_in_one_command(database: Database) -> None:
-    query = PageQuery({"domain_id": DOMAIN}, {"_id": 0, "job_id": 1}, {"job_id": -1}, 2, 3)
+def page(store: Store, most: int) -> list[StoredDocument]:
+    plan = ListPlan(
+        ScopedFilter(Scope(DOMAIN), ()),
+        {"job_id": 1},
+        ("job_id", "plugin_id"),
+        Page(start=1, limit=1000),
+    )
 
-    with database.start_session() as session:
-        page = database.find_page(query, session, 20.0, MEBIBYTE)
+    async def read(database: Database) -> list[StoredDocument]:
+        reader = Reader(database, CoveringIndexes(database), most)
+        return await reader.page(plan, Deadline.after(20.0))
 
-    assert page == [{"job_id": f"job-{number:012x}"} for number in (17, 16, 15)]
+    return in_database(store, read)

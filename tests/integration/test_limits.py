@@ -10,8 +10,6 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.core.v2.query_pb2 import Filter, Query
@@ -19,6 +17,8 @@ from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobsQuery
 from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2_grpc import JobStub
 from tests import oracle
 from tests.integration.client import Client
+from tests.running import server_of
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 LIMITS = Limits(
@@ -29,11 +29,11 @@ CONDITION = {"k": "status", "o": "eq", "v": "SUCCESS"}
 
 
 @pytest.fixture(scope="module")
-def client(settings: Settings, database: Database) -> Iterator[Client]:
+def client(settings: Settings, database: Store) -> Iterator[Client]:
     """A client of the six jobs on a server with small limits."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     small = settings.model_copy(update={"limits": LIMITS})
-    with Server(small) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(small) as server, grpc.insecure_channel(server.address) as channel:
         yield Client(channel, DOMAIN)
 
 
@@ -138,10 +138,10 @@ def test_every_excess_is_told(client: Client) -> None:
 
 
 def test_as_many_values_as_allowed_are_taken_and_no_more(
-    settings: Settings, database: Database
+    settings: Settings, database: Store
 ) -> None:
     small = settings.model_copy(update={"limits": Limits(values=100)})
-    with Server(small) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(small) as server, grpc.insecure_channel(server.address) as channel:
         client = Client(channel, DOMAIN)
         client.call("list", {"query": items(94)})
         refusal = client.refused("list", {"query": items(95)})
@@ -151,9 +151,9 @@ def test_as_many_values_as_allowed_are_taken_and_no_more(
     assert "reason = more than 100 values in one request" in refusal.details
 
 
-def test_a_million_conditions_are_refused_at_once(settings: Settings, database: Database) -> None:
+def test_a_million_conditions_are_refused_at_once(settings: Settings, database: Store) -> None:
     request = JobsQuery(query=Query(filter=[Filter()] * 1_000_000))
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
         call = JobStub(channel).list
         begun = time.process_time()
         with pytest.raises(grpc.RpcError) as raised:
@@ -167,10 +167,10 @@ def test_a_million_conditions_are_refused_at_once(settings: Settings, database: 
 
 
 def test_a_request_larger_than_a_message_may_be_is_refused(
-    settings: Settings, database: Database
+    settings: Settings, database: Store
 ) -> None:
     small = settings.model_copy(update={"max_request_bytes": 4096})
-    with Server(small) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(small) as server, grpc.insecure_channel(server.address) as channel:
         refusal = Client(channel, DOMAIN).refused("list", {"query": text("x" * 5000)})
 
     assert refusal.status is grpc.StatusCode.RESOURCE_EXHAUSTED

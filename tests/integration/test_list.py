@@ -9,11 +9,11 @@ import grpc
 import pytest
 from bson import ObjectId
 
-from inventory_job.model.client import Database
 from tests import oracle
 from tests.cases import expressions
 from tests.cases.expressions import ExpressionCase
 from tests.integration.client import Client, Tenant, tenants
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
@@ -22,19 +22,19 @@ NEWEST_FIRST = [6, 5, 4, 3, 2, 1]
 
 
 @pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Database) -> Client:
+def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
 @pytest.fixture(scope="module")
-def crowd(channel: grpc.Channel, database: Database) -> Client:
+def crowd(channel: grpc.Channel, database: Store) -> Client:
     """A client of a domain with 1 003 jobs, created in pairs at the same time."""
     jobs = (
         {

@@ -1,20 +1,20 @@
-"""Connections that are there and of no use: logged out, or with nobody at the other end."""
+"""Connections that are there and of no use: logged out, or with silence at the other end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 
+import grpc
 import pytest
-from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure
+from pydantic import SecretStr
 
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.model.client import Database
-from inventory_job.model.operation import Killer, Traits, run
+from inventory_job.settings import Settings
 from tests.guarded_set import GuardedReplicaSet
+from tests.integration.client import Client
 from tests.proxy import Proxies, Proxy
+from tests.running import server_of
 
 
 @pytest.fixture(scope="module")
@@ -23,35 +23,22 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedReplica
         yield members
 
 
-class Patient:
-    """A call with so many seconds left all the time, which nobody gives up."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def remaining(self) -> float:
-        return self._seconds
-
-    def on_end(self, end: Callable[[], None]) -> bool:
-        return True
+def settings(uri: str) -> Settings:
+    return Settings(port=0, mongo_uri=SecretStr(uri), server_selection_seconds=1.0)
 
 
 def test_calls_succeed_again_after_the_user_was_dropped_and_created(
     guarded: GuardedReplicaSet,
 ) -> None:
     with (
-        closing(Database(guarded.uri, "inventory", server_selection_seconds=1.0)) as database,
-        closing(Killer(database)) as killer,
+        server_of(settings(guarded.uri)) as server,
+        grpc.insecure_channel(server.address) as channel,
     ):
-
-        def count(session: ClientSession) -> int:
-            return database.jobs.count_documents({}, session=session)
+        client = Client(channel, "domain-1")
 
         def succeeds() -> bool:
-            try:
-                return run(database, killer, Patient(60.0), count) == 0
-            except OperationFailure:
-                return False
+            call = client.start("list", {})
+            return call.exception() is None
 
         assert succeeds()
         guarded.drop_user()
@@ -59,7 +46,7 @@ def test_calls_succeed_again_after_the_user_was_dropped_and_created(
 
         guarded.create_user()
 
-        assert wait_until(succeeds, 10.0)
+        assert wait_until(succeeds, 20.0)
 
 
 def test_calls_succeed_on_other_connections_than_those_on_which_nothing_comes(
@@ -68,28 +55,14 @@ def test_calls_succeed_on_other_connections_than_those_on_which_nothing_comes(
     """Connections that a firewall has forgotten, for instance."""
     with (
         Proxies([member.port for member in guarded.members]) as proxies,
-        closing(Database(proxies.through(guarded.uri), "inventory")) as database,
-        closing(Killer(database)) as killer,
+        server_of(settings(proxies.through(guarded.uri))) as server,
+        grpc.insecure_channel(server.address) as channel,
     ):
-
-        def find(session: ClientSession) -> object:
-            return database.find_job({"job_id": "job-none"}, {}, session, 60.0)
-
-        run(database, killer, Patient(60.0), find, Traits(limits_itself=True))
+        client = Client(channel, "domain-1")
+        client.list()
         proxies.each(Proxy.forsake)
 
         begun = time.monotonic()
-        assert run(database, killer, Patient(60.0), find, Traits(limits_itself=True)) is None
+        assert client.list() == {"results": [], "total_count": 0}
 
-    # The driver alone would have waited for 15 seconds at least.
     assert time.monotonic() - begun < 10.0
-
-
-def test_connections_are_not_made_anew_for_every_refusal(guarded: GuardedReplicaSet) -> None:
-    with closing(Database(guarded.uri, "inventory")) as database:
-        database.ping()
-
-        assert database.renew_connections()
-        assert not database.renew_connections()
-
-        database.ping()

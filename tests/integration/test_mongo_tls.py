@@ -10,11 +10,11 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from inventory_job.app.server import Server
-from inventory_job.model.commands import RawDocument
+from inventory_job.results import StoredDocument
 from inventory_job.settings import Settings
 from tests.certificates import Authority
 from tests.replica_set import Member, free_ports
+from tests.running import server_of
 from tests.serving import list_jobs
 
 
@@ -42,7 +42,7 @@ def host(directory: Path) -> Iterator[str]:
     mongod.start()
     try:
         uri = f"mongodb://{mongod.host}/?tls=true&tlsCAFile={directory / 'ca.crt'}"
-        with MongoClient[RawDocument](uri) as client:
+        with MongoClient[StoredDocument](uri) as client:
             client.inventory.job.insert_one({"job_id": "job-1", "domain_id": "domain-1"})
         yield mongod.host
     finally:
@@ -57,7 +57,7 @@ def listed(uri: str) -> int:
         mongo_database="inventory",
         server_selection_seconds=2.0,
     )
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
         return list_jobs(channel)
 
 

@@ -11,9 +11,11 @@ import pytest
 from inventory_job.model.client import Database
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
 from inventory_job.query.operators import Document
-from inventory_job.query.optimizer import covering
+from inventory_job.query.optimizer import CoveringIndex, covering
 from tests import oracle
 from tests.integration.client import Client
+from tests.running import in_database
+from tests.store import Store
 
 DOMAIN = "domain-of-six"
 FILTER = {"domain_id": DOMAIN}
@@ -21,7 +23,7 @@ KEYS = ("plugin_id", "status", "collector_id", "workspace_id")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs(database: Database) -> None:
+def jobs(database: Store) -> None:
     """Jobs with and without the fields that are grouped by, and all indexes."""
     for domain in (DOMAIN, "another"):
         for number in range(50):
@@ -35,14 +37,23 @@ def jobs(database: Database) -> None:
             {"_id": "null", "domain_id": DOMAIN, "plugin_id": None, "status": "SUCCESS"},
         ]
     )
-    ensure_indexes(database)
+    in_database(database, ensure_indexes)
 
 
 @pytest.fixture
-def indexes(database: Database) -> CoveringIndexes:
-    known = CoveringIndexes(database)
-    known.look()
-    return known
+def indexes(database: Store) -> tuple[CoveringIndex, ...]:
+    return known_indexes(database)
+
+
+def known_indexes(store: Store) -> tuple[CoveringIndex, ...]:
+    """What the server knows of the indexes."""
+
+    async def look(database: Database) -> tuple[CoveringIndex, ...]:
+        indexes = CoveringIndexes(database)
+        await indexes.look()
+        return indexes.known()
+
+    return in_database(store, look)
 
 
 def counted(*names: str) -> list[Document]:
@@ -50,7 +61,7 @@ def counted(*names: str) -> list[Document]:
     return [{"$group": {"_id": keys, "n": {"$sum": 1}, "last": {"$max": "$created_at"}}}]
 
 
-def explained(database: Database, stages: list[Document], hint: str | None) -> Mapping[str, Any]:
+def explained(database: Store, stages: list[Document], hint: str | None) -> Mapping[str, Any]:
     command = {
         "aggregate": database.jobs.name,
         "pipeline": [{"$match": FILTER}, *stages],
@@ -68,9 +79,9 @@ def explained(database: Database, stages: list[Document], hint: str | None) -> M
 
 @pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
 def test_counts_by_indexed_fields_read_no_job(
-    database: Database, indexes: CoveringIndexes, names: tuple[str, ...]
+    database: Store, indexes: tuple[CoveringIndex, ...], names: tuple[str, ...]
 ) -> None:
-    index = covering(FILTER, counted(*names), indexes.known())
+    index = covering(FILTER, counted(*names), indexes)
 
     statistics = explained(database, counted(*names), index)
 
@@ -81,10 +92,10 @@ def test_counts_by_indexed_fields_read_no_job(
 
 @pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
 def test_their_answers_are_those_without(
-    database: Database, indexes: CoveringIndexes, names: tuple[str, ...]
+    database: Store, indexes: tuple[CoveringIndex, ...], names: tuple[str, ...]
 ) -> None:
     plain = [{"$match": FILTER}, *counted(*names)]
-    index = covering(FILTER, counted(*names), indexes.known())
+    index = covering(FILTER, counted(*names), indexes)
 
     rows = list(database.jobs.aggregate(plain, hint=index))
 
@@ -96,7 +107,7 @@ def test_their_answers_are_those_without(
     ("operator", "count"), [("eq", 2), ("not", 1), ("gt", 1), ("gte", 3), ("lt", 0), ("lte", 2)]
 )
 def test_conditions_take_absent_for_null_whatever_indexes_there_are(
-    channel: grpc.Channel, database: Database, operator: str, count: int
+    channel: grpc.Channel, database: Store, operator: str, count: int
 ) -> None:
     domain = "domain-of-three"
     if not database.jobs.count_documents({"domain_id": domain}):
@@ -124,14 +135,12 @@ def test_conditions_take_absent_for_null_whatever_indexes_there_are(
     ids=str,
 )
 def test_an_index_that_may_not_hold_every_job_is_not_used(
-    database: Database, keys: list[tuple[str, Any]], options: dict[str, Any]
+    database: Store, keys: list[tuple[str, Any]], options: dict[str, Any]
 ) -> None:
     jobs = database.jobs
     jobs.create_index(keys, name="partly", **options)
-    indexes = CoveringIndexes(database)
+    known = known_indexes(database)
 
-    indexes.look()
-
-    assert indexes.known()
-    assert "partly" not in {index.name for index in indexes.known()}
+    assert known
+    assert "partly" not in {index.name for index in known}
     jobs.drop_index("partly")

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +22,10 @@ from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest, PermissionDenied, Problem, QueryRefused
-from inventory_job.manager import JobManager
-from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import Totals
-from inventory_job.model.indexes import CoveringIndexes
-from inventory_job.model.operation import Killer
 from inventory_job.wire.decode import decode
 from tests import analyses, chains, lists, oracle, strategies
 from tests.lower_half import LowerHalf, message
+from tests.store import Store
 
 NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
 JOBS = oracle.many_jobs(rng_seed=1, count=300)
@@ -75,43 +72,29 @@ def law(test: Callable[..., None]) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="module")
-def killer(database: Database) -> Iterator[Killer]:
-    made = Killer(database)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def server(database: Database, killer: Killer) -> LowerHalf:
+def server(database: Store) -> Iterator[LowerHalf]:
     """The lower half of a server over a few hundred varied jobs."""
     database.jobs.insert_many(copy.deepcopy(JOBS))
-    return LowerHalf(
-        JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), NOW
-    )
+    with LowerHalf(database, NOW) as lower:
+        yield lower
 
 
 @pytest.fixture(scope="module")
 def lonely_servers(mongo_uri: str, database_name: str) -> Iterator[Callable[[Scope], LowerHalf]]:
     """For a scope, the lower half of a server whose database holds nothing outside of it."""
     servers: dict[Scope, LowerHalf] = {}
-    opened: list[Any] = []
+    with ExitStack() as opened:
 
-    def lonely(scope: Scope) -> LowerHalf:
-        if scope not in servers:
-            database = Database(mongo_uri, f"{database_name}-{len(servers)}")
-            killer = Killer(database)
-            opened.extend((killer, database))
-            inside = [job for job in JOBS if is_inside(job, scope)]
-            if inside:
-                database.jobs.insert_many(copy.deepcopy(inside))
-            servers[scope] = LowerHalf(
-                JobManager(database, killer, Totals(database, 0), CoveringIndexes(database)), NOW
-            )
-        return servers[scope]
+        def lonely(scope: Scope) -> LowerHalf:
+            if scope not in servers:
+                store = opened.enter_context(Store(mongo_uri, f"{database_name}-{len(servers)}"))
+                inside = [job for job in JOBS if is_inside(job, scope)]
+                if inside:
+                    store.jobs.insert_many(copy.deepcopy(inside))
+                servers[scope] = opened.enter_context(LowerHalf(store, NOW))
+            return servers[scope]
 
-    yield lonely
-    for resource in opened:
-        resource.close()
+        yield lonely
 
 
 def is_inside(job: dict[str, Any], scope: Scope) -> bool:

@@ -14,11 +14,11 @@ import grpc
 import httpx
 import pytest
 
-from inventory_job.app.server import Server
 from inventory_job.embedded.demo_data import sample_jobs
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests import reflection
+from tests.running import ServerThread, server_of
+from tests.store import Store
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SHOWN_ADDRESS = "127.0.0.1:50051"
@@ -26,7 +26,7 @@ SHOWN_HTTP_ADDRESS = "127.0.0.1:8080"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def sample(database: Database) -> None:
+def sample(database: Store) -> None:
     database.jobs.insert_many(sample_jobs())
 
 
@@ -56,7 +56,7 @@ def test_a_grpcurl_example_answers_what_is_shown(
     assert call_as_grpcurl(command, channel) == json.loads(shown)
 
 
-def test_the_python_example_prints_what_is_shown(server: Server) -> None:
+def test_the_python_example_prints_what_is_shown(server: ServerThread) -> None:
     [program], [shown] = blocks("python"), blocks("text")
     command = [sys.executable, "-c", program.replace(SHOWN_ADDRESS, server.address)]
 
@@ -70,7 +70,7 @@ def test_a_curl_example_answers_what_is_shown(settings: Settings, command: str, 
     _, _, _, tenant, _, content_type, _, data, url = shlex.split(command)
     path = url.removeprefix(f"http://{SHOWN_HTTP_ADDRESS}")
     headers = dict(header.split(": ") for header in (tenant, content_type))
-    with Server(settings.model_copy(update={"http": True, "http_port": 0})) as server:
+    with server_of(settings.model_copy(update={"http": True, "http_port": 0})) as server:
         answer = httpx.post(f"http://{server.http_address}{path}", content=data, headers=headers)
 
     assert answer.json() == json.loads(shown)

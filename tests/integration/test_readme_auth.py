@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inventory_job.embedded.demo_data import sample_jobs
-from inventory_job.model.client import Database
+from tests.store import Store
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def environment(mongo_uri: str, database_name: str, tmp_path: Path) -> dict[str,
 
 
 @pytest.fixture(autouse=True)
-def sample(database: Database) -> None:
+def sample(database: Store) -> None:
     database.jobs.insert_many(sample_jobs())
 
 

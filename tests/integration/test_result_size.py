@@ -8,10 +8,10 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.client import Database
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 from tests import reflection
+from tests.store import Store
 
 MOST = 20_000
 DOMAIN = "domain-large"
@@ -31,7 +31,7 @@ SQUARED = [
 
 
 @pytest.fixture(scope="module")
-def settings(mongo_uri: str, database_name: str, database: Database) -> Settings:
+def settings(mongo_uri: str, database_name: str, database: Store) -> Settings:
     """A server that takes small results only, over a hundred jobs."""
     database.jobs.insert_many(
         {"domain_id": DOMAIN, "job_id": f"job-{number:012x}", "plugin_id": "p" * 400}

@@ -17,10 +17,10 @@ import pytest
 from google.protobuf import json_format
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import server_of
+from tests.store import Store
 from tests.tokens import Issuer, key_file_text
 
 DOMAINS = ("domain-1", "domain-2")
@@ -118,16 +118,16 @@ def settings(
 
 @pytest.fixture(scope="module")
 def stub(settings: Settings) -> Iterator[job_pb2_grpc.JobStub]:
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
         yield job_pb2_grpc.JobStub(channel)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def stored(database: Database) -> None:
+def stored(database: Store) -> None:
     insert(database, *JOBS)
 
 
-def insert(database: Database, *jobs: Job) -> None:
+def insert(database: Store, *jobs: Job) -> None:
     tasks = [{"job_id": job.job_id, "domain_id": job.domain_id} for job in jobs]
     database.job_tasks.insert_many(tasks)
     database.jobs.insert_many(asdict(job) for job in jobs)
@@ -228,7 +228,7 @@ def test_get_finds_the_jobs_of_the_scope_and_no_others(door: Door, who: Who) -> 
 
 @pytest.mark.parametrize("who", [who for who in CALLERS if who.may_call("delete")], ids=str)
 def test_delete_removes_the_jobs_of_the_scope_and_no_others(
-    door: Door, who: Who, database: Database
+    door: Door, who: Who, database: Store
 ) -> None:
     try:
         deleted = {job.job_id for job in JOBS if door.one("delete", job)}
@@ -250,7 +250,7 @@ def test_a_role_without_the_method_is_denied(door: Door, who: Who, method: str) 
 
 
 @pytest.mark.parametrize("who", [who for who in CALLERS if who.role == "WORKSPACE_MEMBER"], ids=str)
-def test_a_member_may_not_delete(door: Door, who: Who, database: Database) -> None:
+def test_a_member_may_not_delete(door: Door, who: Who, database: Store) -> None:
     denied(door, "delete")
     assert database.jobs.count_documents({}) == len(JOBS)
 

@@ -16,7 +16,7 @@ from inventory_job.cli.main import app
 from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
 from inventory_job.embedded.mongod import EmbeddedMongod, running_uri
 from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
+from inventory_job.results import StoredDocument
 
 SAMPLES = len(sample_jobs())
 SAMPLE_IDS = [job["job_id"] for job in sample_jobs()]
@@ -31,7 +31,7 @@ def empty_database(uri: str) -> Iterator[Database]:
         yield opened
     finally:
         opened.close()
-        with MongoClient[RawDocument](uri) as client:
+        with MongoClient[StoredDocument](uri) as client:
             client.drop_database(opened.name)
 
 
@@ -51,11 +51,11 @@ def seed(uri: str, database: Database, jobs: int, *more: str) -> Result:
     return run("--jobs", str(jobs), "--until", UNTIL.date().isoformat(), *target, *more)
 
 
-def stored_jobs(database: Database) -> list[RawDocument]:
+def stored_jobs(database: Database) -> list[StoredDocument]:
     return list(database.jobs.find().sort("_id"))
 
 
-def stored_tasks(database: Database) -> list[RawDocument]:
+def stored_tasks(database: Database) -> list[StoredDocument]:
     return list(database.job_tasks.find().sort("_id"))
 
 
@@ -249,7 +249,7 @@ def test_without_an_address_the_embedded_database_is_started_for_the_while(
 
     assert result.exit_code == 0
     assert running_uri(tmp_path) is None
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[RawDocument](mongod.uri) as client:
+    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
         assert client["inventory"]["job"].count_documents({}) == 20 + SAMPLES
 
 
@@ -257,7 +257,7 @@ def test_without_an_address_the_embedded_database_that_runs_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("INVENTORY_JOB_MONGO_URI", raising=False)
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[RawDocument](mongod.uri) as client:
+    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
         result = run("--jobs", "20", "--data-dir", str(tmp_path))
 
         assert result.exit_code == 0

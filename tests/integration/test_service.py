@@ -29,14 +29,14 @@ from spaceone.api.core.v1 import server_info_pb2_grpc
 from spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 from inventory_job import __version__
-from inventory_job.app.server import Server
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.embedded.demo_data import sample_jobs
 from inventory_job.embedded.mongod import find_mongod
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
+from inventory_job.results import StoredDocument
 from inventory_job.settings import CannotStart, Settings
 from tests import reflection
+from tests.running import ServerThread, server_of
+from tests.store import Store
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -50,7 +50,7 @@ Call = Callable[[str, dict[str, Any], str], dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-def sample(database: Database) -> None:
+def sample(database: Store) -> None:
     """The published sample jobs and a task of one of them, as new for every test."""
     database.jobs.drop()
     database.job_tasks.drop()
@@ -136,9 +136,7 @@ def test_get_shows_the_old_status_error_as_failure(call: Call) -> None:
     assert answer["created_at"] == "2022-01-01T10:00:01.389Z"
 
 
-def test_delete_removes_the_job_and_its_tasks_and_nothing_else(
-    call: Call, database: Database
-) -> None:
+def test_delete_removes_the_job_and_its_tasks_and_nothing_else(call: Call, database: Store) -> None:
     assert call("delete", {"job_id": "job-3b124006c2d2"}, SAMPLE_DOMAIN) == {}
 
     assert {job["job_id"] for job in database.jobs.find()} == {
@@ -198,7 +196,7 @@ def test_an_unknown_job_is_not_found(call: Call, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["get", "delete"])
 def test_a_job_of_another_domain_is_not_found_either(
-    call: Call, method: str, database: Database
+    call: Call, method: str, database: Store
 ) -> None:
     error = refused(call, method, {"job_id": "job-123456789012"}, SAMPLE_DOMAIN)
 
@@ -270,15 +268,15 @@ def test_a_server_with_a_database_is_serving(channel: grpc.Channel, service: str
 def test_without_authentication_only_loopback_is_served(settings: Settings) -> None:
     remote = settings.model_copy(update={"host": "0.0.0.0"})
 
-    with pytest.raises(CannotStart, match="loopback"), Server(remote):
+    with pytest.raises(CannotStart, match="loopback"), server_of(remote):
         pass
 
 
-def test_a_port_in_use_is_refused(server: Server, settings: Settings) -> None:
+def test_a_port_in_use_is_refused(server: ServerThread, settings: Settings) -> None:
     second = settings.model_copy(update={"port": server.port})
 
     with pytest.raises(CannotStart, match=f"Cannot listen on 127.0.0.1:{server.port}"):
-        Server(second).__enter__()
+        server_of(second).__enter__()
 
 
 def start_standalone(port: int, directory: Path) -> subprocess.Popen[bytes]:
@@ -292,7 +290,7 @@ def start_standalone(port: int, directory: Path) -> subprocess.Popen[bytes]:
         "--nounixsocket",
     ]
     process = subprocess.Popen([*arguments, "--dbpath", str(directory)], stdout=subprocess.DEVNULL)
-    with MongoClient[RawDocument](port=port) as client:
+    with MongoClient[StoredDocument](port=port) as client:
         client.admin.command("ping")
     return process
 
@@ -309,7 +307,7 @@ def test_without_its_database_the_server_is_unavailable_and_resumes(tmp_path: Pa
     mongod = start_standalone(port, tmp_path)
     uri = SecretStr(f"mongodb://127.0.0.1:{port}")
     settings = Settings(port=0, mongo_uri=uri, server_selection_seconds=1.0)
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
         call = official(channel)
         assert call("list", {}, SAMPLE_DOMAIN) == {}
 
@@ -343,8 +341,8 @@ def test_without_transactions_a_delete_removes_the_tasks_too(tmp_path: Path) -> 
     uri = f"mongodb://127.0.0.1:{port}"
     settings = Settings(port=0, mongo_uri=SecretStr(uri))
     try:
-        with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
-            database = Database(uri, settings.mongo_database)
+        with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
+            database = Store(uri, settings.mongo_database)
             database.jobs.insert_many(sample_jobs())
             database.job_tasks.insert_one({"job_id": "job-123456789012", "domain_id": OLD_DOMAIN})
 

@@ -15,15 +15,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
-from inventory_job.app.server import Server
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport.grpc import server as port_module
 from tests.proxy import Line, Proxy
+from tests.running import ServerThread
 from tests.serving import TENANT, list_jobs
 from tests.silence import silent_calls
+from tests.store import Store
 
 JOB = "/spaceone.api.inventory.v1.Job"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -31,7 +30,7 @@ JOBS = 50
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs(database: Database) -> Iterator[None]:
+def jobs(database: Store) -> Iterator[None]:
     database.jobs.insert_many(
         {"job_id": f"job-{n}", "domain_id": "domain-1", "plugin_id": "p" * 16_000}
         for n in range(JOBS)
@@ -41,7 +40,7 @@ def jobs(database: Database) -> Iterator[None]:
 
 
 @contextmanager
-def far_client(server: Server) -> Iterator[tuple[job_pb2_grpc.JobStub, Proxy, list[Any]]]:
+def far_client(server: ServerThread) -> Iterator[tuple[job_pb2_grpc.JobStub, Proxy, list[Any]]]:
     """A client that has been served once, its way, which holds little, and the log."""
     with (
         Proxy(server.port, is_mongod=False, buffer_bytes=32768) as way,
@@ -64,7 +63,7 @@ def lists_logged(entries: list[Any]) -> int:
 
 def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Settings) -> None:
     patient = settings.model_copy(update={"grace_seconds": 60.0})
-    server = Server(patient)
+    server = ServerThread(patient)
     with grpc.insecure_channel(server.__enter__().address) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=50)
@@ -84,7 +83,7 @@ def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Setti
 )
 def test_calls_that_send_nothing_do_not_delay_a_stop(settings: Settings, method: str) -> None:
     patient = settings.model_copy(update={"grace_seconds": 60.0, "request_seconds": 60.0})
-    server = Server(patient)
+    server = ServerThread(patient)
     with (
         grpc.insecure_channel(server.__enter__().address) as channel,
         silent_calls(channel, method, 3) as calls,
@@ -101,11 +100,8 @@ def test_calls_that_send_nothing_do_not_delay_a_stop(settings: Settings, method:
         }
 
 
-def test_a_client_that_answers_nothing_does_not_delay_a_stop(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(port_module, "_LAST_SECONDS", 1.0)
-    server = Server(settings.model_copy(update={"grace_seconds": 60.0}))
+def test_a_client_that_answers_nothing_does_not_delay_a_stop(settings: Settings) -> None:
+    server = ServerThread(settings.model_copy(update={"grace_seconds": 60.0}))
     host, _, port = server.__enter__().address.rpartition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
@@ -120,7 +116,7 @@ def test_a_client_that_answers_nothing_does_not_delay_a_stop(
 def test_answers_that_are_on_a_slow_way_arrive_though_the_client_asks_for_more(
     settings: Settings,
 ) -> None:
-    server = Server(settings.model_copy(update={"grace_seconds": 30.0}))
+    server = ServerThread(settings.model_copy(update={"grace_seconds": 30.0}))
     server.__enter__()
     with far_client(server) as (stub, way, entries):
         for _ in range(20):  # so that gRPC expects much to go at once
@@ -141,7 +137,7 @@ def test_answers_that_are_on_a_slow_way_arrive_though_the_client_asks_for_more(
 def test_a_client_that_takes_nothing_holds_a_stop_for_the_grace_period_at_most(
     settings: Settings,
 ) -> None:
-    server = Server(settings.model_copy(update={"grace_seconds": 2.0}))
+    server = ServerThread(settings.model_copy(update={"grace_seconds": 2.0}))
     server.__enter__()
     with far_client(server) as (stub, way, entries):
         way.line = Line(bytes_per_second=5_000)  # enough for requests
@@ -159,7 +155,7 @@ def test_a_client_that_takes_nothing_holds_a_stop_for_the_grace_period_at_most(
 
 
 def test_a_call_over_http_whose_request_is_on_its_way_is_answered(settings: Settings) -> None:
-    server = Server(settings.model_copy(update={"http": True, "http_port": 0}))
+    server = ServerThread(settings.model_copy(update={"http": True, "http_port": 0}))
     server.__enter__()
     body = b'{"query": {"count_only": true}}'
     head = (

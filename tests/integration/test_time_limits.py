@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import grpc
 import pytest
 from pymongo import MongoClient
-from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure
 
-from inventory_job.app.server import Server
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.operation import Killer, run
+from inventory_job.results import StoredDocument
 from inventory_job.settings import Settings
 from tests import oracle
 from tests.integration.client import Client, Recorder, refusal
+from tests.running import ServerThread, server_of
+from tests.store import Store
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -44,14 +39,14 @@ def recorder(database_name: str) -> Recorder:
 
 
 @pytest.fixture(scope="module")
-def client(recorder: Recorder, channel: grpc.Channel, database: Database) -> Client:
+def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
 
 
 @pytest.fixture(scope="module")
-def busy(database: Database, client: Client, channel: grpc.Channel) -> Client:
+def busy(database: Store, client: Client, channel: grpc.Channel) -> Client:
     """A client of a domain in which BUSY takes very long."""
     lists = {name: [*range(300)] for name in "abc"}
     database.jobs.insert_many({"domain_id": "domain-busy", **lists} for _ in range(20))
@@ -61,7 +56,7 @@ def busy(database: Database, client: Client, channel: grpc.Channel) -> Client:
 @pytest.fixture(scope="module")
 def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
     """How many commands are at work on the jobs of this module's database."""
-    with MongoClient[RawDocument](mongo_uri) as mongo:
+    with MongoClient[StoredDocument](mongo_uri) as mongo:
 
         def count() -> int:
             at_work: list[dict[str, Any]] = [
@@ -95,7 +90,7 @@ def test_s7_what_has_passed_its_deadline_ends(busy: Client, running: Callable[[]
 
 
 def test_s7_what_a_closed_connection_asked_for_ends(
-    server: Server, busy: Client, running: Callable[[], int]
+    server: ServerThread, busy: Client, running: Callable[[], int]
 ) -> None:
     with grpc.insecure_channel(server.address) as channel:
         call = Client(channel, busy.domain_id).start("stat", {"query": BUSY})
@@ -118,50 +113,11 @@ def test_s7_what_is_given_up_while_it_begins_ends(
     assert eventually(lambda: running() == 0, seconds=5.0)
 
 
-class GivenUp:
-    """A call with a minute left, which its caller gives up when told to."""
-
-    def __init__(self) -> None:
-        self.give_up: Callable[[], None] = lambda: None
-
-    def remaining(self) -> float:
-        return 60.0
-
-    def on_end(self, end: Callable[[], None]) -> bool:
-        self.give_up = end
-        return True
-
-
-def test_s7_what_begins_after_its_caller_has_gone_ends_too(
-    mongo_uri: str, database_name: str, busy: Client
-) -> None:
-    kills = Recorder("admin")
-    call = GivenUp()
-    stages = [{"$unwind": f"${path}"} for path in "abc"]
-    found: dict[str, Any] = {"$match": {"domain_id": busy.domain_id}}
-    with (
-        closing(Database(mongo_uri, database_name)) as database,
-        closing(Killer(database)) as killer,
-    ):
-
-        def begin_late(session: ClientSession) -> None:
-            before = kills.answered
-            call.give_up()
-            assert eventually(lambda: kills.answered > before)
-            list(database.jobs.aggregate([found, *stages, {"$count": "n"}], session=session))
-
-        started = time.monotonic()
-        with pytest.raises(OperationFailure):
-            run(database, killer, call, begin_late)
-
-    assert time.monotonic() - started < 10.0
-
-
 def test_s7_no_call_takes_longer_than_the_server_allows(
     settings: Settings, busy: Client, running: Callable[[], int]
 ) -> None:
     hasty = settings.model_copy(update={"query_seconds": 0.5})
-    with Server(hasty) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(hasty) as server, grpc.insecure_channel(server.address) as channel:
         refused = Client(channel, busy.domain_id).refused("stat", {"query": BUSY})
 
     assert refused.status is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -211,7 +167,7 @@ def test_s7_every_command_carries_what_is_left_of_the_deadline(
 
 
 def test_s7_a_catastrophic_regular_expression_ends(
-    client: Client, database: Database, running: Callable[[], int]
+    client: Client, database: Store, running: Callable[[], int]
 ) -> None:
     database.jobs.insert_many(
         {"domain_id": DOMAIN, "plugin_id": "a" * 4000 + "!", "workspace_id": "w-long"}

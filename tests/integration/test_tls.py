@@ -13,10 +13,10 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.certificates import Authority, Certificate
+from tests.running import ServerThread, server_of
 
 TENANT = (("x_domain_id", "domain-1"),)
 MakeSettings = Callable[..., Settings]
@@ -52,7 +52,7 @@ def make_settings(mongo_uri: str, database_name: str, directory: Path) -> MakeSe
 
 @contextmanager
 def connected(
-    server: Server, authority: Authority, shown: Certificate | None = None
+    server: ServerThread, authority: Authority, shown: Certificate | None = None
 ) -> Iterator[grpc.Channel]:
     pair = (shown.key, shown.certificate) if shown else (None, None)
     credentials = grpc.ssl_channel_credentials(authority.certificate, *pair)
@@ -73,19 +73,19 @@ def code_of(channel: grpc.Channel) -> grpc.StatusCode:
 def test_a_client_that_trusts_the_authority_is_served(
     make_settings: MakeSettings, authority: Authority
 ) -> None:
-    with Server(make_settings()) as server, connected(server, authority) as channel:
+    with server_of(make_settings()) as server, connected(server, authority) as channel:
         assert code_of(channel) is grpc.StatusCode.OK
 
 
 def test_a_client_that_trusts_another_authority_does_not_connect(
     make_settings: MakeSettings,
 ) -> None:
-    with Server(make_settings()) as server, connected(server, Authority("other")) as channel:
+    with server_of(make_settings()) as server, connected(server, Authority("other")) as channel:
         assert code_of(channel) is grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_client_without_tls_is_not_served(make_settings: MakeSettings) -> None:
-    with Server(make_settings()) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(make_settings()) as server, grpc.insecure_channel(server.address) as channel:
         assert code_of(channel) is grpc.StatusCode.UNAVAILABLE
 
 
@@ -93,7 +93,7 @@ def test_mutual_tls_serves_clients_with_a_certificate_of_the_authority_alone(
     make_settings: MakeSettings, authority: Authority
 ) -> None:
     ours, strange = authority.issue("client"), Authority("other").issue("client")
-    with Server(make_settings(mutual=True)) as server:
+    with server_of(make_settings(mutual=True)) as server:
         with connected(server, authority, ours) as channel:
             assert code_of(channel) is grpc.StatusCode.OK
         with connected(server, authority) as channel:
@@ -106,7 +106,7 @@ def test_a_new_certificate_is_used_for_new_connections_while_old_ones_go_on(
     make_settings: MakeSettings, authority: Authority, directory: Path
 ) -> None:
     successor = Authority("successor")
-    with Server(make_settings()) as server, connected(server, authority) as before:
+    with server_of(make_settings()) as server, connected(server, authority) as before:
         assert code_of(before) is grpc.StatusCode.OK
 
         successor.issue().write(directory)
@@ -123,7 +123,7 @@ def test_a_new_certificate_without_its_key_is_not_used_until_the_key_is_there(
 ) -> None:
     successor = Authority("successor")
     issued = successor.issue()
-    with Server(make_settings()) as server:
+    with server_of(make_settings()) as server:
         (directory / "server.crt").write_bytes(issued.certificate)
         with connected(server, authority) as channel:
             assert code_of(channel) is grpc.StatusCode.OK
@@ -139,7 +139,7 @@ def test_files_that_do_not_do_are_refused_at_start(
     (directory / "server.key").write_text("no key")
 
     with pytest.raises(CannotStart, match="There is no unencrypted key"):
-        Server(make_settings()).__enter__()
+        ServerThread(make_settings()).__enter__()
 
 
 def health(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -150,7 +150,7 @@ def health(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_health_command_asks_a_server_with_tls(
     make_settings: MakeSettings, directory: Path
 ) -> None:
-    with Server(make_settings()) as server:
+    with server_of(make_settings()) as server:
         asked = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
         answered = health(*asked)
         unanswered = health("--endpoint", server.address, "--timeout", "1")
@@ -164,7 +164,7 @@ def test_the_health_command_shows_a_certificate(
 ) -> None:
     certificate, key = authority.issue("probe").write(directory, "probe")
     shown = ["--certificate-file", str(certificate), "--key-file", str(key)]
-    with Server(make_settings(mutual=True)) as server:
+    with server_of(make_settings(mutual=True)) as server:
         asked = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
         answered = health(*asked, *shown)
         started = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from pathlib import Path
@@ -34,7 +35,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def caller_of(directory: Path, text: str, *metadata: tuple[str, str]) -> Caller:
     rules = TokenRules(system_domain_id="domain-1")
     authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), rules=rules)
-    return authenticator.authenticate([("token", text), *metadata])
+    return asyncio.run(authenticator.authenticate([("token", text), *metadata]))
 
 
 def signed(directory: Path, *arguments: str) -> str:
@@ -151,9 +152,9 @@ def test_an_apps_token_is_asked_about_at_identity(directory: Path) -> None:
     apps = Apps(AppGrant(("inventory:Job.read",), ()))
     text = signed(directory, "--role", "DOMAIN_ADMIN", "--client-id", "client-1")
 
-    authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), apps)
+    authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), apps.check)
 
-    assert authenticator.authenticate([("token", text)]) == Caller(
+    assert asyncio.run(authenticator.authenticate([("token", text)])) == Caller(
         "domain-1", role="DOMAIN_ADMIN", permissions=("inventory:Job.read",)
     )
     assert apps.asked == [("domain-1", "client-1")]

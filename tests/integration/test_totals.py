@@ -3,76 +3,42 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import monitoring
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout
 
 from inventory_job.auth.scope import Scope
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.counts.cache import Totals
 from inventory_job.query.filters import ScopedFilter
+from inventory_job.results import StoredDocument
+from tests.counting import Counting
 from tests.replica_set import Member, free_ports
+from tests.store import Store
 
 PROMISED_SECONDS = 1.0
 NOON = datetime(2026, 3, 7, 12)
 
 
-class Commands(monitoring.CommandListener):
-    """Names of the commands sent, those on one collection with its name."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Notes a command."""
-        self.sent.append(event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Of no interest."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Of no interest."""
-
-
-class Counter:
-    """Totals of a database of their own, asked for as lists ask for them."""
-
-    def __init__(self, database: Database, totals: Totals, commands: Commands) -> None:
-        self.database = database
-        self.totals = totals
-        self.commands = commands
+class Process(Counting):
+    """A process that keeps totals, of domains here."""
 
     def total(self, domain_id: str, *conditions: dict[str, Any]) -> int:
         """The number of the domain's jobs that meet the conditions."""
-        jobs = ScopedFilter(Scope(domain_id), conditions)
-        with self.database.start_session() as session:
-            return self.totals.count(
-                jobs,
-                session,
-                lambda: self.database.jobs.count_documents(jobs.document, session=session),
-            )
+        return self.count(ScopedFilter(Scope(domain_id), conditions))
 
     def settle(self, domain_id: str, *conditions: dict[str, Any]) -> int:
         """Asks until the total is kept, and says what it is."""
-
-        def is_known() -> bool:
-            before = self.totals.figures.hits
-            self.total(domain_id, *conditions)
-            return self.totals.figures.hits > before
-
-        assert wait_until(is_known, 20.0)
-        return self.total(domain_id, *conditions)
+        jobs = ScopedFilter(Scope(domain_id), conditions)
+        assert wait_until(lambda: self.knows(jobs), 20.0)
+        return self.count(jobs)
 
     def counts(self, domain_id: str, *conditions: dict[str, Any]) -> bool:
         """Whether it counts to tell the total."""
@@ -82,32 +48,20 @@ class Counter:
 
 
 @pytest.fixture
-def insert(database: Database) -> Iterator[Callable[..., Any]]:
+def insert(database: Store) -> Iterator[Callable[..., Any]]:
     """Inserts jobs, as other services do."""
 
-    def insert(*jobs: RawDocument) -> list[Any]:
+    def insert(*jobs: StoredDocument) -> list[Any]:
         return list(database.jobs.insert_many(dict(job) for job in jobs).inserted_ids)
 
     yield insert
     database.jobs.delete_many({})
 
 
-@contextmanager
-def counting(uri: str, name: str, most: int = 1000) -> Iterator[Counter]:
-    """A process of its own, so to say: its own connections and totals."""
-    commands = Commands()
-    with (
-        closing(Database(uri, name, listeners=[commands])) as opened,
-        closing(Totals(opened, most)) as totals,
-    ):
-        yield Counter(opened, totals, commands)
-
-
 @pytest.fixture
-def counter(mongo_uri: str, database_name: str) -> Iterator[Counter]:
-    """A process that keeps totals."""
-    with counting(mongo_uri, database_name) as counter:
-        yield counter
+def process(mongo_uri: str, database_name: str) -> Iterator[Process]:
+    with Process(mongo_uri, database_name) as process:
+        yield process
 
 
 @pytest.fixture
@@ -125,79 +79,79 @@ def shows_in_time(read: Callable[[], Any], expected: Any) -> bool:
     )
 
 
-def test_a_repeated_total_is_not_counted(counter: Counter, insert: Insert, domain: str) -> None:
+def test_a_repeated_total_is_not_counted(process: Process, insert: Insert, domain: str) -> None:
     insert({"domain_id": domain}, {"domain_id": domain})
-    assert counter.settle(domain) == 2
+    assert process.settle(domain) == 2
 
-    assert not counter.counts(domain)
+    assert not process.counts(domain)
 
 
 def test_what_another_service_inserts_is_added_within_a_second_without_counting(
-    counter: Counter, insert: Insert, domain: str
+    process: Process, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain, "plugin_id": "aws"})
-    counter.settle(domain)
-    counter.settle(domain, {"plugin_id": "aws"})
-    counter.settle(domain, {"plugin_id": "oci"})
-    counter.commands.sent.clear()
+    process.settle(domain)
+    process.settle(domain, {"plugin_id": "aws"})
+    process.settle(domain, {"plugin_id": "oci"})
+    process.commands.sent.clear()
 
     insert({"domain_id": domain, "plugin_id": "aws"}, {"domain_id": "another"})
 
-    assert shows_in_time(lambda: counter.total(domain), 2)
-    assert counter.total(domain, {"plugin_id": "aws"}) == 2
-    assert counter.total(domain, {"plugin_id": "oci"}) == 0
-    assert "aggregate" not in counter.commands.sent
+    assert shows_in_time(lambda: process.total(domain), 2)
+    assert process.total(domain, {"plugin_id": "aws"}) == 2
+    assert process.total(domain, {"plugin_id": "oci"}) == 0
+    assert "aggregate" not in process.commands.sent
 
 
 def test_what_another_service_inserts_in_a_transaction_is_added(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle(domain)
+    process.settle(domain)
 
-    with database.start_session() as session, session.start_transaction():
+    with database.client.start_session() as session, session.start_transaction():
         database.jobs.insert_many([{"domain_id": domain}, {"domain_id": domain}], session=session)
 
-    assert shows_in_time(lambda: counter.total(domain), 3)
-    assert not counter.counts(domain)
+    assert shows_in_time(lambda: process.total(domain), 3)
+    assert not process.counts(domain)
 
 
 def test_totals_counted_while_others_write_are_exact(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert(*[{"domain_id": domain}] * 20_000)
-    counter.settle(domain)
+    process.settle(domain)
     done = threading.Event()
 
     def write() -> None:
         while not done.is_set():
             insert({"domain_id": domain})
 
-    everything: list[RawDocument] = [{"plugin_id": {"$ne": str(number)}} for number in range(20)]
+    everything: list[StoredDocument] = [{"plugin_id": {"$ne": str(number)}} for number in range(20)]
     with ThreadPoolExecutor(1) as writer:
         writing = writer.submit(write)
         for condition in everything * 2:
-            counter.total(domain, condition)
+            process.total(domain, condition)
         done.set()
         writing.result()
 
     truth = database.jobs.count_documents({"domain_id": domain})
     for condition in everything:
-        assert shows_in_time(partial(counter.total, domain, condition), truth)
-    assert not counter.counts(domain, everything[-1])
+        assert shows_in_time(partial(process.total, domain, condition), truth)
+    assert not process.counts(domain, everything[-1])
 
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_what_another_service_deletes_shows_within_a_second(
-    counter: Counter, database: Database, insert: Insert, domain: str, number: int
+    process: Process, database: Store, insert: Insert, domain: str, number: int
 ) -> None:
     insert(*[{"domain_id": domain}] * 3)
-    counter.settle(domain)
+    process.settle(domain)
 
     for _ in range(number):
         database.jobs.delete_one({"domain_id": domain})
 
-    assert shows_in_time(lambda: counter.total(domain), 3 - number)
+    assert shows_in_time(lambda: process.total(domain), 3 - number)
 
 
 @pytest.mark.parametrize(
@@ -212,14 +166,14 @@ def test_what_another_service_deletes_shows_within_a_second(
     ids=["set", "unset", "rename", "moved", "replaced"],
 )
 def test_what_another_service_changes_shows_within_a_second(
-    counter: Counter, database: Database, insert: Insert, domain: str, change: Any
+    process: Process, database: Store, insert: Insert, domain: str, change: Any
 ) -> None:
     insert({"domain_id": domain, "plugin_id": "aws"})
-    counter.settle(domain, {"plugin_id": "aws"})
+    process.settle(domain, {"plugin_id": "aws"})
 
     database.jobs.update_one({"domain_id": domain}, change)
 
-    assert shows_in_time(lambda: counter.total(domain, {"plugin_id": "aws"}), 0)
+    assert shows_in_time(lambda: process.total(domain, {"plugin_id": "aws"}), 0)
 
 
 @pytest.mark.parametrize(
@@ -228,55 +182,52 @@ def test_what_another_service_changes_shows_within_a_second(
     ids=["an element", "a shorter list"],
 )
 def test_changes_within_a_list_show_within_a_second(
-    counter: Counter, database: Database, insert: Insert, domain: str, change: Any
+    process: Process, database: Store, insert: Insert, domain: str, change: Any
 ) -> None:
     insert({"domain_id": domain, "plugin_id": ["aws", "azure"]})
-    assert counter.settle(domain, {"plugin_id": "aws"}) == 1
+    assert process.settle(domain, {"plugin_id": "aws"}) == 1
 
     database.jobs.update_one({"domain_id": domain}, change)
 
-    assert shows_in_time(lambda: counter.total(domain, {"plugin_id": "aws"}), 0)
+    assert shows_in_time(lambda: process.total(domain, {"plugin_id": "aws"}), 0)
 
 
 def test_a_replaced_job_shows_within_a_second(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle(domain)
+    process.settle(domain)
 
     database.jobs.replace_one({"domain_id": domain}, {"domain_id": "another"})
 
-    assert shows_in_time(lambda: counter.total(domain), 0)
+    assert shows_in_time(lambda: process.total(domain), 0)
 
 
 def test_a_job_under_way_does_not_cost_its_domain_the_totals(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain, "plugin_id": "aws", "status": "IN_PROGRESS"})
-    counter.settle(domain)
-    counter.settle(domain, {"plugin_id": "aws"})
+    process.settle(domain)
+    process.settle(domain, {"plugin_id": "aws"})
 
     for number in range(20):
         change = {"$inc": {"success_tasks": 1}, "$set": {"updated_at": NOON, "status": str(number)}}
         database.jobs.update_one({"domain_id": domain}, change)
     insert({"domain_id": domain, "plugin_id": "aws"})
 
-    assert wait_until(lambda: counter.total(domain) == 2, PROMISED_SECONDS)
-    assert counter.totals.figures.dropped == 0
+    assert wait_until(lambda: process.total(domain) == 2, PROMISED_SECONDS)
+    assert process.stats.dropped == 0
 
 
-def test_an_own_delete_shows_at_once(counter: Counter, insert: Insert, domain: str) -> None:
+def test_an_own_delete_shows_at_once(process: Process, insert: Insert, domain: str) -> None:
     insert(*[{"domain_id": domain}] * 20)
-    counter.settle(domain)
+    process.settle(domain)
 
     for left in reversed(range(20)):
-        with counter.database.start_session() as session:
-            with session.start_transaction():
-                counter.database.jobs.delete_one({"domain_id": domain}, session=session)
-            counter.totals.forget(domain, session.operation_time)
+        process.delete_one({"domain_id": domain}, domain)
 
-        assert counter.total(domain) == left
-        assert counter.total(domain) == left
+        assert process.total(domain) == left
+        assert process.total(domain) == left
 
 
 @pytest.mark.parametrize(
@@ -285,40 +236,40 @@ def test_an_own_delete_shows_at_once(counter: Counter, insert: Insert, domain: s
     ids=["status", "job_id", "updated_at"],
 )
 def test_a_filter_that_is_not_countable_is_counted(
-    counter: Counter, insert: Insert, domain: str, condition: dict[str, Any]
+    process: Process, insert: Insert, domain: str, condition: dict[str, Any]
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle(domain)
+    process.settle(domain)
 
-    assert all(counter.counts(domain, condition) for _ in range(4))
+    assert all(process.counts(domain, condition) for _ in range(4))
 
 
 def test_a_killed_stream_is_opened_anew(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle(domain)
+    process.settle(domain)
 
     kill_streams(database)
     insert({"domain_id": domain})
 
-    assert shows_in_time(lambda: counter.total(domain), 2)
-    assert wait_until(lambda: counter.totals.figures.dropped > 0, 10.0)
-    assert counter.settle(domain) == 2
+    assert shows_in_time(lambda: process.total(domain), 2)
+    assert wait_until(lambda: process.stats.dropped > 0, 10.0)
+    assert process.settle(domain) == 2
 
 
 def test_a_dropped_collection_has_no_jobs(
-    counter: Counter, database: Database, insert: Insert, domain: str
+    process: Process, database: Store, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle(domain)
+    process.settle(domain)
 
     database.jobs.drop()
 
-    assert shows_in_time(lambda: counter.total(domain), 0)
+    assert shows_in_time(lambda: process.total(domain), 0)
     insert({"domain_id": domain})
-    assert shows_in_time(lambda: counter.total(domain), 1)
-    assert counter.settle(domain) == 1
+    assert shows_in_time(lambda: process.total(domain), 1)
+    assert process.settle(domain) == 1
 
 
 @pytest.mark.parametrize(
@@ -327,60 +278,91 @@ def test_a_dropped_collection_has_no_jobs(
 def test_reads_that_ask_for_something_else_than_the_primary_has_are_counted(
     mongo_uri: str, database_name: str, domain: str, option: str
 ) -> None:
-    with counting(f"{mongo_uri}&{option}", database_name) as counter:
-        assert all(counter.counts(domain) for _ in range(3))
-        assert counter.totals.figures.bypasses == 3
-        assert "hello" not in counter.commands.sent
+    with Process(f"{mongo_uri}&{option}", database_name) as process:
+        assert all(process.counts(domain) for _ in range(3))
+        assert process.stats.bypasses == 3
+        assert "hello" not in process.commands.sent
 
 
 def test_totals_that_are_switched_off_are_counted(
     mongo_uri: str, database_name: str, domain: str
 ) -> None:
-    with counting(mongo_uri, database_name, most=0) as counter:
-        assert all(counter.counts(domain) for _ in range(3))
-        assert "hello" not in counter.commands.sent
+    with Process(mongo_uri, database_name, most=0) as process:
+        assert all(process.counts(domain) for _ in range(3))
+        assert "hello" not in process.commands.sent
 
 
 def test_a_failed_count_fails_one_list_and_no_other(
-    counter: Counter, insert: Insert, domain: str
+    process: Process, insert: Insert, domain: str
+) -> None:
+    insert(*[{"domain_id": domain}] * 20_000)
+    process.settle("another")
+    process.total(domain)
+
+    with pytest.raises(ExecutionTimeout):
+        process.count(ScopedFilter(Scope(domain)), lambda: 0.001)
+
+    assert process.settle(domain) == 20_000
+
+
+def test_a_time_that_is_over_before_the_count_fails_one_list_and_no_other(
+    process: Process, insert: Insert, domain: str
 ) -> None:
     insert({"domain_id": domain})
-    counter.settle("another")
-    counter.total(domain)
-    ended = counter.database.start_session()
-    ended.end_session()
+    process.settle("another")
+    process.total(domain)
 
-    with pytest.raises(PyMongoError):
-        counter.totals.count(ScopedFilter(Scope(domain)), ended, lambda: 0)
+    def no_time() -> float:
+        raise TimeoutError
 
-    assert counter.settle(domain) == 1
+    with pytest.raises(TimeoutError):
+        process.count(ScopedFilter(Scope(domain)), no_time)
 
-
-def test_once_closed_every_total_is_counted(counter: Counter, domain: str) -> None:
-    counter.settle(domain)
-
-    counter.totals.close()
-
-    assert counter.counts(domain)
+    assert process.settle(domain) == 1
 
 
-def counts_always(counter: Counter, domain: str) -> bool:
+def test_totals_stay_known_while_others_write_steadily(
+    process: Process, insert: Insert, domain: str
+) -> None:
+    insert({"domain_id": domain})
+    process.settle(domain)
+    known: list[bool] = []
+
+    ends = time.monotonic() + 5.0
+    while time.monotonic() < ends:
+        insert({"domain_id": domain})
+        known.append(process.stats.is_current)
+        time.sleep(0.01)
+
+    assert sum(known) > 0.9 * len(known)
+    assert shows_in_time(lambda: process.total(domain), 1 + len(known))
+    assert process.stats.dropped == 0
+
+
+def test_once_closed_every_total_is_counted(process: Process, domain: str) -> None:
+    process.settle(domain)
+
+    process.close_counts()
+
+    assert process.counts(domain)
+
+
+def counts_always(process: Process, domain: str) -> bool:
     """Whether it counts, even after it has tried to follow the changes."""
-    counter.total(domain)
-    tried = wait_until(lambda: "hello" in counter.commands.sent, 10.0)
-    return tried and all(counter.counts(domain) for _ in range(5))
+    process.total(domain)
+    tried = wait_until(lambda: "hello" in process.commands.sent, 10.0)
+    return tried and all(process.counts(domain) for _ in range(5))
 
 
 def test_where_the_database_refuses_change_streams_every_total_is_counted(
     mongo_uri: str, database_name: str, domain: str
 ) -> None:
-    with counting(mongo_uri, f"{database_name}-view") as counter:
-        database = counter.database.jobs.database
-        database.create_collection("job", viewOn="elsewhere", pipeline=[])
-
-        assert counts_always(counter, domain)
-
-        database.client.drop_database(database.name)
+    name = f"{database_name}-view"
+    with Store(mongo_uri, name) as store:
+        store.client[name].create_collection("job", viewOn="elsewhere", pipeline=[])
+        with Process(mongo_uri, name) as process:
+            assert counts_always(process, domain)
+        store.client.drop_database(name)
 
 
 def test_on_a_standalone_server_every_total_is_counted(tmp_path: Path, domain: str) -> None:
@@ -388,16 +370,15 @@ def test_on_a_standalone_server_every_total_is_counted(tmp_path: Path, domain: s
     mongod.start()
     try:
         assert wait_until(mongod.answers, 30.0)
-        with counting(f"mongodb://{mongod.host}/", "inventory") as counter:
-            assert counts_always(counter, domain)
+        with Process(f"mongodb://{mongod.host}/", "inventory") as process:
+            assert counts_always(process, domain)
     finally:
         mongod.kill()
 
 
-def kill_streams(database: Database) -> None:
+def kill_streams(database: Store) -> None:
     """Kills the change streams of the database, as an operator might."""
-    admin = database.jobs.database.client.admin
-    cursors = admin.aggregate(
+    cursors = database.client.admin.aggregate(
         [
             {"$currentOp": {"idleCursors": True, "allUsers": True}},
             {"$match": {"ns": f"{database.name}.job", "cursor.tailable": True}},
@@ -405,4 +386,4 @@ def kill_streams(database: Database) -> None:
     )
     killed = [cursor["cursor"]["cursorId"] for cursor in cursors]
     assert killed
-    database.jobs.database.command({"killCursors": "job", "cursors": killed})
+    database.client[database.name].command({"killCursors": "job", "cursors": killed})

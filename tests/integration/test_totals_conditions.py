@@ -8,17 +8,17 @@ from itertools import product
 import pytest
 
 from inventory_job.auth.scope import Scope
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
+from inventory_job.results import StoredDocument
+from tests.store import Store
 
 NOON = datetime(2026, 3, 7, 12)
 DOMAIN = "domain-of-all-values"
 
 _VALUES = ["a", "b", "", "A", None, ["a"], ["b", None], [], {"x": "a"}, 7, True, "absent"]
 _MOMENTS = [NOON, NOON - timedelta(days=1), None, "2026-03-07", [NOON], 7, "absent"]
-_CONDITIONS: list[RawDocument] = [
+_CONDITIONS: list[StoredDocument] = [
     {"plugin_id": "a"},
     {"plugin_id": None},
     {"plugin_id": {"$ne": "a"}},
@@ -40,7 +40,7 @@ _CONDITIONS: list[RawDocument] = [
 
 
 @pytest.fixture(scope="module")
-def jobs(database: Database) -> list[RawDocument]:
+def jobs(database: Store) -> list[StoredDocument]:
     """Jobs with every value in one field and every value in another, as stored."""
     made = [
         {"domain_id": DOMAIN, "job_id": f"job-{number}"}
@@ -54,7 +54,7 @@ def jobs(database: Database) -> list[RawDocument]:
 
 @pytest.mark.parametrize("condition", _CONDITIONS, ids=[*map(str, range(len(_CONDITIONS)))])
 def test_what_is_known_of_a_job_is_what_mongodb_finds(
-    database: Database, jobs: list[RawDocument], condition: RawDocument
+    database: Store, jobs: list[StoredDocument], condition: StoredDocument
 ) -> None:
     filter_ = ScopedFilter(Scope(DOMAIN), (condition,))
     found = {job["job_id"] for job in database.jobs.find(filter_.document)}

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -23,12 +23,12 @@ from pymongo.read_concern import ReadConcern
 
 from inventory_job.auth.scope import Scope
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.model.client import Database
-from inventory_job.model.commands import RawDocument
-from inventory_job.model.counts.cache import Totals
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
+from inventory_job.results import StoredDocument
+from tests.counting import Counting
 from tests.replica_set import ReplicaSet
+from tests.store import Store
 
 PROMISED_SECONDS = 1.0
 WORKSPACES = ("workspace-1", "workspace-2", "*")
@@ -41,40 +41,19 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
         yield running
 
 
-class Worker:
-    """A process of the service, so to say: its own connections and totals."""
-
-    def __init__(self, uri: str, resources: ExitStack) -> None:
-        self.database = resources.enter_context(closing(Database(uri, "inventory")))
-        self.totals = resources.enter_context(closing(Totals(self.database)))
-
-    def total(self, jobs: ScopedFilter) -> int:
-        """The total, as a list has it."""
-        with self.database.start_session() as session:
-            return self.totals.count(
-                jobs,
-                session,
-                lambda: self.database.jobs.count_documents(jobs.document, session=session),
-            )
-
-    def knows(self, jobs: ScopedFilter) -> bool:
-        """Whether the total needs no counting."""
-        before = self.totals.figures.hits
-        self.total(jobs)
-        return self.totals.figures.hits > before
-
-    def says(self, jobs: ScopedFilter, total: int) -> bool:
-        """Whether that is the total."""
-        return self.total(jobs) == total
+@pytest.fixture
+def store(members: ReplicaSet) -> Iterator[Store]:
+    """What other services write to: a collection that is empty."""
+    with Store(members.uri, "inventory") as store:
+        wait_until(lambda: _works(store.jobs.delete_many, {}), 30.0)
+        yield store
 
 
 @pytest.fixture
-def workers(members: ReplicaSet) -> Iterator[list[Worker]]:
-    """Two workers of one service, on a collection that is empty."""
+def workers(store: Store) -> Iterator[list[Counting]]:
+    """Two workers of one service."""
     with ExitStack() as resources:
-        made = [Worker(members.uri, resources) for _ in range(2)]
-        wait_until(lambda: _works(made[0].database.jobs.delete_many, {}), 30.0)
-        yield made
+        yield [resources.enter_context(Counting(store.uri, store.name)) for _ in range(2)]
 
 
 @dataclass
@@ -104,9 +83,10 @@ class Writer:
     """Writes to two domains of its own, and knows at any time what is there."""
 
     name: str
-    worker: Worker
+    store: Store
+    worker: Counting
     seed: int
-    jobs: dict[str, RawDocument] = field(default_factory=dict)
+    jobs: dict[str, StoredDocument] = field(default_factory=dict)
     history: list[State] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,7 +117,7 @@ class Writer:
         if kind == "insert":
             self._made += 1
             before, job_id = None, f"{self.name}-{self._made}"
-            after: RawDocument | None = {"_id": job_id, "status": 0} | self._steady()
+            after: StoredDocument | None = {"_id": job_id, "status": 0} | self._steady()
         else:
             if not self.jobs:
                 return
@@ -152,7 +132,7 @@ class Writer:
         began = time.monotonic()
         try:
             if deleted_here:
-                self._delete_here(deleted_here)
+                self.worker.delete_one({"_id": job_id}, deleted_here["domain_id"])
             else:
                 self._write(job_id, before, after)
         except PyMongoError:
@@ -162,16 +142,18 @@ class Writer:
             self.jobs[job_id] = after
         self._note(began, time.monotonic(), deleted_here["domain_id"] if deleted_here else None)
 
-    def _steady(self) -> RawDocument:
+    def _steady(self) -> StoredDocument:
         return {
             "domain_id": self._random.choice(self.domains),
             "workspace_id": self._random.choice(WORKSPACES),
             "plugin_id": self._random.choice(PLUGINS),
         }
 
-    def _write(self, job_id: str, before: RawDocument | None, after: RawDocument | None) -> None:
+    def _write(
+        self, job_id: str, before: StoredDocument | None, after: StoredDocument | None
+    ) -> None:
         """Writes as another service does."""
-        collection = self.worker.database.jobs.with_options(write_concern=WriteConcern("majority"))
+        collection = self.store.jobs.with_options(write_concern=WriteConcern("majority"))
         if after is None:
             collection.delete_one({"_id": job_id})
         elif before is None:
@@ -179,21 +161,14 @@ class Writer:
         else:
             collection.update_one({"_id": job_id}, {"$set": after})
 
-    def _delete_here(self, job: RawDocument) -> None:
-        """Deletes as the first worker does."""
-        with self.worker.database.start_session() as session:
-            with session.start_transaction(write_concern=WriteConcern("majority")):
-                self.worker.database.jobs.delete_one({"_id": job["_id"]}, session=session)
-            self.worker.totals.forget(job["domain_id"], session.operation_time)
-
     def _found(
-        self, job_id: str, before: RawDocument | None, after: RawDocument | None
-    ) -> RawDocument | None:
+        self, job_id: str, before: StoredDocument | None, after: StoredDocument | None
+    ) -> StoredDocument | None:
         """What became of a job whose change failed, as it seemed."""
-        collection = self.worker.database.jobs.with_options(
+        collection = self.store.jobs.with_options(
             read_concern=ReadConcern("linearizable"), read_preference=ReadPreference.PRIMARY
         )
-        found: list[RawDocument | None] = []
+        found: list[StoredDocument | None] = []
         assert wait_until(
             lambda: _works(lambda: found.append(collection.find_one({"_id": job_id}))), 30.0
         )
@@ -226,14 +201,14 @@ class Writer:
 
 
 def read(
-    index: int, worker: Worker, writer: Writer, stopping: threading.Event, answers: list[Answer]
+    index: int, worker: Counting, writer: Writer, stopping: threading.Event, answers: list[Answer]
 ) -> None:
     """Asks for the totals in turn and notes the answers; a failure is no answer."""
     while not stopping.is_set():
         for number, jobs in enumerate(writer.filters):
             began = time.monotonic()
             try:
-                total = worker.total(jobs)
+                total = worker.count(jobs)
             except PyMongoError:
                 continue
             answers.append(Answer(began, time.monotonic(), index, number, total))
@@ -258,11 +233,14 @@ def fail(members: ReplicaSet, rounds: int) -> None:
 
 @pytest.mark.timeout(3600)
 def test_totals_are_never_wrong_for_longer_than_a_second(
-    members: ReplicaSet, workers: list[Worker], request: pytest.FixtureRequest
+    members: ReplicaSet,
+    store: Store,
+    workers: list[Counting],
+    request: pytest.FixtureRequest,
 ) -> None:
     rounds = max(1, (request.config.getoption("--examples") or 0) // 1000)
     seed = random.SystemRandom().randrange(2**32) if rounds > 1 else 1
-    writers = [Writer(f"writer-{number}", workers[0], seed + number) for number in range(2)]
+    writers = [Writer(f"writer-{number}", store, workers[0], seed + number) for number in range(2)]
     answers: list[list[Answer]] = [[], []]
     stopping = threading.Event()
     with Threads(stopping) as threads:
@@ -283,40 +261,63 @@ def test_totals_are_never_wrong_for_longer_than_a_second(
         for writer in writers:
             for number, jobs in enumerate(writer.filters):
                 truth = writer.history[-1].totals[number]
-                assert wait_until(partial(worker.says, jobs, truth), PROMISED_SECONDS)
-        figures = worker.totals.figures
-        assert figures.hits > figures.misses
-        assert figures.dropped > 0
+                assert wait_until(partial(says, worker, jobs, truth), PROMISED_SECONDS)
+        stats = worker.stats
+        assert stats.hits > stats.misses
+        assert stats.dropped > 0
 
 
 def test_what_only_the_primary_has_shows_within_a_second(
-    members: ReplicaSet, workers: list[Worker]
+    members: ReplicaSet, store: Store, workers: list[Counting]
 ) -> None:
     worker, jobs = workers[0], ScopedFilter(Scope("domain-of-few"))
     assert wait_until(partial(worker.knows, jobs), 20.0)
-    unacknowledged = worker.database.jobs.with_options(write_concern=WriteConcern(w=1))
+    unacknowledged = store.jobs.with_options(write_concern=WriteConcern(w=1))
 
     with members.fail_point(members.secondaries(), "stopReplProducer"):
         unacknowledged.insert_one({"domain_id": "domain-of-few"})
 
-        assert wait_until(lambda: worker.total(jobs) == 1, PROMISED_SECONDS)
-        assert not worker.totals.figures.is_current
+        assert wait_until(lambda: worker.count(jobs) == 1, PROMISED_SECONDS)
+        assert not worker.stats.is_current
 
     assert wait_until(partial(worker.knows, jobs), 20.0)
-    assert worker.total(jobs) == 1
+    assert worker.count(jobs) == 1
 
 
 def test_a_database_that_hangs_holds_up_neither_doubts_nor_the_end(
-    members: ReplicaSet, workers: list[Worker]
+    members: ReplicaSet, workers: list[Counting]
 ) -> None:
     worker = workers[0]
     assert wait_until(partial(worker.knows, ScopedFilter(Scope("domain-of-few"))), 20.0)
 
     with members.await_primary().suspended():
-        assert wait_until(lambda: not worker.totals.figures.is_current, PROMISED_SECONDS)
+        assert wait_until(lambda: not worker.stats.is_current, PROMISED_SECONDS)
         began = time.monotonic()
-        worker.totals.close()
+        worker.close_counts()
         assert time.monotonic() - began < 1.0
+
+
+def test_a_connection_lost_while_counting_is_no_error(
+    members: ReplicaSet, store: Store, workers: list[Counting]
+) -> None:
+    worker, jobs = workers[0], ScopedFilter(Scope("domain-of-few"))
+    store.jobs.insert_one({"domain_id": "domain-of-few"})
+    assert wait_until(partial(worker.knows, ScopedFilter(Scope("another"))), 20.0)
+    worker.count(jobs)
+
+    with members.await_primary().connect() as client:
+        lost = {"failCommands": ["aggregate"], "closeConnection": True}
+        client.admin.command(
+            {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": lost}
+        )
+
+    assert worker.count(jobs) == 1
+    assert wait_until(partial(worker.knows, jobs), 20.0)
+
+
+def says(worker: Counting, jobs: ScopedFilter, total: int) -> bool:
+    """Whether that is the total."""
+    return worker.count(jobs) == total
 
 
 def kill_streams(members: ReplicaSet) -> None:

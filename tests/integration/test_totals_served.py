@@ -9,24 +9,24 @@ import grpc
 import httpx
 import pytest
 
-from inventory_job.app.server import Server
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.integration.client import Client
+from tests.running import ServerThread, server_of
+from tests.store import Store
 
 DOMAIN = "domain-totals"
 
 
 @pytest.fixture
-def server(settings: Settings, database: Database) -> Iterator[Server]:
+def server(settings: Settings, database: Store) -> Iterator[ServerThread]:
     database.jobs.drop()
     database.jobs.insert_many({"job_id": f"job-{n}", "domain_id": DOMAIN} for n in range(20))
-    with Server(settings.model_copy(update={"totals": 100, "http": True, "http_port": 0})) as it:
+    with server_of(settings.model_copy(update={"totals": 100, "http": True, "http_port": 0})) as it:
         yield it
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[Client]:
+def client(server: ServerThread) -> Iterator[Client]:
     with grpc.insecure_channel(server.address) as channel:
         yield Client(channel, DOMAIN)
 
@@ -36,7 +36,7 @@ def total(client: Client) -> int:
     return found
 
 
-def hits(server: Server) -> float:
+def hits(server: ServerThread) -> float:
     text = httpx.get(f"http://{server.http_address}/metrics", follow_redirects=True).text
     [line] = [line for line in text.splitlines() if line.startswith("inventory_job_totals_hits_t")]
     return float(line.split()[1])
@@ -50,7 +50,7 @@ def eventually(condition: object, seconds: float = 20.0) -> None:
 
 
 def test_a_repeated_list_is_answered_without_counting_and_an_own_delete_shows_at_once(
-    server: Server, client: Client
+    server: ServerThread, client: Client
 ) -> None:
     eventually(lambda: total(client) == 20 and hits(server) > 0)
 
@@ -59,7 +59,9 @@ def test_a_repeated_list_is_answered_without_counting_and_an_own_delete_shows_at
     assert total(client) == 19
 
 
-def test_what_others_write_shows_soon(server: Server, client: Client, database: Database) -> None:
+def test_what_others_write_shows_soon(
+    server: ServerThread, client: Client, database: Store
+) -> None:
     eventually(lambda: total(client) == 20 and hits(server) > 0)
 
     database.jobs.insert_one({"job_id": "job-new", "domain_id": DOMAIN})

@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
-from inventory_job.app.server import Server
 from inventory_job.observability import tracing
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import server_of
 
 LIST = "spaceone.api.inventory.v1.Job/list"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -46,7 +46,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 @pytest.fixture
 def stub(settings: Settings, spans: InMemorySpanExporter) -> Iterator[job_pb2_grpc.JobStub]:
     traced = settings.model_copy(update={"tracing": True})
-    with Server(traced) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(traced) as server, grpc.insecure_channel(server.address) as channel:
         yield job_pb2_grpc.JobStub(channel)
 
 
@@ -123,7 +123,7 @@ def test_what_the_server_asks_for_itself_makes_no_spans(
 ) -> None:
     traced = settings.model_copy(update={"tracing": True})
 
-    with Server(traced) as server, grpc.insecure_channel(server.address) as channel:
+    with server_of(traced) as server, grpc.insecure_channel(server.address) as channel:
         await_ready(channel)
         job_pb2_grpc.JobStub(channel).list(job_pb2.JobsQuery(), metadata=CALLER, timeout=10)
 

@@ -8,6 +8,7 @@ import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
 from inventory_job.model.client import Database, InvalidDatabase
+from tests.loops import in_loop
 
 # Port 9 (discard) of the loopback interface: nothing answers there.
 NOWHERE = "mongodb://127.0.0.1:9/"
@@ -24,14 +25,15 @@ NOWHERE = "mongodb://127.0.0.1:9/"
     ],
     ids=["plain", "several hosts", "credentials", "escaped", "srv"],
 )
-def test_a_database_is_described_by_hosts_and_name_without_credentials(
+@in_loop
+async def test_a_database_is_described_by_hosts_and_name_without_credentials(
     uri: str, shown: str
 ) -> None:
     database = Database(uri, "inventory")
 
     assert database.describe() == shown
     assert "secret" not in repr(database)
-    database.close()
+    await database.close()
 
 
 @pytest.mark.parametrize(
@@ -56,39 +58,43 @@ def test_a_refusal_does_not_repeat_the_password() -> None:
     assert "hunter2" not in str(refusal.value)
 
 
-def test_opening_a_database_does_not_need_it() -> None:
+@in_loop
+async def test_opening_a_database_does_not_need_it() -> None:
     started = time.monotonic()
 
     database = Database(NOWHERE, "inventory", server_selection_seconds=30)
     collection = database.jobs
-    database.close()
+    await database.close()
 
     assert collection.full_name == "inventory.job"
     assert time.monotonic() - started < 5
 
 
-def test_an_unreachable_database_is_given_up_after_the_configured_seconds() -> None:
+@in_loop
+async def test_an_unreachable_database_is_given_up_after_the_configured_seconds() -> None:
     database = Database(NOWHERE, "inventory", server_selection_seconds=0.1)
 
     with pytest.raises(ServerSelectionTimeoutError):
-        database.ping()
+        await database.ping()
     with pytest.raises(ServerSelectionTimeoutError):
-        database.has_transactions()
+        await database.has_transactions()
 
-    database.close()
+    await database.close()
 
 
-def test_the_options_of_the_connection_string_win_over_ours() -> None:
+@in_loop
+async def test_the_options_of_the_connection_string_win_over_ours() -> None:
     database = Database(f"{NOWHERE}?maxPoolSize=3&appName=mine", "inventory")
 
-    options = database.jobs.database.client.options.pool_options
+    options = database.client.options.pool_options
 
     assert (options.max_pool_size, options.appname) == (3, "mine")
-    database.close()
+    await database.close()
 
 
-def test_a_database_may_be_closed_twice() -> None:
+@in_loop
+async def test_a_database_may_be_closed_twice() -> None:
     database = Database(NOWHERE, "inventory")
 
-    database.close()
-    database.close()
+    await database.close()
+    await database.close()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from inventory_job.app.supervisor import _EXTRA_SECONDS
+
 from inventory_job.cli.health import health
 from inventory_job.settings import Settings
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-
-from inventory_job.app.metric_sources import metric_sources
-from inventory_job.observability.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
 from inventory_job.transport.calls import Room
 from inventory_job.transport.lanes import Lane, Places
 from inventory_job.transport.unsent import Unsent
+
+from inventory_job.app.metric_sources import metric_sources
+from inventory_job.observability.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
 

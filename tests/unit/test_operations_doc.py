@@ -16,9 +16,9 @@ from opentelemetry.trace import INVALID_SPAN
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
 from inventory_job.observability.tracing import OpenTelemetrySpan
 from inventory_job.settings import Settings
+from tests.running import server_of
 from tests.serving import RETRYING, list_jobs
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def scraped() -> str:
         mongo_uri=SecretStr("mongodb://127.0.0.1:1/"),
         server_selection_seconds=0.05,
     )
-    with Server(settings) as server:
+    with server_of(settings) as server:
         with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError):
             list_jobs(channel)
         return httpx.get(f"http://{server.http_address}/metrics", follow_redirects=True).text

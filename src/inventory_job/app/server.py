@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 
@@ -112,6 +113,7 @@ class Server:
             result_bytes=settings.limits.result_bytes,
             observer=QueryLog(metrics, settings.slow_query_seconds),
         )
+        resources.push_async_callback(manager.close)
         authorization = Authorization(authentication.authenticator)
         jobs = JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now)
         dispatcher = Dispatcher(limiter, settings.max_response_bytes)
@@ -125,7 +127,9 @@ class Server:
         )
         port = GrpcServer(_port_options(settings), Services(jobs, health, interceptor), limiter)
         self.port = await port.start()
-        resources.push_async_callback(port.stop)
+        ports: list[_Port] = [port]
+        # Both ports drain at the same time.
+        resources.push_async_callback(_stop_all, ports)
         if settings.http:
             # What it imports takes some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
@@ -134,9 +138,7 @@ class Server:
                 settings, jobs, authorization, dispatcher, call_log, metrics, readiness
             )
             self.http_port = await http.start()
-            # Both ports drain at the same time.
-            resources.push_async_callback(http.stop)
-            resources.callback(http.drain)
+            ports.append(http)
         readiness.start()
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
         resources.callback(health.stop)
@@ -174,6 +176,15 @@ class Server:
             self._log.warning(
                 "every domain's system tokens open every domain; set system_domain_id"
             )
+
+
+class _Port(Protocol):
+    async def stop(self) -> None:
+        """Lets calls finish, and ends."""
+
+
+async def _stop_all(ports: Iterable[_Port]) -> None:
+    await asyncio.gather(*(port.stop() for port in ports))
 
 
 def open_database(settings: Settings, tracing: Tracing | None = None) -> Database:

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, ConfigurationError, InvalidName
 
-from inventory_job.model.client import client_options
+from inventory_job.model.client import client_options, without_credentials
 from inventory_job.model.documents import Job, JobTask, collection_of
 from inventory_job.results import StoredDocument
 
@@ -44,13 +44,22 @@ class SeedStore:
 
 @contextmanager
 def open_store(uri: str, name: str, server_selection_seconds: float) -> Iterator[SeedStore]:
-    """The collections in the database of that name; raises ValueError or pymongo's
-    ConfigurationError for a malformed connection string."""
-    options = client_options(uri, server_selection_seconds)
-    with MongoClient[StoredDocument](uri, connect=False, **options) as client:
-        database = client[name]
+    """The collections in the database of that name; raises ValueError for a
+    malformed connection string or name, without credentials in it."""
+    try:
+        options = client_options(uri, server_selection_seconds)
+        client = MongoClient[StoredDocument](uri, connect=False, **options)
+    except (ConfigurationError, ValueError) as error:
+        raise ValueError(f"The MongoDB connection string is not valid: {error}") from error
+    with client:
+        try:
+            database = client[name]
+        except InvalidName as error:
+            raise ValueError(f"{name!r} is not a valid database name: {error}") from error
         yield SeedStore(
-            database[collection_of(Job)], database[collection_of(JobTask)], f"database {name}"
+            database[collection_of(Job)],
+            database[collection_of(JobTask)],
+            f"{without_credentials(uri)}/{name}",
         )
 
 

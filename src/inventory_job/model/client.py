@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +24,7 @@ _LONGEST_SILENCE_MILLISECONDS = 30_000
 _LONGEST_ROUND_TRIP_SECONDS = 2.0
 _HEARTBEAT_MILLISECONDS = 1000
 _MOST_CONNECTIONS = 100
+_RENEWAL_SECONDS = 5.0
 _WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
 
 
@@ -59,20 +63,27 @@ class Database:
         listeners: Sequence[monitoring.CommandListener] = (),
     ) -> None:
         self.name = name
-        self._hosts = _without_credentials(uri)
+        self._hosts = without_credentials(uri)
         try:
-            self.client: AsyncMongoClient[StoredDocument] = AsyncMongoClient(
+            options = client_options(uri, server_selection_seconds)
+            self._connect = partial(
+                AsyncMongoClient[StoredDocument],
                 uri,
                 connect=False,
                 event_listeners=list(listeners),
-                **client_options(uri, server_selection_seconds),
+                **options,
             )
+            self._open(self._connect())
         except (ConfigurationError, ValueError) as exc:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
-        try:
-            self._database = self.client.get_database(name)
         except InvalidName as exc:
             raise InvalidDatabase(f"{name!r} is not a valid database name: {exc}") from exc
+        self._former: AsyncMongoClient[StoredDocument] | None = None
+        self._renewed_at = -math.inf
+
+    def _open(self, client: AsyncMongoClient[StoredDocument]) -> None:
+        self.client = client
+        self._database = client.get_database(self.name)
         self.jobs = self.collection(Job)
         """The collection of `Job`."""
         self.undecoded_jobs: AsyncCollection[RawBSONDocument] = self.jobs.with_options(
@@ -81,6 +92,22 @@ class Database:
         """The same, its documents as the bytes they came in."""
         self.job_tasks = self.collection(JobTask)
         """The collection of `JobTask`."""
+
+    async def renew(self) -> bool:
+        """Opens a new client in the place of the present one, whose connections log in anew;
+        whether it did: not if it did so a moment ago.
+
+        A connection whose user is dropped is logged out for good, also when there is such a user
+        again, and the driver keeps it. Operations under way go on with the former client.
+        """
+        if time.monotonic() - self._renewed_at < _RENEWAL_SECONDS:
+            return False
+        self._renewed_at = time.monotonic()
+        before, self._former = self._former, self.client
+        self._open(self._connect())
+        if before is not None:
+            await before.close()
+        return True
 
     def __repr__(self) -> str:
         return f"Database({self.describe()!r})"
@@ -126,6 +153,8 @@ class Database:
     async def close(self) -> None:
         """Gives the connections back; the object is of no use afterwards. Repeating is harmless."""
         await self.client.close()
+        if self._former is not None:
+            await self._former.close()
 
     def _known_server_types(self) -> frozenset[str]:
         servers = self.client.topology_description.server_descriptions().values()
@@ -166,7 +195,8 @@ def milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def _without_credentials(uri: str) -> str:
+def without_credentials(uri: str) -> str:
+    """The scheme and hosts of a connection string."""
     scheme, _, rest = uri.partition("://")
     authority = rest.partition("/")[0].partition("?")[0]
     return f"{scheme}://{authority.rpartition('@')[2]}"

@@ -2,34 +2,70 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 from bson import Timestamp
 from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import CountCache
 from inventory_job.query.plans import JobPlan
+
+_LONGEST_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 
 class Deletes:
     """Deletes in `database`: in a transaction where there are such, else in an order that can be
-    repeated after a crash, the job last (docs/data-model.md)."""
+    repeated after a crash, the job last (docs/data-model.md). `counts` learns of it.
 
-    def __init__(self, database: Database) -> None:
+    A delete that has begun goes on when its caller goes: cut off half-way, a transaction would stay
+    open for a minute, and keep others from the job.
+    """
+
+    def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
+        self._counts = counts
+        self._running: set[asyncio.Task[bool]] = set()
 
-    async def delete(self, plan: JobPlan) -> tuple[bool, Timestamp | None]:
-        """Deletes the tasks and the job of `plan`: whether there was such a job, and the time of
-        the deletion in the history of a replica set. Raises pymongo errors."""
-        if not await self._database.has_transactions():
-            return await self._remove(plan, None), None
+    async def delete(self, plan: JobPlan) -> bool:
+        """Deletes the tasks and the job of `plan`: whether there was such a job. Raises pymongo
+        errors, and TimeoutError after half a minute."""
+        deleting = asyncio.create_task(self._delete(plan))
+        self._running.add(deleting)
+        deleting.add_done_callback(self._ended)
+        return await asyncio.shield(deleting)
 
-        async def remove(session: AsyncClientSession) -> bool:
-            return await self._remove(plan, session)
+    async def close(self) -> None:
+        """Waits for what has begun, a few seconds at most."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
 
-        async with self._database.start_session() as session:
-            # A transaction reads from the primary, whatever the connection string prefers.
-            found = await session.with_transaction(remove, read_preference=ReadPreference.PRIMARY)
-            return found, session.operation_time
+    def _ended(self, deleting: asyncio.Task[bool]) -> None:
+        self._running.discard(deleting)
+        if not deleting.cancelled():
+            # Raised as well where the caller has waited for it.
+            deleting.exception()
+
+    async def _delete(self, plan: JobPlan) -> bool:
+        at: Timestamp | None = None
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                if not await self._database.has_transactions():
+                    return await self._remove(plan, None)
+                async with self._database.start_session() as session:
+                    found = await session.with_transaction(
+                        partial(self._remove, plan),
+                        # A transaction reads from the primary, whatever the URI prefers.
+                        read_preference=ReadPreference.PRIMARY,
+                    )
+                    at = session.operation_time
+                    return found
+        finally:
+            # Also where it failed: it may have been done all the same.
+            self._counts.forget(plan.jobs.scope.domain_id, at)
 
     async def _remove(self, plan: JobPlan, session: AsyncClientSession | None) -> bool:
         """Whether there was such a job."""

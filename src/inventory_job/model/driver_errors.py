@@ -100,9 +100,10 @@ def is_about_hint(failure: OperationFailure) -> bool:
     return failure.code == _BAD_VALUE and "hint provided" in message
 
 
-def is_about_access(failure: PyMongoError) -> bool:
-    """Whether MongoDB does not let this service do what it asks, or not any more."""
-    return isinstance(failure, OperationFailure) and failure.code == _UNAUTHORIZED
+def is_logged_out(failure: OperationFailure) -> bool:
+    """Whether the connection is not authenticated (any more)."""
+    message = str((failure.details or {}).get("errmsg", ""))
+    return failure.code == _UNAUTHORIZED and "requires authentication" in message
 
 
 def _connection(error: PyMongoError) -> ServiceError:

@@ -120,19 +120,18 @@ INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
 
 
 class CoveringIndexes:
-    """Which indexes there are to read instead of jobs. Looked up in a task of its own, once in
-    `seconds` while they are wanted: calls do not wait, and before the first answer there are
-    none."""
+    """Which indexes there are to read instead of jobs. A task looks them up, once in `seconds`
+    while they are wanted, and calls do not wait for it: before its first end there are none."""
 
     def __init__(self, database: Database, seconds: float = 60.0) -> None:
-        self._jobs = database.jobs
+        self._database = database
         self._seconds = seconds
         self._known: tuple[CoveringIndex, ...] = ()
         self._looked_at = -math.inf
         self._looking: asyncio.Task[None] | None = None
 
     def known(self) -> tuple[CoveringIndex, ...]:
-        """Those that are known to be there."""
+        """Those that are known to be there. To be called in the event loop."""
         if time.monotonic() - self._looked_at > self._seconds:
             self._looked_at = time.monotonic()
             self._looking = asyncio.create_task(self.look())
@@ -142,7 +141,7 @@ class CoveringIndexes:
         """Looks them up now."""
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                existing = await _existing(self._jobs)
+                existing = await _existing(self._database.jobs)
         except (PyMongoError, TimeoutError):
             self.forget()
             return
@@ -226,6 +225,7 @@ async def _existing(collection: AsyncCollection[StoredDocument]) -> list[Mapping
 
 
 def _reason(error: PyMongoError) -> str:
-    """Why an index is refused; what the database says besides may hold a stored value."""
-    code = error.code if isinstance(error, OperationFailure) else None
-    return _REASONS.get(code or 0, f"The database refused, error {code}")
+    """Why an index is refused, without the message, which may hold a stored value."""
+    if not isinstance(error, OperationFailure):
+        return f"The driver refused, {type(error).__name__}"
+    return f"{_REASONS.get(error.code or 0, 'The database refused')}, error {error.code}"

@@ -65,16 +65,33 @@ class Reader:
         if hint:
             command["hint"] = hint
         cursor: RawBSONDocument = (await self._read(command))["cursor"]
-        if len(cursor.raw) <= self._result_bytes:
-            decoded = decode(cursor.raw, self._database.codec_options)
-            if not decoded["id"]:
-                documents: list[StoredDocument] = decoded["firstBatch"]
-                return documents
+        if not cursor["id"] and len(cursor.raw) <= self._result_bytes:
+            documents: list[StoredDocument] = decode(cursor.raw, self._database.codec_options)[
+                "firstBatch"
+            ]
+            return documents
         if cursor["id"]:
             await self._read({"killCursors": jobs.name, "cursors": [cursor["id"]]})
-        # Of two or more pieces of 16 MiB each.
-        reason = "the page is larger than 16 MiB as stored; ask for less, or for fewer fields"
-        raise InvalidRequest(invalid("query.page", reason))
+        return await self._page_in_pieces(command)
+
+    async def _page_in_pieces(self, command: Document) -> list[StoredDocument]:
+        """The same of a page that is larger than an answer of MongoDB may be, some 16 MiB."""
+        batches = self._database.jobs.find_raw_batches(
+            command["filter"],
+            command["projection"],
+            sort=command["sort"],
+            skip=command["skip"],
+            limit=command["limit"],
+            allow_disk_use=True,
+            hint=command.get("hint"),
+            max_time_ms=command["maxTimeMS"],
+        )
+        kept = _Kept(command["limit"], self._result_bytes)
+        async with batches:
+            batch: Any  # bytes, though the cursor is declared as one of documents
+            async for batch in batches:
+                kept.add(batch)
+        return self._decoded(kept)
 
     async def _read(self, command: Document) -> RawBSONDocument:
         """The answer to a command that reads, undecoded; as the driver does with its own reads,
@@ -82,18 +99,20 @@ class Reader:
         jobs = self._database.jobs
         if jobs.read_concern.document:
             command = {**command, "readConcern": jobs.read_concern.document}
-        send = partial(
+        send: Any = partial(
             jobs.database.command,
             command,
             read_preference=jobs.read_preference,
             codec_options=_UNDECODED,
         )
+        answer: RawBSONDocument
         try:
-            return await send()
+            answer = await send()
         except AutoReconnect as failure:
             if failure.timeout:
                 raise
-            return await send()
+            answer = await send()
+        return answer
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.identity import IdentityService
 from tests.identity_callers import (
@@ -17,11 +16,12 @@ from tests.identity_callers import (
     MakeSettings,
     serving,
 )
+from tests.store import Store
 from tests.tokens import Issuer
 
 
 @pytest.fixture(autouse=True, scope="module")
-def stored(database: Database) -> None:
+def stored(database: Store) -> None:
     database.jobs.insert_many(
         {"job_id": f"job-{number}", "domain_id": f"domain-{number}"} for number in (1, 2)
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bson import Timestamp
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
 
 from inventory_job.model.client import Database, milliseconds
 from inventory_job.model.counts.change_stream import ChangeStream
@@ -47,20 +47,22 @@ class CountCache:
     """
 
     def __init__(self, database: Database, most: int = 1000) -> None:
-        self._jobs = database.jobs
+        self._database = database
         self._counters = Counters(most)
         self._stream = ChangeStream(database, self._counters)
         self._is_on = (
-            most > 0 and database.reads_primary and self._jobs.read_concern.level != "linearizable"
+            most > 0
+            and database.reads_primary
+            and database.jobs.read_concern.level != "linearizable"
         )
         self._bypasses = 0
 
     async def count(self, jobs: ScopedFilter, seconds: Callable[[], float]) -> int:
-        """The number of `jobs`: what is known, else what counting them gives, in the `seconds`
-        that are left, which may raise.
+        """The number of `jobs`: the known one, else what counting them gives, each operation
+        within the `seconds()` that are left, which may raise.
 
-        What others wrote shows within a second, what `forget` was called for at once. Raises
-        pymongo errors.
+        What others wrote shows within a second, what `forget` reported at once. Raises pymongo
+        errors.
         """
         if self._is_on:
             self._stream.start()
@@ -73,11 +75,13 @@ class CountCache:
         total = None if counter is None else await self._count_and_keep(counter, jobs, seconds)
         if total is not None:
             return total
-        return await self._jobs.count_documents(jobs.document, maxTimeMS=milliseconds(seconds()))
+        return await self._database.jobs.count_documents(
+            jobs.document, maxTimeMS=milliseconds(seconds())
+        )
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Jobs of the domain were changed by the time `at` (a session's operation_time after the
-        change): counts after this show it."""
+        """Drops the numbers of a domain whose jobs were changed by the time `at` (a session's
+        operation_time after the change), so that counts after this show the change."""
         self._counters.forget(domain_id, at)
 
     async def close(self) -> None:
@@ -117,14 +121,19 @@ class CountCache:
         An ordinary count sees changes that come while it runs, or not, as it happens.
         """
         command = {
-            "aggregate": self._jobs.name,
+            "aggregate": self._database.jobs.name,
             "pipeline": [{"$match": jobs.document}, {"$count": "total"}],
             "cursor": {},
             "readConcern": {"level": "snapshot"},
             "maxTimeMS": most_milliseconds,
         }
         try:
-            cursor = (await self._jobs.database.command(command))["cursor"]
+            cursor = (await self._database.jobs.database.command(command))["cursor"]
+        except ServerSelectionTimeoutError:
+            raise
+        except ConnectionFailure:
+            # The driver repeats an ordinary count after a lost connection, but no command.
+            return None
         except OperationFailure as failure:
             if failure.code in _NO_SNAPSHOT:
                 return None

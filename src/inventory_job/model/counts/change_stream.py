@@ -1,9 +1,9 @@
 """The changes of the job collection, reported in order, and how current the reports are.
 
 Change streams report what a majority of the set has, so nothing reported is ever rolled back; and
-they say nothing while there is nothing to report. How current they are is therefore asked of the
-primary, before each look at the stream: what it has written, and how much of that majority reads
-show. A look that comes back empty has shown all of the latter.
+they say nothing while there is nothing to report. How current they are is therefore known from the
+primary, which before each look at the stream says what it has written, and how much of that
+majority reads show. A look that comes back empty has shown all of the latter.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import structlog
 from bson import Timestamp
 from bson.errors import BSONError
-from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure, PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.counters import Change
@@ -29,7 +27,7 @@ from inventory_job.query.countable import STEADY_FIELDS
 from inventory_job.results import StoredDocument
 
 _LOOK_MILLISECONDS = 200
-_MOST_IN_A_LOOK = 1000
+_MOST_IN_A_LOOK = 500
 _REST_SECONDS = 0.05
 _STEP_SECONDS = 3.0
 _CLOSE_SECONDS = 0.5
@@ -63,13 +61,13 @@ class _Lost(Exception):
 
 
 class _Refused(Exception):
-    """There will be no stream before someone changes the database."""
+    """There will be no stream before the database is changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Pulse:
+class _Heartbeat:
     """What a primary says of itself: in which term of office, what it has written, and how much
-    of that majority reads show; `seconds` on the monotonic clock, before it was asked."""
+    of that majority reads show; `seconds` on the monotonic clock, before it was sent."""
 
     seconds: float
     term: Any
@@ -78,15 +76,14 @@ class _Pulse:
 
 
 class ChangeStream:
-    """Follows the job collection of `database` in a task of its own, once started.
+    """Follows the job collection of `database` in a task, and reports to `listener`, once started.
 
     It goes on until it is closed: a lost stream is opened anew, after pauses that grow; where
     there are none (a standalone server, missing privileges) it tries again every 30 seconds.
     """
 
     def __init__(self, database: Database, listener: Listener) -> None:
-        self._admin = database.client.admin
-        self._jobs = database.jobs.with_options(read_concern=ReadConcern("majority"))
+        self._database = database
         self._listener = listener
         self._current_at = _NEVER
         self._task: asyncio.Task[None] | None = None
@@ -102,7 +99,7 @@ class ChangeStream:
     def start(self) -> None:
         """Begins to follow, in the running event loop, if it has not yet."""
         if self._task is None and not self._is_closed:
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run(), name="change stream")
 
     async def close(self) -> None:
         """Ends it, within a second also where the database does not answer."""
@@ -132,29 +129,32 @@ class ChangeStream:
 
     async def _follow(self) -> None:
         """Reports changes until there is no stream any more, which it raises."""
-        first = await self._pulse()
-        async with self._opened(first.shown) as stream:
+        first = await self._heartbeat()
+        async with _Cursor(self._database) as cursor:
+            await cursor.open(first.shown)
             self._listener.start(first.shown)
-            pulses: deque[_Pulse] = deque(maxlen=32)
+            heartbeats: deque[_Heartbeat] = deque(maxlen=32)
             while True:
-                pulse = await self._pulse()
-                if pulse.term != first.term:
+                heartbeat = await self._heartbeat()
+                if heartbeat.term != first.term:
                     raise _Lost("another primary was elected")
-                pulses.append(pulse)
-                changes = await self._look(stream)
+                heartbeats.append(heartbeat)
+                changes = await cursor.look()
                 self._listener.apply(changes)
-                self._confirm(pulses, changes[-1].at if changes else None)
+                self._confirm(heartbeats, changes[-1].at if changes else None)
                 if changes:
                     # Under steady writing many small looks would cost more than few large ones.
                     await asyncio.sleep(_REST_SECONDS)
 
-    def _confirm(self, pulses: deque[_Pulse], last: Timestamp | None) -> None:
+    def _confirm(self, heartbeats: deque[_Heartbeat], last: Timestamp | None) -> None:
         """Notes up to when all changes are reported: those before the last one, or without any,
         those that majority reads showed before the look."""
         complete = None
-        shown = pulses[-1].shown
-        while pulses and (pulses[0].written <= shown if last is None else pulses[0].written < last):
-            complete = pulses.popleft()
+        shown = heartbeats[-1].shown
+        while heartbeats and (
+            heartbeats[0].written <= shown if last is None else heartbeats[0].written < last
+        ):
+            complete = heartbeats.popleft()
         if complete is None:
             return
         self._listener.promise(complete.written)
@@ -163,58 +163,91 @@ class ChangeStream:
             self._silent = None
             self._log.info("totals are kept again")
 
-    async def _pulse(self) -> _Pulse:
+    async def _heartbeat(self) -> _Heartbeat:
         seconds = time.monotonic()
         async with asyncio.timeout(_STEP_SECONDS):
-            hello = await self._admin.command("hello")
+            hello = await self._database.client.admin.command("hello")
         if "setName" not in hello:
             raise _Refused("the database is not a replica set")
         if not hello.get("isWritablePrimary"):
             raise _Lost("the server is not the primary")
-        last = hello.get("lastWrite", {})
         try:
+            last = hello["lastWrite"]
             written, shown = last["opTime"]["ts"], last["majorityOpTime"]["ts"]
-            return _Pulse(seconds, hello["electionId"], written, shown)
-        except KeyError as error:
+            return _Heartbeat(seconds, hello["electionId"], written, shown)
+        except (KeyError, TypeError) as error:
             raise _Refused("the primary does not say what it has written") from error
-
-    @asynccontextmanager
-    async def _opened(self, at: Timestamp) -> AsyncIterator[AsyncCommandCursor[StoredDocument]]:
-        try:
-            async with asyncio.timeout(_STEP_SECONDS):
-                stream = await self._jobs.aggregate(
-                    _pipeline(at), maxAwaitTimeMS=_LOOK_MILLISECONDS, batchSize=_MOST_IN_A_LOOK
-                )
-        except OperationFailure as error:
-            if error.code not in _REFUSALS:
-                raise
-            raise _Refused(f"the database refuses a change stream, error {error.code}") from error
-        try:
-            yield stream
-        finally:
-            # A cursor that cannot be closed ends by itself.
-            with suppress(PyMongoError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await stream.close()
-
-    async def _look(self, stream: AsyncCommandCursor[StoredDocument]) -> list[Change]:
-        """The changes up to a time at which there are no more, but not endlessly many."""
-        changes: list[Change] = []
-        async with asyncio.timeout(_STEP_SECONDS):
-            while len(changes) < _MOST_IN_A_LOOK:
-                event = await stream.try_next()
-                if event is None:
-                    break
-                changes.append(_change(event))
-        if not stream.alive:
-            raise _Lost("the collection was dropped or renamed")
-        return changes
 
     def _note_loss(self, reason: str) -> None:
         """Logs why there is no stream: once for each reason, however often it is tried."""
         if reason != self._silent:
             self._silent = reason
             self._log.warning("totals are counted each time", reason=reason)
+
+
+class _Cursor:
+    """A change stream of the job collection, looked at in batches: a context manager.
+
+    It sends the commands itself. The driver's cursors give single events and do not say where a
+    batch ends; they also go on with another primary, whose majority reads may show less than
+    the heartbeat said.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database.jobs
+        self._codec_options = database.codec_options
+        self._session = database.client.start_session(causal_consistency=False)
+        self._id = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._id:
+            # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
+            with suppress(PyMongoError, TimeoutError):
+                await self._command(
+                    {"killCursors": self._jobs.name, "cursors": [self._id]}, _CLOSE_SECONDS
+                )
+        await self._session.end_session()
+
+    async def open(self, at: Timestamp) -> None:
+        """Begins after `at`. Raises _Refused where the database has no such stream."""
+        command = {
+            "aggregate": self._jobs.name,
+            "pipeline": _pipeline(at),
+            "cursor": {"batchSize": 0},
+            "readConcern": {"level": "majority"},
+        }
+        try:
+            self._id = (await self._command(command))["cursor"]["id"]
+        except OperationFailure as error:
+            if error.code not in _REFUSALS:
+                raise
+            raise _Refused(f"the database refuses a change stream, error {error.code}") from error
+
+    async def look(self) -> list[Change]:
+        """The next changes; none where there are none within the time of a look."""
+        if not self._id:
+            raise _Lost("the collection was dropped or renamed")
+        command = {
+            "getMore": self._id,
+            "collection": self._jobs.name,
+            "batchSize": _MOST_IN_A_LOOK,
+            # Of a stream's cursor this is how long to wait for changes.
+            "maxTimeMS": _LOOK_MILLISECONDS,
+        }
+        cursor = (await self._command(command))["cursor"]
+        self._id = cursor["id"]
+        return [_change(event) for event in cursor["nextBatch"]]
+
+    async def _command(
+        self, command: StoredDocument, seconds: float = _STEP_SECONDS
+    ) -> StoredDocument:
+        async with asyncio.timeout(seconds):
+            return await self._jobs.database.command(
+                command, codec_options=self._codec_options, session=self._session
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ after the count's time is applied once the count is there.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,9 @@ from inventory_job.query.countable import Countable
 
 _BEGINNING = Timestamp(0, 0)
 _SEEN_PER_COUNTER = 8
-_MOST_ADJUSTMENTS = 50_000
+# Of one report; each takes some 1.5 µs.
+_MOST_ADJUSTMENTS = 5_000
+_OF_ONE_JOB = frozenset({"insert", "update", "replace", "delete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Counter:
     def add(self, at: Timestamp, difference: int | None) -> bool:
         """Takes a change of `difference` jobs, None if that is unknown. False: the number is lost.
 
-        While the count runs, that is only told at its end.
+        While the count runs, changes are noted for its end.
         """
         if self.total is None:
             self._noted.append((at, difference))
@@ -85,8 +87,8 @@ class Counter:
 class Counters:
     """At most `most` numbers, those used last. For one event loop.
 
-    A filter's number is kept from the second time on that it is asked for: filters that never
-    come again push out none that do.
+    A filter's number is kept from the second time on that it is wanted, so filters that come once
+    push out none that come again.
     """
 
     def __init__(self, most: int) -> None:
@@ -99,7 +101,7 @@ class Counters:
 
     @property
     def stats(self) -> CounterStats:
-        """What has come of it so far."""
+        """How often numbers were known so far."""
         return CounterStats(self._hits, self._misses, self._dropped, len(self._counters))
 
     def get(self, jobs: Countable) -> int | None:
@@ -142,20 +144,21 @@ class Counters:
 
     def start(self, at: Timestamp) -> None:
         """From now on every change after `at` will be reported, in order."""
-        self._clear()
+        self.clear()
         self._floor = max(self._floor, at)
 
     def clear(self) -> None:
-        """Forgets all numbers."""
-        self._clear()
+        """Drops all numbers."""
+        self._dropped += len(self._counters)
+        self._counters.clear()
+        self._of_domain.clear()
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Takes the next changes, in order."""
-        if len(changes) * len(self._counters) > _MOST_ADJUSTMENTS:
-            # Counting again is quicker than that.
-            self._clear()
+        self._drop_costly(changes)
         for change in changes:
-            self._apply(change)
+            for counter in [*self._of(_domain(change)).values()]:
+                self._adjust(counter, change)
             self._floor = max(self._floor, change.at)
 
     def promise(self, at: Timestamp) -> None:
@@ -163,38 +166,39 @@ class Counters:
         self._floor = max(self._floor, at)
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Forgets a domain's numbers, since it was changed by the time `at`."""
+        """Drops the numbers of a domain that was changed by the time `at`."""
         self._floor = max(self._floor, at or _BEGINNING)
         for counter in [*self._of_domain.get(domain_id, {}).values()]:
             self._drop(counter)
 
-    def _apply(self, change: Change) -> None:
+    def _of(self, domain_id: str | None) -> Mapping[Countable, Counter]:
+        """The numbers of a domain; of all domains for None."""
+        return self._counters if domain_id is None else self._of_domain.get(domain_id, {})
+
+    def _drop_costly(self, changes: Sequence[Change]) -> None:
+        """Drops the numbers of the domains that take longest to adjust, until the others take some
+        milliseconds at most: the event loop does nothing else meanwhile."""
+        costs: dict[str | None, int] = {}
+        for change in changes:
+            domain_id = _domain(change)
+            costs[domain_id] = costs.get(domain_id, 0) + len(self._of(domain_id))
+        while sum(costs.values()) > _MOST_ADJUSTMENTS:
+            costliest = max(costs, key=costs.__getitem__)
+            for counter in [*self._of(costliest).values()]:
+                self._drop(counter)
+            del costs[costliest]
+
+    def _adjust(self, counter: Counter, change: Change) -> None:
+        # A delete or replacement does not say what the job was like before, not even whose it was.
+        difference = None
         if change.kind == "insert":
-            domain_id = change.job.get("domain_id")
-            if isinstance(domain_id, str):
-                for counter in [*self._of_domain.get(domain_id, {}).values()]:
-                    included = counter.jobs.includes(change.job)
-                    if included is not False:
-                        self._add(counter, change.at, 1 if included else None)
-            elif domain_id is not None:
-                self._lose(self._counters.values(), change.at)
-        elif change.kind == "update":
-            self._lose(
-                (counter for counter in self._counters.values() if counter.fields & change.touched),
-                change.at,
-            )
-        elif change.kind in {"delete", "replace"}:
-            # They do not say what the job was like before, not even whose it was.
-            self._lose(self._counters.values(), change.at)
-        else:
-            self._clear()
-
-    def _lose(self, counters: Iterable[Counter], at: Timestamp) -> None:
-        for counter in [*counters]:
-            self._add(counter, at, None)
-
-    def _add(self, counter: Counter, at: Timestamp, difference: int | None) -> None:
-        if not counter.add(at, difference):
+            included = counter.jobs.includes(change.job)
+            if included is False:
+                return
+            difference = 1 if included else None
+        elif change.kind == "update" and not counter.fields & change.touched:
+            return
+        if change.kind not in _OF_ONE_JOB or not counter.add(change.at, difference):
             self._drop(counter)
 
     def _comes_again(self, jobs: Countable) -> bool:
@@ -205,11 +209,6 @@ class Counters:
         if len(self._seen) > self._most * _SEEN_PER_COUNTER:
             self._seen.popitem(last=False)
         return False
-
-    def _clear(self) -> None:
-        self._dropped += len(self._counters)
-        self._counters.clear()
-        self._of_domain.clear()
 
     def _drop(self, counter: Counter) -> None:
         self._dropped += self._remove(counter)
@@ -223,3 +222,11 @@ class Counters:
         if not of_domain:
             del self._of_domain[counter.jobs.domain_id]
         return True
+
+
+def _domain(change: Change) -> str | None:
+    """The domain whose numbers a change may concern; None where it may be any."""
+    if change.kind != "insert":
+        return None
+    domain_id = change.job.get("domain_id", "")
+    return domain_id if isinstance(domain_id, str) else None

@@ -38,7 +38,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             self._notify()
 
     def stop(self) -> None:
-        """Nothing is serving from now on; streams end once their watchers have received it."""
+        """Nothing is serving from now on, which watchers receive before their streams end."""
         self._is_stopping = True
         self._statuses = dict.fromkeys(self._statuses, _NOT_SERVING)
         self._notify()
@@ -63,6 +63,8 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             if status != sent:
                 await context.write(_response(status))
                 sent = status
+            if self._is_stopping:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
             await changed.wait()
 
     def _notify(self) -> None:

@@ -8,13 +8,13 @@ then a call takes a permit, since only handlers learn when a call ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
@@ -64,15 +64,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """The handler of one call, as grpc.aio.ServerInterceptor has it."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or handler.unary_unary is None:
-            return handler
-        behavior: Any = handler.unary_unary
+        if handler is None:
+            return None
         if method not in self._deserializers:
-            return grpc.unary_unary_rpc_method_handler(
-                partial(self._answer_other, method, behavior),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
+            return self._other(method, handler)
         call = Call(method, "grpc", tuple(handler_call_details.invocation_metadata))
         try:
             await self._authorization.identify(call)
@@ -98,7 +93,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def work() -> bytes:
             behavior: Any = handler.unary_unary
-            return _written(handler, await behavior(self._read(call, content), call))
+            return _written(
+                handler, await behavior(_read(self._deserializers[call.method], content), call)
+            )
 
         with self._call_log.record(call.method, "grpc", call.metadata) as record:
             try:
@@ -111,30 +108,70 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 status = _ending(error, call.method, record)
         return await _abort(context, status)
 
-    def _read(self, call: Call, content: bytes) -> Message:
-        try:
-            return self._deserializers[call.method](content)
-        except DecodeError as error:
-            reason = "its bytes are not a message of this method"
-            raise InvalidRequest(invalid("request", reason)) from error
+    def _other(self, method: str, handler: Handler) -> Handler:
+        """The handler of another service, whose messages are read here: gRPC would log each that
+        cannot be read as an error of the server."""
+        given: Any = handler
+        if given.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                partial(self._answer_other, method, given),
+                response_serializer=given.response_serializer,
+            )
+        if given.unary_stream is not None:
+
+            async def stream(content: bytes, context: Context) -> None:
+                request = await _read_or_abort(given.request_deserializer, content, context)
+                await given.unary_stream(request, context)
+
+            return grpc.unary_stream_rpc_method_handler(
+                stream, response_serializer=given.response_serializer
+            )
+
+        async def converse(contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
+            async def requests() -> AsyncIterator[Any]:
+                async for content in contents:
+                    yield await _read_or_abort(given.request_deserializer, content, context)
+
+            async for answer in given.stream_stream(requests(), context):
+                yield answer
+
+        return grpc.stream_stream_rpc_method_handler(
+            converse, response_serializer=given.response_serializer
+        )
 
     async def _answer_other(
-        self,
-        method: str,
-        behavior: Callable[[Any, Context], Any],
-        request: Any,
-        context: Context,
+        self, method: str, handler: Any, content: bytes, context: Context
     ) -> Any:
         metadata: Any = tuple(context.invocation_metadata() or ())
         with self._call_log.record(method, "grpc", metadata) as record:
             record.code = "CANCELLED"
             try:
-                answer = await behavior(request, context)
+                request = await _read_or_abort(handler.request_deserializer, content, context)
+                answer = await handler.unary_unary(request, context)
             except grpc.aio.AbortError:
-                record.code = context.code().name
+                code: Any = context.code()
+                record.code = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
                 raise
             record.code = "OK"
             return answer
+
+
+def _read(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
+    try:
+        return deserializer(content)
+    except DecodeError as error:
+        reason = "its bytes are not a message of this method"
+        raise InvalidRequest(invalid("request", reason)) from error
+
+
+async def _read_or_abort(
+    deserializer: Callable[[bytes], Any], content: bytes, context: Context
+) -> Any:
+    try:
+        return _read(deserializer, content)
+    except InvalidRequest as error:
+        status = status_of(error)
+    await _abort(context, status)
 
 
 def _written(handler: Handler, message: Any) -> bytes:

@@ -22,8 +22,10 @@ from inventory_job.transport.limiter import Limiter
 
 JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
+_LAST_SECONDS = 5.0
+"""What clients have for getting their answers, once no call of the Job service is held."""
 _HANG_UP_SECONDS = 1.0
-"""What open streams and connections get to end, once no call of the Job service is held."""
+"""What gRPC has for closing connections."""
 
 
 class PortInUse(Exception):
@@ -89,14 +91,19 @@ class GrpcServer:
     async def stop(self) -> None:
         """Accepts nothing more, lets calls finish within the grace period, and ends.
 
-        Open streams (health, reflection) and calls whose message never comes get a second once no
-        call of the Job service is held; gRPC would wait for them for the whole grace period.
+        Once no call of the Job service is held, answers have some seconds to reach their clients.
+        What is open then ends: streams (health, reflection), calls whose message never comes, and
+        connections of clients that fell silent, for all of which gRPC would wait on.
         """
         grace = self._options.grace_seconds
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await self._limiter.wait_idle(grace)
-        await self._server.stop(min(grace, _HANG_UP_SECONDS))
-        await stopping
+        await asyncio.wait([stopping], timeout=min(grace, _LAST_SECONDS))
+        if not stopping.done():
+            hanging_up = asyncio.ensure_future(self._server.stop(None))
+            _, left = await asyncio.wait([stopping, hanging_up], timeout=_HANG_UP_SECONDS)
+            if left:
+                self._log.warning("connections left open")
 
 
 def _add_services(aio_server: grpc.aio.Server, services: Services) -> None:

@@ -78,6 +78,11 @@ class Connections:
         self._open[connection] = None
         self._by_address[connection.address] = connection
 
+    def note_silence(self, connection: _Bounded) -> None:
+        """A connection is silent from now on."""
+        if self._open.pop(connection, connection) is None:
+            self._open[connection] = None
+
     def remove(self, connection: _Bounded) -> None:
         """A connection has ended."""
         self._open.pop(connection, None)
@@ -119,6 +124,7 @@ class _Bounded(asyncio.Protocol):
     def end_request(self) -> None:
         """A request is answered; between two nothing has to come."""
         self._requests -= 1
+        self._connections.note_silence(self)
 
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
         """Ends the connection if its client is too slow."""

@@ -1,0 +1,358 @@
+"""Numbers of jobs stay exact through every change, in whatever order counts and changes come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from bson import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory_job.auth.scope import Scope
+from inventory_job.model.counts.counters import Change, Counters
+from inventory_job.query.countable import Countable, countable
+from inventory_job.query.filters import ScopedFilter
+
+
+def jobs_of(domain_id: str, *conditions: dict[str, Any]) -> Countable:
+    found = countable(ScopedFilter(Scope(domain_id), conditions))
+    assert found is not None
+    return found
+
+
+ALL = jobs_of("domain-1")
+AWS = jobs_of("domain-1", {"plugin_id": "aws"})
+OTHERS = jobs_of("domain-2")
+
+
+def time(second: int) -> Timestamp:
+    return Timestamp(second, 1)
+
+
+def insert(at: int, domain_id: Any = "domain-1", plugin_id: Any = "aws") -> Change:
+    return Change("insert", time(at), job={"domain_id": domain_id, "plugin_id": plugin_id})
+
+
+def update(at: int, *touched: str) -> Change:
+    return Change("update", time(at), touched=frozenset(touched))
+
+
+@pytest.fixture
+def counters() -> Counters:
+    """Room for four numbers; changes after second 10 will be reported."""
+    started = Counters(4)
+    started.start(time(10))
+    return started
+
+
+def keep(counters: Counters, jobs: Countable, total: int, at: int = 10) -> None:
+    """The number of `jobs` is known from a count at the time `at`."""
+    counters.begin(jobs)
+    counter = counters.begin(jobs)
+    assert counter is not None
+    assert counters.settle(counter, total, time(at)) == total
+
+
+def test_a_number_is_known_after_it_was_counted(counters: Counters) -> None:
+    keep(counters, ALL, 7)
+
+    assert counters.get(ALL) == 7
+    assert counters.get(AWS) is None
+
+
+def test_a_filter_asked_for_once_is_not_kept(counters: Counters) -> None:
+    assert counters.begin(ALL) is None
+    assert counters.begin(ALL) is not None
+
+
+def test_the_number_used_longest_ago_gives_way(counters: Counters) -> None:
+    kept = [jobs_of(f"domain-{number}") for number in range(5)]
+    for jobs in kept[:4]:
+        keep(counters, jobs, 1)
+    counters.get(kept[0])
+
+    keep(counters, kept[4], 1)
+
+    assert [counters.get(jobs) for jobs in kept] == [1, None, 1, 1, 1]
+
+
+def test_what_never_comes_again_pushes_nothing_out(counters: Counters) -> None:
+    keep(counters, ALL, 7)
+
+    for number in range(1000):
+        counters.begin(jobs_of("domain-1", {"collector_id": f"collector-{number}"}))
+
+    assert counters.get(ALL) == 7
+
+
+def test_an_insert_adds_one_where_it_belongs(counters: Counters) -> None:
+    for jobs in (ALL, AWS, OTHERS):
+        keep(counters, jobs, 7)
+
+    counters.apply([insert(11), insert(12, plugin_id="azure"), insert(13, domain_id=None)])
+
+    assert [counters.get(jobs) for jobs in (ALL, AWS, OTHERS)] == [9, 8, 7]
+
+
+def test_an_insert_that_cannot_be_judged_drops_the_number(counters: Counters) -> None:
+    keep(counters, ALL, 7)
+    keep(counters, AWS, 7)
+
+    counters.apply([insert(11, plugin_id=["aws", "azure"])])
+
+    assert [counters.get(jobs) for jobs in (ALL, AWS)] == [8, None]
+
+
+def test_an_insert_into_no_one_domain_drops_all_numbers(counters: Counters) -> None:
+    keep(counters, ALL, 7)
+    keep(counters, OTHERS, 7)
+
+    counters.apply([insert(11, domain_id=["domain-1", "domain-2"])])
+
+    assert counters.stats.kept == 0
+
+
+def test_an_update_drops_numbers_of_filters_that_look_at_what_it_touched(
+    counters: Counters,
+) -> None:
+    keep(counters, ALL, 7)
+    keep(counters, AWS, 7)
+
+    counters.apply([update(11, "plugin_id"), update(12, "collector_id")])
+
+    assert [counters.get(jobs) for jobs in (ALL, AWS)] == [7, None]
+
+
+@pytest.mark.parametrize("kind", ["delete", "replace", "drop", "rename", "invalidate"])
+def test_a_change_that_does_not_say_whose_job_it_was_drops_all_numbers(
+    counters: Counters, kind: str
+) -> None:
+    keep(counters, ALL, 7)
+    keep(counters, OTHERS, 7)
+
+    counters.apply([Change(kind, time(11))])
+
+    assert counters.stats.kept == 0
+    assert counters.stats.dropped == 2
+
+
+@pytest.mark.parametrize(
+    "change", [insert(12), update(12, "domain_id"), Change("delete", time(12))]
+)
+def test_a_change_before_the_count_is_in_it_already(counters: Counters, change: Change) -> None:
+    keep(counters, ALL, 7, at=12)
+
+    counters.apply([change])
+
+    assert counters.get(ALL) == 7
+
+
+def test_changes_reported_while_counting_are_added_when_they_are_later(counters: Counters) -> None:
+    counters.begin(ALL)
+    counter = counters.begin(ALL)
+    assert counter is not None
+
+    counters.apply([Change("delete", time(11)), insert(12), insert(13)])
+
+    assert counters.settle(counter, 7, time(12)) == 8
+    assert counters.get(ALL) == 8
+
+
+def test_a_count_is_not_kept_when_a_delete_followed(counters: Counters) -> None:
+    counters.begin(ALL)
+    counter = counters.begin(ALL)
+    assert counter is not None
+
+    counters.apply([Change("delete", time(12))])
+
+    assert counters.settle(counter, 7, time(11)) == 7
+    assert counters.get(ALL) is None
+
+
+@pytest.mark.parametrize("later", ["applied", "promised", "forgotten"])
+def test_a_count_of_a_time_before_what_was_shown_is_no_answer(
+    counters: Counters, later: str
+) -> None:
+    if later == "applied":
+        counters.apply([insert(12)])
+    elif later == "promised":
+        counters.promise(time(12))
+    else:
+        counters.forget("domain-2", time(12))
+    counters.begin(ALL)
+    counter = counters.begin(ALL)
+    assert counter is not None
+
+    assert counters.settle(counter, 7, time(11)) is None
+    assert counters.get(ALL) is None
+
+
+def test_a_domain_is_forgotten_at_once(counters: Counters) -> None:
+    for jobs in (ALL, AWS, OTHERS):
+        keep(counters, jobs, 7)
+
+    counters.forget("domain-1", time(11))
+
+    assert [counters.get(jobs) for jobs in (ALL, AWS, OTHERS)] == [None, None, 7]
+
+
+@pytest.mark.parametrize("meanwhile", ["forgotten", "cleared", "started"])
+def test_a_count_that_began_before_its_domain_was_forgotten_is_not_kept(
+    counters: Counters, meanwhile: str
+) -> None:
+    counters.begin(ALL)
+    counter = counters.begin(ALL)
+    assert counter is not None
+    if meanwhile == "forgotten":
+        counters.forget("domain-1", time(12))
+    elif meanwhile == "cleared":
+        counters.clear()
+    else:
+        counters.start(time(12))
+
+    assert counters.settle(counter, 7, time(11)) == 7
+
+    assert counters.get(ALL) is None
+
+
+def test_a_failed_count_can_be_tried_again(counters: Counters) -> None:
+    counters.begin(ALL)
+    failed = counters.begin(ALL)
+    assert failed is not None
+
+    counters.abandon(failed)
+
+    assert counters.begin(ALL) is not None
+
+
+def test_more_changes_than_are_worth_it_drop_the_numbers_of_their_domain_and_no_others() -> None:
+    counters = Counters(1000)
+    for number in range(100):
+        keep(counters, jobs_of("domain-1", {"collector_id": f"collector-{number}"}), 1)
+    keep(counters, OTHERS, 7)
+
+    counters.apply([insert(11), insert(12, domain_id="domain-2")] * 1000)
+
+    assert counters.stats.kept == 1
+    assert counters.get(OTHERS) == 1007
+
+
+def test_an_insert_into_no_domain_changes_nothing(counters: Counters) -> None:
+    keep(counters, ALL, 7)
+
+    counters.apply([insert(11, domain_id=None), Change("insert", time(12))])
+
+    assert counters.get(ALL) == 7
+
+
+def test_stats_say_how_often_a_number_was_known(counters: Counters) -> None:
+    counters.get(ALL)
+    keep(counters, ALL, 7)
+    counters.get(ALL)
+
+    stats = counters.stats
+
+    assert (stats.hits, stats.misses, stats.kept, stats.dropped) == (1, 1, 1, 0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens next: a change in the database, changes being reported, a count at its begin
+    or its end; `number` says which job, plugin or filter."""
+
+    what: str
+    number: int
+
+
+_STEPS = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from(
+            ["insert", "insert", "move", "touch", "delete", "report", "begin", "count", "settle"]
+        ),
+        st.integers(0, 5),
+    ),
+    max_size=60,
+)
+_FILTERS = [
+    ALL,
+    AWS,
+    OTHERS,
+    jobs_of("domain-2", {"plugin_id": {"$ne": "aws"}}),
+    jobs_of("domain-1", {"$or": [{"plugin_id": "aws"}, {"plugin_id": "oci"}]}),
+    jobs_of("domain-1", {"plugin_id": {"$in": ["oci", None]}}),
+]
+_PLUGINS = ["aws", "oci", None]
+
+
+class History:
+    """A collection at every time of its history, and what was reported of it so far."""
+
+    def __init__(self) -> None:
+        self.states: list[list[dict[str, Any]]] = [[]]
+        self.changes: list[Change] = []
+        self.reported = 0
+
+    def total(self, jobs: Countable, at: int) -> int:
+        """The truth at a time."""
+        return sum(bool(jobs.includes(job)) for job in self.states[at])
+
+    def change(self, step: Step) -> None:
+        """One change, at the next time."""
+        jobs = [*self.states[-1]]
+        at = time(len(self.states))
+        if step.what == "insert":
+            job = {
+                "domain_id": f"domain-{step.number % 2 + 1}",
+                "plugin_id": _PLUGINS[step.number % 3],
+            }
+            jobs.append(job)
+            self.changes.append(Change("insert", at, job=job))
+        elif not jobs:
+            return
+        elif step.what == "delete":
+            jobs.pop(step.number % len(jobs))
+            self.changes.append(Change("delete", at))
+        else:
+            chosen = step.number % len(jobs)
+            field = "plugin_id" if step.what == "touch" else "domain_id"
+            value = _PLUGINS[step.number % 3] if step.what == "touch" else f"domain-{step.number}"
+            jobs[chosen] = jobs[chosen] | {field: value}
+            self.changes.append(Change("update", at, touched=frozenset({field})))
+        self.states.append(jobs)
+
+
+@given(_STEPS)
+def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Step]) -> None:
+    history, counters = History(), Counters(4)
+    counters.start(time(0))
+    running: dict[Countable, Any] = {}
+    counted: dict[Countable, tuple[int, int]] = {}
+    known_at: dict[Countable, int] = {}
+    for step in steps:
+        jobs = _FILTERS[step.number]
+        if step.what in {"insert", "move", "touch", "delete"}:
+            history.change(step)
+        elif step.what == "report":
+            last = min(history.reported + step.number, len(history.changes))
+            counters.apply(history.changes[history.reported : last])
+            history.reported = last
+        elif step.what == "begin" and jobs not in running:
+            counter = counters.begin(jobs)
+            if counter is not None:
+                running[jobs] = counter
+        elif step.what == "count" and jobs in running and jobs not in counted:
+            at = max(running[jobs].floor.time, len(history.states) - 1 - step.number % 3)
+            counted[jobs] = (history.total(jobs, at), at)
+        elif step.what == "settle" and jobs in counted:
+            total, at = counted.pop(jobs)
+            shown = counters.settle(running.pop(jobs), total, time(at))
+            known_at[jobs] = at
+            assert shown in {total, history.total(jobs, max(at, history.reported))}
+
+        for asked in _FILTERS:
+            number = counters.get(asked)
+            if number is not None:
+                assert number == history.total(asked, max(known_at[asked], history.reported))
