@@ -28,7 +28,7 @@ def list_filter(request: job_pb2.JobsQuery, context: Any) -> dict[str, Any]:
 def stat_stages(request: job_pb2.JobStatQuery, context: Any) -> list[dict[str, Any]]:
     """The pipeline of a grouped stat."""
     group = request.query.aggregate[0].group
-    return [{"$match": scope(context)}, {"$group": _group(group)}, {"$sort": {"_id": 1}}]
+    return [{"$match": scope(context)}, {"$group": group_stage(group)}, {"$sort": {"_id": 1}}]
 
 
 def stat_rows(request: job_pb2.JobStatQuery, rows: list[dict[str, Any]]) -> Struct:
@@ -85,7 +85,7 @@ def members(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _group(group: Any) -> dict[str, Any]:
+def group_stage(group: Any) -> dict[str, Any]:
     identity: dict[str, Any] = {}
     for key in group.keys:
         identity[key.name] = (

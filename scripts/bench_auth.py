@@ -20,16 +20,16 @@ from pathlib import Path
 import grpc
 from pydantic import SecretStr
 
-from inventory_job.app.server import Server
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.auth.keys import KeyFile
 from inventory_job.auth.signing import make_key_pair, sign, user_claims
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.embedded.mongod import EmbeddedMongod
-from inventory_job.model.client import Database
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.running import ServerThread
+from tests.store import Store
 
 DOMAIN = "domain-bench"
 JOB = {"job_id": "job-bench", "domain_id": DOMAIN}
@@ -91,10 +91,9 @@ def _finished(authenticating: Coroutine[None, None, Caller]) -> Caller:
 def over_grpc(uri: str, tokens: Tokens, rounds: int, resources: ExitStack) -> Variants:
     """`get` from a server of each mode, on the MongoDB at `uri`."""
     name = "inventory-job-bench-auth"
-    database = Database(uri, name)
-    resources.callback(database.close)
-    resources.callback(lambda: database.jobs.database.client.drop_database(name))
-    database.jobs.insert_one(dict(JOB))
+    store = resources.enter_context(Store(uri, name))
+    resources.callback(store.client.drop_database, name)
+    store.jobs.insert_one(dict(JOB))
     trusting = Settings(port=0, http=False, mongo_uri=SecretStr(uri), mongo_database=name)
     verifying = trusting.model_copy(update={"auth_mode": "jwt", "auth_key_file": tokens.key_file})
     none, jwt = (_stub(settings, resources) for settings in (trusting, verifying))
@@ -109,7 +108,7 @@ def over_grpc(uri: str, tokens: Tokens, rounds: int, resources: ExitStack) -> Va
 
 
 def _stub(settings: Settings, resources: ExitStack) -> job_pb2_grpc.JobStub:
-    server = resources.enter_context(Server(settings))
+    server = resources.enter_context(ServerThread(settings))
     channel = resources.enter_context(grpc.insecure_channel(server.address))
     return job_pb2_grpc.JobStub(channel)
 

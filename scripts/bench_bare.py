@@ -6,8 +6,9 @@ and protobuf need: no validation, no authentication, no time limits, no log.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
+import grpc
 from bench_answers import (
     ORDER,
     PROJECTION,
@@ -24,10 +25,12 @@ from bench_serving import Context, serve_in_loop
 from google.protobuf.struct_pb2 import Struct
 from pymongo import AsyncMongoClient
 
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+
+Stages: TypeAlias = "list[dict[str, Any]]"
 
 
-class Bare(job_pb2_grpc.JobServicer):
+class Bare:
     """Bare handlers in one event loop; a list is found without counting its total."""
 
     def __init__(self, uri: str, database: str) -> None:
@@ -58,7 +61,10 @@ class Bare(job_pb2_grpc.JobServicer):
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, context: Context) -> Struct:
         return analyze_rows(await self._rows(analyze_stages(request, context)))
 
-    async def _rows(self, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def delete(self, request: job_pb2.JobRequest, context: Context) -> None:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not measured")
+
+    async def _rows(self, stages: Stages) -> Stages:
         cursor = await self._jobs.aggregate(stages)
         return await cursor.to_list()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import mongoengine
-from bench_floor import _group, _scope
+from bench_answers import group_stage, scope
 from bench_serving import serve
 from google.protobuf.struct_pb2 import Struct
 
@@ -30,13 +30,13 @@ class Odm(job_pb2_grpc.JobServicer):
         mongoengine.connect(host=uri, db=database, uuidRepresentation="standard")
 
     def get(self, request: job_pb2.JobRequest, context: grpc.ServicerContext) -> job_pb2.JobInfo:
-        found = Job.objects(__raw__={"job_id": request.job_id, **_scope(context)})
+        found = Job.objects(__raw__={"job_id": request.job_id, **scope(context)})
         if found.count() == 0:
             context.abort(grpc.StatusCode.NOT_FOUND, "there is no such job")
         return _info(found.first())
 
     def list(self, request: job_pb2.JobsQuery, context: grpc.ServicerContext) -> job_pb2.JobsInfo:
-        filter_ = _scope(context)
+        filter_ = scope(context)
         for condition in request.query.filter:
             filter_[condition.k] = condition.v.string_value
         if request.query.keyword:
@@ -51,12 +51,12 @@ class Odm(job_pb2_grpc.JobServicer):
         return job_pb2.JobsInfo(results=[_info(job) for job in shown], total_count=total)
 
     def stat(self, request: job_pb2.JobStatQuery, context: grpc.ServicerContext) -> Struct:
-        found = Job.objects(__raw__=_scope(context))
+        found = Job.objects(__raw__=scope(context))
         if request.query.distinct:
             values = sorted(found.distinct(request.query.distinct))
             return _struct({"results": values, "total_count": len(values)})
         stages: list[dict[str, Any]] = [
-            {"$group": _group(request.query.aggregate[0].group)},
+            {"$group": group_stage(request.query.aggregate[0].group)},
             {"$sort": {"_id": 1}},
         ]
         page = request.query.page
@@ -76,7 +76,7 @@ class Odm(job_pb2_grpc.JobServicer):
             group = {"_id": rest, "jobs": {"$push": pushed}, "_total_jobs": {"$sum": "$jobs"}}
             stages += [{"$sort": {"_id": 1}}, {"$group": group}]
         stages.append({"$sort": {"_id": 1}})
-        rows = Job.objects(__raw__=_scope(context)).aggregate(stages)
+        rows = Job.objects(__raw__=scope(context)).aggregate(stages)
         return _struct({"results": [_flat(row) for row in rows], "more": False})
 
 

@@ -29,7 +29,7 @@ import grpc
 from fuzz_requests import METHODS, TENANT, Generator
 
 from inventory_job.embedded.mongod import running_uri
-from inventory_job.model.client import Database
+from inventory_job.embedded.seeding import SeedStore, open_store
 
 SERVICE = "spaceone.api.inventory.v1.Job"
 WITNESS = "domain-0f0e0d0c0b0a"  # named by no request
@@ -105,7 +105,7 @@ def fuzz(address: str, seconds: float, seed: int, report: Report) -> None:
 
 
 @contextmanager
-def own_server(directory: Path) -> Iterator[tuple[str, subprocess.Popen[str], Database]]:
+def own_server(directory: Path) -> Iterator[tuple[str, subprocess.Popen[str], SeedStore]]:
     """A server of our own with demo data: its address, its process, its database."""
     command = [sys.executable, "-m", "inventory_job", "serve", "--demo", "--port", "0"]
     command += ["--data-dir", str(directory), "--log-format", "json", "--log-level", "info"]
@@ -116,10 +116,9 @@ def own_server(directory: Path) -> Iterator[tuple[str, subprocess.Popen[str], Da
         uri = running_uri(directory)
         if uri is None:
             raise RuntimeError("the server's database is not running")
-        database = Database(uri, "inventory")
-        database.jobs.insert_many(witnesses())
-        yield address, process, database
-        database.close()
+        with open_store(uri, "inventory", 5.0) as store:
+            store.jobs.insert_many(witnesses())
+            yield address, process, store
     finally:
         process.terminate()
         process.wait(60)

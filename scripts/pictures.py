@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, FloatRect
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
-from inventory_job.model.client import Database
 from tests.browser import home
 from tests.browser.visits import Look, chromium, chromium_path, visit
 from tests.http_service import served
+from tests.store import Store
 
 _FOLDER = Path("docs/images")
 _JOBS = 10_000
@@ -64,11 +64,11 @@ def _demo() -> Iterator[str]:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedMongod(Path(folder)) as mongod,
-        closing(Database(mongod.uri, "inventory")) as database,
+        Store(mongod.uri, "inventory") as store,
     ):
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        load_demo(database, Demo(_JOBS, seed=0, until=now))
-        with served(database) as origin:
+        load_demo(store.for_seeding, Demo(_JOBS, seed=0, until=now))
+        with served(store) as origin:
             yield origin
 
 

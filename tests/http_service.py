@@ -23,7 +23,6 @@ from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
 from inventory_job.cli.seed import load_demo, midnight
 from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
-from inventory_job.embedded.seeding import SeedStore
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
@@ -54,8 +53,8 @@ LIMITS = CallLimits(
 )
 
 
-def _always() -> bool:
-    return True
+def _ready() -> None:
+    """Nothing is in the way."""
 
 
 class NoMetrics:
@@ -73,7 +72,7 @@ class HttpPort:
     limits: CallLimits = LIMITS
     calls: CallsAtATime = field(default_factory=CallsAtATime)
     max_response_bytes: int = 64 * 1024 * 1024
-    is_ready: Callable[[], bool] = _always
+    unready: Callable[[], str | None] = _ready
     metrics: ASGIApp | None = None
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
@@ -119,7 +118,7 @@ class _Opened:
             port.connections, port.limits.request_seconds, port.unread_seconds
         )
         app = AppOptions(
-            is_ready=port.is_ready,
+            unready=port.unready,
             connections=connections,
             metrics=port.metrics,
             cors_origins=port.cors_origins,
@@ -130,6 +129,7 @@ class _Opened:
             build_app(SERVICE, calls, app),
             HttpOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
+            lambda: None,
         )
         number = await server.start()
         resources.push_async_callback(server.stop)
@@ -174,8 +174,7 @@ def main() -> None:
         EmbeddedMongod(Path(folder)) as mongod,
         Store(mongod.uri, "inventory") as store,
     ):
-        seeded = SeedStore(store.jobs, store.job_tasks, "demo")
-        load_demo(seeded, Demo(10_000, seed=0, until=midnight()))
+        load_demo(store.for_seeding, Demo(10_000, seed=0, until=midnight()))
         with served(store, HttpPort(port=port)) as origin:
             sys.stdout.write(f"{origin}  x-domain-id: domain-demo00000001\n")
             sys.stdout.flush()

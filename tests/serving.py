@@ -37,13 +37,16 @@ RETRYING = {
 
 
 class Serving:
-    """A running server of so many workers, as a context manager; `settings` by their names.
+    """A running server, as a context manager; `settings` by their names. Without a URI it has the
+    embedded database.
 
     A log line that is not a JSON object fails whoever reads the log.
     """
 
-    def __init__(self, mongo_uri: str, workers: int = 1, **settings: object) -> None:
-        given = {"MONGO_URI": mongo_uri, "WORKERS": workers, "PORT": 0, "LOG_FORMAT": "json"}
+    def __init__(self, mongo_uri: str | None, **settings: object) -> None:
+        given: dict[str, object] = {"PORT": 0, "LOG_FORMAT": "json"}
+        if mongo_uri is not None:
+            given["MONGO_URI"] = mongo_uri
         given |= {name.upper(): value for name, value in settings.items()}
         variables = {f"INVENTORY_JOB_{name}": str(value) for name, value in given.items()}
         self.process = subprocess.Popen(
@@ -54,11 +57,7 @@ class Serving:
         )
         self.entries: list[dict[str, Any]] = []
         """What has been read of the log."""
-        # The lines of different processes come in any order.
-        awaited = ["workers serve"] if workers > 1 else []
-        awaited += ["serving"] * workers
-        while awaited:
-            awaited.remove(self.await_entry(*awaited)["event"])
+        self.await_entry("serving")
 
     def __enter__(self) -> Self:
         return self
@@ -89,15 +88,6 @@ class Serving:
     def address(self) -> str:
         """Host and port."""
         return str(next(entry for entry in self.entries if entry["event"] == "serving")["address"])
-
-    @property
-    def children(self) -> set[int]:
-        """The processes of the workers."""
-        return {
-            entry["worker"]
-            for entry in self.entries
-            if entry["event"] == "serving" and "worker" in entry
-        }
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager as Context
@@ -14,12 +11,10 @@ from functools import partial
 from typing import Any
 
 from faulting.scene import Scene, Setup, resume, suspend
-from inventory_job.embedded.data_directory import wait_until
 from tests.proxy import Line, Proxy
 
 APP = "inventory-job"
 _COMMANDS = ["find", "aggregate", "delete", "commitTransaction"]
-_WORKERS = 2
 _MOST_SECONDS = 60.0
 _SHARE = 0.3
 """Of the commands, where only some fail."""
@@ -196,15 +191,6 @@ def _failing(data: dict[str, Any], share: float, scene: Scene) -> Iterator[None]
         yield
 
 
-@contextmanager
-def _kill_worker(scene: Scene) -> Iterator[None]:
-    # One that died before is replaced after a pause.
-    if not wait_until(lambda: len(scene.served.workers) == _WORKERS, _MOST_SECONDS):
-        raise TimeoutError("the workers do not serve")
-    os.kill(random.choice(scene.served.workers), signal.SIGKILL)
-    yield
-
-
 def _fails(name: str, share: float = _SHARE, **data: Any) -> Kind:
     commands = data.pop("failCommands", _COMMANDS)
     return Kind(name, partial(_failing, {"failCommands": commands, **data}, share))
@@ -260,7 +246,6 @@ KINDS: tuple[Kind, ...] = (
         failCommands=["commitTransaction"],
         writeConcernError={"code": 91, "errmsg": "shutting down", "errInfo": {}},
     ),
-    Kind("worker killed", _kill_worker, heals=True, setup=Setup(settings=(("WORKERS", _WORKERS),))),
 )
 
 

@@ -20,15 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures; returns 0 when the server is as it should be."""
     options = parsed(arguments)
     unwind_on_sigterm()
-    settings: dict[str, object] = {"THREADS": options.threads, "QUEUE": options.queue}
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if options.what == "restart":
-        settings["WORKERS"] = restart.WORKERS
     with (
         tempfile.TemporaryDirectory() as directory,
-        site(Path(directory), settings) as measured,
+        site(Path(directory), {}) as measured,
     ):
-        result = _measured(measured, options)
+        result = _measured(measured, options, Path(directory))
     if options.json:
         print(json.dumps(result, indent=2))
     else:
@@ -36,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if result["failed"] else 0
 
 
-def _measured(measured: Site, options: argparse.Namespace) -> dict[str, Any]:
+def _measured(measured: Site, options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     """The figures, and what is not as it has to be."""
     if options.what == "overload":
         result = overload.measure(measured, options.seconds, options.unloaded_seconds)
         return {**result, "failed": overload.verdicts(result)}
     if options.what == "restart":
-        result = restart.measure(measured, options.rounds)
+        result = restart.measure(measured, options.rounds, directory)
         return {**result, "failed": restart.verdicts(result)}
     result = soak.measure(measured, options.minutes)
     return {**result, "failed": soak.verdicts(result)}
@@ -78,8 +74,6 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print the figures as JSON")
-    shared.add_argument("--threads", type=int, help="the server's setting; default: its own")
-    shared.add_argument("--queue", type=int, help="the server's setting; default: its own")
     what = parser.add_subparsers(dest="what", required=True)
     over = what.add_parser(
         "overload", parents=[shared], help="ten times its capacity (needs h2load)"
@@ -94,7 +88,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     long = what.add_parser("soak", parents=[shared], help="whether it takes more and more")
     long.add_argument("--minutes", type=float, default=30.0, help="how long (default 30)")
     again = what.add_parser(
-        "restart", parents=[shared], help="whether calls fail when workers are replaced"
+        "restart", parents=[shared], help="whether calls fail when replicas are replaced"
     )
     again.add_argument("--rounds", type=int, default=3, help="how often (default 3)")
     return parser.parse_args(arguments)

@@ -139,6 +139,8 @@ class Callers:
         options: list[tuple[str, Any]] = [("grpc.use_local_subchannel_pool", 1)]
         if self._habits.retries:
             options.append(("grpc.service_config", json.dumps(RETRYING)))
+            # Where there are several servers.
+            options.append(("grpc.lb_policy_name", "round_robin"))
         with grpc.insecure_channel(self._address, options=options) as channel:
             methods = {request.method for request in self._requests}
             calls: dict[str, Any] = {

@@ -1,36 +1,39 @@
-"""Workers replaced and ended under load: calls of clients that try again may not fail."""
+"""Replicas replaced and ended under load: calls of clients that try again may not fail."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
+
+from served import Served
 
 from loading.callers import OK, Answer, Callers, Habits, percentile, seconds_of, statuses
 from loading.site import Site
 
 CALLERS = 6
-WORKERS = 2
 
 _PAUSE = 0.005
 _STEADY_SECONDS = 2.0
 _MOST_SECONDS = 90.0
-_LOOK_SECONDS = 0.05
-_REPLACED = '"event":"workers replaced"'
-_SERVING = '"event":"serving"'
 
 
-def measure(site: Site, rounds: int) -> dict[str, Any]:
-    """Under steady load: so many times all workers are replaced (SIGHUP), and as often one of them
-    is ended (SIGTERM); in the end the whole server is."""
-    return {
-        "rounds": rounds,
-        "workers replaced": _phase(site, rounds, _replace_all),
-        "worker ended": _phase(site, rounds, _end_one),
-        "server ended": _last_phase(site),
-    }
+def measure(site: Site, rounds: int, directory: Path) -> dict[str, Any]:
+    """Under steady load: so many times two replicas are replaced, one after the other, as a rolling
+    update does; in the end one server is ended."""
+    with replicas(site, directory) as pair:
+        with _callers(site, pair.target) as callers:
+            for _ in range(rounds):
+                for number in range(2):
+                    time.sleep(_STEADY_SECONDS)
+                    pair.replace(number)
+            time.sleep(_STEADY_SECONDS)
+        replaced = _figures(callers.answers)
+    return {"rounds": rounds, "replicas replaced": replaced, "server ended": _last_phase(site)}
 
 
 def verdicts(result: dict[str, Any]) -> list[str]:
@@ -42,29 +45,56 @@ def verdicts(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _phase(site: Site, rounds: int, disturb: Callable[[Site], None]) -> dict[str, Any]:
-    with _callers(site) as callers:
-        for _ in range(rounds):
-            time.sleep(_STEADY_SECONDS)
-            disturb(site)
-        time.sleep(_STEADY_SECONDS)
-    return _figures(callers.answers)
+class _Pair:
+    """Two servers on ports of their own, which their successors take over."""
+
+    def __init__(self, site: Site, directory: Path, opened: ExitStack) -> None:
+        self._site = site
+        self._directory = directory
+        self._opened = opened
+        self._ports = [0, 0]
+        self._running = [self._started(number) for number in range(2)]
+
+    @property
+    def target(self) -> str:
+        """The addresses of both, as gRPC takes them."""
+        return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in self._ports)
+
+    def replace(self, number: int) -> None:
+        """Ends one as a cluster does, and starts its successor."""
+        os.kill(self._running[number].pid, signal.SIGTERM)
+        self._running[number].wait(_MOST_SECONDS)
+        self._running[number] = self._started(number)
+
+    def _started(self, number: int) -> Served:
+        settings = {"MONGO_URI": self._site.uri, "PORT": self._ports[number]}
+        log = self._directory / f"replica-{number}-{time.monotonic_ns()}.log"
+        served = self._opened.enter_context(Served(log, settings))
+        self._ports[number] = int(served.address.rpartition(":")[2])
+        return served
+
+
+@contextmanager
+def replicas(site: Site, directory: Path) -> Iterator[_Pair]:
+    """Two servers on the site's database."""
+    with ExitStack() as opened:
+        yield _Pair(site, directory, opened)
 
 
 def _last_phase(site: Site) -> dict[str, Any]:
     """Only calls that were under way when the server was told to end have to succeed."""
-    with _callers(site) as callers:
+    with _callers(site, site.served.address) as callers:
         time.sleep(_STEADY_SECONDS)
-        told = time.monotonic()
+        ended = time.monotonic()
         os.kill(site.served.pid, signal.SIGTERM)
         site.served.wait(_MOST_SECONDS)
-    before = [answer for answer in callers.answers if answer.at - answer.seconds < told]
-    under_way = sum(answer.at > told for answer in before)
+    before = [answer for answer in callers.answers if answer.at - answer.seconds < ended]
+    under_way = sum(answer.at > ended for answer in before)
     return {**_figures(before), "under_way": under_way}
 
 
-def _callers(site: Site) -> Callers:
-    return Callers(site.served.address, site.requests, CALLERS, Habits(pause=_PAUSE, retries=True))
+def _callers(site: Site, target: str) -> Callers:
+    return Callers(target, site.requests, CALLERS, Habits(pause=_PAUSE, retries=True))
 
 
 def _figures(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -77,24 +107,3 @@ def _figures(answers: Sequence[Answer]) -> dict[str, Any]:
         "p99": percentile(good, 0.99),
         "slowest": percentile(good, 1),
     }
-
-
-def _replace_all(site: Site) -> None:
-    done = site.served.count(_REPLACED)
-    os.kill(site.served.pid, signal.SIGHUP)
-    _await(lambda: site.served.count(_REPLACED) > done)
-
-
-def _end_one(site: Site) -> None:
-    begun = site.served.count(_SERVING)
-    os.kill(site.served.workers[0], signal.SIGTERM)
-    _await(lambda: site.served.count(_SERVING) > begun)
-
-
-def _await(condition: Callable[[], bool]) -> None:
-    """Raises TimeoutError when it does not come true."""
-    ends = time.monotonic() + _MOST_SECONDS
-    while not condition():
-        if time.monotonic() > ends:
-            raise TimeoutError("the workers are not replaced")
-        time.sleep(_LOOK_SECONDS)

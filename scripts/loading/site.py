@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from served import Served
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.seeding import open_store
 from inventory_job.model.client import Database
 from inventory_job.model.indexes import ensure_indexes
 from loading.callers import Request, mixed_requests
@@ -27,7 +29,6 @@ class Site:
     """A running server, its database, and what to ask it."""
 
     served: Served
-    database: Database
     uri: str
     requests: list[Request]
 
@@ -37,11 +38,17 @@ def site(directory: Path, settings: dict[str, object]) -> Iterator[Site]:
     """A server with `settings`, as in the environment; log and data go to `directory`."""
     with (
         EmbeddedMongod(directory / "data") as mongod,
-        closing(Database(mongod.uri, DATABASE)) as database,
+        open_store(mongod.uri, DATABASE, 5.0) as store,
     ):
-        load_demo(database, Demo(_JOBS, 0, _UNTIL))
-        ensure_indexes(database)
-        shown = database.jobs.find({"domain_id": LARGEST_TENANT}, {"job_id": 1}, limit=20)
+        load_demo(store, Demo(_JOBS, 0, _UNTIL))
+        asyncio.run(_create_indexes(mongod.uri))
+        shown = store.jobs.find({"domain_id": LARGEST_TENANT}, {"job_id": 1}, limit=20)
         requests = mixed_requests([str(job["job_id"]) for job in shown])
         with Served(directory / "server.log", {"MONGO_URI": mongod.uri, **settings}) as served:
-            yield Site(served, database, mongod.uri, requests)
+            yield Site(served, mongod.uri, requests)
+
+
+async def _create_indexes(uri: str) -> None:
+    database = Database(uri, DATABASE)
+    await ensure_indexes(database)
+    await database.close()

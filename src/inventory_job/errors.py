@@ -41,6 +41,7 @@ class Kind(Enum):
     NOT_FOUND = "NOT_FOUND"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     PERMISSION_DENIED = "PERMISSION_DENIED"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
     UNAVAILABLE = "UNAVAILABLE"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
@@ -58,6 +59,22 @@ class Problem:
     code: Code
     path: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why the database cannot be used now, for operators: no secrets.
+
+    `kind` is one of a few words ("login refused", "no connection", …), `host` the addresses that it
+    is about, `reason` a sentence, the driver's where there is one.
+    """
+
+    kind: str
+    host: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.host}: {self.reason}"
 
 
 class NotAtOnce(Exception):
@@ -113,6 +130,17 @@ class QueryFailed(ServiceError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(Code.DB_QUERY, f"Database query failed. (reason = {reason})")
+
+
+class Misconfigured(ServiceError):
+    """The service may not do this on the database, or is set up wrongly for it: the caller is not
+    to blame, and trying again does not help before an operator has changed something."""
+
+    kind = Kind.FAILED_PRECONDITION
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Code.DB_QUERY, f"Database query failed. (reason = {reason})")
+        self.reason = reason
 
 
 class NotFound(ServiceError):

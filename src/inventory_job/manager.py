@@ -12,10 +12,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import structlog
 from pymongo.errors import OperationFailure
 
 from inventory_job.deadline import Deadline
-from inventory_job.errors import InvalidRequest, NotFound, RequestTimeout, invalid
+from inventory_job.errors import InvalidRequest, Misconfigured, NotFound, RequestTimeout, invalid
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.deletes import Deletes
@@ -84,6 +85,8 @@ class JobManager:
         self._reader = Reader(database, indexes, result_bytes)
         self._lists = Lists(self._reader, counts)
         self._deletes = Deletes(database, counts)
+        self._log = structlog.get_logger(__name__)
+        self._logged: set[str] = set()
 
     async def close(self) -> None:
         """Waits for deletes that go on without their callers, a few seconds at most."""
@@ -145,9 +148,18 @@ class JobManager:
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:
-            raise translate(error) from error
+            failure = translate(error)
+            if isinstance(failure, Misconfigured):
+                self._log_once(failure.reason)
+            raise failure from error
         finally:
             self._observer.observe(operation, plan, time.perf_counter() - begun)
+
+    def _log_once(self, reason: str) -> None:
+        """Logs what stays wrong until an operator changes something, not again for each call."""
+        if reason not in self._logged:
+            self._logged.add(reason)
+            self._log.error("database refuses the service", reason=reason)
 
     async def _attempt(
         self, jobs: ScopedFilter, deadline: Deadline, work: Callable[[], Awaitable[_Result]]

@@ -17,7 +17,7 @@ from tests.store import Store
 
 @pytest.fixture(scope="module")
 def origin(database: Store) -> Iterator[str]:
-    load_demo(database, Demo(300, seed=0, until=midnight()))
+    load_demo(database.for_seeding, Demo(300, seed=0, until=midnight()))
     with served(database) as address:
         yield address
 

@@ -74,7 +74,7 @@ def issuer() -> Issuer:
 
 @pytest.fixture(scope="module")
 def origin(database: Store) -> Iterator[str]:
-    load_demo(database, Demo(3000, seed=0, until=NOW))
+    load_demo(database.for_seeding, Demo(3000, seed=0, until=NOW))
     older = ["ERROR", "TIMEOUT", "SKIPPED", "SUCCESS", "FAILURE", "CANCELED", "IN_PROGRESS"]
     stored = [job(number, OLDER, status) for number, status in enumerate(older)]
     stored += [

@@ -34,7 +34,7 @@ def sessions() -> list[tuple[str, Screen]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def demo(database: Store) -> None:
-    load_demo(database, Demo(2000, seed=0, until=datetime(2026, 3, 1)))
+    load_demo(database.for_seeding, Demo(2000, seed=0, until=datetime(2026, 3, 1)))
 
 
 def is_full(screen: Screen) -> bool:

@@ -61,7 +61,8 @@ def test_a_delete_whose_commit_does_not_arrive_leaves_no_transaction_open(scene:
         verdict = judge(client, DATABASE, truth)
 
     assert verdict.left_open == verdict.half == []
-    assert delete(scene.served.address, job_id) == "OK"
+    # The server goes on with what it has begun, and may have come to its end by now.
+    assert delete(scene.served.address, job_id) in {"OK", "NOT_FOUND"}
 
 
 def test_without_transactions_a_delete_cut_off_half_way_can_be_repeated(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_without_pages_there_is_only_the_api(database: Store) -> None:
 def test_probes_tell_a_live_server_from_a_ready_one(
     database: Store, ready: bool, status: int
 ) -> None:
-    options = HttpPort(is_ready=lambda: ready)
+    options = HttpPort(unready=lambda: None if ready else "the moon is full")
     with client_of(database, options) as http:
         assert http.get("/healthz").status_code == 200
         assert http.get("/readyz").status_code == status

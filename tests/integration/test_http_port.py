@@ -268,7 +268,8 @@ def test_silent_connections_make_room_for_others(database: Store) -> None:
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         silent += [opened.enter_context(connected(origin)) for _ in range(15)]
 
-        probes = [httpx.get(origin + "/healthz").status_code for _ in range(5)]
+        with httpx.Client(base_url=origin) as http:
+            probes = [http.get("/healthz").status_code for _ in range(5)]
         gone = [connection for connection in silent if has_ended(connection)]
 
     assert probes == [200] * 5

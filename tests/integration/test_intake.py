@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +16,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from inventory_job.manager import JobManager
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.running import server_of
@@ -46,30 +49,8 @@ def with_tokens(directory: Path) -> dict[str, Any]:
     return {"auth_mode": "jwt", "auth_key_file": key_file}
 
 
-@contextmanager
-def held(channel: grpc.Channel) -> Iterator[None]:
-    """The only place of the server, taken by a silent call."""
-    ends = time.monotonic() + 20
-    while True:
-        # The call may itself be refused while the server has yet to note the end of another.
-        with silent_calls(channel, f"{JOB}/get", 1):
-            if {code_of_list(channel) for _ in range(5)} == {grpc.StatusCode.RESOURCE_EXHAUSTED}:
-                yield
-                return
-        assert time.monotonic() < ends
-
-
 def list_jobs(channel: grpc.Channel) -> job_pb2.JobsInfo:
     return job_pb2_grpc.JobStub(channel).list(job_pb2.JobsQuery(), metadata=TENANT, timeout=10)
-
-
-def code_of_list(channel: grpc.Channel) -> grpc.StatusCode:
-    try:
-        list_jobs(channel)
-    except grpc.RpcError as error:
-        code: grpc.StatusCode = error.code()
-        return code
-    return grpc.StatusCode.OK
 
 
 def refusal(call: Any) -> Any:
@@ -99,40 +80,55 @@ def test_who_has_no_token_is_not_told_about_the_bytes_sent(
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("method", [f"{JOB}/get", f"{JOB}/stat", REFLECTION])
-def test_calls_that_send_nothing_hold_up_nobody(serving: Serving, method: str) -> None:
+@pytest.mark.parametrize(
+    "method", [f"{JOB}/get", f"{JOB}/stat", "/grpc.health.v1.Health/Check", REFLECTION]
+)
+def test_calls_that_send_nothing_hold_up_no_other(serving: Serving, method: str) -> None:
     with (
-        serving(threads=4, request_seconds=30.0) as channel,
-        silent_calls(channel, method, 12),
+        serving(held_calls=8, tenant_running_calls=2) as channel,
+        silent_calls(channel, method, 200),
     ):
+        started = time.monotonic()
         assert list_jobs(channel).total_count == 0
         health: Any = health_pb2_grpc.HealthStub(channel)
         assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+        assert time.monotonic() - started < 5
 
 
-def test_a_request_that_does_not_come_in_time_ends_its_call(serving: Serving) -> None:
-    with (
-        serving(request_seconds=0.3) as channel,
-        silent_calls(channel, f"{JOB}/get", 1) as [call],
-    ):
-        assert refusal(call).code() is grpc.StatusCode.CANCELLED
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Stats do not end until they are cancelled; counts those that have begun."""
+    begun = threading.Semaphore(0)
+
+    async def stat(*_: object) -> Any:
+        begun.release()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(JobManager, "stat", stat)
+    return begun
 
 
-def test_a_call_that_ends_without_a_request_is_told_so(serving: Serving) -> None:
-    with serving() as channel:
-        get: Any = channel.stream_unary(f"{JOB}/get")
-        with pytest.raises(grpc.RpcError) as raised:
-            get(iter(()), metadata=TENANT, timeout=10)
+@contextmanager
+def all_permits_held(channel: grpc.Channel, stuck: threading.Semaphore) -> Iterator[None]:
+    """The only permits of the server, held by a call of another tenant and one more."""
+    request = job_pb2.JobStatQuery()
+    request.query.distinct = "status"
+    stub = job_pb2_grpc.JobStub(channel)
+    calls: list[Any] = []
+    for name in ("domain-2", "domain-3"):
+        calls.append(stub.stat.future(request, metadata=(("x_domain_id", name),), timeout=60))
+        assert stuck.acquire(timeout=10)
+    yield
+    for call in calls:
+        call.cancel()
 
-    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
-
-def test_a_call_there_is_no_room_for_is_refused_with_a_time_to_come_again(
-    serving: Serving,
+def test_a_call_beyond_the_limit_is_refused_with_a_time_to_come_again(
+    serving: Serving, stuck: threading.Semaphore
 ) -> None:
     with (
-        serving(threads=1, queue=0) as channel,
-        held(channel),
+        serving(held_calls=2) as channel,
+        all_permits_held(channel, stuck),
         pytest.raises(grpc.RpcError) as raised,
     ):
         list_jobs(channel)
@@ -149,21 +145,13 @@ def test_a_call_there_is_no_room_for_is_refused_with_a_time_to_come_again(
     assert ("grpc-retry-pushback-ms", "1000") in [tuple(item) for item in error.trailing_metadata()]
 
 
-def test_probes_are_answered_when_there_is_no_room_for_work(serving: Serving) -> None:
-    with serving(threads=1, queue=0) as channel, held(channel):
+def test_probes_are_answered_while_all_permits_are_held(
+    serving: Serving, stuck: threading.Semaphore
+) -> None:
+    with serving(held_calls=2) as channel, all_permits_held(channel, stuck):
         health: Any = health_pb2_grpc.HealthStub(channel)
 
         assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
-
-
-def test_silent_calls_keep_nobody_waiting_behind_them(serving: Serving) -> None:
-    with (
-        serving(threads=64, request_seconds=30.0) as channel,
-        silent_calls(channel, f"{JOB}/get", 40),
-    ):
-        started = time.monotonic()
-        assert list_jobs(channel).total_count == 0
-        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

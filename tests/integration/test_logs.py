@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import Any
 
@@ -16,10 +15,10 @@ CALLER = (("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01"),)
 LEVEL_CHANGED = "log level changed"
 
 
-def changed(running: Serving, number: signal.Signals, processes: int) -> list[dict[str, Any]]:
-    """Sends the signal; what all processes say to it."""
+def changed(running: Serving, number: signal.Signals) -> dict[str, Any]:
+    """Sends the signal; what the server says to it."""
     running.process.send_signal(number)
-    return [running.await_entry(LEVEL_CHANGED) for _ in range(processes)]
+    return running.await_entry(LEVEL_CHANGED)
 
 
 def levels_logged(running: Serving) -> list[tuple[str, str]]:
@@ -37,37 +36,18 @@ def levels_logged(running: Serving) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("workers", "processes"), [(1, 1), (2, 3)])
-def test_sigusr1_shows_debug_entries_until_sigusr2(
-    mongo_uri: str, workers: int, processes: int
-) -> None:
+def test_sigusr1_shows_debug_entries_until_sigusr2(mongo_uri: str) -> None:
     job = ("info", "/spaceone.api.inventory.v1.Job/list")
-    with Serving(mongo_uri, workers) as running:
+    with Serving(mongo_uri) as running:
         assert levels_logged(running) == [job]
 
         # Twice is as good as once.
         for _ in range(2):
-            told = changed(running, signal.SIGUSR1, processes)
-            assert {entry["log_level"] for entry in told} == {"debug"}
+            assert changed(running, signal.SIGUSR1)["log_level"] == "debug"
         assert levels_logged(running) == [("debug", HEALTH), job]
 
-        told = changed(running, signal.SIGUSR2, processes)
-        assert {entry["log_level"] for entry in told} == {"info"}
+        assert changed(running, signal.SIGUSR2)["log_level"] == "info"
         assert levels_logged(running) == [job]
-
-
-def test_a_worker_that_takes_the_place_of_another_logs_as_the_others_do(mongo_uri: str) -> None:
-    with Serving(mongo_uri, workers=2) as running:
-        changed(running, signal.SIGUSR1, processes=3)
-        before = running.children
-
-        os.kill(min(before), signal.SIGKILL)
-
-        entry = running.await_entry(LEVEL_CHANGED)
-        assert entry["log_level"] == "debug"
-        assert entry["worker"] not in before
-        died = [entry for entry in running.entries if entry["event"] == "worker died"]
-        assert len(died) == 1
 
 
 def test_lines_name_the_trace_of_their_call_and_those_of_libraries_are_json(
@@ -90,3 +70,22 @@ def test_lines_name_the_trace_of_their_call_and_those_of_libraries_are_json(
     assert "opentelemetry" in {
         str(entry.get("logger")).partition(".")[0] for entry in running.entries
     }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_options_of_the_uri_that_the_driver_does_not_know_are_entries(
+    mongo_uri: str, workers: int
+) -> None:
+    uri = f"{mongo_uri}&retryReadz=true&maxIdleTimeMS=soon"
+    with Serving(uri, workers) as serving:
+        # A line that is no entry fails this.
+        serving.read_to_the_end()
+
+    told = [
+        entry["reason"]
+        for entry in serving.entries
+        if entry["event"] == "connection string not taken as it is"
+    ]
+    assert len(told) == 2 * workers
+    assert sum("Unknown option: retryreadz" in reason for reason in told) == workers
+    assert sum("maxidletimems" in reason for reason in told) == workers

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from inventory_job.cli.main import app
 from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
 from inventory_job.embedded.mongod import EmbeddedMongod, running_uri
-from inventory_job.model.client import Database
 from inventory_job.results import StoredDocument
+from tests.store import Store
 
 SAMPLES = len(sample_jobs())
 SAMPLE_IDS = [job["job_id"] for job in sample_jobs()]
@@ -24,9 +24,9 @@ UNTIL = datetime(2026, 3, 1)
 
 
 @contextmanager
-def empty_database(uri: str) -> Iterator[Database]:
+def empty_database(uri: str) -> Iterator[Store]:
     """A database of one's own, dropped afterwards."""
-    opened = Database(uri, f"inventory-job-test-{uuid.uuid4().hex}")
+    opened = Store(uri, f"inventory-job-test-{uuid.uuid4().hex}")
     try:
         yield opened
     finally:
@@ -36,7 +36,7 @@ def empty_database(uri: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def database(mongo_uri: str) -> Iterator[Database]:
+def database(mongo_uri: str) -> Iterator[Store]:
     """Each test's own: these change it."""
     with empty_database(mongo_uri) as opened:
         yield opened
@@ -46,25 +46,25 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["seed", *arguments])
 
 
-def seed(uri: str, database: Database, jobs: int, *more: str) -> Result:
+def seed(uri: str, database: Store, jobs: int, *more: str) -> Result:
     target = ("--mongo-uri", uri, "--mongo-database", database.name)
     return run("--jobs", str(jobs), "--until", UNTIL.date().isoformat(), *target, *more)
 
 
-def stored_jobs(database: Database) -> list[StoredDocument]:
+def stored_jobs(database: Store) -> list[StoredDocument]:
     return list(database.jobs.find().sort("_id"))
 
 
-def stored_tasks(database: Database) -> list[StoredDocument]:
+def stored_tasks(database: Store) -> list[StoredDocument]:
     return list(database.job_tasks.find().sort("_id"))
 
 
-def tasks_by_job(database: Database) -> dict[str, int]:
+def tasks_by_job(database: Store) -> dict[str, int]:
     groups = database.job_tasks.aggregate([{"$sortByCount": "$job_id"}])
     return {group["_id"]: group["count"] for group in groups}
 
 
-def test_seed_loads_the_jobs_asked_for_and_the_samples(mongo_uri: str, database: Database) -> None:
+def test_seed_loads_the_jobs_asked_for_and_the_samples(mongo_uri: str, database: Store) -> None:
     result = seed(mongo_uri, database, 2000)
 
     assert result.exit_code == 0
@@ -73,7 +73,7 @@ def test_seed_loads_the_jobs_asked_for_and_the_samples(mongo_uri: str, database:
     assert result.output == f"loaded {2000 + SAMPLES} jobs and {tasks} tasks\n"
 
 
-def test_what_is_stored_is_what_was_described(mongo_uri: str, database: Database) -> None:
+def test_what_is_stored_is_what_was_described(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 300, "--seed", "5")
 
     described = list(Demo(300, seed=5, until=UNTIL).documents())
@@ -83,16 +83,14 @@ def test_what_is_stored_is_what_was_described(mongo_uri: str, database: Database
     assert stored_tasks(database) == sorted(tasks, key=lambda task: task["_id"])
 
 
-def test_each_job_has_its_tasks_in_the_collection_of_tasks(
-    mongo_uri: str, database: Database
-) -> None:
+def test_each_job_has_its_tasks_in_the_collection_of_tasks(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 300)
 
     totals = {job["job_id"]: job["total_tasks"] for job in stored_jobs(database)}
     assert tasks_by_job(database) == totals
 
 
-def test_the_same_command_fills_two_databases_alike(mongo_uri: str, database: Database) -> None:
+def test_the_same_command_fills_two_databases_alike(mongo_uri: str, database: Store) -> None:
     with empty_database(mongo_uri) as other:
         seed(mongo_uri, database, 300)
         seed(mongo_uri, other, 300)
@@ -101,15 +99,13 @@ def test_the_same_command_fills_two_databases_alike(mongo_uri: str, database: Da
         assert stored_tasks(database) == stored_tasks(other)
 
 
-def test_no_jobs_leaves_the_samples(mongo_uri: str, database: Database) -> None:
+def test_no_jobs_leaves_the_samples(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 0)
 
     assert sorted(tasks_by_job(database)) == sorted(SAMPLE_IDS)
 
 
-def test_without_an_end_the_year_ends_at_midnight_of_today(
-    mongo_uri: str, database: Database
-) -> None:
+def test_without_an_end_the_year_ends_at_midnight_of_today(mongo_uri: str, database: Store) -> None:
     before = datetime.now(UTC).replace(tzinfo=None)
 
     run("--jobs", "500", "--mongo-uri", mongo_uri, "--mongo-database", database.name)
@@ -124,7 +120,7 @@ def test_without_an_end_the_year_ends_at_midnight_of_today(
 
 
 def test_a_collection_with_jobs_is_refused_and_left_as_it_is(
-    mongo_uri: str, database: Database
+    mongo_uri: str, database: Store
 ) -> None:
     database.jobs.insert_one({"_id": 1, "job_id": "job-00000000000a"})
 
@@ -137,7 +133,7 @@ def test_a_collection_with_jobs_is_refused_and_left_as_it_is(
     assert stored_tasks(database) == []
 
 
-def test_force_adds_other_jobs_to_those_there(mongo_uri: str, database: Database) -> None:
+def test_force_adds_other_jobs_to_those_there(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 100)
 
     result = seed(mongo_uri, database, 50, "--seed", "1", "--force")
@@ -148,9 +144,7 @@ def test_force_adds_other_jobs_to_those_there(mongo_uri: str, database: Database
     assert database.jobs.count_documents({}) == 150 + SAMPLES
 
 
-def test_force_leaves_the_same_jobs_alone_and_counts_them(
-    mongo_uri: str, database: Database
-) -> None:
+def test_force_leaves_the_same_jobs_alone_and_counts_them(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 100)
     database.jobs.update_one({"job_id": SAMPLE_IDS[0]}, {"$set": {"status": "CANCELED"}})
     before = stored_jobs(database), stored_tasks(database)
@@ -163,9 +157,7 @@ def test_force_leaves_the_same_jobs_alone_and_counts_them(
     assert (stored_jobs(database), stored_tasks(database)) == before
 
 
-def test_force_completes_what_an_interrupted_run_left_out(
-    mongo_uri: str, database: Database
-) -> None:
+def test_force_completes_what_an_interrupted_run_left_out(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 100)
     complete = stored_jobs(database), stored_tasks(database)
     for part in (database.jobs, database.job_tasks):
@@ -178,7 +170,7 @@ def test_force_completes_what_an_interrupted_run_left_out(
 
 
 def test_tasks_of_a_run_stopped_before_its_first_job_do_not_stand_in_the_way(
-    mongo_uri: str, database: Database
+    mongo_uri: str, database: Store
 ) -> None:
     database.job_tasks.insert_many(sample_tasks())
 

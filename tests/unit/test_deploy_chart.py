@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from inventory_job.app.supervisor import _EXTRA_SECONDS
 
 from inventory_job.cli.health import health
 from inventory_job.settings import Settings
@@ -30,6 +29,8 @@ VALUES = sorted((CHART / "ci").glob("*.yaml"))
 EXAMPLES = pytest.mark.parametrize("name", [path.stem for path in VALUES])
 SERVICE = "spaceone.api.inventory.v1.Job"
 PREFIX = "INVENTORY_JOB_"
+EXTRA_SECONDS = 10.0
+"""What a server has for its end beyond the grace period."""
 
 
 def rendered(name: str, **more: Any) -> dict[str, list[Manifest]]:
@@ -265,7 +266,7 @@ def test_a_stopping_pod_outlives_its_drain_and_the_grace_of_its_calls() -> None:
 
     grace = Settings.model_fields["grace_seconds"].default
 
-    assert spec["terminationGracePeriodSeconds"] > drain + grace + _EXTRA_SECONDS
+    assert spec["terminationGracePeriodSeconds"] > drain + grace + EXTRA_SECONDS
 
 
 def test_the_headless_service_and_the_monitor_select_the_pods() -> None:

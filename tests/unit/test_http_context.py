@@ -1,17 +1,24 @@
-"""What a call is told of the HTTP request it came as."""
+"""What a call carries of the HTTP request it came as."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 from starlette.datastructures import Headers
 
 from inventory_job.errors import InvalidRequest
-from inventory_job.transport.call import CallContext
-from inventory_job.transport.http.context import context_of
+from inventory_job.transport.http.context import deadline_of, metadata_of
 
 
-def context(*headers: tuple[str, str]) -> CallContext:
-    return context_of(Headers(raw=[(name.encode(), value.encode()) for name, value in headers]))
+def sent(*headers: tuple[str, str]) -> Headers:
+    return Headers(raw=[(name.encode(), value.encode()) for name, value in headers])
+
+
+def seconds_left(*headers: tuple[str, str]) -> float:
+    deadline = deadline_of(sent(*headers))
+    assert deadline is not None
+    return deadline.at - time.monotonic()
 
 
 @pytest.mark.parametrize(
@@ -29,19 +36,19 @@ def context(*headers: tuple[str, str]) -> CallContext:
     ids=lambda pair: pair[0],
 )
 def test_headers_are_call_metadata(header: tuple[str, str], expected: tuple[str, str]) -> None:
-    assert list(context(header).invocation_metadata()) == [expected]
+    assert list(metadata_of(sent(header))) == [expected]
 
 
 def test_other_headers_are_no_metadata() -> None:
-    others = context(("authorization", "Basic abc"), ("cookie", "token=abc"), ("host", "a"))
+    others = sent(("authorization", "Basic abc"), ("cookie", "token=abc"), ("host", "a"))
 
-    assert list(others.invocation_metadata()) == []
+    assert list(metadata_of(others)) == []
 
 
 def test_a_header_given_twice_is_passed_on_twice() -> None:
-    given = context(("token", "a"), ("authorization", "Bearer b"))
+    given = sent(("token", "a"), ("authorization", "Bearer b"))
 
-    assert list(given.invocation_metadata()) == [("token", "a"), ("token", "b")]
+    assert list(metadata_of(given)) == [("token", "a"), ("token", "b")]
 
 
 @pytest.mark.parametrize(
@@ -59,23 +66,23 @@ def test_a_header_given_twice_is_passed_on_twice() -> None:
     ids=lambda value: "=".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_timeout_is_the_deadline(header: tuple[str, str], seconds: float) -> None:
-    left = context(header).time_remaining()
+    left = seconds_left(header)
 
     assert left == pytest.approx(seconds, abs=0.05)
 
 
 def test_the_least_of_several_timeouts_counts() -> None:
-    left = context(("grpc-timeout", "90S"), ("x-request-timeout", "5")).time_remaining()
+    left = seconds_left(("grpc-timeout", "90S"), ("x-request-timeout", "5"))
 
     assert left == pytest.approx(5, abs=0.05)
 
 
 def test_without_a_timeout_there_is_no_deadline() -> None:
-    assert context().time_remaining() is None
+    assert deadline_of(sent()) is None
 
 
 def test_a_deadline_that_has_passed_leaves_no_time() -> None:
-    assert context(("grpc-timeout", "0S")).time_remaining() == 0
+    assert seconds_left(("grpc-timeout", "0S")) <= 0
 
 
 @pytest.mark.parametrize("name", ["grpc-timeout", "x-request-timeout"])
@@ -84,25 +91,6 @@ def test_a_deadline_that_has_passed_leaves_no_time() -> None:
 )
 def test_a_timeout_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        context((name, value))
+        deadline_of(sent((name, value)))
 
     assert raised.value.problems[0].path == name
-
-
-def test_the_end_is_told_once_to_all_who_asked() -> None:
-    told: list[int] = []
-    call = CallContext(())
-    assert call.add_callback(lambda: told.append(1))
-    assert call.add_callback(lambda: told.append(2))
-
-    call.end()
-    call.end()
-
-    assert told == [1, 2]
-
-
-def test_who_asks_after_the_end_is_told_so() -> None:
-    call = CallContext(())
-    call.end()
-
-    assert not call.add_callback(lambda: pytest.fail("called"))

@@ -26,6 +26,7 @@ from inventory_job.transport.http.status import (
 # google/rpc/code.proto, "HTTP Mapping".
 MAPPING = {
     code_pb2.INVALID_ARGUMENT: 400,
+    code_pb2.FAILED_PRECONDITION: 400,
     code_pb2.UNAUTHENTICATED: 401,
     code_pb2.PERMISSION_DENIED: 403,
     code_pb2.NOT_FOUND: 404,

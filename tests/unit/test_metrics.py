@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from inventory_job.transport.calls import Room
-from inventory_job.transport.lanes import Lane, Places
-from inventory_job.transport.unsent import Unsent
 
 from inventory_job.app.metric_sources import metric_sources
-from inventory_job.observability.metrics import MULTIPROCESS_VARIABLE, Counted, Level, Metrics
+from inventory_job.errors import Overloaded
+from inventory_job.observability.metrics import Counted, Level, Metrics
+from inventory_job.transport.limiter import Limiter, Limits
+from tests.loops import in_loop
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
 
@@ -26,9 +22,9 @@ def lines(text: str) -> set[str]:
 def test_calls_are_counted_by_method_code_and_transport() -> None:
     metrics = Metrics()
 
-    metrics.called(METHOD, "OK", "grpc", 0.02)
-    metrics.called(METHOD, "OK", "grpc", 0.02)
-    metrics.called(METHOD, "NOT_FOUND", "http", 0.02)
+    metrics.count_call(METHOD, "OK", "grpc", 0.02)
+    metrics.count_call(METHOD, "OK", "grpc", 0.02)
+    metrics.count_call(METHOD, "NOT_FOUND", "http", 0.02)
 
     assert lines(metrics.text()) >= {
         f'inventory_job_calls_total{{code="OK",method="{METHOD}",transport="grpc"}} 2.0',
@@ -37,16 +33,19 @@ def test_calls_are_counted_by_method_code_and_transport() -> None:
     }
 
 
-def test_a_call_that_there_was_no_room_for_is_counted_once() -> None:
-    with Lane("call", 1, 1) as lane:
-        places, unsent = Places(1, 1, lane), Unsent(100)
-        metrics = Metrics(metric_sources(Room(lane, places, unsent), Mock(), Mock(), Mock()))
-        metrics.start()
-        for refusing in (lane, places, unsent):
-            refusing.refuse()
-        metrics.close()
+@in_loop
+async def test_a_refused_call_is_counted_once() -> None:
+    limiter = Limiter(Limits(held=1))
+    metrics = Metrics(metric_sources(limiter, Mock(), Mock(), Mock()))
+    permit = limiter.enter("domain-1", "peer-1")
+    with pytest.raises(Overloaded):
+        limiter.enter("domain-1", "peer-1")
 
-    assert "inventory_job_calls_refused_total 3.0" in lines(metrics.text())
+    assert lines(metrics.text()) >= {
+        "inventory_job_calls_refused_total 1.0",
+        "inventory_job_calls_held 1.0",
+    }
+    permit.leave()
 
 
 def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
@@ -57,9 +56,7 @@ def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
             Level("inventory_job_held", "Held.", lambda: numbers["held"]),
         )
     )
-    metrics.start()
     numbers |= {"hits": 7.0, "held": 2.0}
-    metrics.close()
 
     assert lines(metrics.text()) >= {"inventory_job_hits_total 7.0", "inventory_job_held 2.0"}
 
@@ -74,68 +71,5 @@ def test_a_number_that_cannot_be_read_does_not_end_the_others() -> None:
             Counted("inventory_job_hits", "Hits.", lambda: 3.0),
         )
     )
-    metrics.start()
-    metrics.close()
 
     assert "inventory_job_hits_total 3.0" in lines(metrics.text())
-
-
-PROGRAM = """
-from inventory_job.observability.metrics import Metrics
-metrics = Metrics()
-metrics.start()
-metrics.called("/a/b", "OK", "grpc", 0.1)
-metrics.asked("list", 0.1)
-metrics.close()
-print(metrics.text())
-"""
-
-
-def told_by_a_process(environment: dict[str, str]) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, **environment},
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-
-
-def value(text: str, name: str) -> float:
-    [found] = [line for line in lines(text) if line.startswith(f"{name} ")]
-    return float(found.split()[-1])
-
-
-def names(text: str) -> set[str]:
-    return {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
-
-
-def test_one_process_answers_for_all_that_share_a_directory(tmp_path: Path) -> None:
-    shared = {MULTIPROCESS_VARIABLE: str(tmp_path)}
-    told_by_a_process(shared)
-
-    text = told_by_a_process(shared)
-
-    assert lines(text) >= {
-        'inventory_job_calls_total{code="OK",method="/a/b",transport="grpc"} 2.0',
-        'inventory_job_database_duration_seconds_count{operation="list"} 2.0',
-    }
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
-def test_what_processes_use_is_summed_over_all_that_share_a_directory(tmp_path: Path) -> None:
-    shared = {MULTIPROCESS_VARIABLE: str(tmp_path)}
-
-    one, two = told_by_a_process(shared), told_by_a_process(shared)
-
-    for name in ("process_resident_memory_bytes", "process_open_fds"):
-        assert value(two, name) > 1.5 * value(one, name) > 0
-    assert value(two, "process_cpu_seconds_total") > value(one, "process_cpu_seconds_total") > 0
-    assert value(two, "process_start_time_seconds") == value(one, "process_start_time_seconds")
-
-
-def test_names_are_the_same_whether_a_directory_is_shared_or_not(tmp_path: Path) -> None:
-    alone = told_by_a_process({})
-    shared = told_by_a_process({MULTIPROCESS_VARIABLE: str(tmp_path)})
-
-    assert names(shared) == names(alone)

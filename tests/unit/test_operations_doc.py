@@ -203,7 +203,7 @@ def logged() -> set[tuple[str, frozenset[str], frozenset[str]]]:
             for call in entries(module, level):
                 for event in texts(call.args[0]):
                     found.add((event, frozenset({level}), fields(call, module)))
-        for call in (*entries(module, "log"), *calls(module, "tell")):
+        for call in entries(module, "log"):
             for event in texts(call.args[1]):
                 levels = frozenset(
                     node.attr.lower()

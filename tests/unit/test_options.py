@@ -61,7 +61,7 @@ def test_a_password_among_the_options_is_refused_and_not_repeated(
     [
         ("INVENTORY_JOB_AUTH_MOD", "INVENTORY_JOB_AUTH_MODE"),
         ("INVENTORY_JOB_AUTHMODE", "INVENTORY_JOB_AUTH_MODE"),
-        ("inventory_job_worker", "INVENTORY_JOB_WORKERS"),
+        ("inventory_job_total", "INVENTORY_JOB_TOTALS"),
         ("INVENTORY_JOB_TLS_CLIENT_CA", "INVENTORY_JOB_TLS_CLIENT_CA_FILE"),
         ("INVENTORY_JOB_SYSTEM_DOMAIN", "INVENTORY_JOB_SYSTEM_DOMAIN_ID"),
         ("INVENTORY_JOB_LIMITS__STAGE", "INVENTORY_JOB_LIMITS__STAGES"),

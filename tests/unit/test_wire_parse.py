@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory_job.errors import InvalidRequest
@@ -60,6 +60,7 @@ def test_as_many_values_as_allowed_are_taken_and_no_more(
     assert is_refused(content, values - 1)
 
 
+@settings(deadline=None)  # on a busy machine any example may take long
 @given(anything)
 def test_no_value_goes_uncounted(value: Any) -> None:
     message = json_format.ParseDict({"query": {"add_fields": {"x": value}}}, JobsQuery())
@@ -76,6 +77,7 @@ def values_of(value: Any) -> int:
     return sum(1 + values_of(item) for item in value) if isinstance(value, list) else 0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_what_is_no_message_is_left_to_protobuf(content: bytes) -> None:
     for most in (1, 10, 10_000):

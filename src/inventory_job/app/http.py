@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from inventory_job.app.readiness import Readiness
 from inventory_job.app.server import tls_files
 from inventory_job.auth.policy import is_loopback
@@ -29,6 +31,7 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
     call_log: CallLog,
     metrics: Metrics,
     readiness: Readiness,
+    when_broken: Callable[[], object],
 ) -> HttpServer:
     """The port, to be started."""
     connections = Connections(
@@ -39,7 +42,7 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
     )
     calls = JobCalls(jobs, authorization, dispatcher, call_log, limits)
     options = AppOptions(
-        is_ready=lambda: readiness.is_ready,
+        unready=lambda: readiness.unready,
         connections=connections,
         metrics=metrics.app(),
         cors_origins=settings.http_cors_origins,
@@ -55,6 +58,7 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
             settings.grace_seconds,
         ),
         connections,
+        when_broken,
     )
 
 

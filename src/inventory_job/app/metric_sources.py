@@ -21,7 +21,7 @@ def _serving(limiter: Limiter, readiness: Readiness) -> tuple[Counted | Level, .
         Level(
             "inventory_job_ready",
             "Whether the server is ready: its database answers, and it is not stopping.",
-            lambda: readiness.is_ready,
+            lambda: readiness.unready is None,
         ),
         Level(
             "inventory_job_calls_held",

@@ -6,28 +6,31 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from pymongo.errors import PyMongoError
+
+from inventory_job.errors import Outage
+from inventory_job.transport.grpc.health import STARTING, STOPPING, HealthServicer
 
 _INTERVAL_SECONDS = 2.0
 _PING_SECONDS = 2.0
 
 
 class Readiness:
-    """Pings the database every two seconds, once started; `ping` raises pymongo errors. `notify`
-    takes whether the database answers, whenever that changes."""
+    """Looks every two seconds for an outage of the database, once started, and has `health` show
+    it; `find_outage` takes the seconds of a look. An outage is logged when it is another one."""
 
-    def __init__(self, ping: Callable[[], Awaitable[None]], notify: Callable[[bool], None]) -> None:
-        self._ping = ping
-        self._notify = notify
-        self._is_usable: bool | None = None
-        self._is_stopping = False
+    def __init__(
+        self, find_outage: Callable[[float], Awaitable[Outage | None]], health: HealthServicer
+    ) -> None:
+        self._find_outage = find_outage
+        self._health = health
+        self._unready: str | None = STARTING
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
 
     @property
-    def is_ready(self) -> bool:
-        """Whether the database answers and the server is not stopping."""
-        return bool(self._is_usable) and not self._is_stopping
+    def unready(self) -> str | None:
+        """Why calls cannot be served; None if they can."""
+        return self._unready
 
     def start(self) -> None:
         """Begins to watch, in the running event loop."""
@@ -35,23 +38,28 @@ class Readiness:
 
     def stop(self) -> None:
         """The server is not ready any more."""
-        self._is_stopping = True
+        self._unready = STOPPING
+        self._health.stop()
         if self._task:
             self._task.cancel()
 
     async def _watch(self) -> None:
         while True:
-            is_usable = await self._answers()
-            if is_usable != self._is_usable:
-                self._is_usable = is_usable
-                self._notify(is_usable)
-                self._log.info("database is usable" if is_usable else "database is not usable")
+            outage = await self._find_outage(_PING_SECONDS)
+            unready = None if outage is None else f"the database is not usable: {outage}"
+            if unready != self._unready:
+                self._unready = unready
+                self._health.set(unready)
+                self._log_change(outage)
             await asyncio.sleep(_INTERVAL_SECONDS)
 
-    async def _answers(self) -> bool:
-        try:
-            async with asyncio.timeout(_PING_SECONDS):
-                await self._ping()
-        except (PyMongoError, TimeoutError):
-            return False
-        return True
+    def _log_change(self, outage: Outage | None) -> None:
+        if outage is None:
+            self._log.info("database is usable")
+        else:
+            self._log.warning(
+                "database is not usable",
+                kind=outage.kind,
+                host=outage.host,
+                reason=outage.reason,
+            )

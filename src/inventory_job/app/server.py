@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import warnings
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -103,7 +106,7 @@ class Server:
         indexes = CoveringIndexes(database)
         resources.push_async_callback(indexes.close)
         health = HealthServicer(JOB_SERVICE)
-        readiness = Readiness(database.ping, lambda usable: health.set(is_serving=usable))
+        readiness = Readiness(database.outage, health)
         limiter = Limiter(_limits(settings))
         metrics = Metrics(metric_sources(limiter, readiness, counts, authentication.stats))
         manager = JobManager(
@@ -125,7 +128,9 @@ class Server:
             dispatcher,
             call_log,
         )
-        port = GrpcServer(_port_options(settings), Services(jobs, health, interceptor), limiter)
+        port = GrpcServer(
+            _port_options(settings), Services(jobs, health, interceptor), limiter, _end_process
+        )
         self.port = await port.start()
         ports: list[_Port] = [port]
         # Both ports drain at the same time.
@@ -135,13 +140,19 @@ class Server:
             from inventory_job.app.http import http_server  # noqa: PLC0415
 
             http = http_server(
-                settings, jobs, authorization, dispatcher, call_log, metrics, readiness
+                settings,
+                jobs,
+                authorization,
+                dispatcher,
+                call_log,
+                metrics,
+                readiness,
+                _end_process,
             )
             self.http_port = await http.start()
             ports.append(http)
         readiness.start()
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
-        resources.callback(health.stop)
         resources.callback(readiness.stop)
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
@@ -192,14 +203,22 @@ def open_database(settings: Settings, tracing: Tracing | None = None) -> Databas
     if settings.mongo_uri is None:
         raise CannotStart("There is no database: set mongo_uri (INVENTORY_JOB_MONGO_URI).")
     try:
-        return Database(
-            settings.mongo_uri.get_secret_value(),
-            settings.mongo_database,
-            server_selection_seconds=settings.server_selection_seconds,
-            listeners=[tracing.command_listener()] if tracing else [],
-        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            database = Database(
+                settings.mongo_uri.get_secret_value(),
+                settings.mongo_database,
+                server_selection_seconds=settings.server_selection_seconds,
+                listeners=[tracing.command_listener()] if tracing else [],
+            )
     except InvalidDatabase as error:
         raise CannotStart(str(error)) from error
+    for warning in caught:
+        # The driver has no other way to say so.
+        structlog.get_logger(__name__).warning(
+            "connection string not taken as it is", reason=str(warning.message)
+        )
+    return database
 
 
 def _limits(settings: Settings) -> Limits:
@@ -231,6 +250,11 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(
         settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )
+
+
+def _end_process() -> None:
+    """Ends the process as SIGTERM does: what started it may start another one."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _now() -> datetime:

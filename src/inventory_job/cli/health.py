@@ -9,6 +9,7 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from inventory_job.transport.grpc.health import REASON
 from inventory_job.transport.grpc.tls import InvalidTls, channel_credentials
 
 _JOB_SERVICE = "spaceone.api.inventory.v1.Job"
@@ -51,12 +52,13 @@ def health(
         stub: Any = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)
         try:
-            answer = stub.Check(request, timeout=timeout)
+            answer, call = stub.Check.with_call(request, timeout=timeout)
         except grpc.RpcError as error:
             typer.echo(f"{endpoint}: {error.code().name}: {error.details()}", err=True)
             raise typer.Exit(1) from error
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-    typer.echo(status)
+    reasons = [value for name, value in call.trailing_metadata() or () if name == REASON]
+    typer.echo(": ".join([status, *(str(reason, "utf-8", "replace") for reason in reasons)]))
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise typer.Exit(1)
 

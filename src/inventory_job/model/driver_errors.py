@@ -12,15 +12,17 @@ from contextlib import contextmanager
 
 from bson.errors import BSONError
 from pymongo.errors import (
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     ExecutionTimeout,
-    InvalidOperation,
     OperationFailure,
+    ProtocolError,
     PyMongoError,
 )
 
 from inventory_job.errors import (
+    Misconfigured,
     QueryFailed,
     QueryRefused,
     RequestTimeout,
@@ -34,12 +36,26 @@ _INVALID_PATTERN = 51091
 _FIRST_ASSERTION = 10_000
 
 _TIMEOUTS = frozenset({24, 50, 89, 202, 262, 11601})
+_ATLAS = 8000
+_NO_ACCESS = "the database refuses this service's access"
+# Elections, shards and chunks that move, snapshots and cursors that are gone, and a database that
+# takes no more work now: the categories NetworkError, NotPrimaryError, ShutdownError,
+# NeedRetargettingError, SnapshotError, CursorInvalidatedError, RetriableError,
+# SystemOverloadedError, and ShardNotFound (70) and StaleDbVersion (249), which have none.
 _UNAVAILABLE: Mapping[int, str] = {
-    **dict.fromkeys((6, 7, 43, 91, 112, 133, 134, 189, 246), "the database is changing over"),
+    **dict.fromkeys((6, 7, 43, 63, 70, 91, 112, 133, 134), "the database is changing over"),
+    **dict.fromkeys((150, 175, 189, 237, 239, 246, 249, 250), "the database is changing over"),
+    **dict.fromkeys((251, 272, 290, 314, 343, 355), "the database is changing over"),
     **dict.fromkeys((9001, 10058, 10107, 11600, 11602), "the database is changing over"),
     **dict.fromkeys((13388, 13435, 13436), "the database is changing over"),
-    **dict.fromkeys((11, _UNAUTHORIZED, 18, 8000), "the database refuses this service's access"),
+    **dict.fromkeys((365, 402, 407, 412, 433, 449), "the database is too busy"),
+    **dict.fromkeys((11, _UNAUTHORIZED, 18, _ATLAS), _NO_ACCESS),
 }
+_TRANSIENT = "TransientTransactionError"
+_CLOSED = ("after close", "closed connection pool")
+_LOGGED_OUT = re.compile(r"requires authentication|no users authenticated", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"not authorized on \S+ to execute command \{ (\w+): (?:\"([^\"]*)\")?")
+_FORBIDDEN_IN_ATLAS = re.compile(r"not allowed to do action \[(\w+)\] on \[[^.\]]*\.?([^\]]*)\]")
 _AT_FAULT: Mapping[int, str] = {
     146: "the query needs more memory than the database allows",
     292: "the query needs more memory than the database allows",
@@ -89,21 +105,37 @@ def pattern_complaint(failure: OperationFailure) -> str | None:
     """What MongoDB says of an invalid regular expression, when that is what it refuses."""
     if failure.code != _INVALID_PATTERN:
         return None
-    message = str((failure.details or {}).get("errmsg", ""))
-    found = re.search(r"Regular expression is invalid: ([\x20-\x7e]{1,80})", message)
+    found = re.search(r"Regular expression is invalid: ([\x20-\x7e]{1,80})", _sentence(failure))
     return found[1] if found else "MongoDB cannot read it"
 
 
 def is_about_hint(failure: OperationFailure) -> bool:
     """Whether what MongoDB refuses is the hint of an index that is not there."""
-    message = str((failure.details or {}).get("errmsg", ""))
-    return failure.code == _BAD_VALUE and "hint provided" in message
+    return failure.code == _BAD_VALUE and "hint provided" in _sentence(failure)
 
 
-def is_logged_out(failure: OperationFailure) -> bool:
-    """Whether the connection is not authenticated (any more)."""
-    message = str((failure.details or {}).get("errmsg", ""))
-    return failure.code == _UNAUTHORIZED and "requires authentication" in message
+def is_logged_out(failure: PyMongoError) -> bool:
+    """Whether MongoDB does not know this connection's user any more: another connection, which
+    logs in anew, may do. A right that the user lacks is another matter: see `missing_right`."""
+    return (
+        isinstance(failure, OperationFailure)
+        and failure.code == _UNAUTHORIZED
+        and missing_right(failure.code, _sentence(failure)) is None
+    )
+
+
+def missing_right(code: int | None, sentence: str) -> str | None:
+    """What the service's user may not do, as in "may not run find on job", when that is what
+    MongoDB's error of this `code` and `sentence` is about."""
+    if code not in {_UNAUTHORIZED, _ATLAS}:
+        return None
+    found = _FORBIDDEN.search(sentence) or _FORBIDDEN_IN_ATLAS.search(sentence)
+    if found is None:
+        # Other makes of database have other sentences.
+        is_right = code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
+        return "do this" if is_right else None
+    command, collection = found.groups()
+    return f"run {command} on {collection}" if collection else f"run {command}"
 
 
 def _connection(error: PyMongoError) -> ServiceError:
@@ -117,12 +149,22 @@ def _selecting(error: PyMongoError) -> bool:
     return type(error).__name__ == "ServerSelectionTimeoutError"
 
 
+def _sentence(failure: OperationFailure) -> str:
+    """What MongoDB says of it, to be looked at and not shown: it may quote a command."""
+    return str((failure.details or {}).get("errmsg", ""))
+
+
 def _operation(error: OperationFailure) -> ServiceError:
     code = error.code or 0
+    right = missing_right(code, _sentence(error))
+    if right is not None:
+        return Misconfigured(f"the service's database user may not {right}")
     if code in _TIMEOUTS or error.timeout:
         return RequestTimeout()
     if code in _UNAVAILABLE:
         return Unavailable(_UNAVAILABLE[code])
+    if error.has_error_label(_TRANSIENT):
+        return Unavailable("the database is changing over")
     if code in _AT_FAULT:
         return QueryRefused(_AT_FAULT[code])
     if code in _QUERY_CODES or code >= _FIRST_ASSERTION:
@@ -130,11 +172,27 @@ def _operation(error: OperationFailure) -> ServiceError:
     return QueryFailed(f"database error {code}")
 
 
+def _configuration(error: ConfigurationError) -> ServiceError:
+    # Those of the connection string itself are found when it is opened.
+    if type(error.__cause__).__module__.partition(".")[0] == "dns":
+        return Unavailable("the database's name cannot be looked up")
+    return Misconfigured("the service's connection to the database is set up wrongly")
+
+
+def _other(error: PyMongoError) -> ServiceError:
+    # The driver has one kind of exception for closed clients and all mistakes of programs.
+    if any(words in str(error) for words in _CLOSED):
+        return Unavailable("the server is stopping")
+    return QueryFailed("the driver failed")
+
+
 _TABLE: list[tuple[type | tuple[type, ...], Callable[..., ServiceError]]] = [
     (ExecutionTimeout, lambda _: RequestTimeout()),
     (ConnectionFailure, _connection),
     (DocumentTooLarge, lambda _: QueryRefused("the query is larger than 16 MiB")),
     (OperationFailure, _operation),
-    (InvalidOperation, lambda _: Unavailable("the server is stopping")),
+    (ConfigurationError, _configuration),
+    (ProtocolError, lambda _: Unavailable("the database cannot be reached")),
+    (PyMongoError, _other),
     ((BSONError, OverflowError), lambda _: QueryRefused("a value cannot be stored")),
 ]

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,7 +135,8 @@ class CoveringIndexes:
         """Those that are known to be there. To be called in the event loop."""
         if time.monotonic() - self._looked_at > self._seconds:
             self._looked_at = time.monotonic()
-            self._looking = asyncio.create_task(self.look())
+            # Not within the trace of the call that happens to come.
+            self._looking = asyncio.create_task(self.look(), context=Context())
         return self._known
 
     async def look(self) -> None:

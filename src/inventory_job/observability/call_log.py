@@ -72,15 +72,16 @@ class CallLog:
 
     @contextmanager
     def record(
-        self, method: str, transport: str, metadata: MetadataPairs, **bound: str
+        self, method: str, transport: str, metadata: MetadataPairs, request_id: str = ""
     ) -> Iterator[CallRecord]:
         """A call of the full `method` name, from its beginning to its end, in a task of its own.
 
-        The line about it holds what is `bound`, and what is bound within (structlog's context
-        variables).
+        The line about it holds the `request_id`, if there is one, and what is bound within
+        (structlog's context variables).
         """
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(**bound)
+        if request_id:
+            structlog.contextvars.bind_contextvars(request_id=request_id)
         begun = self._clock()
         record = CallRecord()
         tracing = self._tracing
@@ -97,8 +98,8 @@ class CallLog:
     def _note(self, method: str, transport: str, code: str, seconds: float) -> None:
         self._metrics.count_call(method, code, transport, seconds)
         is_probe = code == "OK" and method.startswith(_PROBES)
-        log = self._log.debug if is_probe else self._log.info
-        log(
+        self._log.log(
+            logging.DEBUG if is_probe else logging.INFO,
             "call",
             method=method,
             status=code,

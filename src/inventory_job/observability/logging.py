@@ -10,9 +10,11 @@ import atexit
 import io
 import json
 import logging
+import re
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
@@ -20,21 +22,24 @@ from typing import Any, Literal, TextIO
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
+# What JSON leaves as it is, and what terminals take for commands or for the end of a line.
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
+_ALL_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
-def configure_logging(
-    level: str, style: Literal["auto", "json", "console"], **always: object
-) -> None:
-    """Sets up structlog for this process; entries below `level` are dropped, all others carry
-    what is to be there `always`. Warnings and errors of libraries become entries as well.
+
+def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> None:
+    """Sets up structlog for this process; entries below `level` are dropped. Warnings and errors
+    of libraries become entries as well.
 
     Lines appear within a twentieth of a second, and those still to appear when the process ends.
     """
     console = sys.stderr.isatty() if style == "auto" else style == "console"
     renderers: list[structlog.typing.Processor] = (
         [
+            _escape_values,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            ),
         ]
         if console
         else [
@@ -45,11 +50,7 @@ def configure_logging(
         ]
     )
 
-    def mark(logger: object, name: str, entry: structlog.typing.EventDict) -> Mapping[str, Any]:
-        return {**entry, **always}
-
     processors: list[structlog.typing.Processor] = [
-        *([mark] if always else []),
         structlog.processors.add_log_level,
         structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
         *renderers,
@@ -60,6 +61,7 @@ def configure_logging(
         wrapper_class=_filtering(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
+    warnings.showwarning = _log_warning
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
     root.addHandler(_Forwarding(logging.WARNING))
@@ -67,10 +69,35 @@ def configure_logging(
 
 def _encoded(entry: Mapping[str, Any], **_: Any) -> str:
     try:
-        return to_json(entry, fallback=repr).decode()
+        text = to_json(entry, fallback=repr).decode()
+        return text if text.isascii() and "\x7f" not in text else _CONTROLS.sub(_escaped, text)
     except PydanticSerializationError:
         # Text that is not Unicode (lone surrogates).
         return json.dumps(entry, default=repr)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict) -> Any:
+    """A processor, for lines whose renderer leaves control characters in texts."""
+    return {
+        key: _ALL_CONTROLS.sub(_escaped, value) if isinstance(value, str) else value
+        for key, value in entry.items()
+    }
+
+
+def _log_warning(  # noqa: PLR0913, PLR0917  as `warnings.showwarning`
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Makes an entry of what a library warns of."""
+    structlog.get_logger(__name__).warning(str(message), logger=category.__name__)
 
 
 def show_from(level: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from inventory_job.errors import ServiceError, Unexpected
+from inventory_job.errors import Misconfigured, ServiceError, Unexpected
 
 _QUOTED = re.compile(r'".*"|\{.*\}', re.DOTALL)
 
@@ -17,14 +17,15 @@ def failure_of(error: Exception, method: str) -> ServiceError:
     """What a call of the full `method` name that raised `error` ends with.
 
     What is not ours is a bug: logged whole, and only the reference of the entry is public. The
-    cause of one of ours is logged as far as that is safe. To be called where `error` is handled.
+    cause of one of ours is logged as far as that is safe, that of Misconfigured by the manager and
+    once. To be called where `error` is handled.
     """
     log = structlog.get_logger(__name__)
     if not isinstance(error, ServiceError):
         reference = uuid.uuid4().hex[:12]
         log.error("unexpected error", method=method, reference=reference, exc_info=error)
         return Unexpected(reference)
-    if error.__cause__ is not None:
+    if error.__cause__ is not None and not isinstance(error, Misconfigured):
         log.info("cause", method=method, code=error.code, cause=_shown(error.__cause__))
     return error
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -99,7 +100,8 @@ class ChangeStream:
     def start(self) -> None:
         """Begins to follow, in the running event loop, if it has not yet."""
         if self._task is None and not self._is_closed:
-            self._task = asyncio.create_task(self._run(), name="change stream")
+            # Not within the trace of the call that happens to come first.
+            self._task = asyncio.create_task(self._run(), name="change stream", context=Context())
 
     async def close(self) -> None:
         """Ends it, within a second also where the database does not answer."""

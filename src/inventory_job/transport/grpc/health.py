@@ -18,6 +18,11 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
+STARTING = "the database has not answered yet"
+STOPPING = "the server is stopping"
+REASON = "not-serving-reason-bin"
+"""The name of the trailing metadata of Check, UTF-8, that says why a service is not serving."""
+
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
     """grpc.health.v1.Health, in one event loop; `service` is not serving until `set` says so.
@@ -27,29 +32,35 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
 
     def __init__(self, service: str) -> None:
         self._statuses: dict[str, int] = {"": _SERVING, service: _NOT_SERVING}
+        self._reasons: dict[str, str] = {service: STARTING}
         self._service = service
         self._changed = asyncio.Event()
         self._is_stopping = False
 
-    def set(self, *, is_serving: bool) -> None:
-        """The status of the service, until the process stops."""
+    def set(self, unready: str | None) -> None:
+        """The service is serving, or not for this reason, until the process stops."""
         if not self._is_stopping:
-            self._statuses[self._service] = _SERVING if is_serving else _NOT_SERVING
+            self._statuses[self._service] = _SERVING if unready is None else _NOT_SERVING
+            self._reasons = {} if unready is None else {self._service: unready}
             self._notify()
 
     def stop(self) -> None:
         """Nothing is serving from now on, which watchers receive before their streams end."""
         self._is_stopping = True
         self._statuses = dict.fromkeys(self._statuses, _NOT_SERVING)
+        self._reasons = dict.fromkeys(self._statuses, STOPPING)
         self._notify()
 
     async def Check(  # noqa: N802  as in the proto
         self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> health_pb2.HealthCheckResponse:
-        """The status of a service; NOT_FOUND for one that is not known."""
+        """The status of a service; NOT_FOUND for one that is not known. Why one is not serving goes
+        along in the trailing metadata `REASON`."""
         status = self._statuses.get(request.service)
         if status is None:
             await context.abort(grpc.StatusCode.NOT_FOUND)
+        if reason := self._reasons.get(request.service):
+            context.set_trailing_metadata(((REASON, reason.encode()),))
         return _response(status)
 
     async def Watch(  # noqa: N802

@@ -171,7 +171,7 @@ async def _read_or_abort(
         return _read(deserializer, content)
     except InvalidRequest as error:
         status = status_of(error)
-    await _abort(context, status)
+    return await _abort(context, status)
 
 
 def _written(handler: Handler, message: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,21 @@ class Services:
 
 
 class GrpcServer:
-    """The services on one port of the running event loop. `limiter` knows which calls are held."""
+    """The services on one port of the running event loop. `limiter` knows which calls are held;
+    `when_broken` is called when serving ends without a stop."""
 
-    def __init__(self, options: PortOptions, services: Services, limiter: Limiter) -> None:
+    def __init__(
+        self,
+        options: PortOptions,
+        services: Services,
+        limiter: Limiter,
+        when_broken: Callable[[], object],
+    ) -> None:
         self._options = options
         self._limiter = limiter
+        self._when_broken = when_broken
+        self._serving: asyncio.Task[bool] | None = None
+        self._is_stopping = False
         self._log = structlog.get_logger(__name__)
         self._server = grpc.aio.server(
             interceptors=[services.interceptor], options=_channel_options(options)
@@ -86,7 +97,14 @@ class GrpcServer:
         except RuntimeError as error:
             raise PortInUse(f"Cannot listen on {address}: is the port in use?") from error
         await self._server.start()
+        self._serving = asyncio.create_task(self._server.wait_for_termination())
+        self._serving.add_done_callback(self._ended)
         return port
+
+    def _ended(self, serving: asyncio.Task[bool]) -> None:
+        if not self._is_stopping and not serving.cancelled():
+            self._log.error("serving has broken off", exc_info=serving.exception())
+            self._when_broken()
 
     async def stop(self) -> None:
         """Accepts nothing more, lets calls finish within the grace period, and ends.
@@ -95,6 +113,7 @@ class GrpcServer:
         What is open then ends: streams (health, reflection), calls whose message never comes, and
         connections of clients that fell silent, for all of which gRPC would wait on.
         """
+        self._is_stopping = True
         grace = self._options.grace_seconds
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await self._limiter.wait_idle(grace)

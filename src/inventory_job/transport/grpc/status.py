@@ -23,6 +23,7 @@ STATUS_CODES: Mapping[Kind, grpc.StatusCode] = MappingProxyType(
         Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         Kind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
         Kind.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+        Kind.FAILED_PRECONDITION: grpc.StatusCode.FAILED_PRECONDITION,
         Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
         Kind.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
         Kind.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -51,11 +51,11 @@ class AppOptions:
 
     `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
     names that requests may be for, beside the address they come to; any, if empty. `has_pages`:
-    serve the pages for people, too. `is_ready` is asked by `/readyz`, and must not wait; `metrics`
-    answers `/metrics`.
+    serve the pages for people, too. `unready` says why calls cannot be served now, for `/readyz`,
+    None if they can. `metrics` answers `/metrics`.
     """
 
-    is_ready: Callable[[], bool]
+    unready: Callable[[], str | None]
     connections: Connections
     metrics: ASGIApp | None = None
     cors_origins: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
                 Route(route.path, _Application(calls.endpoint(route)), methods=["POST"])
                 for route in routes_of(service)
             ),
-            *_probes(options.is_ready),
+            *_probes(options.unready),
             *(
                 [Route("/metrics", _Application(options.metrics), methods=["GET"])]
                 if options.metrics
@@ -111,7 +111,7 @@ def _middleware(options: AppOptions) -> Sequence[Middleware]:
     return [frame, cors]
 
 
-def _probes(is_ready: Callable[[], bool]) -> list[Route]:
+def _probes(unready: Callable[[], str | None]) -> list[Route]:
     def live(_: Request) -> Response:
         return JSONResponse({"status": "SERVING"}, headers={"cache-control": "no-store"})
 
@@ -119,7 +119,8 @@ def _probes(is_ready: Callable[[], bool]) -> list[Route]:
         return live(request)
 
     async def readyz(request: Request) -> Response:
-        return live(request) if is_ready() else _answer(Unavailable("it cannot serve calls now"))
+        reason = unready()
+        return live(request) if reason is None else _answer(Unavailable(reason))
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 

@@ -82,8 +82,8 @@ class JobCalls:
     ) -> Response:
         headers = request.headers
         call = Call(route.method, "http", metadata_of(headers), _peer(request))
-        bound = {"request_id": request.state.request_id}
-        with self._call_log.record(route.method, "http", call.metadata, **bound) as record:
+        request_id = request.state.request_id
+        with self._call_log.record(route.method, "http", call.metadata, request_id) as record:
             try:
                 call.deadline = deadline_of(headers)
                 await self._authorization.identify(call)

@@ -74,7 +74,11 @@ class Connections:
         """A connection is made."""
         if len(self._open) >= self._most:
             silent = (each for each in self._open if not each.has_request)
-            next(silent, connection).transport.abort()
+            loser = next(silent, connection)
+            loser.transport.abort()
+            if loser is connection:
+                return
+            del self._open[loser]
         self._open[connection] = None
         self._by_address[connection.address] = connection
 

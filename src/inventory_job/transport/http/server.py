@@ -6,7 +6,7 @@ import asyncio
 import math
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +36,20 @@ class HttpOptions:
 
 
 class HttpServer:
-    """One application on one port; `connections` bounds its connections."""
+    """One application on one port; `connections` bounds its connections, `when_broken` is called
+    when serving ends without a stop."""
 
-    def __init__(self, app: ASGIApp, options: HttpOptions, connections: Connections) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: HttpOptions,
+        connections: Connections,
+        when_broken: Callable[[], object],
+    ) -> None:
         self._app = app
         self._options = options
         self._connections = connections
+        self._when_broken = when_broken
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
@@ -71,8 +79,10 @@ class HttpServer:
         self._connections.stop()
 
     def _ended(self, serving: asyncio.Task[None]) -> None:
-        if not serving.cancelled() and (error := serving.exception()):
-            self._log.error("HTTP is not served any more", exc_info=error)
+        is_stopping = self._server is None or self._server.should_exit
+        if not serving.cancelled() and (not is_stopping or serving.exception()):
+            self._log.error("serving has broken off", exc_info=serving.exception())
+            self._when_broken()
 
     def _config(self, tls: ssl.SSLContext | None) -> uvicorn.Config:
         # h11 bounds headers, trailers and chunks, and takes no trailer for a header.

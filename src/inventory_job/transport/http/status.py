@@ -24,6 +24,7 @@ from inventory_job.transport.grpc.status import rich_status
 HTTP_STATUSES: Mapping[Kind, int] = MappingProxyType(
     {
         Kind.INVALID_ARGUMENT: 400,
+        Kind.FAILED_PRECONDITION: 400,
         Kind.NOT_FOUND: 404,
         Kind.UNAUTHENTICATED: 401,
         Kind.PERMISSION_DENIED: 403,
