@@ -13,10 +13,17 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 import structlog
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from inventory_job.deadline import Deadline
-from inventory_job.errors import InvalidRequest, Misconfigured, NotFound, RequestTimeout, invalid
+from inventory_job.errors import (
+    InvalidRequest,
+    Misconfigured,
+    NotFound,
+    RequestTimeout,
+    Unavailable,
+    invalid,
+)
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.deletes import Deletes
@@ -144,7 +151,7 @@ class JobManager:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
-                return await self._attempt(plan.jobs, deadline, work)
+                return await self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:
@@ -162,20 +169,36 @@ class JobManager:
             self._log.error("database refuses the service", reason=reason)
 
     async def _attempt(
-        self, jobs: ScopedFilter, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
+        self,
+        jobs: ScopedFilter,
+        deadline: Deadline,
+        work: Callable[[], Awaitable[_Result]],
+        *,
+        repeats: bool,
     ) -> _Result:
+        """Does `work`; again where that mends what failed, or, if it `repeats`, passes."""
         try:
             return await work()
-        except OperationFailure as failure:
-            if is_about_hint(failure):
-                # The index was dropped a moment ago.
-                self._indexes.forget()
+        except PyMongoError as failure:
+            if isinstance(failure, OperationFailure) and await self._is_mended(failure):
                 return await work()
-            if is_logged_out(failure) and await self._database.renew():
+            if repeats and _is_passing(failure):
                 return await work()
-            if pattern_complaint(failure) and jobs.patterns:
+            if (
+                isinstance(failure, OperationFailure)
+                and pattern_complaint(failure)
+                and jobs.patterns
+            ):
                 await self._blame_patterns(jobs, deadline)
             raise
+
+    async def _is_mended(self, failure: OperationFailure) -> bool:
+        """Whether what MongoDB refused is worth sending again now."""
+        if is_about_hint(failure):
+            # The index was dropped a moment ago.
+            self._indexes.forget()
+            return True
+        return is_logged_out(failure) and await self._database.renew()
 
     async def _blame_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
         """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
@@ -214,3 +237,10 @@ class JobManager:
         if total is None:
             total = await self._reader.count(plan.jobs, plan.stages, deadline)
         return StatPage(rows, total)
+
+
+def _is_passing(failure: PyMongoError) -> bool:
+    """Whether another attempt may succeed; one that waited for a server in vain has had it."""
+    if isinstance(failure, ServerSelectionTimeoutError):
+        return False
+    return isinstance(translate(failure), Unavailable)

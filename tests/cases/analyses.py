@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cases.stats import Document
+from tests.cases.stats import Document, date_as_text
 
 _IN_ORDER_OF_KEYS = {"$sort": {"_id": 1}}
 _BY_STATUS = {"status": "$status"}
@@ -220,19 +220,8 @@ FIELDS = [
                     "push": {"$push": "$total_tasks"},
                     "documents": {
                         "$push": {
-                            name: {
-                                "$cond": [
-                                    {"$eq": [{"$type": path}, "date"]},
-                                    {
-                                        "$dateToString": {
-                                            "format": "%Y-%m-%dT%H:%M:%SZ",
-                                            "date": path,
-                                        }
-                                    },
-                                    path,
-                                ]
-                            }
-                            for name, path in {"at": "$created_at", "n": "$job_id"}.items()
+                            name: date_as_text(path)
+                            for name, path in {"at": "created_at", "n": "job_id"}.items()
                         }
                     },
                     "add_to_set": {"$addToSet": "$status"},
@@ -360,7 +349,7 @@ FIELD_GROUP = [
         [{"plugin_id": "plugin-y", "n": [{"value": 1, "status": "SUCCESS"}], "_total_n": 1}],
     ),
     AnalyzeCase(
-        "a field_group of nothing but such names folds nothing",
+        "a field_group of nothing but such names folds all the same",
         {
             "group_by": ["plugin_id"],
             "field_group": ["nothing"],
@@ -370,8 +359,16 @@ FIELD_GROUP = [
         [
             {"$group": {"_id": {"plugin_id": "$plugin_id"}, "n": {"$sum": 1}}},
             _IN_ORDER_OF_KEYS,
+            {
+                "$group": {
+                    "_id": {"plugin_id": "$_id.plugin_id"},
+                    "n": {"$push": {"value": "$n"}},
+                    "_total_n": {"$sum": "$n"},
+                }
+            },
+            _IN_ORDER_OF_KEYS,
         ],
-        [{"plugin_id": "plugin-y", "n": 1}],
+        [{"plugin_id": "plugin-y", "n": [{"value": 1}], "_total_n": 1}],
     ),
 ]
 

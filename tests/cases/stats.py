@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bson.datetime_ms import DatetimeMS
+
 Document = dict[str, Any]
 
 NESTED: list[Document] = [
@@ -142,9 +144,22 @@ ACCUMULATORS = [
 ]
 
 
-def _date_as_text(path: str) -> Document:
+def formattable(path: str, then: Document) -> Document:
+    """`then`, of a date that can be formatted; else null."""
+    date = f"${path}"
+    within = [
+        {"$gte": [date, DatetimeMS(-62_167_219_200_000)]},
+        {"$lt": [date, DatetimeMS(253_402_300_800_000)]},
+    ]
+    has_date = {"$in": [{"$type": date}, ["objectId", "timestamp"]]}
+    return {"$cond": [{"$or": [{"$and": within}, has_date]}, then, None]}
+
+
+def date_as_text(path: str) -> Document:
+    """What push makes of a value."""
     text = {"$dateToString": {"format": "%Y-%m-%dT%H:%M:%SZ", "date": f"${path}"}}
-    return {"$cond": [{"$eq": [{"$type": f"${path}"}, "date"]}, text, f"${path}"]}
+    is_date = {"$eq": [{"$type": f"${path}"}, "date"]}
+    return {"$cond": [is_date, formattable(path, text), {"$ifNull": [f"${path}", None]}]}
 
 
 ACCUMULATORS.append(
@@ -172,8 +187,8 @@ ACCUMULATORS.append(
                     "_id": {"c": "$collector_id"},
                     "x": {
                         "$push": {
-                            "n": _date_as_text("total_tasks"),
-                            "at": _date_as_text("finished_at"),
+                            "n": date_as_text("total_tasks"),
+                            "at": date_as_text("finished_at"),
                         }
                     },
                 }
@@ -282,15 +297,19 @@ def _per_date(date_format: str, expression: Document, values: list[Any]) -> Stat
 
 
 def _written(date_format: Any) -> Document:
-    return {"$dateToString": {"format": date_format, "date": "$created_at"}}
+    return _guarded({"$dateToString": {"format": date_format, "date": "$created_at"}})
+
+
+def _guarded(expression: Document) -> Document:
+    return formattable("created_at", expression)
 
 
 _DAYS = [f"2026-03-0{n}" for n in range(1, 7)]
 
 DATE_FORMATS = [
-    _per_date("year", {"$year": "$created_at"}, [2026]),
-    _per_date("month", {"$month": "$created_at"}, [3]),
-    _per_date("day", {"$dayOfMonth": "$created_at"}, [1, 2, 3, 4, 5, 6]),
+    _per_date("year", _guarded({"$year": "$created_at"}), [2026]),
+    _per_date("month", _guarded({"$month": "$created_at"}), [3]),
+    _per_date("day", _guarded({"$dayOfMonth": "$created_at"}), [1, 2, 3, 4, 5, 6]),
     _per_date("%Y-%m-%d", _written("%Y-%m-%d"), _DAYS),
     _per_date("%Y-%m", _written("%Y-%m"), ["2026-03"]),
     _per_date("%H:%M:%S.%L", _written("%H:%M:%S.%L"), [f"0{n}:00:00.000" for n in range(1, 7)]),

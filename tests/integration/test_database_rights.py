@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from bson import ObjectId
-from inventory_job.model.commands import RawDocument
 from pymongo import MongoClient
 
+from inventory_job.results import StoredDocument
 from tests.guarded_set import GuardedReplicaSet
 from tests.integration.client import Client, Plain
 from tests.serving import Serving
@@ -29,7 +29,7 @@ STAT_DISTINCT: Plain = {"query": {"distinct": "status"}}
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedReplicaSet]:
     """A replica set whose service has a job, and may do nothing at first."""
     with GuardedReplicaSet(tmp_path_factory.mktemp("guarded"), size=1) as members:
-        with MongoClient[RawDocument](members.root_uri) as client:
+        with MongoClient[StoredDocument](members.root_uri) as client:
             job = JOB | {"_id": ObjectId(), "domain_id": "domain-1"}
             client["inventory"]["job"].insert_one(job)
         members.set_roles([])
@@ -43,7 +43,7 @@ def serving(guarded: GuardedReplicaSet) -> Iterator[Serving]:
 
 
 def connections_made(guarded: GuardedReplicaSet) -> int:
-    with MongoClient[RawDocument](guarded.root_uri) as client:
+    with MongoClient[StoredDocument](guarded.root_uri) as client:
         return int(client.admin.command("serverStatus")["connections"]["totalCreated"])
 
 

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from inventory_job.model.commands import RawDocument
 from pymongo import MongoClient
 
 from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod
+from inventory_job.results import StoredDocument
 from tests.serving import Serving, list_jobs
 
 SERVE = [sys.executable, "-m", "inventory_job", "serve"]
@@ -31,7 +31,7 @@ def kill_mongod(data_dir: Path) -> None:
 
 
 def keep_a_job(data_dir: Path) -> None:
-    with MongoClient[RawDocument](str(state(data_dir)["uri"])) as client:
+    with MongoClient[StoredDocument](str(state(data_dir)["uri"])) as client:
         client["inventory"]["job"].insert_one({"job_id": "job-1", "domain_id": "domain-1"})
 
 
@@ -49,10 +49,9 @@ def write_script(path: Path, lines: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_calls_succeed_again_after_mongod_was_killed(tmp_path: Path, workers: int) -> None:
+def test_calls_succeed_again_after_mongod_was_killed(tmp_path: Path) -> None:
     with (
-        Serving(None, workers, data_dir=tmp_path, mongo_database="inventory") as serving,
+        Serving(None, data_dir=tmp_path, mongo_database="inventory") as serving,
         serving.channel() as channel,
     ):
         keep_a_job(tmp_path)

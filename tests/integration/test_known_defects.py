@@ -88,7 +88,7 @@ def test_w2_statuses_of_older_data_do_not_fail_a_page(tenant: Tenant) -> None:
     answer = client.list({"sort": [{"key": "job_id"}]})
 
     assert [job["status"] for job in answer["results"]] == [
-        "FAILURE", "FAILURE", "NONE", "NONE", "NONE", "NONE", "SUCCESS", "IN_PROGRESS",
+        "FAILURE", "FAILURE", "NONE", "NONE", "IN_PROGRESS", "NONE", "SUCCESS", "IN_PROGRESS",
     ]  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def test_w10_a_list_with_unwind_and_added_fields_works(client: Client) -> None:
         "sort": [{"key": "left"}, {"key": "created_at"}],
     }
 
-    assert client.numbers(query) == [3, 1, 2, 4, 5, 6]
+    assert client.numbers(query) == [1, 4, 5, 6]
 
 
 @pytest.mark.parametrize(

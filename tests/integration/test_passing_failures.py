@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from bson import ObjectId
-from inventory_job.model.commands import RawDocument
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from inventory_job.app.server import Server
+from inventory_job.results import StoredDocument
 from inventory_job.settings import Settings
 from tests.integration.client import Client, Plain
 from tests.replica_set import ReplicaSet
+from tests.running import ServerThread
 
 SHARD_NOT_FOUND, STALE_EPOCH, QUERY_PLAN_KILLED = 70, 150, 175
 STALE_CHUNK_HISTORY, MIGRATION_CONFLICT, TEMPORARILY_UNAVAILABLE = 250, 272, 365
@@ -43,8 +43,8 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
 
 
 @pytest.fixture(scope="module")
-def admin(members: ReplicaSet) -> Iterator[MongoClient[RawDocument]]:
-    with MongoClient[RawDocument](members.uri) as client:
+def admin(members: ReplicaSet) -> Iterator[MongoClient[StoredDocument]]:
+    with MongoClient[StoredDocument](members.uri) as client:
         job = {"_id": ObjectId(), "job_id": "job-1", "domain_id": "domain-1"}
         client["inventory"]["job"].insert_one(job)
         yield client
@@ -54,11 +54,11 @@ def admin(members: ReplicaSet) -> Iterator[MongoClient[RawDocument]]:
 def caller(members: ReplicaSet) -> Iterator[Client]:
     uri = SecretStr(f"{members.uri}&appName=served")
     settings = Settings(port=0, mongo_uri=uri, mongo_database="inventory", totals=0)
-    with Server(settings) as server, grpc.insecure_channel(server.address) as channel:
+    with ServerThread(settings) as server, grpc.insecure_channel(server.address) as channel:
         yield Client(channel, "domain-1")
 
 
-def fail(admin: MongoClient[RawDocument], mode: object, code: int) -> None:
+def fail(admin: MongoClient[StoredDocument], mode: object, code: int) -> None:
     """Has the next commands of the server fail, so many times or always."""
     data = {"failCommands": COMMANDS, "errorCode": code, "appName": "served"}
     admin.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
@@ -66,7 +66,7 @@ def fail(admin: MongoClient[RawDocument], mode: object, code: int) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_what_failed_in_passing_is_tried_again(
-    admin: MongoClient[RawDocument], caller: Client, code: int
+    admin: MongoClient[StoredDocument], caller: Client, code: int
 ) -> None:
     for method, request in CALLS:
         fail(admin, {"times": 1}, code)
@@ -75,7 +75,7 @@ def test_what_failed_in_passing_is_tried_again(
 
 @pytest.mark.parametrize("code", CODES)
 def test_what_goes_on_failing_is_unavailable(
-    admin: MongoClient[RawDocument], caller: Client, code: int
+    admin: MongoClient[StoredDocument], caller: Client, code: int
 ) -> None:
     fail(admin, "alwaysOn", code)
     try:

@@ -8,15 +8,15 @@ from pathlib import Path
 import grpc
 import pytest
 from bson import ObjectId
-from inventory_job.model.commands import RawDocument
 from pydantic import SecretStr
 from pymongo import MongoClient, WriteConcern
 
-from inventory_job.app.server import Server
 from inventory_job.embedded.data_directory import wait_until
+from inventory_job.results import StoredDocument
 from inventory_job.settings import CannotStart, Settings
 from tests.integration.client import Client
 from tests.replica_set import Member, ReplicaSet, free_ports
+from tests.running import ServerThread
 
 OPTIONS = [
     "readPreference=primaryPreferred",
@@ -56,7 +56,7 @@ def settings(uri: str) -> Settings:
 
 
 def delete_one_of_two(uri: str, options: str) -> None:
-    with MongoClient[RawDocument](uri) as client:
+    with MongoClient[StoredDocument](uri) as client:
         inventory = client["inventory"]
         tasks = inventory.get_collection("job_task")
         # Both members have them.
@@ -66,7 +66,7 @@ def delete_one_of_two(uri: str, options: str) -> None:
         tasks.insert_many(owner | {"_id": ObjectId()} for owner in owners)
         jobs.insert_many(owner | {"_id": ObjectId()} for owner in owners)
         with (
-            Server(settings(f"{uri}&{options}")) as server,
+            ServerThread(settings(f"{uri}&{options}")) as server,
             grpc.insecure_channel(server.address) as channel,
         ):
             caller = Client(channel, "domain-1")
@@ -91,5 +91,5 @@ def test_a_delete_without_a_transaction_looks_at_the_primary(standalone: str, op
 def test_a_write_concern_that_tells_nothing_of_deletes_is_refused_at_start(
     members: ReplicaSet,
 ) -> None:
-    with pytest.raises(CannotStart, match="w=0"), Server(settings(f"{members.uri}&w=0")):
+    with pytest.raises(CannotStart, match="w=0"), ServerThread(settings(f"{members.uri}&w=0")):
         pass

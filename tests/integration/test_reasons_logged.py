@@ -8,15 +8,15 @@ import grpc
 import pytest
 from pymongo import ASCENDING
 
-from inventory_job.model.client import Database
 from tests.integration.client import Client
 from tests.proxy import Proxy
 from tests.serving import Serving
+from tests.store import Store
 
 
 @pytest.mark.parametrize("member", [b"electionId", b"lastWrite", b"majorityOpTime"])
 def test_totals_are_kept_again_when_a_primary_says_again_what_it_has_written(
-    mongo_uri: str, database: Database, member: bytes
+    mongo_uri: str, database: Store, member: bytes
 ) -> None:
     database.jobs.drop()
     database.jobs.insert_many({"job_id": f"job-{n}", "domain_id": "domain-1"} for n in range(3))
@@ -37,7 +37,7 @@ def test_totals_are_kept_again_when_a_primary_says_again_what_it_has_written(
     assert lost["reason"] == "the primary does not say what it has written"
 
 
-def test_a_refused_index_is_logged_in_words_of_ours(mongo_uri: str, database: Database) -> None:
+def test_a_refused_index_is_logged_in_words_of_ours(mongo_uri: str, database: Store) -> None:
     database.jobs.drop()
     filter_ = {"plugin_id": "plugin-secret"}
     for name, field in (("status_1", "status"), ("COMPOUND_INDEX_FOR_GC_1", "finished_at")):
@@ -47,8 +47,8 @@ def test_a_refused_index_is_logged_in_words_of_ours(mongo_uri: str, database: Da
         refused = [serving.await_entry("index_refused") for _ in range(2)]
 
     assert {entry["index"]: entry["reason"] for entry in refused} == {
-        "status_1": "An index of this name has other keys or options",
-        "COMPOUND_INDEX_FOR_GC_1": "An index of this name has other keys or options",
+        "status_1": "An index of this name has other keys or options, error 86",
+        "COMPOUND_INDEX_FOR_GC_1": "An index of this name has other keys or options, error 86",
     }
 
 

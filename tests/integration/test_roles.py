@@ -64,14 +64,14 @@ class Who:
         if job.domain_id != self.domain_id:
             return False
         workspace = requested if self.role == "DOMAIN_ADMIN" else self.workspace_id
+        if self.role is None and not workspace:
+            workspace = requested
         if not workspace:
             inside = True
         elif method in ("stat", "delete"):
             inside = job.workspace_id == workspace
         else:
             inside = job.workspace_id in (workspace, "*")
-        if self.role is None and requested:
-            inside = inside and job.workspace_id == requested
         return inside
 
 

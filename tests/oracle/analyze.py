@@ -54,7 +54,7 @@ def analyze(
     raw = _raw_rows(select_documents(documents, query, scope, now), query)
     plan = _plan(query)
     rows = unordered(grouped(runs(raw), plan.keys, plan.fields, absent_is_null))
-    if plan.folded:
+    if plan.folds:
         rows = _folded(rows, plan, absent_is_null)
     if not query.get("sort"):
         rows = by_keys(rows, plan.shown_keys)
@@ -72,6 +72,8 @@ class _Plan:
     keys: tuple[GroupKey, ...]
     fields: tuple[GroupField, ...]
     folded: tuple[str, ...]
+    folds: bool
+    """Whether rows are folded, which they are by no known name as well."""
     select: Mapping[str, Expression]
 
     @property
@@ -88,7 +90,7 @@ class _Plan:
             raise NotEvaluable(f"a sort by what the rows no longer have: {key!r}")
         if self.select:
             return key
-        if self.folded and first in fields:
+        if self.folds and first in fields:
             if not fields[first] or key != first:
                 raise NotEvaluable(f"a sort by a list: {key!r}")
             return _TOTAL + key
@@ -105,12 +107,13 @@ def _plan(query: Plain) -> _Plan:
     folded = [name for name in dict.fromkeys(query.get("field_group", ())) if name in names]
     path_of = Names(frozenset(names), raw=False).path
     select = query.get("select", {})
-    if folded and select:
+    if query.get("field_group") and select:
         raise NotEvaluable("field_group over selected names is not described")
     return _Plan(
         tuple(keys),
         tuple(fields),
         tuple(folded),
+        bool(query.get("field_group")),
         {member_name(name): selection(source, path_of) for name, source in select.items()},
     )
 

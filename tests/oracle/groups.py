@@ -122,14 +122,12 @@ def _holds(row: Document, field: GroupField) -> bool:
 
 def _member_document(row: Document, field: GroupField) -> dict[str, Any]:
     values = ((name, _member(at(row, path), path, field.raw)) for name, path in field.members)
-    return {name: value for name, value in values if value is not ABSENT}
+    return {name: None if value is ABSENT else value for name, value in values}
 
 
 def _member(value: Any, path: str, raw: bool) -> Any:
     if raw and path in DATE_FIELDS:
-        if value is ABSENT:
-            return AnyOf((None, ABSENT))
-        if value is not None and rank(value) is not Rank.DATE:
+        if value is not ABSENT and value is not None and rank(value) is not Rank.DATE:
             raise NotEvaluable("a stored text where push expects a date")
         return date_text(value, _PUSHED_DATE)
     if value is not ABSENT and rank(value) is Rank.DATE:

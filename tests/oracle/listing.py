@@ -19,6 +19,7 @@ from .filters import (
     Scope,
     needed,
     select_documents,
+    unwind_test,
 )
 from .rows import page_bounds
 from .values import ABSENT, Document, NotEvaluable, as_number, is_nan, is_number, iso_text, sort_key
@@ -47,12 +48,26 @@ def list_jobs(
     if query.get("lookup"):
         raise NotEvaluable("lookup")
     found = select_documents(documents, query, scope, now, *_direct_conditions(request, scope))
+    found = [document for document in found if _passes_unwind(document, query.get("unwind", {}))]
     count = min(len(found), _INT32[1])
     if query.get("count_only", False):
         return ListAnswer(count, [])
     before, size = page_bounds(query.get("page", {}))
     shown = _in_order(found, query)[before : before + size]
     return ListAnswer(count, [_job_info(document, _shown_fields(query)) for document in shown])
+
+
+def _passes_unwind(document: Document, unwind: Plain) -> bool:
+    """Whether a job meets the filter of an unwind, whose field it has."""
+    if not unwind.get("filter"):
+        return True
+    path = "_id" if unwind["path"] == "id" else unwind["path"]
+    value = document.get(path, ABSENT)
+    if isinstance(value, list):
+        raise NotEvaluable("an unwind of a list in a job")
+    if value is ABSENT or value is None:
+        return False
+    return unwind_test(unwind["filter"], lambda key: key, raw=True)(document)
 
 
 def _direct_conditions(request: Plain, scope: Scope) -> list[Condition]:
@@ -100,7 +115,9 @@ def _job_info(document: Document, shown: frozenset[str]) -> dict[str, Any]:
 def _member(document: Document, name: str, shown: bool) -> Any:
     value = document.get(name, ABSENT) if shown else None
     if name == "status":
-        return "IN_PROGRESS" if value is ABSENT else _named(value, _STATUSES, "NONE")
+        if not shown:
+            return "NONE"
+        return "IN_PROGRESS" if value in (ABSENT, None) else _named(value, _STATUSES, "NONE")
     if name == "resource_group":
         return _named(value, _RESOURCE_GROUPS, "RESOURCE_GROUP_NONE")
     if value is None or value is ABSENT:

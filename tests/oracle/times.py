@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from .values import ABSENT, NotEvaluable, Refused, rank
+from .values import ABSENT, NotEvaluable, Refused
 
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -140,4 +140,5 @@ def _moment(value: Any) -> datetime | None:
         if moment.year >= _LAST_YEAR_OF_INT32:
             raise NotEvaluable("the time in an ObjectId beyond 32 bits")
         return moment
-    raise Refused(f"not a date, but of type {rank(value)}")
+    # A text, say, or a date beyond the year 9999: the job counts under null.
+    return None

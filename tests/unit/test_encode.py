@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from bson import Binary, Decimal128, Int64, ObjectId
+from bson import Binary, Code, Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from inventory_job.query.fields import MINIMAL, SHOWN
@@ -74,7 +74,9 @@ def test_absent_and_null_are_unset(document: dict[str, Any]) -> None:
         ("success", JobInfo.NONE),
         ("PENDING", JobInfo.NONE),
         ("", JobInfo.NONE),
-        (None, JobInfo.NONE),
+        (None, JobInfo.IN_PROGRESS),
+        (Code("SUCCESS"), JobInfo.SUCCESS),
+        (Code("what"), JobInfo.NONE),
         (3, JobInfo.NONE),
         (["SUCCESS"], JobInfo.NONE),
     ],

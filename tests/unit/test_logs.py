@@ -179,12 +179,12 @@ log.info("after")
 
 CONTROLS = """
 import logging, structlog
-from inventory_job.observability.logging import configure_logging, tell
+from inventory_job.observability.logging import configure_logging
 configure_logging("info", "STYLE")
 hostile = "a\\x9b2J\\x1b[2J\\x85b\\x7f\\u2028c\\u00e4"
 structlog.get_logger("test").warning("entry", value=hostile, several=[hostile, {"in": hostile}])
 structlog.get_logger("test").warning(hostile)
-tell(logging.WARNING, "told", value=hostile)
+structlog.get_logger("test").log(logging.WARNING, "told", value=hostile)
 """
 
 

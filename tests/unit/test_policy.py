@@ -142,10 +142,17 @@ def test_a_workspace_in_the_scope_is_no_condition_any_more() -> None:
         assert confined.request == {"job_id": "job-1"}
 
 
-def test_a_system_tokens_requested_workspace_stays_a_condition() -> None:
+def test_a_system_tokens_requested_workspace_is_the_scope_of_its_list() -> None:
+    confined = confine(Caller("d", system=True), "list", {"workspace_id": "x"})
+
+    assert confined.request == {}
+    assert confined.scope == Scope("d", ("x", "*"))
+
+
+def test_the_workspace_in_a_system_tokens_metadata_goes_before_the_requested_one() -> None:
     confined = confine(SYSTEM, "list", {"workspace_id": "x"})
 
-    assert confined.request == {"workspace_id": "x"}
+    assert confined.request == {}
     assert confined.scope == READING
 
 

@@ -97,21 +97,20 @@ def confine(caller: Caller, method: str, request: Mapping[str, Any]) -> Confined
     prescribed = {name: value for name, value in injected.items() if name in rule.parameters}
     confined = {**request, **prescribed}
     scope = scope_for(caller, method, request.get("workspace_id", ""))
-    if "workspace_id" in injected or not caller.system:
-        confined.pop("workspace_id", None)
+    confined.pop("workspace_id", None)
     return Confined(confined, scope)
 
 
 def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope:
     """The scope of a call; `requested_workspace_id` is the request's own, "" without one.
 
-    Whatever was requested, the token's workspace goes first; only who has the whole domain may
-    choose. A system token's request keeps its workspace_id as a condition beside the scope.
+    Whatever was requested, the caller's workspace goes first, which for a system token is
+    x_workspace_id; a caller of the whole domain may choose one.
     """
-    if caller.role == DOMAIN_ADMIN and not caller.system:
-        workspace_id = requested_workspace_id
-    else:
-        workspace_id = caller.workspace_id
+    has_domain = caller.system or caller.role == DOMAIN_ADMIN
+    workspace_id = requested_workspace_id if has_domain else ""
+    if caller.system or not has_domain:
+        workspace_id = caller.workspace_id or workspace_id
     workspace_id = caller.injected_params.get("workspace_id", workspace_id)
     if not workspace_id:
         return Scope(caller.domain_id)

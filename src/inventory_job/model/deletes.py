@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from bson import Timestamp
 from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
@@ -16,6 +16,10 @@ from inventory_job.query.plans import JobPlan
 
 _LONGEST_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+_MOST_TRANSACTIONS = 5
+_COMMIT_PAUSE_SECONDS = 0.2
+_PASSING = "TransientTransactionError"
+_UNKNOWN = "UnknownTransactionCommitResult"
 
 
 class Deletes:
@@ -57,18 +61,31 @@ class Deletes:
                 if not await self._database.has_transactions():
                     return await self._remove(plan, None)
                 async with self._database.start_session() as session:
-                    found = await session.with_transaction(
-                        partial(self._remove, plan),
-                        # Whatever the URI says: MongoDB has no transactions that read from
-                        # secondaries, or with the read concerns available and linearizable.
-                        read_concern=ReadConcern("local"),
-                        read_preference=ReadPreference.PRIMARY,
-                    )
+                    found = await self._transact(plan, session)
                     at = session.operation_time
                     return found
         finally:
             # Also where it failed: it may have been done all the same.
             self._counts.forget(plan.jobs.scope.domain_id, at)
+
+    async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
+        """As `_remove`, in a transaction; again, a few times, where one failed in passing. The
+        driver's own repetition goes on for two minutes."""
+        attempt = 1
+        while True:
+            try:
+                # Whatever the URI says: MongoDB has no transactions that read from secondaries, or
+                # with the read concerns available and linearizable.
+                async with await session.start_transaction(
+                    read_concern=ReadConcern("local"), read_preference=ReadPreference.PRIMARY
+                ):
+                    found = await self._remove(plan, session)
+                    await _commit(session)
+                    return found
+            except PyMongoError as failure:
+                if attempt == _MOST_TRANSACTIONS or not failure.has_error_label(_PASSING):
+                    raise
+            attempt += 1
 
     async def _remove(self, plan: JobPlan, session: AsyncClientSession | None) -> bool:
         """Whether there was such a job."""
@@ -79,3 +96,17 @@ class Deletes:
         await self._database.job_tasks.delete_many(owner, session=session)
         deleted = await jobs.delete_one(plan.jobs.document, session=session)
         return bool(deleted.deleted_count)
+
+
+async def _commit(session: AsyncClientSession) -> None:
+    """Commits, again and again while it is not known whether that is done: a transaction left open
+    would keep others from the job for a minute."""
+    while True:
+        try:
+            await session.commit_transaction()
+        except PyMongoError as failure:
+            if not failure.has_error_label(_UNKNOWN):
+                raise
+        else:
+            return
+        await asyncio.sleep(_COMMIT_PAUSE_SECONDS)

@@ -30,7 +30,10 @@ _KINDS = (
             re.IGNORECASE,
         ),
     ),
-    ("no connection", re.compile(r"refused|unreachable|No route", re.IGNORECASE)),
+    (
+        "no connection",
+        re.compile(r"refused|unreachable|No route|Connect call failed", re.IGNORECASE),
+    ),
     ("no answer", re.compile(r"timed out|timeout", re.IGNORECASE)),
     ("connection lost", re.compile(r"closed|reset|broken pipe", re.IGNORECASE)),
 )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from struct import Struct
 from typing import Any, TypeAlias
 
 from bson import decode, decode_all
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import AutoReconnect
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
@@ -94,25 +92,15 @@ class Reader:
         return self._decoded(kept)
 
     async def _read(self, command: Document) -> RawBSONDocument:
-        """The answer to a command that reads, undecoded; as the driver does with its own reads,
-        one that failed in passing is sent once more."""
+        """The answer to a command that reads, undecoded."""
         jobs = self._database.jobs
         if jobs.read_concern.document:
             command = {**command, "readConcern": jobs.read_concern.document}
-        send: Any = partial(
-            jobs.database.command,
-            command,
-            read_preference=jobs.read_preference,
-            codec_options=_UNDECODED,
+        answer: Any = await jobs.database.command(
+            command, read_preference=jobs.read_preference, codec_options=_UNDECODED
         )
-        answer: RawBSONDocument
-        try:
-            answer = await send()
-        except AutoReconnect as failure:
-            if failure.timeout:
-                raise
-            answer = await send()
-        return answer
+        found: RawBSONDocument = answer
+        return found
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline

@@ -15,6 +15,7 @@ from pydantic import StrictStr, ValidationInfo, field_validator
 
 from inventory_job.errors import Code
 from inventory_job.query.conditions import COMPARISONS, Comparison, choice
+from inventory_job.query.dates import when_formattable
 from inventory_job.query.names import Name, Path, Strict, alias, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, raise_any
@@ -162,4 +163,5 @@ def compare(comparison: Comparison, path: str) -> Document:
 
 def _dates_as_text(value: str) -> Document:
     text = {"$dateToString": {"format": _PUSHED_DATE_FORMAT, "date": value}}
-    return {"$cond": [{"$eq": [{"$type": value}, "date"]}, text, value]}
+    is_date = {"$eq": [{"$type": value}, "date"]}
+    return {"$cond": [is_date, when_formattable(value, text), {"$ifNull": [value, None]}]}

@@ -40,7 +40,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
         _select(query, pipeline)
     totals: dict[str, str] = {}
     folded = [name for name in _key_columns(query) if name in query.field_group]
-    if folded:
+    if query.field_group:
         _fold(query, folded, pipeline)
         totals = _totals(query)
     if query.sort:
@@ -48,7 +48,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
         paths = [pipeline.rows.path(name) for name in names]
         pipeline.sort([(path, key.desc) for path, key in zip(paths, query.sort, strict=True)])
     pipeline.settle()
-    if query.select and not folded:
+    if query.select and not query.field_group:
         pipeline.add({"$project": {"_id": 0}})
     return pipeline.stages
 

@@ -20,6 +20,7 @@ from inventory_job.query.accumulators import (
     operand,
 )
 from inventory_job.query.conditions import Sort, Unwind
+from inventory_job.query.dates import when_formattable
 from inventory_job.query.operators import Document
 from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
 
@@ -163,12 +164,12 @@ def _group(stage: Group, pipeline: Pipeline) -> None:
 def _date_key(key: GroupKey, rows: Rows) -> Document:
     date = f"${rows.path(key.key)}"
     if key.date_format in _DATE_PARTS:
-        return {_DATE_PARTS[key.date_format]: date}
+        return when_formattable(date, {_DATE_PARTS[key.date_format]: date})
     # A format that begins with a dollar sign would be read as a field path.
     written: Any = key.date_format
     if written.startswith("$"):
         written = {"$literal": written}
-    return {"$dateToString": {"format": written, "date": date}}
+    return when_formattable(date, {"$dateToString": {"format": written, "date": date}})
 
 
 def _value(field: GroupField, rows: Rows) -> Document:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inventory_job.auth.scope import Scope
 from inventory_job.query.analyze import compile_analyze, join
 from inventory_job.query.conditions import Page
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, resolve
 from inventory_job.query.filters import ScopedFilter, compile_filter
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import compile_stages
@@ -96,14 +96,28 @@ def plan_list(request: ListRequest, scope: Scope) -> ListPlan:
         for name in ("job_id", "status", "collector_id", "plugin_id", "workspace_id")
         if (value := getattr(request, name))
     ]
+    jobs = compile_filter(query, scope, direct)
     return ListPlan(
-        compile_filter(query, scope, direct),
+        replace(jobs, conditions=(*jobs.conditions, *_unwound(query))),
         _order(query),
         _fields_shown(query),
         query.page,
         query.count_only,
         _computed(query, scope),
     )
+
+
+def _unwound(query: ListQuery) -> list[Document]:
+    """The conditions of an unwind's filter, on a field that is there: without it there is no row
+    that they could be met by."""
+    if query.unwind is None or not query.unwind.filter:
+        return []
+    path = resolve(query.unwind.path).path
+    conditions = [
+        condition.operator.emit(condition.key.path, condition.value)
+        for condition in query.unwind.filter
+    ]
+    return [{path: {"$nin": [None, []]}}, *conditions]
 
 
 def plan_stat(request: StatRequest, scope: Scope, distinct_values: int) -> StatPlan | DistinctPlan:

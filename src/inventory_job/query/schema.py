@@ -7,7 +7,8 @@ such a value or raise InvalidRequest with every problem found (spec/interface.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from difflib import get_close_matches
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field as Member
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -88,7 +90,8 @@ class ListSort(Sort):
 
 
 class ListUnwind(Unwind):
-    """An unwind in a list: checked, and without effect, since a job's fields are scalars."""
+    """An unwind in a list. A job's fields are scalars, so it changes nothing but by its filter,
+    which drops the jobs that do not meet it."""
 
     @field_validator("path")
     @classmethod
@@ -119,6 +122,27 @@ class ListQuery(Filtered):
             if lookup.as_ in FIELDS
         )
         return lookups
+
+    @model_validator(mode="after")
+    def _sorted_by_what_there_is(self) -> Self:
+        added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
+        raise_any(
+            (("sort", index, "key"), problem)
+            for index, sort in enumerate(self.sort)
+            if (problem := _sort_problem(sort.key, added))
+        )
+        return self
+
+
+def _sort_problem(key: str, added: Iterable[str]) -> PydanticCustomError | None:
+    """What is wrong with a sort key that is neither a field nor an added one."""
+    name = key.split(".", 1)[0]
+    known = [*FIELDS, *added]
+    if name in known:
+        return None
+    near = get_close_matches(name, known, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"names are {', '.join(known)}"
+    return fault(Code.INVALID_PARAMETER, f"there is no {name[:60]!r} to sort by; {hint}")
 
 
 def _status(value: Any) -> str:

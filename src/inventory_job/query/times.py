@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+_ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)?"
 _ISO_8601 = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?",
+    rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d{{1,9}})?)?{_ZONE})?"
+    # The basic form, and a month.
+    rf"|\d{{8}}(T\d{{4}}(\d{{2}}([.,]\d{{1,9}})?)?{_ZONE})?|\d{{4}}-\d{{2}}",
     re.ASCII,
 )
+_MONTH_CHARACTERS = len("2026-05")
 _RELATIVE = re.compile(
     r"\s*now(?:/(?P<start>[dwm]))?\s*(?:(?P<sign>[+-])\s*(?P<count>\d{1,12})(?P<unit>[smhdw])\s*)?",
     re.ASCII,
@@ -27,14 +31,18 @@ _UNITS = {
 
 
 def parse_iso(text: str) -> datetime:
-    """A date, or a date-time with optional fraction and zone (none means UTC).
+    """A date, or a date-time with optional fraction and zone (none means UTC), in the extended or
+    the basic form; or a month, which is its first moment.
 
     Raises ValueError, with a reason fit for callers, for anything else.
     """
-    if not _ISO_8601.fullmatch(text.strip()):
+    text = text.strip()
+    if not _ISO_8601.fullmatch(text):
         raise ValueError("not an ISO 8601 date or date-time such as 2026-03-04T01:02:03Z")
     try:
-        time = datetime.fromisoformat(text.strip())
+        if len(text) == _MONTH_CHARACTERS:
+            text += "-01"
+        time = datetime.fromisoformat(text)
         if time.tzinfo is not None:
             time = time.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:

@@ -178,11 +178,11 @@ def _dates(
 def _convert(
     name: str, document: Mapping[str, Any], members: dict[str, Any], oddities: Oddities
 ) -> None:
-    value = document.get(name, _ABSENT)
-    if value is _ABSENT:
+    value = document.get(name)
+    if value is None:
         if name == "status":
             members[name] = _DEFAULT_STATUS
-    elif value is not None:
+    else:
         try:
             members[name] = _CONVERTERS[name](value)
         except _Odd as odd:
@@ -195,9 +195,6 @@ class _Odd(Exception):
 
     def __init__(self, shown: Any) -> None:
         self.shown = shown
-
-
-_ABSENT = object()
 
 
 def _string(value: Any) -> str:
@@ -231,12 +228,14 @@ def _fits(value: int) -> bool:
 
 
 def _status(value: Any) -> int:
-    return _STATUSES.get(value, JobInfo.NONE) if isinstance(value, str) else JobInfo.NONE
+    # A subclass of str, as BSON code is, may not be hashable.
+    return _STATUSES.get(str(value), JobInfo.NONE) if isinstance(value, str) else JobInfo.NONE
 
 
 def _resource_group(value: Any) -> int:
-    known = isinstance(value, str) and value in _RESOURCE_GROUPS
-    return _RESOURCE_GROUPS[value] if known else JobInfo.RESOURCE_GROUP_NONE
+    if not isinstance(value, str):
+        return JobInfo.RESOURCE_GROUP_NONE
+    return _RESOURCE_GROUPS.get(str(value), JobInfo.RESOURCE_GROUP_NONE)
 
 
 _CONVERTERS: Mapping[str, _Converter] = {

@@ -178,7 +178,7 @@ class ChangeStream:
             written, shown = last["opTime"]["ts"], last["majorityOpTime"]["ts"]
             return _Heartbeat(seconds, hello["electionId"], written, shown)
         except (KeyError, TypeError) as error:
-            raise _Refused("the primary does not say what it has written") from error
+            raise _Lost("the primary does not say what it has written") from error
 
     def _note_loss(self, reason: str) -> None:
         """Logs why there is no stream: once for each reason, however often it is tried."""

@@ -22,7 +22,8 @@ from inventory_job.transport.http.tls import server_context
 
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 512
-_MOST_HEADER_BYTES = 64 * 1024
+_MOST_HEADER_BYTES = 128 * 1024
+"""Room for tokens that are too long, to answer them with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
