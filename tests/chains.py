@@ -82,7 +82,7 @@ _ANY = "any"
 def _likely(rows: Rows) -> list[str]:
     """The kinds of stages, those more often that have an answer on such rows."""
     cuts = ["limit", "skip"] if rows.in_order or not rows.raw else []
-    unwinds = ["unwind"] if rows.raw or "list" in rows.columns.values() else []
+    unwinds = ["unwind"] if {"list", "set"} & {*rows.columns.values()} else []
     return ["group", "group", "count", "sort", "sort", "project", "unwind", *unwinds, *cuts]
 
 
@@ -124,7 +124,10 @@ def group_field(draw: st.DrawFn, name: str, rows: Rows, columns: dict[str, str])
     path = draw(st.sampled_from(rows.named(*(("number", "list") if operator == "sum" else KEYS))))
     columns[name] = rows.columns[path]
     if operator in ("push", "add_to_set"):
-        columns[name] = "list"
+        columns[name] = "set" if operator == "add_to_set" else "list"
+        if columns[name] == "set" and rows.columns[path] == "list":
+            # MongoDB sorts lists by one of their elements, so that there are ties.
+            columns[name] = "shown"
     elif operator in ("count", "sum", "average"):
         columns[name] = "number"
         comparison = draw(st.lists(_comparison(rows), max_size=2))
@@ -190,7 +193,8 @@ def _project(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
         if kind in _OPERATORS and draw(st.booleans()):
             operator, kind = draw(st.sampled_from(_OPERATORS[kind]))
             made[draw(spelled("operator", "o"))] = operator
-        columns.setdefault(name, kind)
+        # A set whose rows may have lost their order is taken apart in another one each time.
+        columns.setdefault(name, "shown" if kind == "set" else kind)
         fields.append(made)
     stage: Request = {"project": {"fields": fields}}
     if exclude or draw(st.booleans()):
@@ -200,6 +204,7 @@ def _project(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
 
 _OPERATORS = {
     "list": [("size", "number"), ("sum", "number")],
+    "set": [("size", "number"), ("sum", "number")],
     "number": [("sum", "number")],
     "document": [("object_to_array", "list")],
 }
@@ -207,7 +212,7 @@ _OPERATORS = {
 
 @st.composite
 def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    path = draw(st.sampled_from(rows.named("list")))
+    path = draw(st.sampled_from(rows.named("list", "set")))
     spec: Request = {"path": path}
     columns = rows.columns | {path: "element"}
     if draw(st.booleans()):

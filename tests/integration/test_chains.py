@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import grpc
 import pytest
 
 from tests import oracle
 from tests.cases import chains
 from tests.cases.chains import ChainCase
-from tests.integration.client import Client
+from tests.integration.client import Client, Tenant, tenants
 from tests.store import Store
 
 DOMAIN = "domain-of-six"
@@ -21,6 +24,11 @@ def client(channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
     return Client(channel, DOMAIN)
+
+
+@pytest.fixture(scope="module")
+def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+    return tenants(channel, database)
 
 
 @each_case
@@ -39,6 +47,75 @@ def test_its_pages_have_the_same_rows_and_total(client: Client, case: ChainCase)
             "results": case.rows[start - 1 : start],
             "total_count": len(case.rows),
         }
+
+
+PAIRS: dict[str, Any] = {"keys": [{"k": "status", "n": "a"}, {"k": "plugin_id", "n": "b"}]}
+COUNT = {"fields": [{"o": "count", "n": "c"}]}
+SUM = {"fields": [{"o": "sum", "k": "total_tasks", "n": "m"}]}
+
+
+@pytest.mark.parametrize("page", [{}, {"limit": 5}], ids=str)
+@pytest.mark.parametrize(
+    ("aggregate", "rows"),
+    [
+        ([{"group": PAIRS}, {"count": {"name": "n"}}], [{"n": 24}]),
+        ([{"group": PAIRS | COUNT}, {"count": {"name": "n"}}], [{"n": 24}]),
+        (
+            [{"group": PAIRS | SUM}, {"group": {"fields": [{"o": "sum", "k": "m", "n": "m"}]}}],
+            [{"m": 300}],
+        ),
+        (
+            [{"group": PAIRS | SUM}, {"group": {"keys": [{"k": "m", "n": "m"}]} | COUNT}],
+            [{"m": m, "c": 1} for m in range(1, 25)],
+        ),
+    ],
+    ids=["count", "count of counts", "sum of sums", "by the sum"],
+)
+def test_w14_groups_of_groups_have_their_rows_and_total(
+    tenant: Tenant, aggregate: list[dict[str, Any]], rows: list[Any], page: dict[str, int]
+) -> None:
+    pairs = product(("SUCCESS", "FAILURE", "CANCELED", "IN_PROGRESS"), "uvwxyz")
+    client = tenant(
+        *(
+            {"status": status, "plugin_id": plugin, "total_tasks": number}
+            for number, (status, plugin) in enumerate(pairs, start=1)
+        )
+    )
+
+    answer = client.stat({"aggregate": aggregate, "page": page})
+
+    assert answer == {"results": rows[: page.get("limit")], "total_count": len(rows)}
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [],
+        [{"sort": [{"key": "n", "desc": True}]}],
+        [{"project": {"fields": [{"k": "plugins", "n": "plugins"}]}}],
+        [{"limit": 2}],
+    ],
+    ids=["nothing", "a sort", "a project", "a limit"],
+)
+def test_pages_of_the_elements_of_sets_do_not_overlap(
+    tenant: Tenant, between: list[dict[str, Any]]
+) -> None:
+    """MongoDB has the elements of a set in another order each time."""
+    jobs = product(("CANCELED", "SUCCESS"), range(40))
+    client = tenant(*({"status": s, "plugin_id": f"plugin-{n:02}"} for s, n in jobs))
+    plugins = {"o": "add_to_set", "k": "plugin_id", "n": "plugins"}
+    stages = [
+        {"group": {"keys": [{"k": "status", "n": "s"}], "fields": [plugins, *COUNT["fields"]]}},
+        *between,
+        {"unwind": {"path": "plugins"}},
+    ]
+
+    pages = [client.rows(*stages, page={"start": 1 + n, "limit": 7}) for n in range(0, 80, 7)]
+    first = client.rows(*stages, {"limit": 30})
+
+    shown = [(row["s"], row["plugins"]) for page in pages for row in page]
+    assert shown == [(s, f"plugin-{n:02}") for s, n in product(("CANCELED", "SUCCESS"), range(40))]
+    assert [(row["s"], row["plugins"]) for row in first] == shown[:30]
 
 
 @pytest.mark.parametrize("keys", [1, 2, 3])

@@ -43,6 +43,9 @@ GOOD = {
 }
 """Requests that nothing is wrong with, by kind, with their method."""
 
+# An example takes some 10 ms on an idle machine, twice that beside three busy processes.
+pytestmark = pytest.mark.timeout(60 + 0.25 * settings().max_examples)
+
 scopes = st.sampled_from(
     [
         Scope("domain-a"),

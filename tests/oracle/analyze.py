@@ -106,6 +106,8 @@ def _plan(query: Plain) -> _Plan:
         raise NotEvaluable("a name given twice")
     folded = [name for name in dict.fromkeys(query.get("field_group", ())) if name in names]
     path_of = Names(frozenset(names), raw=False).path
+    if "value" in folded:
+        raise NotEvaluable("a folded name that hides the value")
     select = query.get("select", {})
     if query.get("field_group") and select:
         raise NotEvaluable("field_group over selected names is not described")
@@ -211,7 +213,7 @@ def _place(part: Document, folded: Sequence[str]) -> OrderKey:
 
 
 def _folded_value(part: Document, name: str, folded: Sequence[str]) -> dict[str, Any]:
-    names = {key: part["_id"][key] for key in folded if key in part["_id"]}
-    if "value" in names:
-        raise NotEvaluable("a folded name that hides the value")
-    return {"value": part[name], **names}
+    return {
+        "value": part[name],
+        **{key: part["_id"][key] for key in folded if key in part["_id"]},
+    }

@@ -40,6 +40,8 @@ class Rows:
     """Paths that together tell rows apart; empty where there is one row at most."""
     covering: frozenset[str] = frozenset({"_id"})
     """Paths that tell rows apart as well as `identity` does."""
+    sets: frozenset[str] = frozenset()
+    """Lists whose elements are in no order."""
 
     def path(self, key: str) -> str:
         """Where `key`, as a caller calls it, is in a row."""
@@ -52,8 +54,10 @@ class Pipeline:
     def __init__(self) -> None:
         self.stages: list[Document] = []
         self.rows = Rows()
-        # Where rows were last made, in no order, and what would order them; None once in order.
-        self._unordered: tuple[int, tuple[str, ...]] | None = (0, self.rows.identity)
+        # What sorts the rows as they are now into the order they have or are to have, if anything
+        # does; and where they were last made, in no order, and what sorts them there.
+        self._order: dict[str, int] | None = dict.fromkeys(self.rows.identity, 1)
+        self._unordered: tuple[int, dict[str, int]] | None = (0, self._order)
         # The stages that take `_id` from the rows as they are now.
         self._dropping: list[Document] = []
 
@@ -62,7 +66,10 @@ class Pipeline:
         self.stages.append(stage)
 
     def convert(self, stage: Document, rows: Rows) -> None:
-        """Appends a stage that changes the shape of the rows and keeps their order."""
+        """Appends a stage that changes the shape of the rows, all but `_id`, and keeps their
+        order."""
+        if self._order and self._order.keys() != {"_id"}:
+            self._order = None
         self.stages.append(stage)
         self.rows = rows
 
@@ -71,13 +78,28 @@ class Pipeline:
         stage: Document = {"$project": {"_id": 0, **members}}
         self.convert(stage, rows)
         if rows.identity:
+            self._order = None
             self._dropping.append(stage)
 
     def make(self, stage: Document, rows: Rows) -> None:
         """Appends a stage that makes other rows, in no order."""
         self._dropping = []
         self.convert(stage, rows)
-        self._unordered = (len(self.stages), rows.identity) if rows.identity else None
+        self._order = dict.fromkeys(rows.identity, 1)
+        self._unordered = (len(self.stages), self._order) if self._order else None
+
+    def unwind(self, stage: Document, path: str) -> None:
+        """Appends a stage that makes a row of each element of the list at `path`."""
+        order, rows = self._order, self.rows
+        # Rows of one list differ in nothing but its element.
+        identity, covering = (*rows.identity, path), rows.covering | {path}
+        self.stages.append(stage)
+        self.rows = replace(rows, identity=identity, covering=covering)
+        self._order = None
+        if order is not None and path in rows.sets and path not in order:
+            # Each run has the elements in another order, which would make pages overlap.
+            self._order = {**order, path: 1}
+            self._unordered = (len(self.stages), self._order)
 
     def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
         """Appends a sort by (path, descending), ties broken by what tells rows apart."""
@@ -89,7 +111,7 @@ class Pipeline:
             for path in self.rows.identity[: MOST_SORT_KEYS - len(order)]:
                 order.setdefault(path, 1)
         self.stages.append({"$sort": order})
-        self._unordered = None
+        self._order, self._unordered = order, None
         if dropped:
             self.drop_id({}, self.rows)
 
@@ -105,8 +127,8 @@ class Pipeline:
     def settle(self) -> None:
         """Sees to it that the rows have an order, sorting them where they were last made."""
         if self._unordered is not None:
-            index, identity = self._unordered
-            self.stages.insert(index, {"$sort": dict.fromkeys(identity[:MOST_SORT_KEYS], 1)})
+            index, order = self._unordered
+            self.stages.insert(index, {"$sort": dict([*order.items()][:MOST_SORT_KEYS])})
             self._unordered = None
 
 
@@ -123,10 +145,7 @@ def compile_stages(stages: Sequence[Stage]) -> list[Document]:
 def unwind(unwind: Unwind, pipeline: Pipeline) -> None:
     """Adds an unwind and its filter."""
     path = pipeline.rows.path(unwind.path)
-    # Rows of one list differ in nothing but its element.
-    identity, covering = (*pipeline.rows.identity, path), pipeline.rows.covering | {path}
-    rows = replace(pipeline.rows, identity=identity, covering=covering)
-    pipeline.convert({"$unwind": f"${path}"}, rows)
+    pipeline.unwind({"$unwind": f"${path}"}, path)
     if unwind.filter:
         conditions = [
             condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
@@ -141,7 +160,8 @@ def group(keys: Mapping[str, Any], values: Mapping[str, Document], pipeline: Pip
         pipeline.settle()
     identity: tuple[str, ...] = ("_id",) if keys else ()
     covering = frozenset(f"_id.{name}" for name in keys)
-    rows = Rows(frozenset(keys), identity, covering)
+    sets = frozenset(name for name, value in values.items() if "$addToSet" in value)
+    rows = Rows(frozenset(keys), identity, covering, sets)
     pipeline.make({"$group": {"_id": dict(keys), **values}}, rows)
 
 
@@ -200,7 +220,12 @@ def _project(stage: Project, pipeline: Pipeline) -> None:
         if any(f"{path}.".startswith(f"{unwound}.") for unwound in set(rows.identity) - {"_id"}):
             identity.append(field.name)
     keys = frozenset[str]() if stage.exclude_keys else rows.keys
-    rows = Rows(keys, tuple(identity), frozenset(identity))
+    sets = frozenset(
+        field.name
+        for field in stage.fields
+        if rows.path(field.key) in rows.sets and not field.operator
+    )
+    rows = Rows(keys, tuple(identity), frozenset(identity), sets)
     if stage.exclude_keys:
         pipeline.drop_id(members, rows)
     else:
