@@ -27,7 +27,7 @@ def client(channel: grpc.Channel, database: Store) -> Client:
 
 
 @pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Database) -> Tenant:
+def tenant(channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
