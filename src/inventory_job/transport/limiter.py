@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from inventory_job.errors import Overloaded
 
@@ -33,68 +34,107 @@ class Limits:
     wait_seconds: float = 5.0
 
 
-class _Queue:
-    """Calls that run, so many at a time; others wait in the order in which they came.
+class _Share:
+    """The calls of one tenant, of one connection, or all: how many are held, how many of them run,
+    at most `most_running` at a time, and those that wait, in the order in which they came.
 
-    The wait follows the controlled delay algorithm (CoDel): once the queue has not been empty for a
-    second it is no burst, and calls wait only briefly, since a longer queue would only add delay.
+    The wait follows the controlled delay algorithm (CoDel): once calls have been waiting for a
+    second without a break it is no burst, and calls wait only briefly, since a longer queue would
+    only add delay.
     """
 
-    def __init__(self, running: int, clock: Callable[[], float]) -> None:
-        self.semaphore = asyncio.Semaphore(running)
+    __slots__ = ("_clock", "_most_running", "_waiting", "_waiting_since", "held", "running")
+
+    def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
+        self.held = 0
+        self.running = 0
+        self._most_running = most_running
         self._clock = clock
-        self._free_at = clock()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting_since = 0.0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call may run now; calls wait only while there is no room."""
+        return self.running < self._most_running
 
     def longest_wait(self, patience: float) -> float:
         """How long a call that comes now may wait, in seconds; at most `patience`."""
-        now = self._clock()
-        if not self.semaphore.locked():
-            self._free_at = now
-        is_standing = now - self._free_at > _STANDING_QUEUE_SECONDS
-        return min(patience, _SHORT_WAIT_SECONDS) if is_standing else patience
+        if self._waiting and self._clock() - self._waiting_since > _STANDING_QUEUE_SECONDS:
+            return min(patience, _SHORT_WAIT_SECONDS)
+        return patience
 
-    def release(self) -> None:
-        """A call has ended."""
-        self.semaphore.release()
-        if not self.semaphore.locked():
-            self._free_at = self._clock()
+    async def enter(self) -> None:
+        """Waits until one more call may run, and counts it among those that run."""
+        if self.has_room:
+            self.running += 1
+            return
+        if not self._waiting:
+            self._waiting_since = self._clock()
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            elif not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """A call runs no more: the first of those that wait takes its turn."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.running -= 1
+
+
+_PermitShares: TypeAlias = tuple[_Share, _Share, _Share]
+"""Those of a call's connection and tenant, and that of all; in the order in which it enters."""
 
 
 class Permit:
     """The permit of one call; `leave` gives it back, repeating is harmless."""
 
-    def __init__(self, limiter: Limiter, tenant: str, peer: str) -> None:
+    __slots__ = ("_is_held", "_limiter", "_running", "_shares", "peer", "tenant")
+
+    def __init__(self, limiter: Limiter, tenant: str, peer: str, shares: _PermitShares) -> None:
         self.tenant = tenant
         self.peer = peer
         self._limiter = limiter
-        self._running: list[_Queue] = []
+        self._shares = shares
+        self._running = 0
         self._is_held = True
 
     async def run(self) -> None:
         """Waits until the call may run; raises Overloaded when that takes too long."""
-        queues = self._limiter.queues(self.tenant, self.peer)
-        if any(queue.semaphore.locked() for queue in queues):
-            wait = min(queue.longest_wait(self._limiter.limits.wait_seconds) for queue in queues)
-            try:
-                async with asyncio.timeout(wait):
-                    await self._enter(queues)
-            except TimeoutError:
-                self.stop()
-                self._limiter.refuse(self.tenant, self.peer)
-                raise Overloaded from None
-        else:
-            await self._enter(queues)
-
-    async def _enter(self, queues: tuple[_Queue, ...]) -> None:
-        for queue in queues:
-            await queue.semaphore.acquire()
-            self._running.append(queue)
+        connection, tenant, every = self._shares
+        if connection.has_room and tenant.has_room and every.has_room:
+            connection.running += 1
+            tenant.running += 1
+            every.running += 1
+            self._running = 3
+            return
+        patience = self._limiter.limits.wait_seconds
+        try:
+            async with asyncio.timeout(min(each.longest_wait(patience) for each in self._shares)):
+                for share in self._shares:
+                    await share.enter()
+                    self._running += 1
+        except TimeoutError:
+            self.stop()
+            self._limiter.refuse(self.tenant, self.peer)
+            raise Overloaded from None
 
     def stop(self) -> None:
         """The call runs no more; its answer may still be on its way."""
-        for queue in self._running:
-            queue.release()
-        self._running.clear()
+        if self._running:
+            for share in self._shares[: self._running]:
+                share.leave()
+            self._running = 0
 
     def leave(self) -> None:
         """The call has ended, or its client has taken the answer."""
@@ -109,37 +149,36 @@ class Limiter:
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
-        self.held = 0
-        """The calls held now."""
         self.refused = 0
         """The calls refused since the start."""
-        self._clock = clock
-        self._all = _Queue(limits.running, clock)
-        self._tenants = _Shares(limits.held // 2, limits.tenant_running, clock)
-        self._peers = _Shares(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
+        self._all = _Share(limits.running, clock)
+        self._tenants = _Table(limits.held // 2, limits.tenant_running, clock)
+        self._peers = _Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def held(self) -> int:
+        """The calls held now."""
+        return self._all.held
+
     def enter(self, tenant: str, peer: str) -> Permit:
         """A permit for a call of the tenant on the connection; raises Overloaded."""
-        limits = self.limits
-        # A tenant alone leaves a quarter to others that may come.
-        most = limits.held if self._tenants.has_others(tenant) else limits.held - limits.held // 4
-        if self.held >= most or self._tenants.is_full(tenant) or self._peers.is_full(peer):
+        if self._is_full(tenant) or self._tenants.is_full(tenant) or self._peers.is_full(peer):
             self.refuse(tenant, peer)
             raise Overloaded
-        self.held += 1
-        self._idle.clear()
-        self._tenants.enter(tenant)
-        self._peers.enter(peer)
-        return Permit(self, tenant, peer)
+        if not self._all.held:
+            self._idle.clear()
+        self._all.held += 1
+        shares = (self._peers.enter(peer), self._tenants.enter(tenant), self._all)
+        return Permit(self, tenant, peer, shares)
 
     def left(self, permit: Permit) -> None:
         """A permit is given back."""
-        self.held -= 1
         self._tenants.leave(permit.tenant)
         self._peers.leave(permit.peer)
-        if not self.held:
+        self._all.held -= 1
+        if not self._all.held:
             self._idle.set()
 
     def refuse(self, tenant: str, peer: str) -> None:
@@ -147,10 +186,6 @@ class Limiter:
         self.refused += 1
         self._tenants.refuse(tenant)
         self._peers.refuse(peer)
-
-    def queues(self, tenant: str, peer: str) -> tuple[_Queue, ...]:
-        """The queues that a call passes to run, in the order of passing."""
-        return self._peers.queue(peer), self._tenants.queue(tenant), self._all
 
     async def wait_idle(self, seconds: float) -> bool:
         """Waits until no call is held, at most so long; whether that is so."""
@@ -161,50 +196,60 @@ class Limiter:
             return False
         return True
 
+    def _is_full(self, tenant: str) -> bool:
+        """Whether all permits are held that the tenant may have: alone it leaves a quarter to
+        others that may come."""
+        free = self.limits.held - self._all.held
+        if free > self.limits.held // 4:
+            return False
+        return free <= 0 or not self._tenants.has_others(tenant)
 
-class _Shares:
-    """The permits held by each tenant, or on each connection: at most `most` while others want
-    some."""
 
-    def __init__(self, most: int, running: int, clock: Callable[[], float]) -> None:
-        self._most = most
-        self._running = running
+class _Table:
+    """The shares of the tenants, or of the connections: each holds at most `most_held` permits
+    while others want some."""
+
+    def __init__(self, most_held: int, most_running: int, clock: Callable[[], float]) -> None:
+        self._most_held = most_held
+        self._most_running = most_running
         self._clock = clock
-        self._held: Counter[str] = Counter()
-        self._queues: dict[str, _Queue] = {}
-        self._refused: dict[str, float] = {}
+        self._shares: dict[str, _Share] = {}
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        """When each was refused last, the latest last; older ones go with the next refusal."""
 
     def has_others(self, key: str) -> bool:
         """Whether others than `key` hold permits, or were refused a moment ago."""
-        now = self._clock()
-        while self._refused:
-            first = next(iter(self._refused))
-            if now - self._refused[first] < _RECENT_SECONDS:
-                break
-            del self._refused[first]
-        return any(len(each) > (key in each) for each in (self._held, self._refused))
+        if len(self._shares) > (key in self._shares):
+            return True
+        latest = next((each for each in reversed(self._refused) if each != key), None)
+        return latest is not None and self._is_recent(latest)
 
     def is_full(self, key: str) -> bool:
         """Whether `key` has its share."""
-        return self._held[key] >= self._most and self.has_others(key)
+        share = self._shares.get(key)
+        return share is not None and share.held >= self._most_held and self.has_others(key)
 
-    def queue(self, key: str) -> _Queue:
-        """The queue of `key`, which holds permits."""
-        return self._queues[key]
-
-    def enter(self, key: str) -> None:
-        """One more permit is held."""
-        if not self._held[key]:
-            self._queues[key] = _Queue(self._running, self._clock)
-        self._held[key] += 1
+    def enter(self, key: str) -> _Share:
+        """The share of `key`, which holds one more permit."""
+        share = self._shares.get(key)
+        if share is None:
+            share = self._shares[key] = _Share(self._most_running, self._clock)
+        share.held += 1
+        return share
 
     def leave(self, key: str) -> None:
         """One permit less is held."""
-        self._held[key] -= 1
-        if not self._held[key]:
-            del self._held[key], self._queues[key]
+        share = self._shares[key]
+        share.held -= 1
+        if not share.held:
+            del self._shares[key]
 
     def refuse(self, key: str) -> None:
         """A permit was refused."""
-        self._refused.pop(key, None)
         self._refused[key] = self._clock()
+        self._refused.move_to_end(key)
+        while not self._is_recent(next(iter(self._refused))):
+            self._refused.popitem(last=False)
+
+    def _is_recent(self, key: str) -> bool:
+        return self._clock() - self._refused[key] < _RECENT_SECONDS
