@@ -1,0 +1,300 @@
+"""Connections over HTTP: how many there are, and when those of slow clients are ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from inventory_job.transport.http.connections import Connections
+
+MOST = 3
+REQUEST_SECONDS, UNREAD_SECONDS = 5.0, 20.0
+
+
+class FakeTransport(asyncio.Transport):
+    """A connection from a port of the other end; what was written is what has not been taken."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__({"peername": ("192.0.2.1", port, 0, 0)})
+        self.unsent = 0
+        self.ended = ""
+        self.has_ended = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def close(self) -> None:
+        self.ended = self.ended or "closed"
+        self.has_ended.set()
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+
+class FakeProtocol(asyncio.Protocol):
+    """What comes from a connection."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.events.append("made")
+
+    def data_received(self, data: bytes) -> None:
+        self.events.append(data)
+
+    def eof_received(self) -> bool:
+        self.events.append("eof")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.events.append("lost")
+
+    def pause_writing(self) -> None:
+        self.events.append("pause")
+
+    def resume_writing(self) -> None:
+        self.events.append("resume")
+
+
+class Client:
+    """One connection, made."""
+
+    def __init__(self, connections: Connections, port: int) -> None:
+        self.inner = FakeProtocol()
+        self.outer: Any = connections.bounding(lambda: self.inner)()
+        self.transport = FakeTransport(port)
+        self.outer.connection_made(self.transport)
+
+    def send(self, data: bytes = b"GET / HTTP/1.1\r\n") -> None:
+        self.outer.data_received(data)
+
+    def look(self, seconds: float) -> str:
+        """How the connection has ended, if it has, so long from now."""
+        now = asyncio.get_running_loop().time() + seconds
+        self.outer.look(now, REQUEST_SECONDS, UNREAD_SECONDS)
+        return self.transport.ended
+
+
+class Requests:
+    """An application whose requests end when they may."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._app = connections.noting_requests(self._answer)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def begin(self, port: int) -> None:
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(_: Message) -> None:
+            pass
+
+        scope = {"type": "http", "client": ("192.0.2.1", port)}
+        task = asyncio.ensure_future(self._app(scope, receive, send))
+        self._tasks[port] = task
+        await asyncio.sleep(0)
+
+    async def end(self, port: int) -> None:
+        self._tasks[port].cancel()
+        with suppress(asyncio.CancelledError):
+            await self._tasks.pop(port)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(60)
+
+
+def in_loop(test: Callable[[Connections], Awaitable[None]]) -> Callable[[], None]:
+    """A test that gets the connections of a port, in an event loop."""
+
+    async def run() -> None:
+        await test(Connections(MOST, REQUEST_SECONDS, UNREAD_SECONDS))
+
+    def wrapper() -> None:
+        asyncio.run(run())
+
+    wrapper.__name__ = getattr(test, "__name__", "test")
+    return wrapper
+
+
+@in_loop
+async def test_everything_is_passed_on(connections: Connections) -> None:
+    client = Client(connections, 1)
+
+    client.send(b"some")
+    client.outer.pause_writing()
+    client.outer.resume_writing()
+    keeps_open = client.outer.eof_received()
+    client.outer.connection_lost(None)
+
+    assert client.inner.events == ["made", b"some", "pause", "resume", "eof", "lost"]
+    assert keeps_open is True
+
+
+# How many
+
+
+@in_loop
+async def test_beyond_the_limit_the_one_that_is_silent_for_longest_ends(
+    connections: Connections,
+) -> None:
+    requests = Requests(connections)
+    clients = [Client(connections, port) for port in range(MOST)]
+    await requests.begin(0)
+    await requests.begin(1)
+    await requests.end(1)
+
+    clients += [Client(connections, 8), Client(connections, 9)]
+
+    assert [client.transport.ended for client in clients] == ["", "aborted", "aborted", "", ""]
+    await requests.end(0)
+
+
+@in_loop
+async def test_beyond_the_limit_the_latest_ends_while_all_have_requests(
+    connections: Connections,
+) -> None:
+    requests = Requests(connections)
+    clients = [Client(connections, port) for port in range(MOST)]
+    for port in range(MOST):
+        await requests.begin(port)
+
+    clients.append(Client(connections, 8))
+
+    assert [client.transport.ended for client in clients] == ["", "", "", "aborted"]
+    for port in range(MOST):
+        await requests.end(port)
+
+
+@in_loop
+async def test_connections_that_come_together_keep_within_the_limit(
+    connections: Connections,
+) -> None:
+    clients = [Client(connections, port) for port in range(10)]
+
+    open_clients = [client for client in clients if not client.transport.ended]
+
+    assert open_clients == clients[-MOST:]
+
+
+@in_loop
+async def test_connections_that_ended_leave_room(connections: Connections) -> None:
+    for port in range(10):
+        client = Client(connections, port)
+        client.outer.connection_lost(None)
+        assert client.transport.ended == ""
+
+
+# Requests that do not come
+
+
+@in_loop
+async def test_a_connection_without_a_request_is_closed(connections: Connections) -> None:
+    client = Client(connections, 1)
+
+    assert client.look(REQUEST_SECONDS - 1) == ""
+    assert client.look(REQUEST_SECONDS + 1) == "closed"
+
+
+@in_loop
+async def test_a_request_whose_headers_do_not_end_is_closed_however_many_come(
+    connections: Connections,
+) -> None:
+    client = Client(connections, 1)
+    for _ in range(100):
+        client.send(b"X: 1\r\n")
+
+    assert client.look(REQUEST_SECONDS - 1) == ""
+    assert client.look(REQUEST_SECONDS + 1) == "closed"
+
+
+@in_loop
+async def test_a_request_under_way_may_take_long(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    client.send()
+    await requests.begin(1)
+    client.send(b"body")
+
+    assert client.look(1000) == ""
+    await requests.end(1)
+    assert client.look(1000) == "", "how long it may stay without another is uvicorn's"
+
+
+@in_loop
+async def test_a_second_request_has_its_own_time(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    client.send()
+    await requests.begin(1)
+    await requests.end(1)
+
+    client.send()
+
+    assert client.look(REQUEST_SECONDS - 1) == ""
+    assert client.look(REQUEST_SECONDS + 1) == "closed"
+
+
+@in_loop
+async def test_an_application_serves_what_comes_on_no_connection(connections: Connections) -> None:
+    requests = Requests(connections)
+
+    await requests.begin(1)
+    await requests.end(1)
+
+
+# Answers that are not taken
+
+
+@in_loop
+async def test_an_answer_that_is_not_taken_aborts_the_connection(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    await requests.begin(1)
+    assert client.look(0) == ""
+    client.transport.unsent = 1000
+    assert client.look(UNREAD_SECONDS - 1) == ""
+
+    assert client.look(UNREAD_SECONDS + 1) == "aborted"
+    await requests.end(1)
+
+
+@in_loop
+async def test_an_answer_that_is_taken_slowly_goes_on(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    await requests.begin(1)
+    for step in range(10):
+        client.transport.unsent = 1000 - step
+        assert client.look(step * (UNREAD_SECONDS - 1)) == ""
+    await requests.end(1)
+
+
+@in_loop
+async def test_an_answer_after_a_long_pause_has_its_own_time(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    await requests.begin(1)
+    assert client.look(1000) == ""
+    client.transport.unsent = 1000
+
+    assert client.look(1000 + UNREAD_SECONDS - 1) == ""
+    assert client.look(1000 + UNREAD_SECONDS + 1) == "aborted"
+    await requests.end(1)
+
+
+# While it looks
+
+
+def test_connections_are_looked_at_while_started() -> None:
+    async def run() -> None:
+        connections = Connections(MOST, 0.01, UNREAD_SECONDS)
+        connections.start()
+        client = Client(connections, 1)
+        await asyncio.wait_for(client.transport.has_ended.wait(), 10)
+        assert client.transport.ended == "closed"
+        connections.stop()
+        late = Client(connections, 2)
+        await asyncio.sleep(0.7)
+        assert late.transport.ended == ""
+
+    asyncio.run(run())
