@@ -1,16 +1,29 @@
-"""The models give a document its shape: names, types and defaults of spec/data-model.md."""
+"""The models give a document its shape: names, types, defaults and indexes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
+import mongoengine
+import mongomock
 import pytest
 from bson import ObjectId
 from mongoengine.connection import ConnectionFailure
 from mongoengine.errors import ValidationError
 
-from inventory_job.model.documents import Job, JobTask, new_job_id, new_job_task_id
+from inventory_job.model.documents import (
+    INDEXES,
+    JOB_COLLECTION,
+    JOB_TASK_COLLECTION,
+    Index,
+    Job,
+    JobTask,
+    new_job_id,
+    new_job_task_id,
+)
 
 COUNTERS = {"total_tasks", "remained_tasks", "success_tasks", "failure_tasks"}
 
@@ -98,3 +111,79 @@ def test_a_task_belongs_to_a_job_and_a_domain(missing: str) -> None:
 def test_a_model_has_no_connection_of_its_own(model: type[Job | JobTask]) -> None:
     with pytest.raises(ConnectionFailure):
         model.objects.first()
+
+
+@pytest.fixture
+def database() -> Iterator[Any]:
+    """A database in memory, to which the models are connected for the while."""
+    client = mongoengine.connect(
+        "test",
+        host="mongodb://database.test",
+        mongo_client_class=mongomock.MongoClient,
+        uuidRepresentation="standard",
+    )
+    yield client["test"]
+    mongoengine.disconnect()
+
+
+def test_a_document_is_written_under_the_names_of_its_fields(database: Any) -> None:
+    job = Job(domain_id="domain-1", created_at=datetime(2026, 1, 2)).save()
+    JobTask(job_id=job.job_id, domain_id="domain-1").save()
+
+    stored = database[JOB_COLLECTION].find_one({}, {"_id": False})
+    task = database[JOB_TASK_COLLECTION].find_one({}, {"_id": False})
+
+    assert stored == {
+        **Job().to_mongo(),
+        "job_id": job.job_id,
+        "domain_id": "domain-1",
+        "created_at": datetime(2026, 1, 2),
+    }
+    assert (task["job_id"], task["status"], task["total_count"]) == (job.job_id, "PENDING", 0)
+
+
+def test_a_document_is_read_as_another_service_wrote_it(database: Any) -> None:
+    database[JOB_COLLECTION].insert_one({"job_id": "job-1", "status": "TIMEOUT", "filter": {}})
+
+    (job,) = Job.objects
+
+    assert (job.job_id, job.status, job.total_tasks) == ("job-1", "TIMEOUT", 0)
+
+
+def test_writing_creates_no_index(database: Any) -> None:
+    Job(domain_id="domain-1").save()
+
+    assert set(database[JOB_COLLECTION].index_information()) == {"_id_"}
+
+
+@pytest.mark.parametrize("model", [Job, JobTask])
+def test_the_indexes_of_a_model_are_those_declared(
+    model: type[Job | JobTask], database: Any
+) -> None:
+    model.ensure_indexes()
+
+    created = {
+        (name, tuple(found["key"]), found.get("unique", False))
+        for collection in (JOB_COLLECTION, JOB_TASK_COLLECTION)
+        for name, found in database[collection].index_information().items()
+        if name != "_id_"
+    }
+
+    assert created == {
+        (index.name, index.keys, index.unique) for index in INDEXES if index.model is model
+    }
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
+def test_an_index_is_on_fields_of_its_model(index: Index) -> None:
+    known = {*index.model(job_id="job-1", domain_id="domain-1").to_mongo(), "_id"}
+
+    assert {field for field, _ in index.keys} <= known
+
+
+def test_two_jobs_cannot_have_the_same_id(database: Any) -> None:
+    Job.ensure_indexes()
+    Job(job_id="job-1", domain_id="domain-1").save()
+
+    with pytest.raises(mongoengine.NotUniqueError):
+        Job(job_id="job-1", domain_id="domain-2").save()

@@ -97,7 +97,7 @@ def _insert(collection: Collection[StoredDocument], documents: list[StoredDocume
         return len(collection.insert_many(documents, ordered=False).inserted_ids)
     except BulkWriteError as error:
         duplicates = all(f["code"] == _DUPLICATE_KEY for f in error.details["writeErrors"])
-        if error.details["writeConcernErrors"] or not duplicates:
+        if error.details.get("writeConcernErrors") or not duplicates:
             raise
         inserted: int = error.details["nInserted"]
         return inserted

@@ -1,14 +1,15 @@
-"""The stored documents as mongoengine models: names, types and defaults (spec/data-model.md).
+"""The stored documents as mongoengine models: names, types, defaults and indexes.
 
-The models only give the shape: they accept whatever fields a database holds, create no index and
-have no connection of their own: `collection_of` names a model's collection, whose documents the
-asynchronous driver reads and writes.
+The models only give the shape: they accept whatever fields a database holds, create no index by
+themselves and have no connection of their own: `collection_of` names a model's collection, whose
+documents the asynchronous driver reads and writes, and `model/indexes.py` creates `INDEXES`.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mongoengine import (
@@ -17,9 +18,84 @@ from mongoengine import (
     IntField,
     StringField,
 )
+from pymongo import ASCENDING, DESCENDING
 
 JOB_COLLECTION = "job"
 JOB_TASK_COLLECTION = "job_task"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index: the collection it belongs to, its name, its fields (`-` is descending), whether
+    their values are unique."""
+
+    collection: str
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+
+    @property
+    def model(self) -> type[Job | JobTask]:
+        """The model of the collection's documents."""
+        return Job if self.collection == JOB_COLLECTION else JobTask
+
+    @property
+    def keys(self) -> tuple[tuple[str, int], ...]:
+        """(field, direction) pairs, as MongoDB has them."""
+        return tuple(
+            (field.lstrip("-"), DESCENDING if field.startswith("-") else ASCENDING)
+            for field in self.fields
+        )
+
+
+def _of_jobs(name: str, *fields: str, unique: bool = False) -> Index:
+    return Index(JOB_COLLECTION, name, fields, unique)
+
+
+REFERENCE_INDEXES: tuple[Index, ...] = (
+    _of_jobs("job_id_1", "job_id", unique=True),
+    _of_jobs("COMPOUND_INDEX_FOR_GC_1", "domain_id", "collector_id", "status"),
+    _of_jobs("COMPOUND_INDEX_FOR_GC_2", "domain_id", "-created_at", "status"),
+    _of_jobs("COMPOUND_INDEX_FOR_SEARCH_1", "domain_id", "workspace_id"),
+    _of_jobs("status_1", "status"),
+    _of_jobs("collector_id_1", "collector_id"),
+    _of_jobs("workspace_id_1", "workspace_id"),
+    _of_jobs("domain_id_1", "domain_id"),
+)
+"""What the services that share the database create, under their names."""
+
+OWN_INDEXES: tuple[Index, ...] = (
+    _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id"),
+    _of_jobs("inventory_job_workspace_newest", "domain_id", "workspace_id", "-created_at", "_id"),
+    _of_jobs(
+        "inventory_job_domain_groups",
+        "domain_id",
+        "plugin_id",
+        "status",
+        "collector_id",
+        "workspace_id",
+        "-created_at",
+    ),
+    Index(JOB_TASK_COLLECTION, "inventory_job_tasks_of_job", ("domain_id", "job_id")),
+)
+"""What this service's queries need besides: a scope's newest jobs without a sort in memory, counts
+by what jobs are grouped by without the jobs, and the tasks of a deleted job."""
+
+INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
+
+
+def _meta(collection: str) -> dict[str, Any]:
+    """What mongoengine is to know of the model of a collection."""
+    return {
+        "collection": collection,
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [
+            {"name": index.name, "fields": list(index.fields), "unique": index.unique}
+            for index in INDEXES
+            if index.collection == collection
+        ],
+    }
 
 
 def new_job_id() -> str:
@@ -35,11 +111,7 @@ def new_job_task_id() -> str:
 class Job(Document):
     """One run of a collector. Dates are UTC; collectors write these, this service reads them."""
 
-    meta: ClassVar[dict[str, Any]] = {
-        "collection": JOB_COLLECTION,
-        "strict": False,
-        "auto_create_index": False,
-    }
+    meta: ClassVar[dict[str, Any]] = _meta(JOB_COLLECTION)
 
     job_id = StringField(max_length=40, default=new_job_id)
     status = StringField(max_length=20, default="IN_PROGRESS")
@@ -62,11 +134,7 @@ class Job(Document):
 class JobTask(Document):
     """One part of a job. Only `job_id` and `domain_id` matter here: they go when the job goes."""
 
-    meta: ClassVar[dict[str, Any]] = {
-        "collection": JOB_TASK_COLLECTION,
-        "strict": False,
-        "auto_create_index": False,
-    }
+    meta: ClassVar[dict[str, Any]] = _meta(JOB_TASK_COLLECTION)
 
     job_task_id = StringField(max_length=40, default=new_job_task_id)
     status = StringField(max_length=20, default="PENDING")

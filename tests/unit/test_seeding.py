@@ -1,0 +1,178 @@
+"""Seeding writes demo data as the models have it, and leaves what is there alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import mongoengine
+import mongomock
+import pytest
+from pymongo.errors import BulkWriteError
+
+from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load
+from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.results import StoredDocument
+
+Pair = tuple[StoredDocument, list[StoredDocument]]
+DEMO = Demo(50, seed=0, until=datetime(2026, 3, 1))
+
+
+@pytest.fixture
+def store() -> Iterator[SeedStore]:
+    """Collections in memory, with their indexes; the models read them."""
+    client: Any = mongoengine.connect(
+        "test",
+        host="mongodb://database.test",
+        mongo_client_class=mongomock.MongoClient,
+        uuidRepresentation="standard",
+    )
+    Job.ensure_indexes()
+    JobTask.ensure_indexes()
+    database = client["test"]
+    yield SeedStore(
+        database[collection_of(Job)], database[collection_of(JobTask)], "database.test/test"
+    )
+    mongoengine.disconnect()
+
+
+def stored(collection: Any) -> list[StoredDocument]:
+    return list(collection.find().sort("_id"))
+
+
+def by_id(documents: Iterable[StoredDocument]) -> list[StoredDocument]:
+    return sorted(documents, key=lambda document: document["_id"])
+
+
+def test_all_documents_are_stored_as_they_are(store: SeedStore) -> None:
+    pairs = list(DEMO.documents())
+
+    counts = load(store, pairs)
+
+    assert stored(store.jobs) == by_id(job for job, _ in pairs)
+    assert stored(store.job_tasks) == by_id(task for _, tasks in pairs for task in tasks)
+    assert counts == Counts(50, sum(len(tasks) for _, tasks in pairs))
+
+
+def test_demo_data_are_valid_documents_of_the_models(store: SeedStore) -> None:
+    load(store, DEMO.documents())
+
+    for model in (Job, JobTask):
+        documents = list(model.objects)
+        assert documents
+        for document in documents:
+            document.validate()
+
+
+def test_demo_data_have_fields_of_the_models(store: SeedStore) -> None:
+    load(store, DEMO.documents())
+
+    job, task = Job().to_mongo(), JobTask(job_id="job-1", domain_id="domain-1").to_mongo()
+    assert {name for stored_job in stored(store.jobs) for name in stored_job} <= {*job, "_id"}
+    assert {name for stored_task in stored(store.job_tasks) for name in stored_task} <= {
+        *task,
+        "_id",
+    }
+
+
+def test_sample_documents_are_valid_documents_of_the_models(store: SeedStore) -> None:
+    store.jobs.insert_many(sample_jobs())
+    store.job_tasks.insert_many(sample_tasks())
+
+    for document in [*Job.objects, *JobTask.objects]:
+        document.validate()
+
+
+def test_nothing_is_added_to_a_collection_that_is_not_empty(store: SeedStore) -> None:
+    store.jobs.insert_one({"job_id": "job-1"})
+
+    with pytest.raises(NotEmpty, match=r"database\.test/test holds 1 documents already"):
+        load(store, DEMO.documents())
+
+    assert len(stored(store.jobs)) == 1
+    assert stored(store.job_tasks) == []
+
+
+def test_more_is_added_by_force_and_what_is_there_left_alone(store: SeedStore) -> None:
+    pairs = list(DEMO.documents())
+    first = {**pairs[0][0], "status": "CHANGED"}
+    store.jobs.insert_one(first)
+
+    counts = load(store, pairs, force=True)
+
+    assert counts.jobs == 49
+    assert first in stored(store.jobs)
+
+
+def test_a_job_whose_id_is_there_already_is_left_out(store: SeedStore) -> None:
+    pairs = list(DEMO.documents())
+    store.jobs.insert_one({"job_id": pairs[0][0]["job_id"]})
+
+    assert load(store, pairs, force=True).jobs == 49
+
+
+def test_loading_the_same_twice_adds_nothing(store: SeedStore) -> None:
+    load(store, DEMO.documents())
+
+    assert load(store, DEMO.documents(), force=True) == Counts(0, 0)
+
+
+def test_a_job_without_tasks_is_stored(store: SeedStore) -> None:
+    assert load(store, [({"job_id": "job-1"}, [])]) == Counts(1, 0)
+
+
+def test_nothing_is_nothing(store: SeedStore) -> None:
+    assert load(store, []) == Counts(0, 0)
+
+
+def test_progress_counts_the_jobs_of_each_step(store: SeedStore) -> None:
+    store.jobs.drop_indexes()  # in memory a unique one takes long
+    steps: list[int] = []
+    pairs: list[Pair] = [({"job_id": f"job-{number}"}, []) for number in range(2500)]
+
+    load(store, pairs, on_progress=steps.append)
+
+    assert steps == [2000, 500]
+
+
+def recording(name: str, order: list[str], insert: Callable[..., Any]) -> Callable[..., Any]:
+    def insert_many(*args: Any, **others: Any) -> Any:
+        order.append(name)
+        return insert(*args, **others)
+
+    return insert_many
+
+
+def test_tasks_are_there_before_their_jobs(
+    store: SeedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    for name, collection in (("job", store.jobs), ("task", store.job_tasks)):
+        insert = recording(name, order, collection.insert_many)
+        monkeypatch.setattr(collection, "insert_many", insert)
+
+    load(store, DEMO.documents())
+
+    assert order == ["task", "job"]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"writeErrors": [{"code": 11000}, {"code": 121}], "writeConcernErrors": [], "nInserted": 0},
+        {"writeErrors": [], "writeConcernErrors": [{"code": 64}], "nInserted": 1},
+    ],
+    ids=["another error", "write concern"],
+)
+def test_what_is_no_duplicate_is_an_error(
+    details: dict[str, Any], store: SeedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def insert_many(*args: Any, **others: Any) -> None:
+        raise BulkWriteError(details)
+
+    monkeypatch.setattr(store.jobs, "insert_many", insert_many)
+
+    with pytest.raises(BulkWriteError):
+        load(store, DEMO.documents())
