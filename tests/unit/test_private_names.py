@@ -1,0 +1,77 @@
+"""The check for what the package takes of libraries although they do not offer it."""
+
+from __future__ import annotations
+
+import private_names
+import pytest
+from private_names import findings
+
+GOOD = [
+    "import pymongo\npymongo.MongoClient().list_database_names()",
+    "from pymongo.asynchronous.collection import AsyncCollection",
+    "class A:\n    def __init__(self):\n        self._x = 1\n        print(self._x)",
+    "class A:\n    def _other(self, other):\n        return other._other(self)",
+    "_LIMIT = 1\ndef f():\n    return _LIMIT",
+    "def f(_x):\n    pass\nf(_x=1)",
+    "import sys\nsys.__stdout__\n[_ for _ in ()]",
+    "getattr(object, '__doc__')\ngetattr(object, 'name')",
+    "from importlib import import_module\nimport_module('pymongo.errors')",
+    "import uvicorn\nclass A(uvicorn.Server):\n    _mine = 1",
+]
+BAD = [
+    ("import grpc._channel", "grpc._channel is private"),
+    ("from grpc import _channel", "grpc._channel is private"),
+    ("from grpc._cython import cygrpc", "grpc._cython.cygrpc is private"),
+    ("import grpc\ngrpc._channel.Channel", "the attribute _channel is private"),
+    ("import x\nx.f()._y = 1", "the attribute _y is private"),
+    ("class A:\n    def f(self):\n        return self._meta", "the attribute _meta is private"),
+    ("class A:\n    def f(self):\n        return super()._run()", "the attribute _run is private"),
+    ("import x\nx.f(_y=1)", "the keyword _y is private"),
+    ("import x\ngetattr(x, '_y')", "the attribute _y is private"),
+    ("import importlib\nimportlib.import_module('grpc._channel')", "grpc._channel is private"),
+    ("import uvicorn.protocols.utils", "uvicorn.protocols.utils is not documented"),
+    ("from uvicorn import protocols", "uvicorn.protocols is not documented"),
+    ("from pymongo.synchronous.cursor import Cursor", "is not documented"),
+    ("import uvicorn\nuvicorn.protocols.http", "the module uvicorn.protocols is not documented"),
+    (
+        "import mongoengine\nclass A(mongoengine.Document):\n    def _get_collection(self): ...",
+        "A replaces the private attribute _get_collection of mongoengine.Document",
+    ),
+    (
+        "from mongoengine import Document\nclass A(Document):\n    _get_db = None",
+        "A replaces the private attribute _get_db of mongoengine.Document",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_is_the_packages_own_or_public_is_allowed(text: str) -> None:
+    assert list(findings({"a.py": text})) == []
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD)
+def test_what_is_private_or_undocumented_is_found(text: str, sentence: str) -> None:
+    found = list(findings({"a.py": text}))
+
+    assert len(found) == 1
+    assert found[0].startswith("a.py:")
+    assert found[0].endswith(sentence)
+
+
+def test_an_attribute_may_be_that_of_a_base_in_another_module() -> None:
+    base = "class Base:\n    def __init__(self):\n        self._x = 1"
+    derived = "from inventory_job.a import Base\nclass A(Base):\n    def f(self): return self._x"
+
+    assert list(findings({"a.py": base, "b.py": derived})) == []
+
+
+def test_an_attribute_of_another_object_is_not_because_another_module_has_one() -> None:
+    other = "class A:\n    def f(self):\n        self._x = 1"
+
+    assert list(findings({"a.py": other, "b.py": "import x\nx._x"})) == [
+        "b.py:2: the attribute _x is private"
+    ]
+
+
+def test_the_package_takes_nothing_private(capsys: pytest.CaptureFixture[str]) -> None:
+    assert private_names.main() == 0, capsys.readouterr().out
