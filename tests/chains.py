@@ -212,7 +212,9 @@ _OPERATORS = {
 
 @st.composite
 def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    path = draw(st.sampled_from(rows.named("list", "set")))
+    lists = [name for name, kind in rows.columns.items() if kind in ("list", "set")]
+    scalars = [name for name, kind in rows.columns.items() if kind != "shown"]
+    path = draw(st.sampled_from(lists or scalars or ["nothing"]))
     spec: Request = {"path": path}
     columns = rows.columns | {path: "element"}
     if draw(st.booleans()):
