@@ -118,6 +118,20 @@ def test_pages_of_the_elements_of_sets_do_not_overlap(
     assert [(row["s"], row["plugins"]) for row in first] == shown[:30]
 
 
+def test_pages_of_the_elements_of_the_only_set_do_not_overlap(tenant: Tenant) -> None:
+    client = tenant(*({"plugin_id": f"plugin-{n:02}"} for n in range(40)))
+    plugins = {"o": "add_to_set", "k": "plugin_id", "n": "a"}
+    stages: list[dict[str, Any]] = [
+        {"group": {"fields": [plugins]}},
+        {"sort": [{"key": "a"}]},
+        {"unwind": {"path": "a"}},
+    ]
+
+    pages = [client.rows(*stages, page={"start": 1 + n, "limit": 7}) for n in range(0, 40, 7)]
+
+    assert [row["a"] for page in pages for row in page] == [f"plugin-{n:02}" for n in range(40)]
+
+
 @pytest.mark.parametrize("keys", [1, 2, 3])
 @pytest.mark.parametrize("start", [1, 1500, 5000])
 def test_the_total_of_more_rows_than_a_page_has_is_counted(

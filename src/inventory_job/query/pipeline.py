@@ -90,7 +90,8 @@ class Pipeline:
 
     def unwind(self, stage: Document, path: str) -> None:
         """Appends a stage that makes a row of each element of the list at `path`."""
-        order, rows = self._order, self.rows
+        rows = self.rows
+        order = self._order if rows.identity else {}  # One row is in every order.
         # Rows of one list differ in nothing but its element.
         identity, covering = (*rows.identity, path), rows.covering | {path}
         self.stages.append(stage)
