@@ -216,7 +216,13 @@ def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     scalars = [name for name, kind in rows.columns.items() if kind != "shown"]
     path = draw(st.sampled_from(lists or scalars or ["nothing"]))
     spec: Request = {"path": path}
-    columns = rows.columns | {path: "element"}
+    is_set = rows.columns.get(path) == "set"
+    # After elements of a list, which are in an order of their own, nothing puts those of a set
+    # in one.
+    columns = {
+        name: "shown" if kind == "set" and not is_set else kind
+        for name, kind in rows.columns.items()
+    } | {path: "element"}
     if draw(st.booleans()):
         spec["filter"] = draw(st.lists(_condition(replace(rows, columns=columns)), max_size=2))
     return {"unwind": spec}, replace(rows, columns=columns)
