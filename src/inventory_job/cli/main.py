@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from inventory_job import __version__
+from inventory_job.cli.standard_output import guarded_output
 
 _SERVER = "Server"
 _CLIENT = "Client"
@@ -150,4 +151,5 @@ def _options(
 
 def main() -> None:
     """Runs the command line; exits with its status."""
-    app()
+    with guarded_output():
+        app()

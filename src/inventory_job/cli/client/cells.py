@@ -33,6 +33,11 @@ def escaped(text: str) -> str:
     return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def encodable(text: str, encoding: str) -> str:
+    """`text` with what the encoding has no character for as Python's escapes."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def cell(value: Any) -> str:
     """One value of a row: nothing for null, JSON for lists and dictionaries."""
     if value is None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.bars import Counts, counted, segments
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
-from inventory_job.cli.client.cells import cell, visible
+from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.filters import Condition
 from inventory_job.cli.client.output import plain_table, terminal
 from inventory_job.cli.client.periods import Period, labels, parse_time, start_of
@@ -116,11 +116,11 @@ def draw(counts: Counts, title: str, console: Console) -> None:
     """Prints the counts as bars as wide as the console, below a title and what they mean."""
     fillings = _PLAIN_FILLINGS if console.options.ascii_only else _FILLINGS
     places = _places(counts.series)
-    console.print(Text(visible(title), style="bold"))
+    console.print(Text(encodable(visible(title), console.encoding), style="bold"))
     names = [
         Text.assemble(
             (fillings[places[name]] * 2, _COLOURS[places[name]]),
-            f" {visible(name)} {counts.total(name)}",
+            f" {encodable(visible(name), console.encoding)} {counts.total(name)}",
         )
         for name in counts.series
     ]

@@ -17,7 +17,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inventory_job.cli.client.cells import cell, csv_cell, escaped, has_unsafe, short_cell, visible
+from inventory_job.cli.client.cells import (
+    cell,
+    csv_cell,
+    encodable,
+    escaped,
+    has_unsafe,
+    short_cell,
+    visible,
+)
 
 Row = Mapping[str, Any]
 
@@ -67,20 +75,25 @@ def write(answer: Answer, form: Format) -> None:
     to standard error."""
     console = terminal()
     if form is Format.TABLE and console.is_terminal:
-        console.print(table(answer.columns, answer.rows, console.width))
+        console.print(table(answer.columns, answer.rows, console.width, console.encoding))
         if answer.note:
             console.print(Text(answer.note, style="dim"))
         return
-    sys.stdout.write(_WRITERS[form](answer))
+    encoding = console.encoding
+    sys.stdout.write(encodable(_WRITERS[form](answer, encoding), encoding))
     if form is Format.TABLE and answer.note:
         sys.stderr.write(f"{answer.note}\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Row], width: int) -> Table:
-    """The rows as a table for a terminal of `width` columns. Short words, ids among them, are not
-    broken; where even that leaves no room, times are, between date and hour."""
+def table(
+    columns: Sequence[str], rows: Iterable[Row], width: int, encoding: str = "utf-8"
+) -> Table:
+    """The rows as a table for a terminal of `width` columns and this encoding. Short words, ids
+    among them, are not broken; where even that leaves no room, times are, between date and hour."""
     shown = [*rows]
-    texts = {name: [short_cell(row.get(name)) for row in shown] for name in columns}
+    texts = {
+        name: [encodable(short_cell(row.get(name)), encoding) for row in shown] for name in columns
+    }
     longest = {name: max(map(len, [name, *texts[name]])) for name in columns}
     needed = [
         2 + (length if length <= _LONGEST_WORD else _NARROWEST) for length in longest.values()
@@ -91,13 +104,13 @@ def table(columns: Sequence[str], rows: Iterable[Row], width: int) -> Table:
         values = [row[name] for row in shown if row.get(name) is not None]
         is_phrase = any(" " in text for text in texts[name])
         made.add_column(
-            Text(visible(name)),
+            Text(encodable(visible(name), encoding)),
             justify="right" if values and all(map(_is_number, values)) else "left",
             overflow="fold",
             no_wrap=longest[name] <= _LONGEST_WORD and (has_room or not is_phrase),
         )
     for row in shown:
-        made.add_row(*(_styled(row.get(name)) for name in columns))
+        made.add_row(*(_styled(row.get(name), encoding) for name in columns))
     return made
 
 
@@ -133,13 +146,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _styled(value: Any) -> Text:
+def _styled(value: Any, encoding: str) -> Text:
     style = STATUS_STYLES.get(value, "") if isinstance(value, str) else ""
-    return Text(short_cell(value), style=style)
+    return Text(encodable(short_cell(value), encoding), style=style)
 
 
-def _json(answer: Answer) -> str:
-    return escaped(json.dumps(answer.whole, ensure_ascii=False, indent=2)) + "\n"
+def _json(answer: Answer, encoding: str) -> str:
+    text = json.dumps(answer.whole, ensure_ascii=False, indent=2)
+    if encodable(text, encoding) != text:
+        text = json.dumps(answer.whole, indent=2)
+    return escaped(text) + "\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -154,12 +170,20 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _yaml(answer: Answer) -> str:
-    written: str = yaml.dump(answer.whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    return escaped(written)
+def _yaml(answer: Answer, encoding: str) -> str:
+    def written(*, allow_unicode: bool) -> str:
+        text: str = yaml.dump(
+            answer.whole, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode
+        )
+        return text
+
+    text = written(allow_unicode=True)
+    if encodable(text, encoding) != text:
+        text = written(allow_unicode=False)
+    return escaped(text)
 
 
-def _csv(answer: Answer) -> str:
+def _csv(answer: Answer, _: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(csv_cell(name) for name in answer.columns)
@@ -168,7 +192,7 @@ def _csv(answer: Answer) -> str:
 
 
 _WRITERS = {
-    Format.TABLE: lambda answer: plain_table(answer.columns, answer.rows),
+    Format.TABLE: lambda answer, _: plain_table(answer.columns, answer.rows),
     Format.JSON: _json,
     Format.YAML: _yaml,
     Format.CSV: _csv,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console, Group
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from inventory_job.cli.client import options
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
-from inventory_job.cli.client.cells import cell, visible
+from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.keyboard import quit_key
 from inventory_job.cli.client.output import bare_table, plain_table, terminal
 from inventory_job.cli.client.queries import LARGEST_PAGE, Selection, running_request
@@ -77,7 +77,8 @@ def _watch(
 ) -> None:
     with quit_key() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(view(running, client.endpoint, interval, _now()), refresh=True)
+            shown = view(running, client.endpoint, interval, _now(), console.encoding)
+            live.update(shown, refresh=True)
             if pressed(interval):
                 return
             try:
@@ -89,16 +90,20 @@ def _watch(
                 running = Running(running.jobs, running.total, failure.message)
 
 
-def view(running: Running, endpoint: str, interval: float, now: datetime) -> Group:
+def view(
+    running: Running, endpoint: str, interval: float, now: datetime, encoding: str = "utf-8"
+) -> Group:
     """The running jobs as one screen at the time `now`, naive UTC."""
     title = Text(f"{running.total} running", style="bold")
     title.append(f"  {visible(endpoint)}, every {interval:g} s, q ends", style="dim")
     if running.total > len(running.jobs):
         title.append(f"  the {len(running.jobs)} newest shown", style="dim")
-    lines: list[Text | Table] = [title, _table(running.jobs, now)]
+    lines: list[Text | Table] = [title, _table(running.jobs, now, encoding)]
     if running.problem:
-        problem = Text(visible(running.problem), style="bold red", no_wrap=True)
-        problem.overflow = "ellipsis"
+        problem = Text(
+            encodable(visible(running.problem), encoding), style="bold red", no_wrap=True
+        )
+        problem.overflow = _overflow(encoding)
         lines.insert(1, problem)
     return Group(*lines)
 
@@ -123,7 +128,7 @@ def finished(job: Job) -> tuple[int, int]:
     return max(total - remained, 0), total
 
 
-def _table(jobs: Sequence[Job], now: datetime) -> Table:
+def _table(jobs: Sequence[Job], now: datetime, encoding: str) -> Table:
     made = bare_table()
     made.add_column("job", no_wrap=True)
     made.add_column("age", justify="right", no_wrap=True)
@@ -135,14 +140,23 @@ def _table(jobs: Sequence[Job], now: datetime) -> Table:
         done, total = finished(job)
         failed = job["failure_tasks"]
         made.add_row(
-            Text(cell(job["job_id"])),
+            Text(encodable(cell(job["job_id"]), encoding)),
             age(job["created_at"], now),
             _progress(done, total),
             f"{done}/{total}",
             Text(str(failed), style="bold red" if failed else ""),
-            Text(cell(job["plugin_id"]), no_wrap=True, overflow="ellipsis"),
+            Text(
+                encodable(cell(job["plugin_id"]), encoding),
+                no_wrap=True,
+                overflow=_overflow(encoding),
+            ),
         )
     return made
+
+
+def _overflow(encoding: str) -> Literal["crop", "ellipsis"]:
+    """How text that is too long ends: not with a sign that the encoding has not."""
+    return "ellipsis" if encodable("…", encoding) == "…" else "crop"
 
 
 def _progress(done: int, total: int) -> Table | Text:
