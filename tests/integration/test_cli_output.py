@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,22 @@ def environment(server: ServerThread, more: dict[str, str]) -> dict[str, str]:
 
 
 def run(
-    server: ServerThread, *arguments: str, more: dict[str, str] | None = None, **options: Any
+    server: ServerThread,
+    *arguments: str,
+    more: dict[str, str] | None = None,
+    stdout: Any = subprocess.PIPE,
+    preexec_fn: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """The command as a process of its own."""
-    done: subprocess.CompletedProcess[bytes] = subprocess.run(
+    """The command as a process of its own; `preexec_fn` as subprocess has it."""
+    return subprocess.run(
         [sys.executable, "-m", "inventory_job", *arguments],
         env=os.environ | environment(server, more or {}),
         timeout=60,
         check=False,
+        stdout=stdout,
         stderr=subprocess.PIPE,
-        **{"stdout": subprocess.PIPE} | options,
+        preexec_fn=preexec_fn,
     )
-    return done
 
 
 @pytest.mark.parametrize(

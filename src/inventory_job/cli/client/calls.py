@@ -132,10 +132,7 @@ class JobClient:
     def call(self, method: str, request: Mapping[str, Any]) -> Plain:
         """The answer to `request`, both as proto3 JSON with the contract's names; of a get or
         list with the members that are at their defaults, too. Raises CallFailed."""
-        try:
-            message = json_format.ParseDict(dict(request), _REQUESTS[method]())
-        except json_format.ParseError as error:
-            raise CallFailed(ExitCode.USAGE, f"this is no request: {error}") from error
+        message = request_message(method, request)
         behavior: Any = getattr(self._stub, method)
         try:
             answer: Message = behavior(
@@ -156,6 +153,14 @@ class JobClient:
         if exit_code is ExitCode.UNAVAILABLE:
             message = f"{self.endpoint}: {message}"
         return CallFailed(exit_code, message, tuple(_violations(error)))
+
+
+def request_message(method: str, request: Mapping[str, Any]) -> Message:
+    """A request of this method, in proto3 JSON, as its message; raises CallFailed."""
+    try:
+        return json_format.ParseDict(dict(request), _REQUESTS[method]())
+    except json_format.ParseError as error:
+        raise CallFailed(ExitCode.USAGE, f"this is no request: {error}") from error
 
 
 def _violations(error: Any) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ from inventory_job.cli.client.queries import (
     Selection,
     stat_request,
 )
-from inventory_job.cli.client.session import connected
+from inventory_job.cli.client.session import connected, warn
 
 _MOST_PERIODS = 1000
 _MOST_PAGES = 20
@@ -105,6 +105,7 @@ def chart(
     )
     grouping = Grouping((by,), (Column("count"),), per, on)
     counts = _ordered(counted(periods, _found(client, narrowed, grouping)))
+    warn("stat", stat_request(narrowed, grouping, Page(1, LARGEST_PAGE)))
     console = terminal()
     if console.is_terminal:
         draw(counts, f"jobs per {per} by {by}, UTC", console)

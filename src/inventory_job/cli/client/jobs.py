@@ -11,7 +11,7 @@ from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.calls import JOB_FIELDS, CallFailed, ExitCode, JobClient, Plain
 from inventory_job.cli.client.output import Answer, Format, write
 from inventory_job.cli.client.queries import LARGEST_PAGE, Page, job_request, list_request
-from inventory_job.cli.client.session import connected
+from inventory_job.cli.client.session import connected, warn
 
 MOST_JOBS = 10_000
 """The most jobs that `list --all` shows."""
@@ -71,6 +71,7 @@ def list_jobs(
     shown = Page(page, page_size)
     request = list_request(selected, shown, options.sorting(sort), fields)
     answer = _all_pages(client, request) if everything else client.call("list", request)
+    warn("list", request)
     columns = fields or JOB_FIELDS
     jobs = [{name: job[name] for name in columns if name in job} for job in answer["results"]]
     total: int = answer["total_count"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec
 
@@ -12,6 +12,7 @@ import typer
 
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
 from inventory_job.cli.client.cells import visible
+from inventory_job.cli.client.doubts import doubts
 from inventory_job.cli.client.options import connect
 
 _P = ParamSpec("_P")
@@ -47,6 +48,12 @@ def _ended_well() -> Iterator[None]:
         raise typer.Exit(failure.exit_code) from failure
     except KeyboardInterrupt as interrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
+
+
+def warn(method: str, request: Mapping[str, Any]) -> None:
+    """Says on standard error what in a request that was answered is likely a slip."""
+    for doubt in doubts(method, request):
+        typer.echo(f"inventory-job: warning: {visible(doubt)}", err=True)
 
 
 def failure_lines(failure: CallFailed) -> list[str]:

@@ -22,7 +22,7 @@ from inventory_job.cli.client.queries import (
     distinct_request,
     stat_request,
 )
-from inventory_job.cli.client.session import connected
+from inventory_job.cli.client.session import connected, warn
 
 _FIRST_PAGE = Page(1, 100)
 
@@ -102,6 +102,7 @@ def stat(
         request = stat_request(selected, grouping, shown, options.sorting(sort))
         first = grouping.names()
     answer = client.call("stat", request)
+    warn("stat", request)
     total = int(answer.get("total_count", 0))
     _write(answer, first, output, _note(answer, total))
 
@@ -151,6 +152,7 @@ def analyze(
         )
         first = grouping.names()
     answer = client.call("analyze", request)
+    warn("analyze", request)
     _write(answer, first, output, "more rows follow" if answer.get("more") else "")
 
 

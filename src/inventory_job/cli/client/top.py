@@ -21,7 +21,7 @@ from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.keyboard import quit_key
 from inventory_job.cli.client.output import bare_table, plain_table, terminal
 from inventory_job.cli.client.queries import LARGEST_PAGE, Selection, running_request
-from inventory_job.cli.client.session import connected
+from inventory_job.cli.client.session import connected, warn
 from inventory_job.query.times import parse_iso
 
 Job = Mapping[str, Any]
@@ -63,9 +63,11 @@ def top(
     console = terminal()
     if not console.is_terminal:
         running = _fetch(client, selected, LARGEST_PAGE)
+        warn("list", running_request(selected, LARGEST_PAGE))
         sys.stdout.write(plain_table(_PLAIN_FIELDS, running.jobs))
         return
     running = _fetch(client, selected, _room(console))
+    warn("list", running_request(selected, LARGEST_PAGE))
     try:
         _watch(client, selected, console, running, interval)
     except KeyboardInterrupt:
