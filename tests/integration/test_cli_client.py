@@ -20,6 +20,7 @@ from tests.certificates import Authority
 from tests.integration.client import Tenant, tenants
 from tests.integration.shell import Shell
 from tests.running import ServerThread, server_of
+from tests.serving import Serving
 from tests.store import Store
 
 
@@ -141,6 +142,40 @@ def mute_port() -> Iterator[int]:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+@pytest.mark.parametrize("command", [("list", "--domain", "d"), ("health",)])
+def test_a_url_says_where_the_server_is(
+    server: ServerThread, scheme: str, command: tuple[str, ...]
+) -> None:
+    assert Shell(f"{scheme}://{server.address}")(*command).exit_code == 0
+
+
+def test_an_endpoint_that_is_none_is_wrong_usage(shell: Shell) -> None:
+    for command in ("list", "health"):
+        refused = shell(command, "--endpoint", "ftp://127.0.0.1:21")
+        assert refused.exit_code == 2
+        assert "ftp://" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "health"])
+def test_the_http_port_is_recognised(mongo_uri: str, database: Store, command: str) -> None:
+    settings = {"mongo_database": database.name, "http": True, "http_port": 0}
+    with Serving(mongo_uri, **settings) as serving:
+        [address] = [e["http_address"] for e in serving.entries if e["event"] == "serving"]
+        refused = Shell(address)(command, "--timeout", "10")
+
+    assert refused.exit_code == (5 if command == "list" else 1)
+    assert "this port speaks HTTP/1" in refused.stderr
+    assert "gRPC port" in refused.stderr
+
+
+def test_a_missing_domain_is_said_with_what_names_it(shell: Shell) -> None:
+    refused = shell("list")
+
+    assert refused.exit_code == 1
+    assert "--domain or INVENTORY_JOB_DOMAIN" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_what_is_right_is_not_doubted(method: str, query: dict[str, Any]) -> Non
 
 
 junk = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["status", "nope", ""]),
+    st.none() | st.booleans() | st.floats() | st.sampled_from(["status", "nope", ""]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["key", "k", "n", "operator", "a"]), inner, max_size=3)

@@ -46,6 +46,18 @@ def test_every_command_explains_itself(entry: Entry) -> None:
     assert f"inventory-job {entry.name}" in shown.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["token", "sign"], ["token"], *([entry.name] for entry in ENTRIES)],
+    ids=" ".join,
+)
+def test_no_flag_is_shown_with_a_type(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "200"})
+
+    assert "--help" in shown.output
+    assert "bool" not in shown.output.lower()
+
+
 def test_a_command_that_there_is_not_is_wrong_usage() -> None:
     refused = CliRunner().invoke(app, ["lst"])
 

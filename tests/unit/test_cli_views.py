@@ -47,9 +47,22 @@ def test_a_timestamp_is_shown_to_the_second() -> None:
     assert short_cell("2026-03-04T01:02:03.456Z") == "2026-03-04 01:02:03"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "  =1"],
+)
 def test_text_that_a_spreadsheet_would_compute_is_quoted(text: str) -> None:
     assert csv_cell(text).startswith("'")
+
+
+@pytest.mark.parametrize("text", ["\xa0=1", "\u3000\uff1d1", "\n+1"])
+def test_blanks_do_not_hide_a_formula(text: str) -> None:
+    assert csv_cell(text).startswith("'")
+
+
+@pytest.mark.parametrize("text", ["a=1", "job-1", " a", "", "1-2"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert csv_cell(text) == text
 
 
 def test_a_negative_number_is_no_formula() -> None:

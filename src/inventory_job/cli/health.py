@@ -9,6 +9,7 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from inventory_job.cli.endpoints import InvalidEndpoint, hint, parse_endpoint
 from inventory_job.transport.grpc.health import REASON
 from inventory_job.transport.grpc.tls import InvalidTls, channel_credentials
 
@@ -18,7 +19,10 @@ _JOB_SERVICE = "spaceone.api.inventory.v1.Job"
 def health(
     endpoint: Annotated[
         str,
-        typer.Option(envvar="INVENTORY_JOB_ENDPOINT", help="Host and port of the server."),
+        typer.Option(
+            envvar="INVENTORY_JOB_ENDPOINT",
+            help="Host and port of the server, or a URL: grpc://, https://.",
+        ),
     ] = "127.0.0.1:50051",
     service: Annotated[
         str,
@@ -42,6 +46,10 @@ def health(
     ] = None,
 ) -> None:
     """Exit with 0 when the server is serving, else with 1 and the reason."""
+    try:
+        endpoint, tls = parse_endpoint(endpoint, tls=tls)
+    except InvalidEndpoint as error:
+        raise typer.BadParameter(str(error), param_hint="--endpoint") from error
     given = (ca_file, certificate_file, key_file, server_name)
     if not tls and any(value is not None for value in given):
         raise typer.BadParameter("certificates and names are for --tls")
@@ -54,7 +62,8 @@ def health(
         try:
             answer, call = stub.Check.with_call(request, timeout=timeout)
         except grpc.RpcError as error:
-            typer.echo(f"{endpoint}: {error.code().name}: {error.details()}", err=True)
+            details = f"{error.details()}{hint(error.details() or '')}"
+            typer.echo(f"{endpoint}: {error.code().name}: {details}", err=True)
             raise typer.Exit(1) from error
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
     reasons = [value for name, value in call.trailing_metadata() or () if name == REASON]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from inventory_job import __version__
+from inventory_job.cli.flags import Command, Group
 from inventory_job.cli.standard_output import guarded_output
 
 _SERVER = "Server"
@@ -35,7 +35,7 @@ class Entry:
         if isinstance(target, typer.Typer):
             return typer.main.get_command(target)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.name)(target)
+        alone.command(self.name, cls=Command)(target)
         return typer.main.get_command(alone)
 
 
@@ -105,7 +105,7 @@ ENTRIES = (
 """Every command, in the order of the help."""
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """A group that knows its commands by name and imports the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -21,6 +21,7 @@ from inventory_job.auth.signing import (
     system_claims,
     user_claims,
 )
+from inventory_job.cli.flags import Command, Group
 
 KEY_FILE = "keys.json"
 """The name of the file with the public keys, as the setting auth_key_file takes it."""
@@ -29,6 +30,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MOST_HOURS = 10 * 365 * 24
 
 app = typer.Typer(
+    cls=Group,
     name="token",
     help="Keys and tokens for development and tests.",
     no_args_is_help=True,
@@ -48,7 +50,7 @@ class Role(StrEnum):
 DomainId = Annotated[str, typer.Option(help="Domain whose tokens the key signs.")]
 
 
-@app.command("keys")
+@app.command("keys", cls=Command)
 def keys(
     domain_id: DomainId,
     directory: Annotated[
@@ -79,7 +81,7 @@ def keys(
     typer.echo(key_file)
 
 
-@app.command("sign")
+@app.command("sign", cls=Command)
 def sign_token(
     key: Annotated[Path, typer.Option(help="Private key in PEM form, of `token keys`.")],
     domain_id: DomainId,

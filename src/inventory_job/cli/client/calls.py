@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from inventory_job.cli.endpoints import hint
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 Plain = dict[str, Any]
@@ -32,6 +33,8 @@ _REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
         "stat": job_pb2.JobStatQuery,
     }
 )
+# What our servers say when neither the call nor its token has a domain.
+_NO_DOMAIN = "ERROR_REQUIRED_PARAMETER: Required parameter. (key = domain_id)"
 # Numbers of a Struct are doubles, exact up to here.
 _LARGEST_WHOLE = 2.0**53
 
@@ -151,7 +154,9 @@ class JobClient:
         # Our servers say ERROR_CODE: sentence; other words come from gRPC itself.
         message = details if details.startswith("ERROR_") else f"{code.name}: {details}"
         if exit_code is ExitCode.UNAVAILABLE:
-            message = f"{self.endpoint}: {message}"
+            message = f"{self.endpoint}: {message}{hint(details)}"
+        if _NO_DOMAIN in details and not self._connection.domain_id:
+            message = f"{message} --domain or INVENTORY_JOB_DOMAIN names the domain."
         return CallFailed(exit_code, message, tuple(_violations(error)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from inventory_job.cli.client.bars import Counts, counted, segments
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
 from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.filters import Condition
-from inventory_job.cli.client.output import plain_table, terminal
+from inventory_job.cli.client.output import Answer, Format, terminal, write
 from inventory_job.cli.client.periods import Period, labels, parse_time, start_of
 from inventory_job.cli.client.queries import (
     COUNT,
@@ -95,6 +94,7 @@ def chart(
         str, typer.Option(help="Where to end, likewise; what is then is not shown.")
     ] = "now",
     on: Annotated[str, typer.Option(metavar="NAME", help="The date of a job.")] = "created_at",
+    output: options.Output = Format.TABLE,
 ) -> None:
     """Draw how many jobs there were, by period; print the numbers when not on a terminal."""
     selected = options.selection(filters, any_filters, keyword)
@@ -107,10 +107,10 @@ def chart(
     counts = _ordered(counted(periods, _found(client, narrowed, grouping)))
     warn("stat", stat_request(narrowed, grouping, Page(1, LARGEST_PAGE)))
     console = terminal()
-    if console.is_terminal:
+    if output is Format.TABLE and console.is_terminal:
         draw(counts, f"jobs per {per} by {by}, UTC", console)
     else:
-        sys.stdout.write(numbers(counts, per))
+        write(numbers(counts, per), output)
 
 
 def draw(counts: Counts, title: str, console: Console) -> None:
@@ -139,16 +139,13 @@ def draw(counts: Counts, title: str, console: Console) -> None:
         console.print(line)
 
 
-def numbers(counts: Counts, per: Period) -> str:
-    """The counts as lines of cells with tabs between them."""
+def numbers(counts: Counts, per: Period) -> Answer:
+    """The counts as an answer with a row for each period."""
     columns = [per.value, *counts.series]
-    return plain_table(
-        columns,
-        [
-            dict(zip(columns, [period, *counts.row(period)], strict=True))
-            for period in counts.periods
-        ],
-    )
+    rows = [
+        dict(zip(columns, [period, *counts.row(period)], strict=True)) for period in counts.periods
+    ]
+    return Answer({"results": rows}, rows, columns)
 
 
 def _places(series: Sequence[str]) -> dict[str, int]:

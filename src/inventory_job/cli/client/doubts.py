@@ -34,7 +34,10 @@ Plain = Mapping[str, Any]
 def doubts(method: str, request: Plain) -> list[str]:
     """A sentence for each likely slip in a request of list, stat or analyze, with near matches."""
     message = request_message(method, request)
-    whole = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    try:
+        whole = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    except json_format.Error:
+        return []  # numbers such as NaN, which JSON has not
     query: Plain = whole.get("query", {})
     found = chain(_of_values(query), _of_fields(_fields(method, query)), _of_rows(method, query))
     return [*dict.fromkeys(found)]

@@ -13,6 +13,7 @@ from inventory_job.cli.client.calls import CallFailed, Connection, ExitCode
 from inventory_job.cli.client.filters import InvalidFilter, all_names, parse_filter, parse_sort
 from inventory_job.cli.client.output import Format
 from inventory_job.cli.client.queries import LARGEST_PAGE, Request, Selection
+from inventory_job.cli.endpoints import InvalidEndpoint, parse_endpoint
 
 _CONNECTION = "Connection"
 
@@ -50,7 +51,14 @@ Sort = Annotated[
 ]
 PageNumber = Annotated[int, typer.Option("--page", min=1, help="Page to show, from 1.")]
 PageSize = Annotated[int, typer.Option("--page-size", min=1, max=LARGEST_PAGE, help="Its rows.")]
-Output = Annotated[Format, typer.Option("--output", "-o", help="How the answer is written.")]
+Output = Annotated[
+    Format,
+    typer.Option(
+        "--output",
+        "-o",
+        help="How the answer is written; csv-bom is CSV with the mark by which Excel knows UTF-8.",
+    ),
+]
 
 
 def connect(
@@ -58,7 +66,7 @@ def connect(
         str,
         typer.Option(
             envvar="INVENTORY_JOB_ENDPOINT",
-            help="Host and port of the server.",
+            help="Host and port of the server, or a URL: grpc://, https://.",
             rich_help_panel=_CONNECTION,
         ),
     ] = "127.0.0.1:50051",
@@ -139,6 +147,10 @@ def connect(
 ) -> Connection:
     """The connection that these options describe; raises typer.BadParameter, or CallFailed for a
     token that cannot be read. Its parameters are those of every command that calls a server."""
+    try:
+        endpoint, tls = parse_endpoint(endpoint, tls=tls)
+    except InvalidEndpoint as error:
+        raise typer.BadParameter(str(error), param_hint="--endpoint") from error
     if not tls and any(given is not None for given in (certificate_file, key_file, server_name)):
         raise typer.BadParameter("certificates and names are for --tls")
     if (certificate_file is None) != (key_file is None):

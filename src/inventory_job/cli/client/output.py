@@ -36,6 +36,7 @@ STATUS_STYLES: Mapping[str, str] = {
     "CANCELED": "yellow",
 }
 
+_BOM = "\ufeff"
 _LONGEST_WORD = 20
 """Longer text than this may be broken into lines."""
 
@@ -50,6 +51,7 @@ class Format(StrEnum):
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
+    CSV_BOM = "csv-bom"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +193,16 @@ def _csv(answer: Answer, _: str) -> str:
     return text.getvalue()
 
 
+def _csv_bom(answer: Answer, encoding: str) -> str:
+    """CSV with a byte order mark, if the encoding has one."""
+    mark = _BOM if encodable(_BOM, encoding) == _BOM else ""
+    return mark + _csv(answer, encoding)
+
+
 _WRITERS = {
     Format.TABLE: lambda answer, _: plain_table(answer.columns, answer.rows),
     Format.JSON: _json,
     Format.YAML: _yaml,
     Format.CSV: _csv,
+    Format.CSV_BOM: _csv_bom,
 }
