@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from inventory_job.settings import Settings
-from tests.cases.cli_jobs import AWS, DOMAIN, JOBS
+from tests.cases.cli_jobs import AWS, AZURE, DOMAIN, JOBS
 from tests.running import ServerThread
 from tests.store import Store
 from tests.terminal import Screen, Terminal, terminal
@@ -36,26 +36,67 @@ def shown(server: ServerThread, *arguments: str, **options: Any) -> Screen:
 
 
 def test_a_list_is_a_table_with_times_to_the_second(server: ServerThread) -> None:
-    lines = shown(server, "list", "--page-size", "3", "-f", "total_tasks<8", width=88)
+    lines = shown(server, "list", "--page-size", "3", "-f", "total_tasks<8", width=100)
 
     assert lines == [
         "job_id            status    created_at           finished_at          plugin_id",
-        "─" * 88,
-        "job-000000000007  SUCCESS   2026-03-03 12:00:00  2026-03-03 12:07:00  plugin-azure-inven",
-        "                                                                      -collector",
-        "job-000000000006  CANCELED  2026-03-03 04:00:00  2026-03-03 04:06:00  plugin-aws-inven-c",
-        "                                                                      ollector",
-        "job-000000000005  SUCCESS   2026-03-02 20:00:00  2026-03-02 20:05:00  plugin-aws-inven-c",
-        "                                                                      ollector",
+        "─" * 98,
+        "job-000000000007  SUCCESS   2026-03-03 12:00:00  2026-03-03 12:07:00  " + AZURE,
+        "job-000000000006  CANCELED  2026-03-03 04:00:00  2026-03-03 04:06:00  " + AWS,
+        "job-000000000005  SUCCESS   2026-03-02 20:00:00  2026-03-02 20:05:00  " + AWS,
         "jobs 1 to 3 of 7; --page 2 shows more",
     ]
 
 
-def test_where_a_terminal_is_narrow_ids_stay_whole(server: ServerThread) -> None:
+def test_in_80_columns_times_and_long_text_are_shorter_and_nothing_wraps(
+    server: ServerThread,
+) -> None:
+    lines = shown(server, "list", "--page-size", "2", "-f", "total_tasks<8", width=80)
+
+    assert lines == [
+        "job_id            status    created_at        finished_at       plugin_id",
+        "─" * 80,
+        "job-000000000007  SUCCESS   2026-03-03 12:00  2026-03-03 12:07  plugin-azure-in…",
+        "job-000000000006  CANCELED  2026-03-03 04:00  2026-03-03 04:06  plugin-aws-inve…",
+        "jobs 1 to 2 of 7; --page 2 shows more",
+    ]
+
+
+def test_where_a_terminal_is_narrow_ids_stay_whole_and_columns_go(server: ServerThread) -> None:
     lines = shown(server, "list", "-f", "status=FAILURE", width=60)
 
     assert max(map(len, lines)) <= 60
-    assert any(line.startswith("job-000000000002  FAILURE  ") for line in lines)
+    assert lines[2:] == [
+        "job-000000000002  FAILURE  2026-03-01 20:00",
+        "no room for finished_at, plugin_id; --output shows them",
+    ]
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_all_fields_at_once_are_no_wider_than_the_terminal(
+    server: ServerThread, width: int
+) -> None:
+    everything = "job_id,collector_id,domain_id,workspace_id,total_tasks,plugin_id,updated_at"
+
+    head, _, *rows = shown(server, "list", "--only", everything, "-s", "job_id", width=width)
+
+    assert head.startswith("job_id  ")
+    assert [row.split()[0] for row in rows[:8]] == [job["job_id"] for job in JOBS]
+
+
+def test_a_job_is_shown_whole_in_as_many_lines_as_that_takes(server: ServerThread) -> None:
+    lines = shown(server, "get", "job-000000000007", width=40)
+
+    assert "plugin-azure-inven-collector" in "".join(line[20:].strip() for line in lines)
+
+
+def test_lists_are_broken_into_lines(server: ServerThread) -> None:
+    command = ("analyze", "--by", "collector_id,status", "--fold", "status")
+
+    lines = shown(server, *command, width=60)
+
+    assert max(map(len, lines)) <= 60
+    assert '{"status":"FAILURE"' in "".join(line[13:].strip() for line in lines)
 
 
 def test_no_stored_text_is_obeyed_by_the_terminal(server: ServerThread) -> None:

@@ -38,7 +38,7 @@ def get(
         write(Answer(job, [job], JOB_FIELDS), output)
         return
     members = [{"field": name, "value": job.get(name)} for name in JOB_FIELDS]
-    write(Answer(job, members, ("field", "value")), output)
+    write(Answer(job, members, ("field", "value"), folded=("value",)), output)
 
 
 @connected

@@ -12,9 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import yaml
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from inventory_job.cli.client.cells import (
@@ -23,25 +21,13 @@ from inventory_job.cli.client.cells import (
     encodable,
     escaped,
     has_unsafe,
-    short_cell,
     visible,
 )
+from inventory_job.cli.client.tables import table
 
 Row = Mapping[str, Any]
 
-STATUS_STYLES: Mapping[str, str] = {
-    "SUCCESS": "green",
-    "FAILURE": "bold red",
-    "IN_PROGRESS": "cyan",
-    "CANCELED": "yellow",
-}
-
 _BOM = "\ufeff"
-_LONGEST_WORD = 20
-"""Longer text than this may be broken into lines."""
-
-_NARROWEST = 12
-"""How wide a column of such text is at least, before others suffer."""
 
 
 class Format(StrEnum):
@@ -58,13 +44,15 @@ class Format(StrEnum):
 class Answer:
     """What a call answered: `whole`, and its `rows` with the `columns` shown of them.
 
-    `note` is for people: what the table does not say by itself.
+    `note` is for people: what the table does not say by itself. `folded` are columns whose text
+    a table shows whole, in several lines if need be.
     """
 
     whole: Any
     rows: Sequence[Row]
     columns: Sequence[str]
     note: str = ""
+    folded: tuple[str, ...] = ()
 
 
 def terminal() -> Console:
@@ -77,7 +65,17 @@ def write(answer: Answer, form: Format) -> None:
     to standard error."""
     console = terminal()
     if form is Format.TABLE and console.is_terminal:
-        console.print(table(answer.columns, answer.rows, console.width, console.encoding))
+        shown, left_out = table(
+            answer.columns,
+            answer.rows,
+            console.width,
+            encoding=console.encoding,
+            folded=answer.folded,
+        )
+        console.print(shown)
+        if left_out:
+            names = encodable(", ".join(left_out), console.encoding)
+            console.print(Text(f"no room for {names}; --output shows them", style="dim"))
         if answer.note:
             console.print(Text(answer.note, style="dim"))
         return
@@ -85,40 +83,6 @@ def write(answer: Answer, form: Format) -> None:
     sys.stdout.write(encodable(_WRITERS[form](answer, encoding), encoding))
     if form is Format.TABLE and answer.note:
         sys.stderr.write(f"{answer.note}\n")
-
-
-def table(
-    columns: Sequence[str], rows: Iterable[Row], width: int, encoding: str = "utf-8"
-) -> Table:
-    """The rows as a table for a terminal of `width` columns and this encoding. Short words, ids
-    among them, are not broken; where even that leaves no room, times are, between date and hour."""
-    shown = [*rows]
-    texts = {
-        name: [encodable(short_cell(row.get(name)), encoding) for row in shown] for name in columns
-    }
-    longest = {name: max(map(len, [name, *texts[name]])) for name in columns}
-    needed = [
-        2 + (length if length <= _LONGEST_WORD else _NARROWEST) for length in longest.values()
-    ]
-    has_room = sum(needed) <= width
-    made = bare_table()
-    for name in columns:
-        values = [row[name] for row in shown if row.get(name) is not None]
-        is_phrase = any(" " in text for text in texts[name])
-        made.add_column(
-            Text(encodable(visible(name), encoding)),
-            justify="right" if values and all(map(_is_number, values)) else "left",
-            overflow="fold",
-            no_wrap=longest[name] <= _LONGEST_WORD and (has_room or not is_phrase),
-        )
-    for row in shown:
-        made.add_row(*(_styled(row.get(name), encoding) for name in columns))
-    return made
-
-
-def bare_table() -> Table:
-    """A table of columns below a line, two blanks apart."""
-    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
 
 
 def plain_table(columns: Sequence[str], rows: Iterable[Row]) -> str:
@@ -142,15 +106,6 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _sorted(value[name]) for name in sorted(value)}
     return [_sorted(item) for item in value] if isinstance(value, list) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _styled(value: Any, encoding: str) -> Text:
-    style = STATUS_STYLES.get(value, "") if isinstance(value, str) else ""
-    return Text(encodable(short_cell(value), encoding), style=style)
 
 
 def _json(answer: Answer, encoding: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
@@ -19,9 +19,10 @@ from inventory_job.cli.client import options
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
 from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.keyboard import quit_key
-from inventory_job.cli.client.output import bare_table, plain_table, terminal
+from inventory_job.cli.client.output import plain_table, terminal
 from inventory_job.cli.client.queries import LARGEST_PAGE, Selection, running_request
 from inventory_job.cli.client.session import connected, warn
+from inventory_job.cli.client.tables import bare_table, overflow
 from inventory_job.query.times import parse_iso
 
 Job = Mapping[str, Any]
@@ -105,7 +106,7 @@ def view(
         problem = Text(
             encodable(visible(running.problem), encoding), style="bold red", no_wrap=True
         )
-        problem.overflow = _overflow(encoding)
+        problem.overflow = overflow(encoding)
         lines.insert(1, problem)
     return Group(*lines)
 
@@ -150,15 +151,10 @@ def _table(jobs: Sequence[Job], now: datetime, encoding: str) -> Table:
             Text(
                 encodable(cell(job["plugin_id"]), encoding),
                 no_wrap=True,
-                overflow=_overflow(encoding),
+                overflow=overflow(encoding),
             ),
         )
     return made
-
-
-def _overflow(encoding: str) -> Literal["crop", "ellipsis"]:
-    """How text that is too long ends: not with a sign that the encoding has not."""
-    return "ellipsis" if encodable("…", encoding) == "…" else "crop"
 
 
 def _progress(done: int, total: int) -> Table | Text:
