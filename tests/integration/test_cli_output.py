@@ -113,6 +113,17 @@ def test_top_shows_escapes_as_well(server: ServerThread) -> None:
     assert [line.split()[0] for line in lines[3:]] == ["job-000000000000", "job-000000000001"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "begun"), [("utf-8", b"\xef\xbb\xbfplugin_id"), ("latin-1", b"plugin_id")]
+)
+def test_a_byte_order_mark_is_for_encodings_that_have_one(
+    server: ServerThread, encoding: str, begun: bytes
+) -> None:
+    done = run(server, *LIST, "-o", "csv-bom", more={"PYTHONIOENCODING": encoding})
+
+    assert done.stdout.startswith(begun)
+
+
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 COMMANDS = [
     LIST,
