@@ -7,15 +7,14 @@ The environment variable of a setting is its name in capitals behind `INVENTORY_
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inventory_job.query.limits import Limits
 
@@ -38,7 +37,6 @@ _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The settings that only some values of auth_mode have a use for."""
 
 
-_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
@@ -67,16 +65,14 @@ class Settings(BaseSettings):
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the HTTP server; 0 picks a free one."
     )
-    http_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Origins whose pages may call over HTTP, separated by commas or as a JSON "
-        "list; `*` is all.",
+    http_cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
     )
-    http_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    http_hosts: tuple[str, ...] = Field(
         (),
-        description="Names that HTTP requests may be for (header Host), separated by commas or as "
-        "a JSON list, beside localhost and the address they come to. In mode none no others are; "
-        "else, without any, all are unless the server listens on loopback.",
+        description="Names that HTTP requests may be for (header Host), as a JSON list, beside "
+        "localhost and the address they come to. In mode none no others are; else, without any, "
+        "all are unless the server listens on loopback.",
     )
     held_calls: int = Field(
         256,
@@ -241,45 +237,6 @@ class Settings(BaseSettings):
     )
 
     limits: Limits = Field(default_factory=Limits, description="Limits on one request.")
-
-    @field_validator(
-        "data_dir",
-        "auth_key_file",
-        "identity_ca_file",
-        "identity_token_file",
-        "tls_certificate_file",
-        "tls_key_file",
-        "tls_client_ca_file",
-    )
-    @classmethod
-    def _without_tilde(cls, value: Path | None) -> Path | None:
-        try:
-            return value.expanduser() if value is not None else None
-        except RuntimeError as error:  # a user that is not known
-            raise ValueError("its home directory cannot be found") from error
-
-    @field_validator("http_cors_origins", "http_hosts", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        """A list as the environment has it: plain names with commas between them, or JSON."""
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            try:
-                return json.loads(value)
-            except ValueError as error:
-                raise ValueError("it is neither a JSON list nor names with commas") from error
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-
-    @field_validator("http_cors_origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin[:100]!r} is not an origin such as https://host:port, or *"
-                )
-        return value
 
     @field_validator("http_hosts")
     @classmethod

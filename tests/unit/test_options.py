@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,78 +106,3 @@ def test_a_misspelt_variable_is_refused_with_the_nearest(
     assert capsys.readouterr().err == (
         "inventory-job: INVENTORY_JOB_AUTH_MOD is no setting, INVENTORY_JOB_AUTH_MODE is\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "origins"),
-    [
-        ("http://a.example", ("http://a.example",)),
-        ("http://a.example, https://[::1]:8443", ("http://a.example", "https://[::1]:8443")),
-        ('["http://a.example"]', ("http://a.example",)),
-        ("*", ("*",)),
-        ("", ()),
-    ],
-)
-def test_a_list_is_names_with_commas_or_json(
-    monkeypatch: pytest.MonkeyPatch, text: str, origins: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("INVENTORY_JOB_HTTP_CORS_ORIGINS", text)
-
-    assert read_settings().http_cors_origins == origins
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("HTTP_CORS_ORIGINS", '["http://a.example"'),
-        ("HTTP_CORS_ORIGINS", "[1]"),
-        ("HTTP_CORS_ORIGINS", "http://a.example/path"),
-        ("HTTP_CORS_ORIGINS", "a.example"),
-        ("HTTP_HOSTS", '["a.example"'),
-        ("LIMITS", "junk"),
-        ("LIMITS", '["stages"]'),
-        ("LIMITS__STAGES", "many"),
-    ],
-)
-def test_a_broken_list_or_structure_is_named_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, text: str
-) -> None:
-    monkeypatch.setenv(f"INVENTORY_JOB_{name}", text)
-
-    with pytest.raises(typer.Exit) as raised:
-        read_settings()
-
-    assert raised.value.exit_code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("inventory-job: setting " + name.lower().replace("__", "."))
-    assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"limits"}))
-@pytest.mark.parametrize(
-    "junk", ["[", "{}", "\udcff", "nan", "-1", "a\nb", "~nobody-is-called-so/x"]
-)
-def test_junk_in_any_setting_is_taken_as_text_or_refused_in_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, junk: str
-) -> None:
-    monkeypatch.setenv(f"INVENTORY_JOB_{name.upper()}", junk)
-
-    code = 0
-    try:
-        read_settings()
-    except typer.Exit as stopped:
-        code = stopped.exit_code
-
-    assert code in {0, 2}
-    said = capsys.readouterr().err
-    assert (said == "") == (code == 0)
-    if code:
-        assert said.startswith("inventory-job: setting ")
-        assert name in said
-
-
-def test_the_home_directory_is_filled_in_in_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/of-me")
-    monkeypatch.setenv("INVENTORY_JOB_DATA_DIR", "~/jobs")
-
-    assert read_settings().data_dir == Path("/home/of-me/jobs")

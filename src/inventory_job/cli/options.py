@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 import typer
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
@@ -40,13 +39,6 @@ def read_settings(**given: Any) -> Settings:
         _end("; ".join(f"{name} is no setting, {nearest} is" for name, nearest in wrong.items()))
     try:
         return Settings(**options)
-    except SettingsError as error:
-        typer.echo(
-            "inventory-job: setting limits: it takes a JSON object; a single limit is set by "
-            f"{_PREFIX}LIMITS__ and its name.",
-            err=True,
-        )
-        raise typer.Exit(_WRONG_USAGE) from error
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             name = ".".join(str(part) for part in problem["loc"])

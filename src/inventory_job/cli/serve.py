@@ -22,14 +22,6 @@ from inventory_job.settings import CannotStart, Settings
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
-    http: Annotated[
-        bool | None, typer.Option("--http/--no-http", help="Whether to serve HTTP as well.")
-    ] = None,
-    http_host: Annotated[
-        str | None, typer.Option(help="Address of HTTP; default: that of gRPC.")
-    ] = None,
-    http_port: Annotated[int | None, typer.Option(help="Port of HTTP; 0 picks a free one.")] = None,
-    auth_mode: Annotated[str | None, typer.Option(help="none, jwt or identity.")] = None,
     mongo_uri: Annotated[
         str | None,
         typer.Option(
