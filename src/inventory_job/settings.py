@@ -6,8 +6,6 @@ The environment variable of a setting is its name in capitals behind `INVENTORY_
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inventory_job.query.limits import Limits
+from inventory_job.setting_values import Host, Hosts, Location, Origins
 
 _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -37,7 +36,11 @@ _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The settings that only some values of auth_mode have a use for."""
 
 
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_LONGEST = 1e6
+"""gRPC has times in milliseconds, in 32 bits."""
+
+_LARGEST = 2**31 - 1
+"""gRPC has sizes in 32 bits."""
 
 
 class CannotStart(Exception):
@@ -52,27 +55,30 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
+        allow_inf_nan=False,
     )
 
-    host: str = Field("127.0.0.1", description="Address the gRPC server listens on.")
+    host: Host = Field("127.0.0.1", description="Address the gRPC server listens on.")
     port: int = Field(
         50051, ge=0, le=65535, description="Port of the gRPC server; 0 picks a free one."
     )
     http: bool = Field(True, description="Serve HTTP and the pages as well.")
-    http_host: str | None = Field(
+    http_host: Host | None = Field(
         None, description="Address the HTTP server listens on; default: that of gRPC."
     )
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the HTTP server; 0 picks a free one."
     )
-    http_cors_origins: tuple[str, ...] = Field(
-        (), description="Origins whose pages may call over HTTP, as a JSON list; `*` is all."
-    )
-    http_hosts: tuple[str, ...] = Field(
+    http_cors_origins: Origins = Field(
         (),
-        description="Names that HTTP requests may be for (header Host), as a JSON list, beside "
-        "localhost and the address they come to. In mode none no others are; else, without any, "
-        "all are unless the server listens on loopback.",
+        description="Origins whose pages may call over HTTP, with commas between them or as a JSON "
+        "list; `*` is all.",
+    )
+    http_hosts: Hosts = Field(
+        (),
+        description="Names that HTTP requests may be for (header Host), with commas between them "
+        "or as a JSON list, beside localhost and the address they come to. In mode none no others "
+        "are; else, without any, all are unless the server listens on loopback.",
     )
     held_calls: int = Field(
         256,
@@ -91,7 +97,10 @@ class Settings(BaseSettings):
         description="Calls of one tenant that run at a time; half on a connection.",
     )
     wait_seconds: float = Field(
-        5.0, ge=0, description="How long a call may wait to run before it is refused, in seconds."
+        5.0,
+        ge=0,
+        le=_LONGEST,
+        description="How long a call may wait to run before it is refused, in seconds.",
     )
     connections: int = Field(
         1000, ge=1, le=100_000, description="Connections to each port at a time."
@@ -99,25 +108,39 @@ class Settings(BaseSettings):
     unread_seconds: float = Field(
         20.0,
         gt=0,
+        le=_LONGEST,
         description="After how long a connection over HTTP is aborted whose client takes nothing "
         "of an answer, in seconds.",
     )
     request_seconds: float = Field(
         10.0,
         gt=0,
+        le=_LONGEST,
         description="How long a client may take to send a request over HTTP, in seconds.",
     )
     connection_seconds: float = Field(
-        600.0, ge=1, description="Age at which a client is asked for a new connection, in seconds."
+        600.0,
+        ge=1,
+        le=_LONGEST,
+        description="Age at which a client is asked for a new connection, in seconds.",
     )
     grace_seconds: float = Field(
-        10.0, ge=0, description="How long running calls may go on after SIGTERM, in seconds."
+        10.0,
+        ge=0,
+        le=_LONGEST,
+        description="How long running calls may go on after SIGTERM, in seconds.",
     )
     max_request_bytes: int = Field(
-        4 * 1024 * 1024, ge=1024, description="Largest request message accepted, in bytes."
+        4 * 1024 * 1024,
+        ge=1024,
+        le=_LARGEST,
+        description="Largest request message accepted, in bytes.",
     )
     max_response_bytes: int = Field(
-        64 * 1024 * 1024, ge=1024, description="Largest response message sent, in bytes."
+        64 * 1024 * 1024,
+        ge=1024,
+        le=_LARGEST,
+        description="Largest response message sent, in bytes.",
     )
 
     mongo_uri: SecretStr | None = Field(
@@ -126,20 +149,25 @@ class Settings(BaseSettings):
     mongo_database: str = Field(
         "inventory", min_length=1, description="Database that holds the job collection."
     )
-    data_dir: Path | None = Field(
+    data_dir: Location | None = Field(
         None, description="Data of the embedded database; default: the user's data directory."
     )
     server_selection_seconds: float = Field(
-        5.0, gt=0, description="How long to look for a usable database before UNAVAILABLE."
+        5.0,
+        gt=0,
+        le=_LONGEST,
+        description="How long to look for a usable database before UNAVAILABLE.",
     )
     query_seconds: float = Field(
         20.0,
         gt=0,
+        le=_LONGEST,
         description="Longest time one call may keep the database busy; its deadline shortens it.",
     )
     slow_query_seconds: float = Field(
         1.0,
         ge=0,
+        le=_LONGEST,
         description="Calls that keep the database busy for longer are logged, with the shape of "
         "their query; 0 logs none.",
     )
@@ -166,7 +194,7 @@ class Settings(BaseSettings):
     allow_remote_without_auth: bool = Field(
         False, description="Mode none: allow listening on an address other than loopback."
     )
-    auth_key_file: Path | None = Field(
+    auth_key_file: Location | None = Field(
         None,
         validate_default=True,
         description="Mode jwt: the public keys, `{domain_id: jwk}` or a JWKS; read again when it "
@@ -178,22 +206,25 @@ class Settings(BaseSettings):
         description="Mode identity: the identity service, `grpc://host:port`, or "
         "`grpc+ssl://host:port` for TLS.",
     )
-    identity_ca_file: Path | None = Field(
+    identity_ca_file: Location | None = Field(
         None, description="Mode identity: certificates to trust with TLS; default: gRPC's own."
     )
     identity_token: SecretStr | None = Field(
         None, description="Mode identity: this server's own system token."
     )
-    identity_token_file: Path | None = Field(
+    identity_token_file: Location | None = Field(
         None,
         validate_default=True,
         description="Mode identity: a file with that token instead, read at every use.",
     )
     identity_seconds: float = Field(
-        3.0, gt=0, description="Mode identity: longest time one call to it may take."
+        3.0, gt=0, le=_LONGEST, description="Mode identity: longest time one call to it may take."
     )
     key_cache_seconds: float = Field(
-        300.0, ge=1, description="Mode identity: how long keys and apps' permissions are kept."
+        300.0,
+        ge=1,
+        le=_LONGEST,
+        description="Mode identity: how long keys and apps' permissions are kept.",
     )
     identity_lookups_per_second: float = Field(
         5.0,
@@ -211,13 +242,13 @@ class Settings(BaseSettings):
         description="The one domain whose system tokens are accepted; `*` accepts every domain's.",
     )
 
-    tls_certificate_file: Path | None = Field(
+    tls_certificate_file: Location | None = Field(
         None, description="Certificate chain of the port (PEM); none serves without TLS."
     )
-    tls_key_file: Path | None = Field(
+    tls_key_file: Location | None = Field(
         None, validate_default=True, description="Key of the certificate (PEM)."
     )
-    tls_client_ca_file: Path | None = Field(
+    tls_client_ca_file: Location | None = Field(
         None,
         validate_default=True,
         description="Serve only clients with a certificate of these (mutual TLS).",
@@ -237,11 +268,6 @@ class Settings(BaseSettings):
     )
 
     limits: Limits = Field(default_factory=Limits, description="Limits on one request.")
-
-    @field_validator("http_hosts")
-    @classmethod
-    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_as_host(name) for name in value)
 
     @field_validator(*_MODES)
     @classmethod
@@ -276,15 +302,3 @@ class Settings(BaseSettings):
         if value is None and has_certificate and info.field_name == "tls_key_file":
             raise ValueError("tls_certificate_file needs it")
         return value
-
-
-def _as_host(name: str) -> str:
-    """The name or address of a host, as clients write it, without brackets."""
-    is_bracketed = name.startswith("[") and name.endswith("]")
-    try:
-        return str(ipaddress.ip_address(name[1:-1] if is_bracketed else name))
-    except ValueError:
-        if not _HOST_NAME.fullmatch(name.lower()):
-            reason = f"{name[:100]!r} is no host's name or address (without a port)"
-            raise ValueError(reason) from None
-        return name.lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from inventory_job.auth.keys import KID
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 
@@ -40,3 +43,13 @@ def table(model: type[BaseModel]) -> str:
 @pytest.mark.parametrize(("name", "model"), [("settings", Settings), ("limits", Limits)])
 def test_readme_lists_every_setting_with_its_default(name: str, model: type[BaseModel]) -> None:
     assert section(name) == table(model)
+
+
+def test_readme_names_the_characters_of_a_kid() -> None:
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    found = re.search(r"a `kid` has up to 128 letters, digits and `([^`]+)`, no `/` at its", text)
+
+    assert found
+    signs = set(string.punctuation)
+    assert {sign for sign in signs if KID.fullmatch(f"a{sign}b")} == set(found[1].split())
+    assert not any(KID.fullmatch(name) for name in ("/a", "a//b", "a..b", "a" * 129))

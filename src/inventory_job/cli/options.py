@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
@@ -42,8 +43,15 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             name = ".".join(str(part) for part in problem["loc"])
-            typer.echo(f"inventory-job: setting {name}: {problem['msg']}", err=True)
+            reason = problem["msg"].removeprefix("Value error, ")
+            typer.echo(f"inventory-job: setting {name}: {reason}", err=True)
         raise typer.Exit(_WRONG_USAGE) from error
+    except (SettingsError, RecursionError):
+        # The only one that is read as JSON before it is checked.
+        _end(
+            'setting limits: INVENTORY_JOB_LIMITS is no JSON object, as {"stages": 10} is; '
+            "INVENTORY_JOB_LIMITS__STAGES=10 sets one limit alone"
+        )
 
 
 def has_password(uri: str) -> bool:

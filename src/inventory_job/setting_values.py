@@ -1,0 +1,98 @@
+"""Kinds of values that settings have: what they are written like, checked where they are read."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SHOWN = 100
+
+
+def as_host(name: str) -> str:
+    """The name or address of a host, as clients write it, without brackets; raises ValueError."""
+    is_bracketed = name.startswith("[") and name.endswith("]")
+    try:
+        return str(ipaddress.ip_address(name[1:-1] if is_bracketed else name))
+    except ValueError:
+        if not _HOST_NAME.fullmatch(name.lower()):
+            reason = f"{name[:_SHOWN]!r} is no host's name or address (without a port)"
+            raise ValueError(reason) from None
+        return name.lower()
+
+
+def as_origin(text: str) -> str:
+    """An origin as browsers send it, or `*` for all; raises ValueError."""
+    if text == "*":
+        return text
+    reason = (
+        f"{text[:_SHOWN]!r} is no origin: http:// or https://, a host and, if need be, a port, "
+        "without a path; or * for all"
+    )
+    try:
+        parts = urlsplit(text)
+        host, port = as_host(parts.hostname or ""), parts.port
+    except ValueError:
+        raise ValueError(reason) from None
+    host = f"[{host}]" if ":" in host else host
+    full = f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"
+    # Whatever else was in the text is missing now: a path, a user, a query, blanks.
+    if parts.scheme not in _DEFAULT_PORTS or full != text.lower():
+        raise ValueError(reason)
+    return f"{parts.scheme}://{host}" if port == _DEFAULT_PORTS[parts.scheme] else full
+
+
+def _entries(value: Any) -> Any:
+    """A list from its text: a JSON list, or entries with commas between them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        decoded = json.loads(value)
+    except (ValueError, RecursionError):
+        decoded = None
+    entries = decoded if isinstance(decoded, list) else [each.strip() for each in value.split(",")]
+    if "" in entries:
+        raise ValueError("it is empty, or one of its entries is; without the setting there is none")
+    return entries
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(as_host(name) for name in names)
+
+
+def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(as_origin(text) for text in texts)
+
+
+def _not_empty(value: Any) -> Any:
+    if value == "":
+        raise ValueError("it is empty, not a path")
+    return value
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home directory for {path.parts[0][:_SHOWN]!r}") from None
+
+
+Host = Annotated[str, AfterValidator(as_host)]
+"""The name or address of a host."""
+
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), AfterValidator(_hosts)]
+"""Hosts, from a tuple, a JSON list or text with commas."""
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), AfterValidator(_origins)]
+"""Origins, from a tuple, a JSON list or text with commas."""
+
+Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
+"""A path, where `~` is a home directory."""
