@@ -24,9 +24,8 @@ from inventory_job.errors import Unauthenticated
 from inventory_job.manager import JobManager
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import JobPage, StoredDocument
-from inventory_job.transport.grpc.server import PortInUse
-from inventory_job.transport.http.server import bound_socket
 from inventory_job.transport.limiter import Limits
+from inventory_job.transport.listening import PortInUse, bound_sockets
 from tests.http_service import LIMITS, HttpPort, connected, served
 from tests.store import Store
 
@@ -351,5 +350,6 @@ def test_a_port_in_use_is_reported(database: Store) -> None:
 
 def test_answers_are_sent_at_once() -> None:
     """The event loop sees to it for sockets that say that they are TCP's, and for no others."""
-    with bound_socket("127.0.0.1", 0) as listening:
+    (bound,) = bound_sockets("127.0.0.1", 0)
+    with bound as listening:
         assert listening.proto == socket.IPPROTO_TCP

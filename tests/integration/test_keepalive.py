@@ -26,13 +26,17 @@ PINGING = [
 ]
 
 
+def stub_of(channel: grpc.Channel) -> Any:
+    return health_pb2_grpc.HealthStub(channel)
+
+
 class Client:
     """A channel that is connected, and what becomes of it."""
 
     def __init__(self, address: str) -> None:
         self.channel = grpc.insecure_channel(address, PINGING)
         self.states: list[grpc.ChannelConnectivity] = []
-        self.health: Any = health_pb2_grpc.HealthStub(self.channel)
+        self.health = stub_of(self.channel)
         self.health.Check(health_pb2.HealthCheckRequest(), timeout=10)
         self.channel.subscribe(self.states.append)
 

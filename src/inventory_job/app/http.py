@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inventory_job.app.checks import tls_files
 from inventory_job.app.readiness import Readiness
-from inventory_job.app.server import tls_files
 from inventory_job.auth.policy import is_loopback
 from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
@@ -13,12 +13,12 @@ from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.grpc.server import address_of
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.server import HttpOptions, HttpServer
+from inventory_job.transport.listening import address_of
 
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 

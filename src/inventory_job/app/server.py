@@ -17,6 +17,7 @@ import structlog
 from inventory_job import __version__
 from inventory_job.app.authentication import build_authentication
 from inventory_job.app.background import Background
+from inventory_job.app.checks import check_tracing, moving, tls_files
 from inventory_job.app.metric_sources import metric_sources
 from inventory_job.app.readiness import Readiness
 from inventory_job.auth.claims import ANY_DOMAIN
@@ -35,14 +36,13 @@ from inventory_job.transport.grpc.interceptor import CallInterceptor
 from inventory_job.transport.grpc.server import (
     JOB_SERVICE,
     GrpcServer,
-    PortInUse,
     PortOptions,
     Services,
-    address_of,
 )
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
+from inventory_job.transport.grpc.tls import InvalidTls
 from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.listening import address_of
 
 
 class Server:
@@ -64,7 +64,7 @@ class Server:
     async def __aenter__(self) -> Self:
         try:
             await self._start()
-        except (InvalidTls, PortInUse) as error:
+        except InvalidTls as error:
             await self._resources.aclose()
             raise CannotStart(str(error)) from error
         except BaseException:
@@ -131,7 +131,8 @@ class Server:
         port = GrpcServer(
             _port_options(settings), Services(jobs, health, interceptor), limiter, _end_process
         )
-        self.port = await port.start()
+        with moving("gRPC"):
+            self.port = await port.start()
         ports: list[_Port] = [port]
         # Both ports drain at the same time.
         resources.push_async_callback(_stop_all, ports)
@@ -149,7 +150,8 @@ class Server:
                 readiness,
                 _end_process,
             )
-            self.http_port = await http.start()
+            with moving("HTTP"):
+                self.http_port = await http.start()
             ports.append(http)
         readiness.start()
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
@@ -162,12 +164,9 @@ class Server:
     async def _tracing(self) -> Tracing | None:
         if not self._settings.tracing:
             return None
-        try:
-            from inventory_job.observability import tracing  # noqa: PLC0415  an extra
-        except ImportError as error:
-            raise CannotStart(
-                "tracing needs the extra otel: pip install 'inventory-job[otel]'."
-            ) from error
+        check_tracing()
+        from inventory_job.observability import tracing  # noqa: PLC0415  an extra
+
         made = tracing.OpenTelemetryTracing(tracing.exporting_provider(__version__))
         self._resources.push_async_callback(asyncio.to_thread, made.close)
         return made
@@ -240,15 +239,6 @@ def _port_options(settings: Settings) -> PortOptions:
         connection_age=settings.connection_seconds,
         connections=settings.connections,
         grace_seconds=settings.grace_seconds,
-    )
-
-
-def tls_files(settings: Settings) -> TlsFiles | None:
-    """The files of TLS, None for ports without."""
-    if settings.tls_certificate_file is None or settings.tls_key_file is None:
-        return None
-    return TlsFiles(
-        settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from inventory_job.app.checks import check
 from inventory_job.app.run import end_on_signals, run, with_mongod
 from inventory_job.cli.options import read_settings
 from inventory_job.embedded.data_directory import EmbeddedError
@@ -21,7 +22,15 @@ from inventory_job.settings import CannotStart, Settings
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of gRPC; 0 picks a free one.")] = None,
+    http: Annotated[
+        bool | None,
+        typer.Option("--http/--no-http", help="Serve HTTP and the pages as well, as by default."),
+    ] = None,
+    http_host: Annotated[
+        str | None, typer.Option(help="Address to listen on for HTTP; default: that of gRPC.")
+    ] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port of HTTP; 0 picks a free one.")] = None,
     mongo_uri: Annotated[
         str | None,
         typer.Option(
@@ -32,6 +41,9 @@ def serve(
     mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Directory of the embedded database.")
+    ] = None,
+    auth_mode: Annotated[
+        str | None, typer.Option(help="How callers are authenticated: none, jwt or identity.")
     ] = None,
     default_domain_id: Annotated[
         str | None, typer.Option(help="Mode none: the domain of calls that name none.")
@@ -81,6 +93,8 @@ def load_demo_once(settings: Settings) -> None:
 def _run(settings: Settings, *, demo: bool) -> None:
     end_on_signals()
     with ExitStack() as resources:
+        # What is refused is refused before a database is started or filled.
+        check(settings)
         settings = with_mongod(settings, resources)
         if demo:
             load_demo_once(settings)

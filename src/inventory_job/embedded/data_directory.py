@@ -38,7 +38,7 @@ class DataDirectoryInUse(EmbeddedError):
         owner = "another process" if owner_pid is None else f"process {owner_pid}"
         super().__init__(
             f"The data directory {directory} is in use by {owner}. Stop that process or choose "
-            "another data directory."
+            "another one with --data-dir (INVENTORY_JOB_DATA_DIR)."
         )
         self.directory = directory
         self.owner_pid = owner_pid

@@ -20,6 +20,7 @@ from inventory_job.transport.grpc.server_info import ServerInfoServicer
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles, server_credentials
 from inventory_job.transport.limiter import Limiter
+from inventory_job.transport.listening import PortInUse, address_of, free_addresses
 
 JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
@@ -27,10 +28,6 @@ _LAST_SECONDS = 5.0
 """What clients have for getting their answers, once no call of the Job service is held."""
 _HANG_UP_SECONDS = 1.0
 """What gRPC has for closing connections."""
-
-
-class PortInUse(Exception):
-    """The address cannot be listened on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +82,25 @@ class GrpcServer:
         _add_services(self._server, services)
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises PortInUse and tls.InvalidTls."""
-        address = address_of(self._options.host, self._options.port)
-        tls = self._options.tls
-        try:
-            port = (
-                self._server.add_insecure_port(address)
-                if tls is None
-                else self._server.add_secure_port(address, server_credentials(tls))
-            )
-        except RuntimeError as error:
-            raise PortInUse(f"Cannot listen on {address}: is the port in use?") from error
+        """Listens; the port's number. Raises listening.PortInUse and tls.InvalidTls."""
+        host, port = self._options.host, self._options.port
+        # gRPC does not say why it cannot listen, is content with some of a name's addresses, and
+        # knows other ones for localhost than the system does.
+        for address in free_addresses(host, port):
+            port = self._listen(address, port)
         await self._server.start()
         self._serving = asyncio.create_task(self._server.wait_for_termination())
         self._serving.add_done_callback(self._ended)
         return port
+
+    def _listen(self, address: str, port: int) -> int:
+        target, tls = address_of(address, port), self._options.tls
+        try:
+            if tls is None:
+                return self._server.add_insecure_port(target)
+            return self._server.add_secure_port(target, server_credentials(tls))
+        except RuntimeError as error:
+            raise PortInUse(address, port, "gRPC has found it in use", "port") from error
 
     def _ended(self, serving: asyncio.Task[bool]) -> None:
         if not self._is_stopping and not serving.cancelled():
@@ -134,11 +135,6 @@ def _add_services(aio_server: grpc.aio.Server, services: Services) -> None:
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
         reflection.aio.ReflectionServicer(names), server
     )
-
-
-def address_of(host: str, port: int) -> str:
-    """Host and port in one text."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _channel_options(options: PortOptions) -> list[tuple[str, int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,12 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from inventory_job.transport.grpc.server import PortInUse, address_of
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.tls import server_context
+from inventory_job.transport.listening import bound_sockets
 
 _KEEP_ALIVE_SECONDS = 75
-_BACKLOG = 512
 _MOST_HEADER_BYTES = 128 * 1024
 """Room for tokens that are too long, to answer them with the reason."""
 
@@ -56,15 +54,15 @@ class HttpServer:
         self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises PortInUse and transport.grpc.tls.InvalidTls."""
+        """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
         tls = None if self._options.tls is None else server_context(self._options.tls)
-        listening = bound_socket(self._options.host, self._options.port)
+        listening = bound_sockets(self._options.host, self._options.port)
         # Connections wait in the backlog until uvicorn accepts them.
         self._server = _Uvicorn(self._config(tls))
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
+        self._serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._serving.add_done_callback(self._ended)
         self._connections.start()
-        number: int = listening.getsockname()[1]
+        number: int = listening[0].getsockname()[1]
         return number
 
     def drain(self) -> None:
@@ -115,21 +113,3 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Captures none."""
         yield
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, with both families for an IPv6 wildcard; raises PortInUse."""
-    is_ipv6 = ":" in host
-    try:
-        made = socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
-            backlog=_BACKLOG,
-            dualstack_ipv6=is_ipv6 and socket.has_dualstack_ipv6(),
-        )
-    except OSError as error:
-        address = address_of(host, port)
-        raise PortInUse(f"Cannot listen on {address}: {error.strerror}.") from error
-    # asyncio sends at once (TCP_NODELAY) only where the protocol is said; otherwise the second
-    # part of an answer waits 40 ms for the first to be acknowledged.
-    return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())

@@ -1,0 +1,108 @@
+"""The addresses that ports listen on: those that a host's name stands for, all or none."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+from contextlib import ExitStack
+from typing import Literal
+
+_BACKLOG = 512
+_ATTEMPTS = 10
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+class PortInUse(Exception):
+    """The address cannot be listened on; `wrong` is the part of it to change."""
+
+    def __init__(self, host: str, port: int, reason: str, wrong: Literal["host", "port"]) -> None:
+        super().__init__(f"Cannot listen on {address_of(host, port)}: {reason}.")
+        self.wrong = wrong
+
+
+def address_of(host: str, port: int) -> str:
+    """Host and port in one text."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def bound_sockets(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets of the same port on all addresses of `host` that this machine has, with
+    both families for an IPv6 wildcard; port 0 is one that is free on all. Raises PortInUse."""
+    addresses = _addresses(host, port)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return _bound(host, port, addresses)
+        except PortInUse:
+            # A free port of one address may be in use on the other.
+            if port or attempt == _ATTEMPTS:
+                raise
+    raise AssertionError  # the last attempt returns or raises
+
+
+def free_addresses(host: str, port: int) -> list[str]:
+    """The addresses that `bound_sockets` would listen on. Raises PortInUse."""
+    bound = bound_sockets(host, port)
+    # An address may have a scope, which sockets leave out.
+    names = [str(each.getsockname()[0]) for each in bound]
+    for each in bound:
+        each.close()
+    return [host] if _is_address(host) else names
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    if _is_address(host):
+        return [host]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = (isinstance(error, socket.gaierror) and error.strerror) or str(error)
+        raise PortInUse(host, port, reason, "host") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _bound(host: str, port: int, addresses: list[str]) -> list[socket.socket]:
+    with ExitStack() as opened:
+        bound: list[socket.socket] = []
+        absent: OSError | None = None
+        for address in addresses:
+            number = bound[0].getsockname()[1] if bound else port
+            try:
+                bound.append(opened.enter_context(_listening(address, number)))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise PortInUse(host, number, _reason(error), "port") from error
+                # As a name of both families has one on a machine without IPv6.
+                absent = error
+        if not bound:
+            reason = "it has no address" if absent is None else _reason(absent)
+            raise PortInUse(host, port, reason, "host") from absent
+        opened.pop_all()
+        return bound
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    is_ipv6 = ":" in address
+    made = socket.create_server(
+        (address, port),
+        family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+        backlog=_BACKLOG,
+        dualstack_ipv6=address == "::" and socket.has_dualstack_ipv6(),
+    )
+    # asyncio sends at once (TCP_NODELAY) only where the protocol is said; otherwise the second
+    # part of an answer waits 40 ms for the first to be acknowledged.
+    return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())
+
+
+def _reason(error: OSError) -> str:
+    """The system's words: Python adds the address to them."""
+    return str(error) if error.errno is None else os.strerror(error.errno)
