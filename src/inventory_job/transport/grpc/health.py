@@ -18,6 +18,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
+# The published types know nothing of List.
+_messages: Any = health_pb2
+
 STARTING = "the database has not answered yet"
 STOPPING = "the server is stopping"
 REASON = "not-serving-reason-bin"
@@ -62,6 +65,13 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         if reason := self._reasons.get(request.service):
             context.set_trailing_metadata(((REASON, reason.encode()),))
         return _response(status)
+
+    async def List(  # noqa: N802
+        self, request: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> Any:
+        """The status of everything that Check knows."""
+        statuses = {name: _response(status) for name, status in self._statuses.items()}
+        return _messages.HealthListResponse(statuses=statuses)
 
     async def Watch(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
 from inventory_job.transport.grpc.interceptor import CallInterceptor
+from inventory_job.transport.grpc.reflection import add_reflection
 from inventory_job.transport.grpc.server_info import ServerInfoServicer
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles, server_credentials
@@ -131,10 +131,7 @@ def _add_services(aio_server: grpc.aio.Server, services: Services) -> None:
     job_pb2_grpc.add_JobServicer_to_server(services.jobs, server)
     server_info_pb2_grpc.add_ServerInfoServicer_to_server(ServerInfoServicer(), server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
-    names = (JOB_SERVICE, _SERVER_INFO_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
-        reflection.aio.ReflectionServicer(names), server
-    )
+    add_reflection(server, (JOB_SERVICE, _SERVER_INFO_SERVICE, HEALTH_SERVICE))
 
 
 def _channel_options(options: PortOptions) -> list[tuple[str, int]]:

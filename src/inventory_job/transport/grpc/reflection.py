@@ -1,0 +1,68 @@
+"""Reflection: what the services served are like, for clients that have no stubs of them.
+
+grpc.reflection.v1 differs from v1alpha in its name alone, so one servicer serves both. Its file is
+made from v1alpha's, in a pool of descriptors apart: it cannot clash with one that a library loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+from google.protobuf import descriptor_pool, text_format
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+V1_ALPHA = reflection.SERVICE_NAME
+V1 = V1_ALPHA.replace("v1alpha", "v1")
+
+
+def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None:
+    """Serves reflection of `services`, by their full names, and of itself."""
+    server: Any = aio_server  # the stubs know of servers with threads only
+    names = (*services, V1_ALPHA, V1)
+    servicer = reflection.aio.ReflectionServicer(names, _pool_of(names))
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
+        servicer, server
+    )
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": handler}),)
+    )
+
+
+def _pool_of(services: Iterable[str]) -> DescriptorPool:
+    """The files of the services, and those that they import."""
+    loaded: Any = descriptor_pool.Default()
+    pool = DescriptorPool()
+    added: set[str] = set()
+    for name in services:
+        if name != V1:
+            _add(loaded.FindServiceByName(name).file, pool, added)
+    pool.Add(_v1_file())
+    return pool
+
+
+def _add(file: FileDescriptor, pool: DescriptorPool, added: set[str]) -> None:
+    if file.name in added:
+        return
+    added.add(file.name)
+    for imported in file.dependencies:
+        _add(imported, pool, added)
+    pool.AddSerializedFile(file.serialized_pb)
+
+
+def _v1_file() -> FileDescriptorProto:
+    v1_alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    renamed = text_format.MessageToString(v1_alpha).replace("v1alpha", "v1")
+    made = text_format.Parse(renamed, FileDescriptorProto())
+    made.name = "grpc/reflection/v1/reflection.proto"
+    made.options.ClearField("deprecated")
+    return made
