@@ -51,6 +51,7 @@ class Server:
         self.failure: Exception | None = None
         """What opening a stream raises."""
         self.hangs = False
+        self.loses_cancellations = False
         self.sent: list[str] = []
 
     @property
@@ -77,7 +78,12 @@ class Server:
             if self.failure is not None:
                 raise self.failure
             return {"cursor": {"id": 7, "firstBatch": []}}
-        await asyncio.sleep(0.005)
+        try:
+            await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            # As asyncio.wait_for does in Python 3.11 where what it waits for has just ended.
+            if not self.loses_cancellations:
+                raise
         cursor_id, events = self.looks.pop(0) if self.looks else (7, [])
         return {"cursor": {"id": cursor_id, "nextBatch": events}}
 
@@ -255,3 +261,18 @@ async def test_it_ends_within_a_second_where_the_database_does_not_answer(step: 
 @in_loop
 async def test_closing_what_was_never_started_is_no_error() -> None:
     await ChangeStream(Server().database, Reports()).close()
+
+
+@in_loop
+async def test_it_ends_where_its_cancellation_is_lost_on_the_way() -> None:
+    server, reports = Server(), Reports()
+    stream = ChangeStream(server.database, reports)
+    stream.start()
+    await until(lambda: stream.age < 1)
+    server.loses_cancellations = True
+
+    async with asyncio.timeout(5):
+        await stream.close()
+
+    assert not is_running()
+    assert reports.all[-1] == "clear"

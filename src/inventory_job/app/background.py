@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import structlog
 
+_CANCEL_AGAIN_SECONDS = 0.5
+
 
 class Background:
     """Tasks that are cancelled at the end, as an asynchronous context manager; one that fails is
@@ -27,9 +29,12 @@ class Background:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            # Again and again: a cancellation that meets the end of what a task waits for may be
+            # lost on the way (asyncio.wait_for in Python 3.11).
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=_CANCEL_AGAIN_SECONDS)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Begins `work`."""
