@@ -37,7 +37,8 @@ from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.embedded.seeding import load, open_store
 from inventory_job.model.client import Database
-from inventory_job.model.indexes import INDEXES, REFERENCE_INDEXES, Index, ensure_indexes
+from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
+from inventory_job.model.indexes import ensure_indexes
 from inventory_job.observability.logging import configure_logging
 
 _UNTIL = datetime(2026, 3, 1)

@@ -17,13 +17,8 @@ from structlog.testing import capture_logs
 
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
-from inventory_job.model.indexes import (
-    INDEXES,
-    REFERENCE_INDEXES,
-    CoveringIndexes,
-    IndexSummary,
-    ensure_indexes,
-)
+from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES
+from inventory_job.model.indexes import CoveringIndexes, IndexSummary, ensure_indexes
 from inventory_job.results import StoredDocument
 from tests.running import in_database
 from tests.store import Store

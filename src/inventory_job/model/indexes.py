@@ -1,4 +1,4 @@
-"""The indexes as data, and creating those that a database lacks."""
+"""Creating the indexes that a database lacks, and knowing which are there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import Any
 
 import pymongo
 import structlog
-from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
 from inventory_job.model.client import Database
-from inventory_job.model.documents import Job, JobTask
+from inventory_job.model.documents import INDEXES, Index
 from inventory_job.query.optimizer import CoveringIndex
 from inventory_job.results import StoredDocument
 
@@ -34,90 +33,14 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index: the model it belongs to, its name, (field, direction) pairs, uniqueness."""
-
-    model: type[Job | JobTask]
-    name: str
-    keys: tuple[tuple[str, int], ...]
-    unique: bool = False
-
-    def is_served_by(self, existing: Mapping[str, Any]) -> bool:
-        """Whether an index as the database lists it does this one's work, whatever its name."""
-        return (
-            tuple((field, direction) for field, direction in existing["key"].items()) == self.keys
-            and bool(existing.get("unique", False)) >= self.unique
-            and not any(existing.get(option) for option in _RESTRICTIONS)
-        )
-
-
-def _single(field: str, *, unique: bool = False) -> Index:
-    return Index(Job, f"{field}_1", ((field, ASCENDING),), unique)
-
-
-REFERENCE_INDEXES: tuple[Index, ...] = (
-    _single("job_id", unique=True),
-    Index(
-        Job,
-        "COMPOUND_INDEX_FOR_GC_1",
-        (("domain_id", ASCENDING), ("collector_id", ASCENDING), ("status", ASCENDING)),
-    ),
-    Index(
-        Job,
-        "COMPOUND_INDEX_FOR_GC_2",
-        (("domain_id", ASCENDING), ("created_at", DESCENDING), ("status", ASCENDING)),
-    ),
-    Index(
-        Job,
-        "COMPOUND_INDEX_FOR_SEARCH_1",
-        (("domain_id", ASCENDING), ("workspace_id", ASCENDING)),
-    ),
-    _single("status"),
-    _single("collector_id"),
-    _single("workspace_id"),
-    _single("domain_id"),
-)
-"""What the services that share the database create (spec/data-model.md), under their names."""
-
-OWN_INDEXES: tuple[Index, ...] = (
-    Index(
-        Job,
-        "inventory_job_domain_newest",
-        (("domain_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING)),
-    ),
-    Index(
-        Job,
-        "inventory_job_workspace_newest",
-        (
-            ("domain_id", ASCENDING),
-            ("workspace_id", ASCENDING),
-            ("created_at", DESCENDING),
-            ("_id", ASCENDING),
-        ),
-    ),
-    Index(
-        Job,
-        "inventory_job_domain_groups",
-        (
-            ("domain_id", ASCENDING),
-            ("plugin_id", ASCENDING),
-            ("status", ASCENDING),
-            ("collector_id", ASCENDING),
-            ("workspace_id", ASCENDING),
-            ("created_at", DESCENDING),
-        ),
-    ),
-    Index(
-        JobTask,
-        "inventory_job_tasks_of_job",
-        (("domain_id", ASCENDING), ("job_id", ASCENDING)),
-    ),
-)
-"""What this service's queries need besides: a scope's newest jobs without a sort in memory, counts
-by what jobs are grouped by without the jobs, and the tasks of a deleted job."""
-
-INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
+def _serves(index: Index, existing: Mapping[str, Any]) -> bool:
+    """Whether an index as the database lists it does the work of a declared one, whatever its
+    name."""
+    return (
+        tuple((field, direction) for field, direction in existing["key"].items()) == index.keys
+        and bool(existing.get("unique", False)) >= index.unique
+        and not any(existing.get(option) for option in _RESTRICTIONS)
+    )
 
 
 class CoveringIndexes:
@@ -210,7 +133,7 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
 
 async def _create(collection: AsyncCollection[StoredDocument], index: Index) -> bool:
     """Create the index; False when one that serves is there. Raises pymongo errors."""
-    if any(index.is_served_by(existing) for existing in await _existing(collection)):
+    if any(_serves(index, existing) for existing in await _existing(collection)):
         return False
     # Building one takes longer than any socket timeout.
     with pymongo.timeout(_BUILD_SECONDS):

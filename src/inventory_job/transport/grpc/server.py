@@ -34,9 +34,8 @@ _HANG_UP_SECONDS = 1.0
 class PortOptions:
     """What the port is like. Sizes in bytes, times in seconds.
 
-    `is_shared`: other processes listen on the same port. `connection_age` is how long a connection
-    may live before its client is asked to make a new one, which may go to another process;
-    `connections` is how many there may be.
+    `connection_age` is how long a connection may live before its client is asked to make a new one,
+    which may go to another process; `connections` is how many there may be.
     """
 
     host: str
@@ -47,7 +46,6 @@ class PortOptions:
     connection_age: float
     connections: int
     grace_seconds: float
-    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def _channel_options(options: PortOptions) -> list[tuple[str, int]]:
     age = round(options.connection_age * 1000)
     return [
         # On by default, and then a second server on the port would start without a word.
-        ("grpc.so_reuseport", int(options.is_shared)),
+        ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", options.max_request_bytes),
         ("grpc.max_send_message_length", options.max_response_bytes),
         # Room for tokens that are too long, to answer them with the reason.
