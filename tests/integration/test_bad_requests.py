@@ -155,15 +155,6 @@ def test_elements_of_what_is_no_list_are_refused(client: Client, operator: str) 
     assert reason == "first or last of an array was given a value that is not a list"
 
 
-def test_a_sort_by_two_lists_is_refused(tenant: Tenant) -> None:
-    client = tenant({"plugin_id": [1, 2], "collector_id": [3, 4]})
-    sort = [{"key": "plugin_id"}, {"key": "collector_id"}]
-
-    refusal = client.refused("list", {"query": {"sort": sort}})
-
-    assert at_fault(refusal).startswith("the database cannot")
-
-
 def test_all_problems_come_as_violations_and_the_first_as_details(client: Client) -> None:
     query = {
         "filter": [{"k": "total_tasks", "o": "eq", "v": "x"}, {"k": "status", "o": "in", "v": "x"}],

@@ -22,6 +22,7 @@ from inventory_job.results import StoredDocument
 from tests.counting import Counting
 from tests.replica_set import Member, free_ports
 from tests.store import Store
+from tests.stored_values import VALUES, as_stored
 
 PROMISED_SECONDS = 1.0
 NOON = datetime(2026, 3, 7, 12)
@@ -101,6 +102,24 @@ def test_what_another_service_inserts_is_added_within_a_second_without_counting(
     assert process.total(domain, {"plugin_id": "aws"}) == 2
     assert process.total(domain, {"plugin_id": "oci"}) == 0
     assert "aggregate" not in process.commands.sent
+
+
+@pytest.mark.parametrize("field", ["domain_id", "plugin_id", "created_at"])
+def test_an_inserted_job_may_hold_any_type(
+    process: Process, database: Store, insert: Insert, domain: str, field: str
+) -> None:
+    insert({"domain_id": domain, "plugin_id": "aws", "created_at": NOON})
+    conditions = {"plugin_id": {"$in": ["aws", None]}, "created_at": {"$lte": NOON}}
+    process.settle(domain, conditions)
+    job = {"domain_id": domain, "plugin_id": "aws", "created_at": NOON}
+
+    database.jobs.insert_many(as_stored(job | {field: value}) for value in VALUES.values())
+
+    right = database.jobs.count_documents({"domain_id": domain, **conditions})
+    assert shows_in_time(lambda: process.total(domain, conditions), right)
+    process.settle(domain, conditions)
+    insert(job)
+    assert shows_in_time(lambda: process.total(domain, conditions), right + 1)
 
 
 def test_what_another_service_inserts_in_a_transaction_is_added(

@@ -12,9 +12,11 @@ from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.results import StoredDocument
 from tests.store import Store
+from tests.stored_values import VALUES, as_stored
 
 NOON = datetime(2026, 3, 7, 12)
 DOMAIN = "domain-of-all-values"
+DOMAIN_OF_ALL_TYPES = "domain-of-all-types"
 
 _VALUES = ["a", "b", "", "A", None, ["a"], ["b", None], [], {"x": "a"}, 7, True, "absent"]
 _MOMENTS = [NOON, NOON - timedelta(days=1), None, "2026-03-07", [NOON], 7, "absent"]
@@ -66,3 +68,30 @@ def test_what_is_known_of_a_job_is_what_mongodb_finds(
     judged = {job_id: answer for job_id, answer in known.items() if answer is not None}
     assert {job_id for job_id, answer in judged.items() if answer} == found & judged.keys()
     assert len(judged) > len(jobs) / 4
+
+
+@pytest.fixture(scope="module")
+def jobs_of_all_types(database: Store) -> list[StoredDocument]:
+    """Jobs with a value of every BSON type in one of the two fields, as read."""
+    made: list[StoredDocument] = [
+        {"domain_id": DOMAIN_OF_ALL_TYPES, "job_id": f"job-{field}-{name}", field: value}
+        for field in ("plugin_id", "created_at")
+        for name, value in VALUES.items()
+    ]
+    database.jobs.insert_many(map(as_stored, made))
+    return list(database.jobs.find({"domain_id": DOMAIN_OF_ALL_TYPES}))
+
+
+@pytest.mark.parametrize("condition", _CONDITIONS, ids=[*map(str, range(len(_CONDITIONS)))])
+def test_what_is_known_of_a_job_is_right_whatever_is_stored(
+    database: Store, jobs_of_all_types: list[StoredDocument], condition: StoredDocument
+) -> None:
+    filter_ = ScopedFilter(Scope(DOMAIN_OF_ALL_TYPES), (condition,))
+    found = {job["job_id"] for job in database.jobs.find(filter_.document)}
+    same = countable(filter_)
+    assert same is not None
+
+    known = {job["job_id"]: same.includes(job) for job in jobs_of_all_types}
+
+    assert {job_id for job_id, answer in known.items() if answer} <= found
+    assert not {job_id for job_id, answer in known.items() if answer is False} & found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .analyze import analyze
 from .answers import AnalyzeAnswer, ListAnswer, StatAnswer, same_rows
-from .corpus import DOMAINS, WORKSPACES, many_jobs, six_jobs, with_job
+from .corpus import DOMAINS, WORKSPACES, legacy_jobs, many_jobs, six_jobs, with_job
 from .filters import Scope
 from .listing import list_jobs
 from .stat import stat
@@ -24,6 +24,7 @@ __all__ = [
     "Scope",
     "StatAnswer",
     "analyze",
+    "legacy_jobs",
     "list_jobs",
     "many_jobs",
     "same_rows",

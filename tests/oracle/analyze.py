@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from bson import Code
+
 from .answers import AnalyzeAnswer, shown
 from .expressions import Expression, added_fields, selection, with_added_fields
 from .filters import Plain, Scope, needed, select_documents, unwind_test
@@ -200,8 +202,10 @@ def _folded_row(row: Document, plan: _Plan) -> dict[str, Any]:
     # With the names in two orders, which of them comes first is not said.
     same_order = [key.name for key in plan.keys if key.name in plan.folded] == list(plan.folded)
     ties = len(set(places.values())) < len(parts)
-    arrays = any(isinstance(value, list) for part in parts for value in part["_id"].values())
-    kind = list if same_order and not ties and not arrays else Bag
+    values = [value for part in parts for value in part["_id"].values()]
+    # Where these come is up to MongoDB's plan, as in `by_keys`.
+    odd = any(isinstance(value, (list, Code)) for value in values)
+    kind = list if same_order and not ties and not odd else Bag
     out = {name: value for name, value in row.items() if name != "$rows"}
     for field in plan.fields:
         out[field.name] = kind(_folded_value(part, field.name, plan.folded) for part in parts)

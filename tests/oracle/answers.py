@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .rows import Block, Rows, mapped, total
-from .values import ABSENT, AnyOf, Bag, plain
+from .values import ABSENT, AnyOf, Bag, SomeText, plain
 
 _TOLERANCE = 1e-9
 
@@ -108,6 +108,8 @@ def accepts(expected: Any, actual: Any) -> bool:
     """Whether an actual value is one that the expected one allows."""
     if isinstance(expected, AnyOf):
         return any(accepts(one, actual) for one in expected.candidates if one is not ABSENT)
+    if isinstance(expected, SomeText):
+        return isinstance(actual, str)
     if isinstance(expected, Mapping):
         return isinstance(actual, Mapping) and _members_accept(expected, actual)
     if isinstance(expected, list):

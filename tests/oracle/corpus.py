@@ -100,6 +100,19 @@ def many_jobs(rng_seed: int, count: int) -> list[dict[str, Any]]:
     return [_some_job(rng, moments) for _ in range(count)]
 
 
+def legacy_jobs(
+    rng_seed: int, count: int, values: Sequence[Any], share: float = 0.1
+) -> list[dict[str, Any]]:
+    """As `many_jobs`, with one of `values` in the place of about this share of all fields, ids and
+    domains aside."""
+    rng = random.Random(rng_seed)
+    jobs = many_jobs(rng_seed, count)
+    fields = sorted({name for job in jobs for name in job} - {"_id", "job_id", "domain_id"})
+    return [
+        job | {name: rng.choice(values) for name in fields if rng.random() < share} for job in jobs
+    ]
+
+
 def _some_job(rng: random.Random, moments: list[datetime]) -> dict[str, Any]:
     created = rng.choice(moments)
     job: dict[str, Any] = {

@@ -106,9 +106,10 @@ def select_documents(
 
 
 def _in_scope(document: Document, scope: Scope) -> bool:
-    if document.get("domain_id") != scope.domain_id:
+    if not _equals(scope.domain_id)(document.get("domain_id", ABSENT)):
         return False
-    return not scope.workspace_ids or document.get("workspace_id") in scope.workspace_ids
+    workspace = document.get("workspace_id", ABSENT)
+    return not scope.workspace_ids or _is_in([*scope.workspace_ids])(workspace)
 
 
 def unwind_test(specs: Sequence[Plain], path_of: Callable[[str], str], raw: bool) -> Test:
@@ -253,7 +254,7 @@ def _element_match(value: Any) -> ValueTest:
 
 def _texts(tests: Sequence[TextTest]) -> ValueTest:
     return lambda stored: any(
-        isinstance(item, str) and test(item) for item in _elements(stored) for test in tests
+        type(item) is str and test(item) for item in _elements(stored) for test in tests
     )
 
 

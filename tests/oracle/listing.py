@@ -22,7 +22,17 @@ from .filters import (
     unwind_test,
 )
 from .rows import page_bounds
-from .values import ABSENT, Document, NotEvaluable, as_number, is_nan, is_number, iso_text, sort_key
+from .values import (
+    ABSENT,
+    Document,
+    NotEvaluable,
+    SomeText,
+    as_number,
+    is_nan,
+    is_number,
+    iso_text,
+    sort_key,
+)
 
 _INT32: Final = (-(2**31), 2**31 - 1)
 _STATUSES: Final[Mapping[str, str]] = {
@@ -128,27 +138,23 @@ def _member(document: Document, name: str, shown: bool) -> Any:
 
 
 def _named(value: Any, names: Mapping[str, str], unknown: str) -> str:
-    return names.get(value, unknown) if isinstance(value, str) else unknown
+    return names.get(value, unknown) if type(value) is str else unknown
 
 
 def _int32(value: Any) -> int:
     if not is_number(value) or is_nan(value):
-        raise NotEvaluable(f"no rule for a counter of {value!r}")
+        return 0
     least, most = _INT32
     return int(max(least, min(most, as_number(value))))
 
 
-def _date(value: Any) -> str:
-    if isinstance(value, datetime):
-        return iso_text(value)
-    if isinstance(value, str):
-        return value
-    raise NotEvaluable(f"no rule for a date of {value!r}")
+def _date(value: Any) -> str | SomeText:
+    return iso_text(value) if isinstance(value, datetime) else _text(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | SomeText:
     if isinstance(value, (str, ObjectId)):
         return str(value)
-    if is_number(value) and as_number(value) == as_number(value) // 1 and isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(int(value))
-    raise NotEvaluable(f"the text form of {value!r} is not said")
+    return SomeText()

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bson import Code
+
 from .filters import Plain, Test, needed
 from .values import (
     Bag,
     Document,
     NotEvaluable,
     OrderKey,
-    Refused,
     at,
     crosses_array,
     sort_key,
@@ -125,8 +126,8 @@ def _sort_place(row: Document, keys: Sequence[tuple[str, bool]]) -> OrderKey:
     if any(crosses_array(row, path) for path, _ in keys):
         raise NotEvaluable("a sort by members of an array's documents")
     values = [at(row, path) for path, _ in keys]
-    if sum(isinstance(value, list) for value in values) > 1:
-        raise Refused("a sort by several arrays")
+    if any(isinstance(value, Code) for value in values):
+        raise NotEvaluable("MongoDB sorts code among the texts or behind dates, as its plan has it")
     return tuple(sort_key(value, down) for value, (_, down) in zip(values, keys, strict=True))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bson import Code
+
 from .answers import StatAnswer, shown
 from .expressions import PROJECT_OPERATORS
 from .filters import Plain, Scope, given, needed, select_documents, unwind_test
@@ -142,8 +144,9 @@ def _group(rows: Rows, names: Names, spec: Plain) -> tuple[Rows, Names]:
 def by_keys(rows: Rows, names: Sequence[str]) -> Rows:
     """Rows of a group in the order of its keys, the first name first."""
     for run in runs(rows):
-        if any(isinstance(row["_id"].get(name), list) for row in run for name in names):
-            # An order by an array's elements and one by the array as a whole differ.
+        if any(isinstance(row["_id"].get(name), (list, Code)) for row in run for name in names):
+            # An order by an array's elements and one by the array as a whole differ, and where
+            # code comes is up to MongoDB's plan.
             return rows
     return ordered_by(rows, [(f"_id.{name}", False) for name in names])
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
-from bson import ObjectId
+from bson import ObjectId, Timestamp
+from bson.datetime_ms import DatetimeMS
 
-from .values import ABSENT, NotEvaluable, Refused
+from .values import NotEvaluable, Refused
 
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -18,6 +19,8 @@ _ISO: Final = re.compile(
 )
 _RELATIVE: Final = re.compile(r" *now(?:/([dwm]))?(?: *([+-]) *(\d+)([smhdw]))? *", re.ASCII)
 _LAST_YEAR_OF_INT32: Final = 2038
+_YEAR_0: Final = -62_167_219_200_000
+_YEAR_1: Final = -62_135_596_800_000
 _UNITS: Final = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -112,7 +115,7 @@ _SPECIFIER: Final = re.compile(r"%(.?)", re.DOTALL)
 
 
 def date_text(value: Any, form: str) -> str | None:
-    """`{$dateToString: {format, date}}` in UTC; null for null or absent."""
+    """`{$dateToString: {format, date}}` in UTC; null for what is no date that can be written."""
     for letter in _SPECIFIER.findall(form):
         if letter not in _FORMATS:
             raise Refused(f"no date format %{letter}")
@@ -131,10 +134,12 @@ def date_part(value: Any, date_format: str) -> int | str | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    if value is None or value is ABSENT:
-        return None
     if isinstance(value, datetime):
         return value
+    if isinstance(value, Timestamp):
+        return to_utc(value.as_datetime())
+    if isinstance(value, DatetimeMS) and _YEAR_0 <= int(value) < _YEAR_1:
+        raise NotEvaluable("the year 0")
     if isinstance(value, ObjectId):
         moment = to_utc(value.generation_time)
         if moment.year >= _LAST_YEAR_OF_INT32:

@@ -1,8 +1,8 @@
 """BSON values as MongoDB 6.0 compares, reads and shows them, over what pymongo returns.
 
-A value is None, bool, int, float, Decimal128, str, dict, list, ObjectId, bytes or a naive UTC
-datetime. Three more exist only here: `ABSENT`, a field that is not there; `Bag`, a list whose
-order nothing defines; `AnyOf`, a value that may be any one of several.
+A value is of any BSON type but those that drivers no longer write; dates are naive and in UTC.
+Four more exist only here: `ABSENT`, a field that is not there; `Bag`, a list whose order nothing
+defines; `AnyOf`, a value that may be any one of several; `SomeText`, a text that is not said.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import base64
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from bson import Decimal128, ObjectId
+from bson import Code, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
 
 Document = Mapping[str, Any]
 OrderKey = tuple[Any, ...]
@@ -48,6 +49,15 @@ class AnyOf:
     candidates: tuple[Any, ...]
 
 
+class SomeText:
+    """A text that stands for a value, whatever it is: equal to any text."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (str, SomeText))
+
+
 class Bag(list[Any]):
     """A list whose order nothing defines."""
 
@@ -55,6 +65,7 @@ class Bag(list[Any]):
 class Rank(Enum):
     """Places in MongoDB's order of types. An empty array that is sorted by counts as UNDEFINED."""
 
+    MIN_KEY = -5
     UNDEFINED = 0
     NULL = 5
     NUMBER = 10
@@ -65,18 +76,28 @@ class Rank(Enum):
     OBJECT_ID = 35
     BOOLEAN = 40
     DATE = 45
+    TIMESTAMP = 50
+    REGEX = 55
+    CODE = 60
+    CODE_WITH_SCOPE = 65
+    MAX_KEY = 70
 
 
 _RANKS: Final[tuple[tuple[type | tuple[type, ...], Rank], ...]] = (
     (bool, Rank.BOOLEAN),
     ((int, float, Decimal128), Rank.NUMBER),
+    (Code, Rank.CODE),
     (str, Rank.TEXT),
-    (Mapping, Rank.DOCUMENT),
+    ((Mapping, DBRef), Rank.DOCUMENT),
     (Bag, Rank.ARRAY),
     (list, Rank.ARRAY),
     (bytes, Rank.BINARY),
     (ObjectId, Rank.OBJECT_ID),
-    (datetime, Rank.DATE),
+    ((datetime, DatetimeMS), Rank.DATE),
+    (Timestamp, Rank.TIMESTAMP),
+    (Regex, Rank.REGEX),
+    (MinKey, Rank.MIN_KEY),
+    (MaxKey, Rank.MAX_KEY),
 )
 
 
@@ -86,6 +107,8 @@ def rank(value: Any) -> Rank:
         return Rank.UNDEFINED
     if value is None:
         return Rank.NULL
+    if isinstance(value, Code) and value.scope is not None:
+        return Rank.CODE_WITH_SCOPE
     for types, place in _RANKS:
         if isinstance(value, types):
             return place
@@ -99,13 +122,15 @@ def is_number(value: Any) -> bool:
 
 def is_nan(value: Any) -> bool:
     """Whether the value is a number that is not a number."""
-    return is_number(value) and math.isnan(as_number(value))
+    if isinstance(value, Decimal128):
+        return value.to_decimal().is_nan()
+    return is_number(value) and math.isnan(value)
 
 
 def as_number(value: Any) -> int | float:
     """A number as Python calculates with it."""
     if isinstance(value, Decimal128):
-        return float(value.to_decimal())
+        return math.nan if is_nan(value) else float(value.to_decimal())
     number: int | float = value
     return number
 
@@ -119,12 +144,30 @@ def order_key(value: Any) -> OrderKey:
 
 def _number_key(value: Any) -> OrderKey:
     exact: int | float | Decimal = value.to_decimal() if isinstance(value, Decimal128) else value
-    return (0, 0) if math.isnan(exact) else (1, exact)
+    return (0, 0) if is_nan(value) else (1, exact)
 
 
-def _document_key(value: Document) -> OrderKey:
+def _document_key(value: Any) -> OrderKey:
     # Documents compare member by member: type, then name, then value.
-    return tuple((rank(v).value, k, order_key(v)) for k, v in value.items())
+    members = value.as_doc() if isinstance(value, DBRef) else value
+    return tuple((rank(v).value, k, order_key(v)) for k, v in members.items())
+
+
+def _binary_key(value: bytes) -> OrderKey:
+    subtype = getattr(value, "subtype", 0)
+    # The second subtype has the length once more in front.
+    return (len(value) + 4 * (subtype == 2), subtype, bytes(value))
+
+
+def _regex_key(value: Any) -> OrderKey:
+    return (value.pattern, value.flags)
+
+
+def milliseconds(moment: datetime | DatetimeMS) -> int:
+    """A date as MongoDB stores it."""
+    if isinstance(moment, DatetimeMS):
+        return int(moment)
+    return int(DatetimeMS(moment.replace(tzinfo=UTC)))
 
 
 def _array_key(value: Any) -> OrderKey:
@@ -140,10 +183,16 @@ _ORDER: Final[Mapping[Rank, Callable[[Any], OrderKey]]] = {
     Rank.TEXT: lambda v: (v,),
     Rank.DOCUMENT: _document_key,
     Rank.ARRAY: _array_key,
-    Rank.BINARY: lambda v: (len(v), bytes(v)),
+    Rank.BINARY: _binary_key,
     Rank.OBJECT_ID: lambda v: (v.binary,),
     Rank.BOOLEAN: lambda v: (v,),
-    Rank.DATE: lambda v: (v,),
+    Rank.DATE: lambda v: (milliseconds(v),),
+    Rank.TIMESTAMP: lambda v: (v.time, v.inc),
+    Rank.REGEX: _regex_key,
+    Rank.CODE: lambda v: (str(v),),
+    Rank.CODE_WITH_SCOPE: lambda v: (str(v), _document_key(v.scope)),
+    Rank.MIN_KEY: lambda _: (),
+    Rank.MAX_KEY: lambda _: (),
 }
 
 
@@ -237,9 +286,22 @@ def _plain_number(value: Any) -> float | str:
 
 _PLAIN: Final[Mapping[Rank, Callable[[Any], Any]]] = {
     Rank.NUMBER: _plain_number,
-    Rank.DOCUMENT: lambda v: {k: plain(member) for k, member in v.items()},
+    Rank.DOCUMENT: lambda v: {
+        k: plain(member) for k, member in (v.as_doc() if isinstance(v, DBRef) else v).items()
+    },
     Rank.ARRAY: lambda v: type(v)(plain(item) for item in v),
     Rank.BINARY: lambda v: base64.b64encode(v).decode(),
     Rank.OBJECT_ID: str,
-    Rank.DATE: iso_text,
+    Rank.DATE: lambda v: iso_text(v) if isinstance(v, datetime) else SomeText(),
+    **dict.fromkeys(
+        (
+            Rank.TIMESTAMP,
+            Rank.REGEX,
+            Rank.CODE,
+            Rank.CODE_WITH_SCOPE,
+            Rank.MIN_KEY,
+            Rank.MAX_KEY,
+        ),
+        lambda _: SomeText(),
+    ),
 }

@@ -114,6 +114,11 @@ def is_about_hint(failure: OperationFailure) -> bool:
     return failure.code == _BAD_VALUE and "hint provided" in _sentence(failure)
 
 
+def is_about_lists(failure: OperationFailure) -> bool:
+    """Whether what MongoDB refuses is a sort by several keys that are lists."""
+    return failure.code == _BAD_VALUE and "parallel arrays" in _sentence(failure)
+
+
 def is_logged_out(failure: PyMongoError) -> bool:
     """Whether MongoDB does not know this connection's user any more: another connection, which
     logs in anew, may do. A right that the user lacks is another matter: see `missing_right`."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from pymongo.errors import OperationFailure
+
 from inventory_job.deadline import Deadline
 from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.driver_errors import is_about_lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import ListPlan
@@ -40,7 +43,11 @@ class Lists:
 
     async def _find(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
         if not plan.computed:
-            return await self._reader.page(plan, deadline)
+            try:
+                return await self._reader.page(plan, deadline)
+            except OperationFailure as failure:
+                if not is_about_lists(failure):
+                    raise
         stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
         stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
         return (await self._reader.rows(plan.jobs, stages, plan.page.size, deadline))[0]

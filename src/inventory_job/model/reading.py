@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from struct import Struct
 from typing import Any, TypeAlias
 
 from bson import decode, decode_all
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+from pymongo.errors import OperationFailure
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
+from inventory_job.model.driver_errors import is_about_lists
 from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
@@ -20,6 +23,7 @@ from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.optimizer import covering, in_order, separate_groups
 from inventory_job.query.plans import ListPlan
+from inventory_job.query.sorting import by_one_of_each_list
 from inventory_job.results import StoredDocument
 
 Piece: TypeAlias = bytes | memoryview
@@ -109,14 +113,24 @@ class Reader:
         in all."""
         index = covering(jobs.document, stages, self._indexes.known())
         hint: dict[str, Any] = {"hint": index} if index else {}
-        # Raw batches would be simpler, but the driver asks for an empty one first.
-        cursor = await self._database.undecoded_jobs.aggregate(
-            [{"$match": jobs.document}, *separate_groups(stages)],
-            allowDiskUse=True,
-            batchSize=_BATCH,
-            maxTimeMS=deadline.milliseconds(),
-            **hint,
-        )
+        pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
+
+        def run(pipeline: list[Document]) -> Awaitable[AsyncCommandCursor[RawBSONDocument]]:
+            # Raw batches would be simpler, but the driver asks for an empty one first.
+            return self._database.undecoded_jobs.aggregate(
+                pipeline,
+                allowDiskUse=True,
+                batchSize=_BATCH,
+                maxTimeMS=deadline.milliseconds(),
+                **hint,
+            )
+
+        try:
+            cursor = await run(pipeline)
+        except OperationFailure as failure:
+            if not is_about_lists(failure):
+                raise
+            cursor = await run(by_one_of_each_list(pipeline))
         kept = _Kept(most, self._result_bytes)
         async with cursor:
             batch: list[RawBSONDocument]

@@ -167,5 +167,6 @@ def _is_plain(value: Any) -> bool:
     return (
         value is None
         or isinstance(value, datetime)
-        or (isinstance(value, str) and _REPLACED not in value)
+        # Code, which is a text to Python, equals none to MongoDB.
+        or (value.__class__ is str and _REPLACED not in value)
     )

@@ -22,10 +22,8 @@ from inventory_job.query.accumulators import (
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.dates import when_formattable
 from inventory_job.query.operators import Document
+from inventory_job.query.sorting import MOST_SORT_KEYS
 from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
-
-MOST_SORT_KEYS = 32
-"""MongoDB's own limit."""
 
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 
@@ -190,7 +188,8 @@ def _date_key(key: GroupKey, rows: Rows) -> Document:
     written: Any = key.date_format
     if written.startswith("$"):
         written = {"$literal": written}
-    return when_formattable(date, {"$dateToString": {"format": written, "date": date}})
+    text = {"$dateToString": {"format": written, "date": date}}
+    return when_formattable(date, text, key.date_format or "")
 
 
 def _value(field: GroupField, rows: Rows) -> Document:

@@ -229,4 +229,4 @@ def _domain(change: Change) -> str | None:
     if change.kind != "insert":
         return None
     domain_id = change.job.get("domain_id", "")
-    return domain_id if isinstance(domain_id, str) else None
+    return domain_id if domain_id.__class__ is str else None

@@ -1,0 +1,59 @@
+"""Sorts by several keys where a row has lists in more than one of them, which MongoDB refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from inventory_job.query.operators import Document
+
+MOST_SORT_KEYS = 32
+"""MongoDB's own limit."""
+
+_ROW, _KEYS = "row", "keys"
+
+
+def by_one_of_each_list(stages: Iterable[Document]) -> list[Document]:
+    """The same stages, a sort by several keys having one value in the place of each list: what
+    MongoDB itself takes in a sort by a single key, the least, or the greatest for descending."""
+    return [other for stage in stages for other in _spread(stage)]
+
+
+def _spread(stage: Document) -> Iterator[Document]:
+    order = stage.get("$sort", {})
+    if len(order) < 2:
+        yield stage
+        return
+    names = {path: f"k{number}" for number, path in enumerate(order)}
+    keys = {name: _place(f"${path}", order[path]) for path, name in names.items()}
+    yield {"$replaceRoot": {"newRoot": {_ROW: "$$ROOT", _KEYS: keys}}}
+    by = {f"{_KEYS}.{name}": order[path] for path, name in names.items()}
+    if len(by) < MOST_SORT_KEYS:
+        # Lists that are not equal may sort alike.
+        by[f"{_ROW}._id"] = 1
+    yield {"$sort": by}
+    yield {"$replaceRoot": {"newRoot": f"${_ROW}"}}
+
+
+def _place(value: str, direction: int) -> Document:
+    """Where a value sorts: MinKey, then an empty list, then all others by their value."""
+    better = {"$lt" if direction > 0 else "$gt": ["$$this", "$$value"]}
+    best = {
+        "$reduce": {
+            "input": "$$stored",
+            "initialValue": {"$first": "$$stored"},
+            "in": {"$cond": [better, "$$this", "$$value"]},
+        }
+    }
+    one: Any = {"$ifNull": [{"$cond": [{"$isArray": "$$stored"}, best, "$$stored"]}, None]}
+    rank = {
+        "$switch": {
+            "branches": [
+                {"case": {"$eq": ["$$stored", []]}, "then": 1},
+                {"case": {"$lt": ["$$one", None]}, "then": 0},
+            ],
+            "default": 2,
+        }
+    }
+    place = {"$let": {"vars": {"one": one}, "in": {"rank": rank, "value": "$$one"}}}
+    return {"$let": {"vars": {"stored": value}, "in": place}}
