@@ -50,6 +50,7 @@ from inventory_job.query.plans import (
     StatPlan,
 )
 from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
+from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
 _MOST_PATTERNS_PROBED = 100
@@ -151,7 +152,8 @@ class JobManager:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
-                return await self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
+                attempt = self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
+                return await ending_with_caller(attempt)
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:

@@ -28,7 +28,7 @@ from tests.store import Store
 JOBS = oracle.many_jobs(rng_seed=7, count=200)
 JOB_IDS = [job["job_id"] for job in JOBS if job["domain_id"] == "domain-a"]
 ROUTES = {route.name: route for route in routes_of(SERVICE)}
-EXAMPLES = 340
+EXAMPLES = 400
 
 Requests = st.SearchStrategy[dict[str, Any]]
 

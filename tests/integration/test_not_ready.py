@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -139,21 +139,32 @@ def test_no_server() -> None:
 
 
 @contextmanager
-def web_server() -> Iterator[int]:
-    """The port of a server of something else."""
-    with http.server.HTTPServer(
-        ("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler
-    ) as listening:
+def answering(answer: bytes) -> Iterator[int]:
+    """The port of a server of something else, which answers whatever it reads and hangs up."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         yield listening.server_address[1]
         listening.shutdown()
 
 
-def test_a_server_that_is_no_mongodb() -> None:
-    with web_server() as port:
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no MongoDB", "no MongoDB server"),
+        (b"", "connection lost", "closed"),
+    ],
+)
+def test_a_server_that_is_no_mongodb(answer: bytes, kind: str, words: str) -> None:
+    with answering(answer) as port:
         told = told_of(f"mongodb://127.0.0.1:{port}/")
 
-    check(told, "connection lost", f"127.0.0.1:{port}", "closed")
+    check(told, kind, f"127.0.0.1:{port}", words)
 
 
 def test_a_set_without_the_member_that_reads_are_for(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Server:
         self.failure: Exception | None = None
         """What opening a stream raises."""
         self.hangs = False
-        self.loses_cancellations = False
+        self.loses_a_cancellation = False
         self.sent: list[str] = []
 
     @property
@@ -82,8 +82,9 @@ class Server:
             await asyncio.sleep(0.005)
         except asyncio.CancelledError:
             # As asyncio.wait_for does in Python 3.11 where what it waits for has just ended.
-            if not self.loses_cancellations:
+            if not self.loses_a_cancellation:
                 raise
+            self.loses_a_cancellation = False
         cursor_id, events = self.looks.pop(0) if self.looks else (7, [])
         return {"cursor": {"id": cursor_id, "nextBatch": events}}
 
@@ -269,7 +270,7 @@ async def test_it_ends_where_its_cancellation_is_lost_on_the_way() -> None:
     stream = ChangeStream(server.database, reports)
     stream.start()
     await until(lambda: stream.age < 1)
-    server.loses_cancellations = True
+    server.loses_a_cancellation = True
 
     async with asyncio.timeout(5):
         await stream.close()

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import structlog
 
-_CANCEL_AGAIN_SECONDS = 0.5
+from inventory_job.tasks import end
 
 
 class Background:
@@ -29,12 +29,7 @@ class Background:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._tasks:
-            # Again and again: a cancellation that meets the end of what a task waits for may be
-            # lost on the way (asyncio.wait_for in Python 3.11).
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks, timeout=_CANCEL_AGAIN_SECONDS)
+        await end(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Begins `work`."""

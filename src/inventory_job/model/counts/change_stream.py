@@ -26,6 +26,7 @@ from inventory_job.model.client import Database
 from inventory_job.model.counts.counters import Change
 from inventory_job.query.countable import STEADY_FIELDS
 from inventory_job.results import StoredDocument
+from inventory_job.tasks import end
 
 _LOOK_MILLISECONDS = 200
 _MOST_IN_A_LOOK = 500
@@ -107,14 +108,11 @@ class ChangeStream:
         """Ends it, within a second also where the database does not answer."""
         self._is_closed = True
         if self._task is not None:
-            # A cancellation that meets the end of what the driver waits for may be lost on the way
-            # (asyncio.wait_for in Python 3.11): so it also looks whether it is closed.
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        while not self._is_closed:
+        while True:
             try:
                 await self._follow()
             except _Refused as error:
@@ -129,17 +127,16 @@ class ChangeStream:
             finally:
                 self._current_at = _NEVER
                 self._listener.clear()
-            if not self._is_closed:
-                await asyncio.sleep(pause)
+            await asyncio.sleep(pause)
 
     async def _follow(self) -> None:
-        """Reports changes until it is closed, or there is no stream any more, which it raises."""
+        """Reports changes until there is no stream any more, which it raises."""
         first = await self._heartbeat()
         async with _Cursor(self._database) as cursor:
             await cursor.open(first.shown)
             self._listener.start(first.shown)
             heartbeats: deque[_Heartbeat] = deque(maxlen=32)
-            while not self._is_closed:
+            while True:
                 heartbeat = await self._heartbeat()
                 if heartbeat.term != first.term:
                     raise _Lost("another primary was elected")

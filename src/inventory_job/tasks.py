@@ -1,0 +1,33 @@
+"""Ending tasks whose cancellation may be lost on the way.
+
+Where what a coroutine waits for ends at the moment it is cancelled, `asyncio.wait_for` of Python
+3.11 returns as if nothing had happened, and the driver waits for a connection by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+_AGAIN_SECONDS = 0.1
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancels the tasks until all have ended."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+
+
+async def ending_with_caller(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """What `work` gives or raises; it has ended when this call, if cancelled, ends."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await end([task])
+        raise
+    return task.result()
