@@ -24,6 +24,7 @@ from tests.tokens import Issuer
 
 OLDER = "domain-older"
 HOSTILE = "domain-hostile"
+ODD = "domain-odd"
 MARKUP = "<img src=x onerror=document.title=1>"
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 CHART = "Chart.getChart(document.querySelector('#history canvas'))"
@@ -81,6 +82,7 @@ def origin(database: Store) -> Iterator[str]:
         job(number, HOSTILE, status, plugin_id=MARKUP, collector_id=MARKUP, workspace_id=MARKUP)
         for number, status in enumerate(["FAILURE", "IN_PROGRESS", "SUCCESS"])
     ]
+    stored += [job(0, ODD, "SUCCESS"), job(1, ODD, "SUCCESS", created_at=[NOW])]
     database.jobs.insert_many(copy.deepcopy(stored))
     with served(database) as address:
         yield address
@@ -179,6 +181,13 @@ def test_what_a_job_says_is_text(visited: Visit, origin: str) -> None:
     assert visited.page.locator("main img").count() == 0
     assert visited.page.title() == "Inventory jobs"
     assert visited.complaints == []
+
+
+def test_a_job_whose_date_is_none_leaves_the_others_shown(visited: Visit, origin: str) -> None:
+    home.opened(visited.page, origin, ODD)
+
+    counts = home.table(visited.page.locator("#history")).values()
+    assert sum(sum(row) for row in counts) == 1
 
 
 def test_nothing_is_asked_of_another_server(visited: Visit, origin: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import grpc
 import pytest
+from bson import Code
+from bson.datetime_ms import DatetimeMS
 from pydantic import SecretStr
 from typer.testing import Result
 
@@ -44,6 +46,29 @@ def test_a_domain_and_a_workspace_narrow_what_is_seen(shell: Shell, tenant: Tena
     one = ("list", "-o", "json", "--domain", client.domain_id, "--workspace", "ws-2")
 
     assert ids(shell(*one)) == ["job-000000000002"]
+
+
+def test_dates_that_cannot_be_written_do_not_fail_a_chart_or_stat(
+    shell: Shell, tenant: Tenant
+) -> None:
+    day = datetime(2026, 3, 4, 1)
+    # A list is found by the dates in it, but is none.
+    dates = [day, "2026-03-04", DatetimeMS(2**62), [day], Code("x"), None]
+    client = tenant(*({"created_at": date, "status": "SUCCESS"} for date in dates))
+    here = ("--domain", client.domain_id)
+
+    chart = shell("chart", "--since", "2026-03-04", "--until", "2026-03-06", *here)
+    stat = shell("stat", "--by", "status", "--per", "day", "-o", "json", *here)
+
+    assert chart.exit_code == 0, chart.output
+    assert [line.split() for line in chart.stdout.splitlines()[1:]] == [
+        ["(none)", "1"],
+        ["2026-03-04", "1"],
+        ["2026-03-05", "0"],
+    ]
+    assert stat.exit_code == 0, stat.output
+    rows = {row.get("day"): row["jobs"] for row in json.loads(stat.stdout)["results"]}
+    assert rows == {None: 5, "2026-03-04": 1}
 
 
 @pytest.fixture(scope="module")

@@ -185,9 +185,11 @@ def _found(
         answer = client.call("stat", request)
         rows = answer.get("results", [])
         for row in rows:
-            value = row.get(series)
-            name = _NULL if value is None else cell(value)
-            yield str(row.get(grouping.names()[0])), name, int(row[COUNT])
+            period, name = (
+                _NULL if row.get(key) is None else cell(row[key])
+                for key in (grouping.names()[0], series)
+            )
+            yield period, name, int(row[COUNT])
         if number * LARGEST_PAGE >= answer.get("total_count", 0):
             return
     reason = f"{series} has too many values for a chart; filter, or take a longer period"

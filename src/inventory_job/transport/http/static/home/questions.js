@@ -32,7 +32,9 @@ export async function history(service, span, signal) {
   const byKey = new Map(rows.map((row) => [row.interval.key, row.jobs]));
   const totals = noJobs();
   for (const { at, status, jobs } of answer.results) {
-    byKey.get(at)[known(status)] += jobs;
+    // What is no date, as a list of dates, is in no interval.
+    const row = byKey.get(at);
+    if (row) row[known(status)] += jobs;
     totals[known(status)] += jobs;
   }
   return { rows, totals, unit: span.unit, left: answer.total - answer.results.length };
