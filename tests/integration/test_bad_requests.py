@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import grpc
 import pytest
+from bson import Int64
 
 from inventory_job.errors import Code
 from tests import oracle
@@ -144,6 +146,17 @@ def test_arithmetic_on_text_is_refused(client: Client, operator: str) -> None:
     reason = at_fault(client.refused("analyze", {"query": query}))
 
     assert reason.startswith(("arithmetic on other than numbers", "the database cannot evaluate"))
+
+
+def test_a_date_moved_by_more_than_there_is_is_refused(tenant: Tenant) -> None:
+    client = tenant({"created_at": datetime(2026, 3, 4), "total_tasks": Int64(-(2**63))})
+    fields = {name: {"operator": "max", "key": name} for name in ("created_at", "total_tasks")}
+    select = {"x": {"operator": "subtract", "fields": ["created_at", "total_tasks"]}}
+    query = {"group_by": ["status"], "fields": fields, "select": select}
+
+    reason = at_fault(client.refused("analyze", {"query": query}))
+
+    assert reason == "arithmetic on dates that leaves the calendar"
 
 
 @pytest.mark.parametrize("operator", ["first", "last"])

@@ -27,7 +27,7 @@ NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
 # wraps the last two into documents now and then.
 _UNSAID = {"deeply nested", "large decimal", "MinKey", "MaxKey"}
 # Arithmetic is over what the rows hold, and of what are no numbers there is no sum.
-_OF_THE_ROWS = "arithmetic on other than numbers"
+_OF_THE_ROWS = "arithmetic on "
 KNOWN = [
     value
     for name, value in VALUES.items()

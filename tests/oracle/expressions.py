@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bson.datetime_ms import DatetimeMS
+
 from .filters import Plain
 from .groups import COMPARISONS, inner_sum
 from .rows import key_path, member_name
@@ -130,8 +132,14 @@ _NUMBERS: Final = frozenset({Rank.NUMBER})
 _NUMBERS_AND_DATES: Final = frozenset({Rank.NUMBER, Rank.DATE})
 
 
-def _add(values: Sequence[Any]) -> Any:
+def _require_numbers_and_dates(values: Sequence[Any]) -> None:
     _require(values, _NUMBERS_AND_DATES)
+    if any(isinstance(value, DatetimeMS) for value in values):
+        raise NotEvaluable("a date beyond the calendar")
+
+
+def _add(values: Sequence[Any]) -> Any:
+    _require_numbers_and_dates(values)
     dates = [value for value in values if isinstance(value, datetime)]
     if any(_is_null(value) for value in values):
         if len(dates) > 1:
@@ -144,7 +152,7 @@ def _add(values: Sequence[Any]) -> Any:
 
 
 def _subtract(values: Sequence[Any]) -> Any:
-    _require(values, _NUMBERS_AND_DATES)
+    _require_numbers_and_dates(values)
     if any(_is_null(value) for value in values):
         return None
     left, right = values

@@ -95,7 +95,11 @@ def _in_order(found: list[Document], query: Plain) -> list[Document]:
     rows = [(with_added_fields(document, added), document) for document in found]
     rows.sort(key=lambda pair: sort_key(pair[1]["_id"]))
     sort = query.get("sort") or [{"key": "created_at", "desc": True}]
-    for spec in reversed(sort):
+    # A key that is there once more says nothing new, also where lists have two ends to sort by.
+    first: dict[str, Plain] = {}
+    for spec in sort:
+        first.setdefault(needed(spec, "key"), spec)
+    for spec in reversed(first.values()):
         key, down = needed(spec, "key"), bool(spec.get("desc", False))
         name = "_id" if key == "id" else key
         if name not in JOB_FIELDS and name not in added and name != "_id":

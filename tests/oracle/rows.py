@@ -126,7 +126,8 @@ def _sort_place(row: Document, keys: Sequence[tuple[str, bool]]) -> OrderKey:
     if any(crosses_array(row, path) for path, _ in keys):
         raise NotEvaluable("a sort by members of an array's documents")
     values = [at(row, path) for path, _ in keys]
-    if any(isinstance(value, Code) for value in values):
+    parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
+    if any(isinstance(part, Code) for part in parts):
         raise NotEvaluable("MongoDB sorts code among the texts or behind dates, as its plan has it")
     return tuple(sort_key(value, down) for value, (_, down) in zip(values, keys, strict=True))
 
