@@ -140,12 +140,15 @@ def test_no_server() -> None:
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
-    """The port of a server of something else, which answers whatever it reads and hangs up."""
+    """The port of a server of something else, which answers whatever it reads; with nothing to
+    say, it hangs up, else the client is first to do so."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65536)
             self.request.sendall(answer)
+            while answer and self.request.recv(65536):
+                pass
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
