@@ -64,9 +64,13 @@ REFERENCE_INDEXES: tuple[Index, ...] = (
 )
 """What the services that share the database create, under their names."""
 
+NEWEST_OF_DOMAIN = _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id")
+NEWEST_OF_WORKSPACE = _of_jobs(
+    "inventory_job_workspace_newest", "domain_id", "workspace_id", "-created_at", "_id"
+)
 OWN_INDEXES: tuple[Index, ...] = (
-    _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id"),
-    _of_jobs("inventory_job_workspace_newest", "domain_id", "workspace_id", "-created_at", "_id"),
+    NEWEST_OF_DOMAIN,
+    NEWEST_OF_WORKSPACE,
     _of_jobs(
         "inventory_job_domain_groups",
         "domain_id",

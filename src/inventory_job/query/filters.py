@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from bson import Regex
 
@@ -33,6 +34,12 @@ class ScopedFilter:
         return scope_conditions(self.scope) | (
             {"$and": list(self.conditions)} if self.conditions else {}
         )
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The stored paths that the filter looks at."""
+        alternatives = [condition.get("$or", [condition]) for condition in self.conditions]
+        return frozenset(scope_conditions(self.scope)).union(*chain.from_iterable(alternatives))
 
 
 def scope_conditions(scope: Scope) -> Document:

@@ -22,7 +22,7 @@ from inventory_job.query.accumulators import (
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.dates import when_formattable
 from inventory_job.query.operators import Document
-from inventory_job.query.sorting import MOST_SORT_KEYS
+from inventory_job.query.rewrites import MOST_SORT_KEYS
 from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
 
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
