@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inventory_job.query.accumulators import (
-    ACCUMULATORS,
     ORDERED,
     GroupField,
     accumulate,
@@ -193,12 +192,11 @@ def _date_key(key: GroupKey, rows: Rows) -> Document:
 
 
 def _value(field: GroupField, rows: Rows) -> Document:
-    accumulator = ACCUMULATORS[field.operator]
     key = None if field.key is None else rows.path(field.key)
     members = {sub.name: rows.path(sub.key) for sub in field.fields}
-    value = operand(accumulator, key, members, of_elements=False)
+    value = operand(field.operator, key, members, of_elements=False)
     comparisons = [compare(condition, rows.path(condition.key)) for condition in field.conditions]
-    return accumulate(accumulator, value, comparisons)
+    return accumulate(field.operator, value, comparisons)
 
 
 def _count(stage: Count, pipeline: Pipeline) -> None:
