@@ -104,7 +104,7 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
         try:
             if unreachable is not None:
                 refused[index.name] = unreachable
-            elif await _create(database.collection(index.model), index):
+            elif await _create(database.collection(index.collection), index):
                 created.append(index.name)
             else:
                 present.append(index.name)
