@@ -35,7 +35,6 @@ from inventory_job.model.driver_errors import (
 )
 from inventory_job.model.lists import Lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
-from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
@@ -209,13 +208,7 @@ class JobManager:
             raise InvalidRequest(problems)
 
     async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
-        values = await self._database.jobs.distinct(
-            plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
-        )
-        if len(values) > plan.limit:
-            reason = f"more than {plan.limit} distinct values; narrow the filter"
-            raise InvalidRequest(invalid("query.distinct", reason))
-        values.sort(key=sort_key)
+        values = await self._reader.distinct(plan, deadline)
         return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
     async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from types import NoneType
 from typing import Any
 
 from bson import decode_all
@@ -19,7 +20,7 @@ from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
-from inventory_job.query.plans import ListPlan
+from inventory_job.query.plans import DistinctPlan, ListPlan
 from inventory_job.query.rewrites import by_one_of_each_list, separate_groups
 from inventory_job.results import StoredDocument
 
@@ -95,6 +96,28 @@ class Reader:
                     kept.add(row.raw)
                 seen += len(batch)
         return kept.documents(), seen
+
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> list[Any]:
+        """The values of a path, in MongoDB's order."""
+        jobs = self._database.jobs
+        values = await jobs.distinct(
+            plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
+        )
+        if len(values) > plan.limit:
+            reason = f"more than {plan.limit} distinct values; narrow the filter"
+            raise InvalidRequest(invalid("query.distinct", reason))
+        if {type(value) for value in values} <= {str, NoneType}:
+            return sorted(values, key=lambda value: (value is not None, value))
+        # Any job becomes the values; within a document alone lists compare as a whole.
+        sort: list[Document] = [
+            {"$limit": 1},
+            {"$project": {"_id": 0, "value": {"$literal": values}}},
+            {"$unwind": "$value"},
+            {"$replaceRoot": {"newRoot": {"of": {"value": "$value"}}}},
+            {"$sort": {"of": 1}},
+        ]
+        cursor = await jobs.aggregate(sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds())
+        return [row["of"]["value"] for row in await cursor.to_list()] or values
 
     async def count(
         self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline
