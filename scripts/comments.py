@@ -1,18 +1,14 @@
 """What the comments in proto/ say of the service's elements, for its description over HTTP.
 
-Compiled modules hold no comments. So they are kept beside them, as one JSON object: the full name
-of a service, method, message, field, enum or enum value → its leading comment.
+Compiled modules hold no comments, the compiler's descriptors do.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-
-FILE_NAME = "comments.json"
 
 # Members of descriptor.proto that hold elements with names, by the type of their parent.
 _CHILDREN = {
@@ -23,16 +19,10 @@ _CHILDREN = {
 }
 
 
-def comments_json(descriptors: FileDescriptorSet, packages: Iterable[str]) -> str:
-    """The comments of all files whose package is one of `packages`, as text of a JSON file."""
-    wanted = frozenset(packages)
-    found = {
-        name: comment
-        for file in descriptors.file
-        if file.package in wanted
-        for name, comment in _of_file(file)
-    }
-    return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+def comments_of(descriptors: FileDescriptorSet) -> Mapping[str, str]:
+    """The full name of each service, method, message, field, enum or enum value → its leading
+    comment, where it has one."""
+    return dict(pair for file in descriptors.file for pair in _of_file(file))
 
 
 def _of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:

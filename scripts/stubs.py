@@ -3,7 +3,8 @@
 The compiler writes modules of the top-level packages `spaceone`, which belongs to another
 distribution, and `inventory_job`, which is not where they go; so every mention of a module of ours
 gets the prefix `inventory_job.stubs.`, also where protobuf is told the module's name, as pickling
-looks classes up by it. What the comments say, which modules leave out, is written beside them.
+looks classes up by it. The description of the service over HTTP is written beside them: it holds
+what the comments say, which modules leave out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from difflib import unified_diff
 from importlib.resources import files
 from pathlib import Path
 
-import comments
+import openapi
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
@@ -35,7 +36,6 @@ OURS = re.compile(
 )
 PACKAGE_DOC = '"""Generated from proto/ by scripts/generate; never edited by hand."""\n'
 SHOWN_LINES = 20
-DESCRIBED = ("spaceone.api.core.v2", "spaceone.api.inventory.v1")
 
 
 def compile_protos(into: Path, descriptors: Path) -> None:
@@ -60,6 +60,7 @@ def compile_protos(into: Path, descriptors: Path) -> None:
             f"--mypy_out=quiet:{into}",
             f"--mypy_grpc_out=quiet,only_sync:{into}",
             f"--descriptor_set_out={descriptors}",
+            "--include_imports",
             "--include_source_info",
             *sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto")),
         ]
@@ -74,9 +75,8 @@ def generate(into: Path) -> None:
         compiled = Path(aside) / "descriptors"
         compile_protos(into, compiled)
         descriptors = FileDescriptorSet.FromString(compiled.read_bytes())
-    (into / comments.FILE_NAME).write_text(
-        comments.comments_json(descriptors, DESCRIBED), encoding="utf-8", newline="\n"
-    )
+    described = openapi.openapi_json(descriptors)
+    (into / openapi.FILE_NAME).write_text(described, encoding="utf-8", newline="\n")
     for path in sorted(into.rglob("*.py*")):
         text = path.read_text(encoding="utf-8")
         path.write_text(OURS.sub("inventory_job.stubs.", text), encoding="utf-8", newline="\n")

@@ -26,7 +26,6 @@ from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.observability.call_log import CallLog
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
@@ -107,9 +106,7 @@ class _Opened:
         port, resources = self._port, self._resources
         database = Database(self._store.uri, self._store.name)
         resources.push_async_callback(database.close)
-        indexes = CoveringIndexes(database)
-        resources.push_async_callback(indexes.close)
-        manager = JobManager(database, CountCache(database, 0), indexes)
+        manager = JobManager(database, CountCache(database, 0))
         authorization = Authorization(port.authenticator)
         servicer = JobServicer(manager, authorization, Limits(), 20.0, _now)
         dispatcher = Dispatcher(Limiter(port.calls), port.max_response_bytes)

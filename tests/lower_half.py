@@ -15,7 +15,6 @@ from inventory_job.deadline import Deadline
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import (
@@ -81,11 +80,9 @@ class LowerHalf:
     async def _open(self) -> None:
         self._database = Database(self._store.uri, self._store.name, listeners=self._listeners)
         self._counts = CountCache(self._database, self._most_totals)
-        self._indexes = CoveringIndexes(self._database)
-        self._manager = JobManager(self._database, self._counts, self._indexes)
+        self._manager = JobManager(self._database, self._counts)
 
     async def _close(self) -> None:
-        await self._indexes.close()
         await self._counts.close()
         await self._database.close()
 

@@ -29,15 +29,12 @@ from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.deletes import Deletes
 from inventory_job.model.driver_errors import (
     DRIVER_ERRORS,
-    is_about_hint,
     is_logged_out,
     pattern_complaint,
     translate,
 )
-from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.lists import Lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
-from inventory_job.query.bson_order import sort_key
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
@@ -82,15 +79,13 @@ class JobManager:
         self,
         database: Database,
         counts: CountCache,
-        indexes: CoveringIndexes,
         *,
         result_bytes: int = 32 * 1024 * 1024,
         observer: Observer | None = None,
     ) -> None:
         self._database = database
-        self._indexes = indexes
         self._observer = observer or _Unobserved()
-        self._reader = Reader(database, indexes, result_bytes)
+        self._reader = Reader(database, result_bytes)
         self._lists = Lists(self._reader, counts)
         self._deletes = Deletes(database, counts)
         self._log = structlog.get_logger(__name__)
@@ -182,7 +177,7 @@ class JobManager:
         try:
             return await work()
         except PyMongoError as failure:
-            if isinstance(failure, OperationFailure) and await self._is_mended(failure):
+            if is_logged_out(failure) and await self._database.renew():
                 return await work()
             if repeats and _is_passing(failure):
                 return await work()
@@ -193,14 +188,6 @@ class JobManager:
             ):
                 await self._blame_patterns(jobs, deadline)
             raise
-
-    async def _is_mended(self, failure: OperationFailure) -> bool:
-        """Whether what MongoDB refused is worth sending again now."""
-        if is_about_hint(failure):
-            # The index was dropped a moment ago.
-            self._indexes.forget()
-            return True
-        return is_logged_out(failure) and await self._database.renew()
 
     async def _blame_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
         """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
@@ -221,13 +208,7 @@ class JobManager:
             raise InvalidRequest(problems)
 
     async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
-        values = await self._database.jobs.distinct(
-            plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
-        )
-        if len(values) > plan.limit:
-            reason = f"more than {plan.limit} distinct values; narrow the filter"
-            raise InvalidRequest(invalid("query.distinct", reason))
-        values.sort(key=sort_key)
+        values = await self._reader.distinct(plan, deadline)
         return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
     async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:

@@ -1,4 +1,4 @@
-"""The order of values in Python is that of the server's own sort."""
+"""The order of distinct values is that of the server's own sort."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from bson import (
 )
 from bson.datetime_ms import DatetimeMS
 
-from inventory_job.query.bson_order import sort_key
+from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
+from inventory_job.model.client import Database
+from inventory_job.model.reading import Reader
+from inventory_job.query.conditions import Page
+from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.plans import DistinctPlan
+from tests.running import in_database
 from tests.store import Store
 
 # Between any two of these MongoDB has an order.
@@ -117,29 +124,19 @@ VALUES: list[Any] = [
 ]
 
 
-def test_values_are_in_the_order_of_the_server(database: Store) -> None:
+def test_distinct_values_are_in_the_order_of_the_server(database: Store) -> None:
     """Inside a document, where MongoDB compares lists as a whole, as distinct values are."""
     shuffled = random.Random(5).sample(VALUES, len(VALUES))
-    database.jobs.insert_many({"number": n, "x": {"v": v}} for n, v in enumerate(shuffled))
-    stored = {job["number"]: job["x"]["v"] for job in database.jobs.find()}
+    jobs = database.jobs
+    # Of a list the elements are distinct values.
+    jobs.insert_many({"domain_id": "domain-1", "x": {"v": v}, "tags": [v]} for v in shuffled)
+    plan = DistinctPlan(ScopedFilter(Scope("domain-1")), "tags", Page(), 1000)
 
-    by_server = [job["number"] for job in database.jobs.find(sort=[("x", 1), ("number", 1)])]
-    by_us = sorted(stored, key=lambda number: (sort_key(stored[number]), number))
+    async def distinct(opened: Database) -> list[Any]:
+        return await Reader(opened, 2**20).distinct(plan, Deadline.after(20.0))
 
-    assert [stored[number] for number in by_us if stored[number] == stored[number]] == [
-        stored[number] for number in by_server if stored[number] == stored[number]
-    ]
-    assert by_us == by_server
+    found = in_database(database, distinct)
 
-
-def test_numbers_of_any_type_are_equal_when_their_values_are() -> None:
-    keys = {sort_key(one) for one in (1, 1.0, Int64(1), Decimal128("1"), Decimal128("1.00"))}
-
-    assert len(keys) == 1
-
-
-def test_no_number_is_as_small_as_those_that_are_none() -> None:
-    nans = [float("nan"), Decimal128("NaN"), Decimal128("sNaN"), Decimal128("-NaN")]
-
-    assert len({sort_key(nan) for nan in nans}) == 1
-    assert sort_key(None) < sort_key(nans[0]) < sort_key(float("-inf"))
+    by_server = [job["x"]["v"] for job in jobs.find(sort=[("x", 1)])]
+    assert [*map(repr, found)] == [*map(repr, by_server)]
+    assert len(found) == len(VALUES)

@@ -14,7 +14,6 @@ from inventory_job.errors import NotFound, Unavailable
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.query.plans import JobPlan, plan_job
 from inventory_job.query.schema import JobRequest
 from tests.running import in_database
@@ -73,7 +72,7 @@ def deleting(
 
         database.has_transactions = never  # type: ignore[method-assign]
         prepare(database)
-        manager = JobManager(database, CountCache(database, 0), CoveringIndexes(database))
+        manager = JobManager(database, CountCache(database, 0))
         await work(lambda job_id: manager.delete(plan(job_id), Deadline.after(20.0)))
 
     in_database(store, run)

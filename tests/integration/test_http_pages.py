@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from inventory_job.transport.http.openapi import document
+from inventory_job.transport.http.routes import routes_of
 from tests.http_service import SERVICE, HttpPort, client_of
 from tests.store import Store
 
@@ -21,7 +21,9 @@ def client(database: Store) -> Iterator[httpx.Client]:
 
 
 def test_the_description_is_served(client: httpx.Client) -> None:
-    assert client.get("/openapi.json").json() == document(SERVICE)
+    described = client.get("/openapi.json").json()
+
+    assert list(described["paths"]) == [route.path for route in routes_of(SERVICE)]
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

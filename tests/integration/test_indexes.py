@@ -7,6 +7,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,20 @@ from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.errors import DuplicateKeyError
 from structlog.testing import capture_logs
 
+from inventory_job.auth.scope import Scope
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES
-from inventory_job.model.indexes import CoveringIndexes, IndexSummary, ensure_indexes
+from inventory_job.model.indexes import IndexSummary, NewestIndexes, ensure_indexes
+from inventory_job.query.conditions import Page
+from inventory_job.query.fields import SHOWN
+from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 from tests.running import in_database
 from tests.store import Store
 
+NOW = datetime(2026, 3, 7)
 NAMES = {index.name for index in INDEXES}
 
 
@@ -165,45 +173,63 @@ def test_a_database_that_is_closed_meanwhile_is_no_error(database: Store) -> Non
     assert set(in_database(database, ensure).refused) == NAMES
 
 
-def test_known_indexes_come_without_waiting_and_are_looked_up_while_wanted(
-    database: Store,
+def newest(**conditions: Any) -> ListPlan:
+    """The newest jobs that meet these conditions."""
+    jobs = ScopedFilter(Scope("domain-1"), tuple({name: n} for name, n in conditions.items()))
+    return ListPlan(jobs, {"created_at": -1, "_id": 1}, SHOWN, Page())
+
+
+def test_the_index_of_the_newest_jobs_is_hinted_while_it_is_there(database: Store) -> None:
+    async def names(opened: Database) -> list[str | None]:
+        indexes = NewestIndexes(opened, seconds=0.0)
+        seen = [await indexes.of(newest())]
+        await ensure_indexes(opened)
+        seen.append(await indexes.of(newest()))
+        await opened.jobs.drop_index("inventory_job_domain_newest")
+        seen.append(await indexes.of(newest()))
+        return seen
+
+    assert in_database(database, names) == [None, "inventory_job_domain_newest", None]
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_hinted"),
+    [
+        (newest(), True),
+        (newest(created_at=NOW), True),
+        (newest(status="FAILURE"), False),
+        (newest(workspace_id="w"), False),
+        (replace(newest(), jobs=ScopedFilter(Scope("domain-1", ("w", "*")))), True),
+        (newest(**{"$or": [{"created_at": NOW}, {"status": "FAILURE"}]}), False),
+        (newest(**{"$or": [{"created_at": NOW}, {"created_at": None}]}), True),
+        (replace(newest(), order={"created_at": 1, "_id": 1}), False),
+        (replace(newest(), order={"_id": 1, "created_at": -1}), False),
+    ],
+)
+def test_it_is_hinted_when_it_has_the_order_and_all_fields_of_the_filter(
+    database: Store, plan: ListPlan, is_hinted: bool
 ) -> None:
     in_database(database, ensure_indexes)
 
-    def named(indexes: CoveringIndexes) -> set[str]:
-        return {index.name for index in indexes.known()}
+    async def name(opened: Database) -> str | None:
+        return await NewestIndexes(opened).of(plan)
 
-    async def names(opened: Database) -> list[set[str]]:
-        indexes = CoveringIndexes(opened, seconds=0.2)
-        seen = [named(indexes)]
-        await asyncio.sleep(0.5)
-        seen.append(named(indexes))
-        await opened.jobs.drop_index("inventory_job_domain_newest")
-        await asyncio.sleep(0.5)
-        indexes.known()
-        await asyncio.sleep(0.5)
-        seen.append(named(indexes))
-        await indexes.close()
-        return seen
-
-    first, then, later = in_database(database, names)
-
-    assert first == set()
-    assert "inventory_job_domain_newest" in then
-    assert later == then - {"inventory_job_domain_newest"}
+    assert (in_database(database, name) is not None) is is_hinted
 
 
-def test_without_a_database_no_index_is_known() -> None:
-    async def look() -> None:
-        nowhere = Database("mongodb://127.0.0.1:9/", "inventory", server_selection_seconds=0.2)
-        indexes = CoveringIndexes(nowhere)
-        assert indexes.known() == ()
-        await indexes.look()
-        assert indexes.known() == ()
-        await indexes.close()
-        await nowhere.close()
+@pytest.mark.parametrize(
+    "options", [{"sparse": True}, {"partialFilterExpression": {"status": "SUCCESS"}}], ids=str
+)
+def test_an_index_that_may_not_hold_every_job_is_not_hinted(
+    database: Store, options: dict[str, Any]
+) -> None:
+    keys = [("domain_id", 1), ("created_at", -1), ("_id", 1)]
+    database.jobs.create_index(keys, name="inventory_job_domain_newest", **options)
 
-    asyncio.run(look())
+    async def name(opened: Database) -> str | None:
+        return await NewestIndexes(opened).of(newest())
+
+    assert in_database(database, name) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from inventory_job.auth.scope import Scope
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest
 from inventory_job.model.client import Database
-from inventory_job.model.indexes import CoveringIndexes
 from inventory_job.model.reading import Reader
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
@@ -82,7 +81,7 @@ def page(store: Store, most: int) -> list[StoredDocument]:
     )
 
     async def read(database: Database) -> list[StoredDocument]:
-        reader = Reader(database, CoveringIndexes(database), most)
+        reader = Reader(database, most)
         return await reader.page(plan, Deadline.after(20.0))
 
     return in_database(store, read)

@@ -8,10 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from inventory_job.model.client import Database
-from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
+from inventory_job.model.indexes import ensure_indexes
 from inventory_job.query.operators import Document
-from inventory_job.query.optimizer import CoveringIndex, covering
 from tests import oracle
 from tests.integration.client import Client
 from tests.running import in_database
@@ -40,33 +38,16 @@ def jobs(database: Store) -> None:
     in_database(database, ensure_indexes)
 
 
-@pytest.fixture
-def indexes(database: Store) -> tuple[CoveringIndex, ...]:
-    return known_indexes(database)
-
-
-def known_indexes(store: Store) -> tuple[CoveringIndex, ...]:
-    """What the server knows of the indexes."""
-
-    async def look(database: Database) -> tuple[CoveringIndex, ...]:
-        indexes = CoveringIndexes(database)
-        await indexes.look()
-        return indexes.known()
-
-    return in_database(store, look)
-
-
 def counted(*names: str) -> list[Document]:
     keys = {name: {"$ifNull": [f"${name}", None]} for name in names}
     return [{"$group": {"_id": keys, "n": {"$sum": 1}, "last": {"$max": "$created_at"}}}]
 
 
-def explained(database: Store, stages: list[Document], hint: str | None) -> Mapping[str, Any]:
+def explained(database: Store, stages: list[Document]) -> Mapping[str, Any]:
     command = {
         "aggregate": database.jobs.name,
         "pipeline": [{"$match": FILTER}, *stages],
         "cursor": {},
-        **({"hint": hint} if hint else {}),
     }
     answer: Mapping[str, Any] = database.jobs.database.command(
         "explain", command, verbosity="executionStats"
@@ -78,29 +59,11 @@ def explained(database: Store, stages: list[Document], hint: str | None) -> Mapp
 
 
 @pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
-def test_counts_by_indexed_fields_read_no_job(
-    database: Store, indexes: tuple[CoveringIndex, ...], names: tuple[str, ...]
-) -> None:
-    index = covering(FILTER, counted(*names), indexes)
+def test_counts_by_indexed_fields_read_no_job(database: Store, names: tuple[str, ...]) -> None:
+    statistics = explained(database, counted(*names))
 
-    statistics = explained(database, counted(*names), index)
-
-    assert index == "inventory_job_domain_groups"
     assert statistics["totalDocsExamined"] == 0
     assert statistics["totalKeysExamined"] > 300
-
-
-@pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
-def test_their_answers_are_those_without(
-    database: Store, indexes: tuple[CoveringIndex, ...], names: tuple[str, ...]
-) -> None:
-    plain = [{"$match": FILTER}, *counted(*names)]
-    index = covering(FILTER, counted(*names), indexes)
-
-    rows = list(database.jobs.aggregate(plain, hint=index))
-
-    expected = list(database.jobs.aggregate(plain, hint={"$natural": 1}))
-    assert sorted(map(str, rows)) == sorted(map(str, expected))
 
 
 @pytest.mark.parametrize(
@@ -123,24 +86,3 @@ def test_conditions_take_absent_for_null_whatever_indexes_there_are(
         stage = {"group": {"keys": keys, "fields": [counted]}}
         [row] = Client(channel, domain).rows(stage)
         assert row["n"] == count
-
-
-@pytest.mark.parametrize(
-    ("keys", "options"),
-    [
-        ([("domain_id", 1), ("error", 1)], {"sparse": True}),
-        ([("domain_id", 1), ("location", "2dsphere")], {}),
-        ([("domain_id", 1), ("error", "hashed")], {}),
-    ],
-    ids=str,
-)
-def test_an_index_that_may_not_hold_every_job_is_not_used(
-    database: Store, keys: list[tuple[str, Any]], options: dict[str, Any]
-) -> None:
-    jobs = database.jobs
-    jobs.create_index(keys, name="partly", **options)
-    known = known_indexes(database)
-
-    assert known
-    assert "partly" not in {index.name for index in known}
-    jobs.drop_index("partly")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.http.messages import message_of
-from inventory_job.transport.http.openapi import document
 from inventory_job.transport.http.routes import Route, routes_of
 
 SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
 ROUTES = routes_of(SERVICE)
-DOCUMENT = document(SERVICE)
+DOCUMENT: dict[str, Any] = json.loads(
+    files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
+)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
 
@@ -35,7 +37,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def test_it_is_valid_openapi() -> None:
-    validate(json.loads(json.dumps(DOCUMENT)))
+    validate(DOCUMENT)
 
 
 def test_it_has_the_routes_of_the_service_and_no_others() -> None:

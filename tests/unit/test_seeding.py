@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 
 from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
 from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load
-from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION, Job, JobTask
 from inventory_job.results import StoredDocument
 
 Pair = tuple[StoredDocument, list[StoredDocument]]
@@ -32,9 +32,7 @@ def store() -> Iterator[SeedStore]:
     Job.ensure_indexes()
     JobTask.ensure_indexes()
     database = client["test"]
-    yield SeedStore(
-        database[collection_of(Job)], database[collection_of(JobTask)], "database.test/test"
-    )
+    yield SeedStore(database[JOB_COLLECTION], database[JOB_TASK_COLLECTION], "database.test/test")
     mongoengine.disconnect()
 
 

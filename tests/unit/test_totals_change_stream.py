@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.change_stream import ChangeStream
-from inventory_job.model.counts.counters import Change
+from inventory_job.model.counts.counters import Change, Counters
 from inventory_job.results import StoredDocument
 from tests.loops import in_loop
 
@@ -91,10 +91,11 @@ class Server:
     async def _nothing(self) -> None: ...
 
 
-class Reports:
+class Reports(Counters):
     """What was reported, in order."""
 
     def __init__(self) -> None:
+        super().__init__(0)
         self.all: list[object] = []
 
     def start(self, at: Timestamp) -> None:

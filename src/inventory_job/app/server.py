@@ -24,7 +24,7 @@ from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database, InvalidDatabase
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
+from inventory_job.model.indexes import ensure_indexes
 from inventory_job.observability.call_log import CallLog, QueryLog, Tracing
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
@@ -103,8 +103,6 @@ class Server:
         background = await resources.enter_async_context(Background())
         counts = CountCache(database, settings.totals)
         resources.push_async_callback(counts.close)
-        indexes = CoveringIndexes(database)
-        resources.push_async_callback(indexes.close)
         health = HealthServicer(JOB_SERVICE)
         readiness = Readiness(database.outage, health)
         limiter = Limiter(_limits(settings))
@@ -112,7 +110,6 @@ class Server:
         manager = JobManager(
             database,
             counts,
-            indexes,
             result_bytes=settings.limits.result_bytes,
             observer=QueryLog(metrics, settings.slow_query_seconds),
         )

@@ -13,7 +13,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConfigurationError, InvalidName
 
 from inventory_job.model.client import client_options, without_credentials
-from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from inventory_job.results import StoredDocument
 
 _BATCH = 2_000
@@ -57,8 +57,8 @@ def open_store(uri: str, name: str, server_selection_seconds: float) -> Iterator
         except InvalidName as error:
             raise ValueError(f"{name!r} is not a valid database name: {error}") from error
         yield SeedStore(
-            database[collection_of(Job)],
-            database[collection_of(JobTask)],
+            database[JOB_COLLECTION],
+            database[JOB_TASK_COLLECTION],
             f"{without_credentials(uri)}/{name}",
         )
 

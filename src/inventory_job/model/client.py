@@ -19,7 +19,7 @@ from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from inventory_job.errors import Outage
-from inventory_job.model.documents import Job, JobTask, collection_of
+from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from inventory_job.model.outages import outage_of
 from inventory_job.results import StoredDocument
 
@@ -28,7 +28,6 @@ _LONGEST_ROUND_TRIP_SECONDS = 2.0
 _HEARTBEAT_MILLISECONDS = 1000
 _MOST_CONNECTIONS = 100
 _RENEWAL_SECONDS = 5.0
-_WITH_TRANSACTIONS = frozenset({"RSPrimary", "RSSecondary", "Mongos", "LoadBalancer"})
 
 
 class InvalidDatabase(ValueError):
@@ -89,14 +88,12 @@ class Database:
     def _open(self, client: AsyncMongoClient[StoredDocument]) -> None:
         self.client = client
         self._database = client.get_database(self.name)
-        self.jobs = self.collection(Job)
-        """The collection of `Job`."""
+        self.jobs = self.collection(JOB_COLLECTION)
         self.undecoded_jobs: AsyncCollection[RawBSONDocument] = self.jobs.with_options(
             codec_options=CodecOptions(document_class=RawBSONDocument)
         )
         """The same, its documents as the bytes they came in."""
-        self.job_tasks = self.collection(JobTask)
-        """The collection of `JobTask`."""
+        self.job_tasks = self.collection(JOB_TASK_COLLECTION)
 
     async def renew(self) -> bool:
         """Opens a new client in the place of the present one, whose connections log in anew;
@@ -117,9 +114,9 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.describe()!r})"
 
-    def collection(self, model: type[Job | JobTask]) -> AsyncCollection[StoredDocument]:
-        """The collection that holds the documents of `model` in this database."""
-        return self._database[collection_of(model)]
+    def collection(self, name: str) -> AsyncCollection[StoredDocument]:
+        """The collection of this name."""
+        return self._database[name]
 
     @property
     def codec_options(self) -> CodecOptions[StoredDocument]:
@@ -149,16 +146,10 @@ class Database:
         return None
 
     async def has_transactions(self) -> bool:
-        """Whether the servers can run transactions: a replica set or sharded cluster can.
-
-        Answers from the driver's current view of the servers, and pings them only while it has
-        none; raises pymongo errors when they cannot be reached then.
-        """
-        kinds = self._known_server_types()
-        if not kinds:
-            await self.ping()
-            kinds = self._known_server_types()
-        return bool(kinds & _WITH_TRANSACTIONS)
+        """Whether the database can run transactions: a replica set or sharded cluster can. Raises
+        pymongo errors."""
+        hello = await self.client.admin.command("hello")
+        return "setName" in hello or hello.get("msg") == "isdbgrid"
 
     def describe(self) -> str:
         """Hosts and database name, for logs; without credentials and options."""
@@ -169,10 +160,6 @@ class Database:
         await self.client.close()
         if self._former is not None:
             await self._former.close()
-
-    def _known_server_types(self) -> frozenset[str]:
-        servers = self.client.topology_description.server_descriptions().values()
-        return frozenset(server.server_type_name for server in servers) - {"Unknown"}
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:

@@ -1,23 +1,17 @@
 """The stored documents as mongoengine models: names, types, defaults and indexes.
 
 The models only give the shape: they accept whatever fields a database holds, create no index by
-themselves and have no connection of their own: `collection_of` names a model's collection, whose
-documents the asynchronous driver reads and writes, and `model/indexes.py` creates `INDEXES`.
+themselves and have no connection of their own: the asynchronous driver reads and writes their
+collections, and `model/indexes.py` creates `INDEXES`.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mongoengine import (
-    DateTimeField,
-    Document,
-    IntField,
-    StringField,
-)
+from mongoengine import DateTimeField, Document, IntField, StringField
 from pymongo import ASCENDING, DESCENDING
 
 JOB_COLLECTION = "job"
@@ -33,11 +27,6 @@ class Index:
     name: str
     fields: tuple[str, ...]
     unique: bool = False
-
-    @property
-    def model(self) -> type[Job | JobTask]:
-        """The model of the collection's documents."""
-        return Job if self.collection == JOB_COLLECTION else JobTask
 
     @property
     def keys(self) -> tuple[tuple[str, int], ...]:
@@ -64,9 +53,13 @@ REFERENCE_INDEXES: tuple[Index, ...] = (
 )
 """What the services that share the database create, under their names."""
 
+NEWEST_OF_DOMAIN = _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id")
+NEWEST_OF_WORKSPACE = _of_jobs(
+    "inventory_job_workspace_newest", "domain_id", "workspace_id", "-created_at", "_id"
+)
 OWN_INDEXES: tuple[Index, ...] = (
-    _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id"),
-    _of_jobs("inventory_job_workspace_newest", "domain_id", "workspace_id", "-created_at", "_id"),
+    NEWEST_OF_DOMAIN,
+    NEWEST_OF_WORKSPACE,
     _of_jobs(
         "inventory_job_domain_groups",
         "domain_id",
@@ -159,11 +152,3 @@ class JobTask(Document):
     started_at = DateTimeField(default=None, null=True)
     updated_at = DateTimeField(default=None, null=True)
     finished_at = DateTimeField(default=None, null=True)
-
-
-def collection_of(model: type[Job | JobTask]) -> str:
-    """The name of the collection that holds the documents of `model`."""
-    return _COLLECTIONS[model]
-
-
-_COLLECTIONS: Mapping[type[Document], str] = {Job: JOB_COLLECTION, JobTask: JOB_TASK_COLLECTION}

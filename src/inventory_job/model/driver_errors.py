@@ -19,6 +19,7 @@ from pymongo.errors import (
     OperationFailure,
     ProtocolError,
     PyMongoError,
+    ServerSelectionTimeoutError,
 )
 
 from inventory_job.errors import (
@@ -37,21 +38,16 @@ _FIRST_ASSERTION = 10_000
 
 _TIMEOUTS = frozenset({24, 50, 89, 202, 262, 11601})
 _ATLAS = 8000
-_NO_ACCESS = "the database refuses this service's access"
 # Elections, shards and chunks that move, snapshots and cursors that are gone, and a database that
 # takes no more work now: the categories NetworkError, NotPrimaryError, ShutdownError,
 # NeedRetargettingError, SnapshotError, CursorInvalidatedError, RetriableError,
 # SystemOverloadedError, and ShardNotFound (70) and StaleDbVersion (249), which have none.
-_UNAVAILABLE: Mapping[int, str] = {
-    **dict.fromkeys((6, 7, 43, 63, 70, 91, 112, 133, 134), "the database is changing over"),
-    **dict.fromkeys((150, 175, 189, 237, 239, 246, 249, 250), "the database is changing over"),
-    **dict.fromkeys((251, 272, 290, 314, 343, 355), "the database is changing over"),
-    **dict.fromkeys((9001, 10058, 10107, 11600, 11602), "the database is changing over"),
-    **dict.fromkeys((13388, 13435, 13436), "the database is changing over"),
-    **dict.fromkeys((365, 402, 407, 412, 433, 449), "the database is too busy"),
-    **dict.fromkeys((11, _UNAUTHORIZED, 18, _ATLAS), _NO_ACCESS),
-}
-_TRANSIENT = "TransientTransactionError"
+_CHANGING_OVER = frozenset(
+    {6, 7, 43, 63, 70, 91, 112, 133, 134, 150, 175, 189, 237, 239, 246, 249, 250, 251, 272, 290}
+    | {314, 343, 355, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436}
+)
+_TOO_BUSY = frozenset({365, 402, 407, 412, 433, 449})
+_NO_ACCESS = frozenset({11, _UNAUTHORIZED, 18, _ATLAS})
 _CLOSED = ("after close", "closed connection pool")
 _LOGGED_OUT = re.compile(r"requires authentication|no users authenticated", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"not authorized on \S+ to execute command \{ (\w+): (?:\"([^\"]*)\")?")
@@ -146,13 +142,9 @@ def missing_right(code: int | None, sentence: str) -> str | None:
 
 def _connection(error: PyMongoError) -> ServiceError:
     # A socket that outlives the call's time limit is a timeout, one that breaks is not.
-    if error.timeout and not _selecting(error):
+    if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
         return RequestTimeout()
     return Unavailable("the database cannot be reached")
-
-
-def _selecting(error: PyMongoError) -> bool:
-    return type(error).__name__ == "ServerSelectionTimeoutError"
 
 
 def _sentence(failure: OperationFailure) -> str:
@@ -167,9 +159,11 @@ def _operation(error: OperationFailure) -> ServiceError:
         return Misconfigured(f"the service's database user may not {right}")
     if code in _TIMEOUTS or error.timeout:
         return RequestTimeout()
-    if code in _UNAVAILABLE:
-        return Unavailable(_UNAVAILABLE[code])
-    if error.has_error_label(_TRANSIENT):
+    if code in _NO_ACCESS:
+        return Unavailable("the database refuses this service's access")
+    if code in _TOO_BUSY:
+        return Unavailable("the database is too busy")
+    if code in _CHANGING_OVER or error.has_error_label("TransientTransactionError"):
         return Unavailable("the database is changing over")
     if code in _AT_FAULT:
         return QueryRefused(_AT_FAULT[code])

@@ -1,12 +1,10 @@
-"""Creating the indexes that a database lacks, and knowing which are there."""
+"""Creating the indexes that a database lacks, and knowing which of them to hint."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +14,15 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
 from inventory_job.model.client import Database
-from inventory_job.model.documents import INDEXES, Index
-from inventory_job.query.optimizer import CoveringIndex
+from inventory_job.model.documents import (
+    INDEXES,
+    NEWEST_OF_DOMAIN,
+    NEWEST_OF_WORKSPACE,
+    Index,
+)
+from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 
-_LOOK_SECONDS = 5.0
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
 
@@ -43,51 +45,36 @@ def _serves(index: Index, existing: Mapping[str, Any]) -> bool:
     )
 
 
-class CoveringIndexes:
-    """Which indexes there are to read instead of jobs. A task looks them up, once in `seconds`
-    while they are wanted, and calls do not wait for it: before its first end there are none."""
+class NewestIndexes:
+    """Which index has the newest jobs of a scope in order, for a hint. MongoDB would choose it as
+    well, but has others compete with it until one comes to the page, for seconds where that is deep
+    (docs/performance.md). The indexes are looked up once in `seconds`, while wanted."""
 
     def __init__(self, database: Database, seconds: float = 60.0) -> None:
         self._database = database
         self._seconds = seconds
-        self._known: tuple[CoveringIndex, ...] = ()
+        self._names: Mapping[Index, str] = {}
         self._looked_at = -math.inf
-        self._looking: asyncio.Task[None] | None = None
 
-    def known(self) -> tuple[CoveringIndex, ...]:
-        """Those that are known to be there. To be called in the event loop."""
+    async def of(self, plan: ListPlan) -> str | None:
+        """The index to hint for the page of a plan; None where there is none, or its filter needs
+        more than is in there. Raises pymongo errors."""
+        index = NEWEST_OF_WORKSPACE if plan.jobs.scope.workspace_ids else NEWEST_OF_DOMAIN
+        if not plan.is_newest_first or not plan.jobs.fields <= dict(index.keys).keys():
+            return None
         if time.monotonic() - self._looked_at > self._seconds:
             self._looked_at = time.monotonic()
-            # Not within the trace of the call that happens to come.
-            self._looking = asyncio.create_task(self.look(), context=Context())
-        return self._known
-
-    async def look(self) -> None:
-        """Looks them up now."""
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                existing = await _existing(self._database.jobs)
-        except (PyMongoError, TimeoutError):
-            self.forget()
-            return
-        self._known = tuple(
-            CoveringIndex(index["name"], tuple(index["key"]), tuple(index["key"].values()))
-            for index in existing
-            if next(iter(index["key"])) == "domain_id"
-            # Others (geographic, hashed, text) lack documents, or what is in them.
-            and all(direction in {1, -1} for direction in index["key"].values())
-            and not any(index.get(option) for option in _RESTRICTIONS)
-        )
+            self._names = {
+                index: existing["name"]
+                for existing in await _existing(self._database.jobs)
+                for index in (NEWEST_OF_DOMAIN, NEWEST_OF_WORKSPACE)
+                if _serves(index, existing)
+            }
+        return self._names.get(index)
 
     def forget(self) -> None:
         """Knows of none, until looked up again."""
-        self._known = ()
-
-    async def close(self) -> None:
-        """Ends a look that is under way."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        self._names = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +104,7 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
         try:
             if unreachable is not None:
                 refused[index.name] = unreachable
-            elif await _create(database.collection(index.model), index):
+            elif await _create(database.collection(index.collection), index):
                 created.append(index.name)
             else:
                 present.append(index.name)

@@ -9,7 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pymongo.errors import ConfigurationError, OperationFailure, ProtocolError, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    OperationFailure,
+    ProtocolError,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TopologyDescription
 
@@ -52,7 +58,7 @@ def outage_of(error: PyMongoError, servers: TopologyDescription) -> Outage:
         if each.error is not None
     ]
     if isinstance(error, OperationFailure | ConfigurationError) or not found:
-        if not found and _is_selection(error):
+        if not found and isinstance(error, ServerSelectionTimeoutError):
             return _unfit(servers)
         return _outage(error, servers.server_descriptions().values())
     worst = min((outage for outage, _ in found), key=lambda each: _ORDER.get(each.kind, 99))
@@ -86,10 +92,6 @@ def _unfit(servers: TopologyDescription) -> Outage:
         _hosts(servers.server_descriptions().values()),
         f"No server is what operations need, such as a primary; there are: {', '.join(kinds)}.",
     )
-
-
-def _is_selection(error: PyMongoError) -> bool:
-    return type(error).__name__ == "ServerSelectionTimeoutError"
 
 
 def _sentence(error: Exception) -> str:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field as Member
-from pydantic import StrictStr, ValidationInfo, field_validator
+from pydantic import PlainValidator, ValidationInfo, field_validator
 
-from inventory_job.errors import Code
 from inventory_job.query.conditions import COMPARISONS, Comparison, choice
 from inventory_job.query.dates import when_formattable
 from inventory_job.query.names import Name, Path, Strict, alias, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.problems import fault, raise_any
+from inventory_job.query.problems import fault, missing, raise_any
 
 _PUSHED_DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -55,11 +53,38 @@ _TABLE = [
     Accumulator("merge_objects", "$mergeObjects", ordered=True),
 ]
 
-ACCUMULATORS: Mapping[str, Accumulator] = MappingProxyType({row.name: row for row in _TABLE})
+ACCUMULATORS: Mapping[str, Accumulator] = {row.name: row for row in _TABLE}
 """Every accumulator by name."""
 
 ORDERED = frozenset(row.expression for row in _TABLE if row.ordered)
 """The MongoDB accumulators whose value depends on the order of the rows."""
+
+
+def accumulator(name: Any) -> Accumulator:
+    """Validator: the name of an accumulator → the Accumulator."""
+    return ACCUMULATORS[choice(name, ACCUMULATORS)]
+
+
+def check_key(chosen: Accumulator | None, key: str | None, path: str | None = None) -> None:
+    """Validator: whether an accumulator, if a good one was chosen, may have this key.
+
+    `path` is what the sentence calls the key when the interface fixes that. Raises a fault.
+    """
+    if key is None and chosen and chosen.needs_key and not chosen.takes_fields:
+        raise missing(path)
+
+
+def check_fields(
+    chosen: Accumulator | None, key: str | None, names: list[str], path: str | None = None
+) -> None:
+    """Validator: whether it may gather documents with these member `names`. Raises faults."""
+    if chosen is None:
+        return
+    if not chosen.takes_fields and names:
+        raise fault(f"operator {chosen.name} takes a key, not fields")
+    if chosen.takes_fields and key is None and not names:
+        raise missing(path)
+    raise_any(repeated(((index,), name) for index, name in enumerate(names)))
 
 
 class SubField(Strict):
@@ -73,22 +98,17 @@ class GroupField(Strict):
     """One computed value of a group."""
 
     name: Name = Member(validation_alias=alias("name", "n"))
-    operator: StrictStr = Member(validation_alias=alias("operator", "o"))
+    operator: Annotated[Accumulator, PlainValidator(accumulator)] = Member(
+        validation_alias=alias("operator", "o")
+    )
     key: Path | None = Member(None, validation_alias=alias("key", "k"), validate_default=True)
     fields: tuple[SubField, ...] = Member((), validate_default=True)
     conditions: tuple[Comparison, ...] = ()
 
-    @field_validator("operator")
-    @classmethod
-    def _known(cls, operator: str) -> str:
-        return choice(operator, ACCUMULATORS)
-
     @field_validator("key")
     @classmethod
     def _key_given(cls, key: str | None, info: ValidationInfo) -> str | None:
-        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
-        if key is None and accumulator and accumulator.needs_key and not accumulator.takes_fields:
-            raise fault(Code.REQUIRED_PARAMETER, "")
+        check_key(info.data.get("operator"), key)
         return key
 
     @field_validator("fields")
@@ -96,8 +116,8 @@ class GroupField(Strict):
     def _fields_fit(
         cls, fields: tuple[SubField, ...], info: ValidationInfo
     ) -> tuple[SubField, ...]:
-        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
-        check_fields(accumulator, info.data.get("key", ""), [sub.name for sub in fields])
+        names = [sub.name for sub in fields]
+        check_fields(info.data.get("operator"), info.data.get("key", ""), names)
         return fields
 
     @field_validator("conditions")
@@ -105,30 +125,11 @@ class GroupField(Strict):
     def _conditions_fit(
         cls, conditions: tuple[Comparison, ...], info: ValidationInfo
     ) -> tuple[Comparison, ...]:
-        accumulator = ACCUMULATORS.get(info.data.get("operator", ""))
-        if conditions and accumulator and not accumulator.conditional:
+        chosen = info.data.get("operator")
+        if conditions and chosen and not chosen.conditional:
             able = ", ".join(row.name for row in _TABLE if row.conditional)
-            raise fault(
-                Code.INVALID_PARAMETER,
-                f"operator {accumulator.name} takes no conditions; only {able} do",
-            )
+            raise fault(f"operator {chosen.name} takes no conditions; only {able} do")
         return conditions
-
-
-def check_fields(
-    accumulator: Accumulator | None, key: str | None, names: list[str], path: str | None = None
-) -> None:
-    """Validator: whether an accumulator may gather documents with these member `names`.
-
-    `path` is what the sentence calls the list when the interface fixes that. Raises faults.
-    """
-    if accumulator is None:
-        return
-    if not accumulator.takes_fields and names:
-        raise fault(Code.INVALID_PARAMETER, f"operator {accumulator.name} takes a key, not fields")
-    if accumulator.takes_fields and key is None and not names:
-        raise fault(Code.REQUIRED_PARAMETER, "", path)
-    raise_any(repeated(((index,), name) for index, name in enumerate(names)))
 
 
 def operand(

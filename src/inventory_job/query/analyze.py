@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import ACCUMULATORS, accumulate, operand
-from inventory_job.query.expressions import Copy, emit_source
-from inventory_job.query.filters import scope_conditions
-from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
-from inventory_job.query.schema import (
+from inventory_job.query.accumulators import accumulate, operand
+from inventory_job.query.analyses import (
     FOLDED_VALUE,
     TOTAL_PREFIX,
     AnalyzeField,
     AnalyzeQuery,
-    Lookup,
 )
+from inventory_job.query.expressions import Copy, emit_source
+from inventory_job.query.lookups import join
+from inventory_job.query.operators import Document
+from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
 
 
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
@@ -53,23 +52,9 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     return pipeline.stages
 
 
-def join(lookup: Lookup, scope: Scope) -> Document:
-    """The lookup of a job's tasks, of none but the caller's scope."""
-    return {
-        "$lookup": {
-            "from": lookup.from_,
-            "localField": lookup.local_field,
-            "foreignField": lookup.foreign_field,
-            "pipeline": [{"$match": scope_conditions(scope)}],
-            "as": lookup.as_,
-        }
-    }
-
-
 def _value(field: AnalyzeField) -> Document:
-    accumulator = ACCUMULATORS[field.operator or ""]
-    value = operand(accumulator, field.key, field.fields, of_elements=bool(field.data_type))
-    return accumulate(accumulator, value, [])
+    value = operand(field.operator, field.key, field.fields, of_elements=bool(field.data_type))
+    return accumulate(field.operator, value, [])
 
 
 def _select(query: AnalyzeQuery, pipeline: Pipeline) -> None:
@@ -118,8 +103,6 @@ def _totals(query: AnalyzeQuery) -> dict[str, str]:
         }
     totals = {}
     for name, field in fields.items():
-        if field in query.fields:
-            total = ACCUMULATORS[query.fields[field].operator or ""].total
-            if total:
-                totals[name] = total
+        if field in query.fields and (total := query.fields[field].operator.total):
+            totals[name] = total
     return totals

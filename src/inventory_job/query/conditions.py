@@ -15,7 +15,7 @@ from pydantic_core.core_schema import ValidationInfo
 from inventory_job.errors import Code
 from inventory_job.query.fields import Field, resolve, untyped
 from inventory_job.query.names import Path, Strict, alias, checked_path, context_of
-from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator, one
+from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
 
 COMPARISONS = {
@@ -31,9 +31,9 @@ COMPARISONS = {
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise fault(Code.INVALID_PARAMETER_TYPE, "string")
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not value:
-        raise fault(Code.INVALID_PARAMETER, f"{what} is not empty")
+        raise fault(f"{what} is not empty")
     return value
 
 
@@ -42,7 +42,10 @@ def known_field(value: Any) -> Field:
     try:
         return resolve(_text(value, "a key"))
     except LookupError as error:
-        raise fault(Code.INVALID_PARAMETER, str(error.args[0])) from None
+        raise fault(str(error.args[0])) from None
+
+
+KnownField = Annotated[Field, PlainValidator(known_field)]
 
 
 def _row_field(value: Any, info: ValidationInfo) -> Field:
@@ -52,10 +55,10 @@ def _row_field(value: Any, info: ValidationInfo) -> Field:
 def choice(name: Any, supported: Any) -> str:
     """Validator: one of the `supported` names; raises a fault that lists them."""
     if not isinstance(name, str):
-        raise fault(Code.INVALID_PARAMETER_TYPE, "string")
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if name not in supported:
         what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
-        raise fault(Code.INVALID_PARAMETER, f"{what}; supported: {', '.join(supported)}")
+        raise fault(f"{what}; supported: {', '.join(supported)}")
     return name
 
 
@@ -64,14 +67,14 @@ def _operator(value: Any) -> Operator:
 
 
 def _unwind_operator(value: Any) -> Operator:
-    return OPERATORS[choice(value, [name for name in OPERATORS if name in UNWIND_OPERATORS])]
+    return OPERATORS[choice(value, UNWIND_OPERATORS)]
 
 
 class Condition(Strict):
     """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
     through a dictionary leave the member out."""
 
-    key: Annotated[Field, PlainValidator(known_field)] = Member(validation_alias=alias("key", "k"))
+    key: KnownField = Member(validation_alias=alias("key", "k"))
     operator: Annotated[Operator, PlainValidator(_operator)] = Member(
         "", validation_alias=alias("operator", "o"), validate_default=True
     )
@@ -84,7 +87,6 @@ class Condition(Strict):
         if field is not None and field.type not in operator.types:
             wanted = " or ".join(sorted({type_.name.lower() for type_ in operator.types} - {"any"}))
             raise fault(
-                Code.INVALID_PARAMETER,
                 f"operator {operator.name} applies to {wanted} fields, "
                 f"and {field.name} is {field.type.name.lower()}",
             )
@@ -130,7 +132,7 @@ class Comparison(Strict):
         operator = info.data.get("operator")
         if operator is None:
             return value
-        return one(OPERATORS[operator], untyped(""), value, context_of(info).now)
+        return OPERATORS[operator].accept(untyped(""), value, context_of(info).now)
 
 
 class Sort(Strict):
@@ -166,3 +168,11 @@ class Unwind(Strict):
 
     path: Path
     filter: tuple[UnwindCondition, ...] = ()
+
+
+class Filtered(Strict):
+    """What every query has: which jobs it is about."""
+
+    filter: tuple[Condition, ...] = ()
+    filter_or: tuple[Condition, ...] = ()
+    keyword: StrictStr = ""

@@ -13,10 +13,10 @@ a condition: then it is not known here.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from inventory_job.query.filters import ScopedFilter, scope_conditions
@@ -40,31 +40,22 @@ _MOST_VALUES = 200
 _REPLACED = "\ufffd"
 """What decoding makes of broken UTF-8, of which there is more than one kind."""
 
-Test = Callable[[Any, Any], bool]
+_EQUALITIES: Mapping[str, Callable[[Any, Any], bool]] = {
+    "$eq": operator.eq,
+    "$ne": operator.ne,
+    "$in": lambda value, operand: value in operand,
+    "$nin": lambda value, operand: value not in operand,
+}
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "$lt": operator.lt,
+    "$lte": operator.le,
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+}
 
 
 class _Uncountable(Exception):
     """The filter asks for something else than plain comparisons of steady fields."""
-
-
-def _dated(compare: Test) -> Test:
-    # To MongoDB points in time compare with their like alone.
-    return lambda value, operand: isinstance(value, datetime) and compare(value, operand)
-
-
-_TESTS: Mapping[str, Test] = MappingProxyType(
-    {
-        "$eq": lambda value, operand: bool(value == operand),
-        "$ne": lambda value, operand: bool(value != operand),
-        "$in": lambda value, operand: value in operand,
-        "$nin": lambda value, operand: value not in operand,
-        "$lt": _dated(lambda value, operand: bool(value < operand)),
-        "$lte": _dated(lambda value, operand: bool(value <= operand)),
-        "$gt": _dated(lambda value, operand: bool(value > operand)),
-        "$gte": _dated(lambda value, operand: bool(value >= operand)),
-    }
-)
-_EXISTS = "$exists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +68,16 @@ class Term:
 
     def holds(self, job: Mapping[str, Any]) -> bool | None:
         """Whether a stored job meets it; None when that is not known here."""
-        if self.test == _EXISTS:
+        if self.test == "$exists":
             return (self.field in job) is self.operand
         # MongoDB takes a missing field for null in all of these comparisons.
         value = job.get(self.field)
-        return _TESTS[self.test](value, self.operand) if _is_plain(value) else None
+        if not _is_plain(value):
+            return None
+        if self.test in _EQUALITIES:
+            return _EQUALITIES[self.test](value, self.operand)
+        # To MongoDB points in time compare with their like alone.
+        return isinstance(value, datetime) and _ORDERS[self.test](value, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +145,11 @@ def _operand(field: str, test: str, operand: Any) -> Hashable:
         return frozenset(_value(field, item) for item in operand)
     if test in {"$eq", "$ne"}:
         return _value(field, operand)
-    if test == _EXISTS and isinstance(operand, bool):
-        return operand
-    if test in _TESTS and isinstance(operand, datetime):
-        return operand
-    raise _Uncountable
+    kind = datetime if test in _ORDERS else bool if test == "$exists" else None
+    if kind is None or not isinstance(operand, kind):
+        raise _Uncountable
+    found: Hashable = operand
+    return found
 
 
 def _value(field: str, value: Any) -> Hashable:

@@ -6,31 +6,35 @@ without `$` inside; nothing a caller writes is taken as an operator (spec/query-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import ValidationError, ValidationInfo
+from pydantic import PlainValidator, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from inventory_job.errors import Code
 from inventory_job.query.fields import FieldType
-from inventory_job.query.names import checked_path
+from inventory_job.query.names import Name, checked_path
 from inventory_job.query.operators import Document
-from inventory_job.query.problems import Location, fault, faults, gather
+from inventory_job.query.problems import fault, faults, gather, missing, raise_any
 
-_COMPARISONS = {f"__{name}": f"${name}" for name in ("eq", "ne", "gt", "gte", "lt", "lte")}
-_JUNCTIONS = {"__and": "$and", "__or": "$or", "__not": "$not"}
-_CONDITIONS = (*_COMPARISONS, *_JUNCTIONS, "__in")
+_CONDITIONS: Mapping[str, str] = {
+    f"__{name}": f"${name}"
+    for name in ("eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "in")
+}
+_OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
 
-OF_ONE_LIST: Mapping[str, str] = MappingProxyType({"size": "$size", "sum": "$sum"})
+OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
 """The select operators over one list."""
 
-ARITHMETIC: Mapping[str, str] = MappingProxyType(
-    {"add": "$add", "subtract": "$subtract", "multiply": "$multiply", "divide": "$divide"}
-)
+ARITHMETIC: Mapping[str, str] = {
+    name: f"${name}" for name in ("add", "subtract", "multiply", "divide")
+}
 """The select operators over several members; subtract and divide take exactly two."""
+
+_Parse = Callable[[Any, ValidationInfo], Any]
 
 _OF_TWO = frozenset({"subtract", "divide"})
 _SELECT_OPERATOR = "query.select.operator"  # What the interface calls it, wherever it stands.
@@ -67,7 +71,7 @@ def select_source(value: Any, info: ValidationInfo) -> Source:
         return _computation(value, info)
     if isinstance(value, str):
         return _copy(value, info)
-    raise fault(Code.INVALID_PARAMETER_TYPE, "string or dictionary")
+    raise fault("string or dictionary", Code.INVALID_PARAMETER_TYPE)
 
 
 def names_in(source: Source) -> set[str]:
@@ -110,34 +114,36 @@ def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Computation:
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
-        raise _at(member, fault(Code.REQUIRED_PARAMETER, "", f"query.select.{member}"))
+        raise _at(member, missing(f"query.select.{member}"))
     if member == "key":
         return Computation(operator, (_below("key", given, info, _copy),))
+    return Computation(operator, _below("fields", given, info, partial(_members, operator)))
+
+
+def _members(operator: str, given: Any, info: ValidationInfo) -> tuple[Source, ...]:
     if not isinstance(given, list):
-        raise _at(member, fault(Code.INVALID_PARAMETER_TYPE, "list"))
+        raise fault("list", Code.INVALID_PARAMETER_TYPE)
     if operator in _OF_TWO and len(given) != 2:
-        reason = f"operator {operator} takes exactly two fields"
-        raise _at(member, fault(Code.INVALID_PARAMETER, reason))
+        raise fault(f"operator {operator} takes exactly two fields")
     if not given:
-        reason = f"operator {operator} takes one field or more"
-        raise _at(member, fault(Code.INVALID_PARAMETER, reason))
-    return Computation(operator, _each(given, info, _member, (member,)))
+        raise fault(f"operator {operator} takes one field or more")
+    return tuple(_each(given, info, _member))
 
 
 def _select_operator(value: Mapping[str, Any]) -> str:
     operator = value.get("operator")
     if operator is None:
-        raise _at("operator", fault(Code.REQUIRED_PARAMETER, "", _SELECT_OPERATOR))
+        raise _at("operator", missing(_SELECT_OPERATOR))
     known = (*OF_ONE_LIST, *ARITHMETIC)
     if isinstance(operator, str) and operator in known:
         return operator
     reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
-    raise _at("operator", fault(Code.INVALID_PARAMETER, reason, _SELECT_OPERATOR))
+    raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
 
 
 def _copy(value: Any, info: ValidationInfo) -> Copy:
     if not isinstance(value, str):
-        raise fault(Code.INVALID_PARAMETER_TYPE, "string")
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
     return Copy(checked_path(value, info))
 
 
@@ -146,7 +152,7 @@ def _member(value: Any, info: ValidationInfo) -> Source:
         return Constant(value)
     if isinstance(value, str | dict):
         return select_source(value, info)
-    raise fault(Code.INVALID_PARAMETER_TYPE, "string, number or dictionary")
+    raise fault("string, number or dictionary", Code.INVALID_PARAMETER_TYPE)
 
 
 def _quotient(dividend: Any, divisor: Any) -> Document:
@@ -158,69 +164,43 @@ def _quotient(dividend: Any, divisor: Any) -> Document:
 
 
 def _choice(value: Mapping[str, Any], info: ValidationInfo) -> Document:
-    _only_members(value, ("if", "then", "else"))
-    missing = [name for name in ("if", "then", "else") if name not in value]
-    if missing:
-        raise faults([((name,), fault(Code.REQUIRED_PARAMETER, "")) for name in missing])
-    return {
-        "$cond": [
-            _below("if", value["if"], info, _condition),
-            _below("then", value["then"], info, added_expression),
-            _below("else", value["else"], info, added_expression),
-        ]
-    }
+    parts = {"if": _condition, "then": added_expression, "else": added_expression}
+    _only_members(value, tuple(parts))
+    raise_any(((name,), missing()) for name in parts if name not in value)
+    return {"$cond": [_below(name, value[name], info, parse) for name, parse in parts.items()]}
 
 
 def _condition(value: Any, info: ValidationInfo) -> Document:
+    known = ", ".join(_CONDITIONS)
     if not isinstance(value, dict) or len(value) != 1:
-        known = ", ".join(_CONDITIONS)
-        raise fault(Code.INVALID_PARAMETER, f"a condition is a dictionary of one of {known}")
+        raise fault(f"a condition is a dictionary of one of {known}")
     [(operator, operands)] = value.items()
     if operator not in _CONDITIONS:
-        known = ", ".join(_CONDITIONS)
         reason = f"unknown condition {operator[:40]!r}; supported: {known}"
-        raise _at(operator, fault(Code.INVALID_PARAMETER, reason))
-    if not isinstance(operands, list):
-        raise _at(operator, fault(Code.INVALID_PARAMETER, "a condition takes a list of operands"))
-    parsed: Document = _below(operator, operands, info, _CONDITION_FORMS[operator](operator))
-    return parsed
+        raise _at(operator, fault(reason))
+    parse = partial(_operands, operator)
+    return {_CONDITIONS[operator]: _below(operator, operands, info, parse)}
 
 
-def _comparison(operator: str) -> Callable[[Any, ValidationInfo], Document]:
-    def parse(operands: list[Any], info: ValidationInfo) -> Document:
-        _exactly(operands, 2)
-        return {_COMPARISONS[operator]: list(_each(operands, info, _operand))}
-
-    return parse
-
-
-def _junction(operator: str) -> Callable[[Any, ValidationInfo], Document]:
-    def parse(operands: list[Any], info: ValidationInfo) -> Document:
-        if operator == "__not":
-            _exactly(operands, 1)
-        if not operands:
-            raise fault(Code.INVALID_PARAMETER, "a condition joins one or more others")
-        return {_JUNCTIONS[operator]: list(_each(operands, info, _condition))}
-
-    return parse
+def _operands(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
+    if not isinstance(given, list):
+        raise fault("a condition takes a list of operands")
+    count = {"__and": None, "__or": None, "__not": 1}.get(operator, 2)
+    if count and len(given) != count:
+        raise fault(f"this condition takes exactly {count} operands")
+    if not given:
+        raise fault("a condition joins one or more others")
+    if operator in _OF_CONDITIONS:
+        return _each(given, info, _condition)
+    if operator != "__in":
+        return _each(given, info, _operand)
+    return [_below(0, given[0], info, _operand), _below(1, given[1], info, _operand_list)]
 
 
-def _membership(_: str) -> Callable[[Any, ValidationInfo], Document]:
-    def parse(operands: list[Any], info: ValidationInfo) -> Document:
-        _exactly(operands, 2)
-        if not isinstance(operands[1], list):
-            raise _at(1, fault(Code.INVALID_PARAMETER, "the second operand is a list"))
-        [wanted] = _each(operands[:1], info, _operand)
-        return {"$in": [wanted, list(_each(operands[1], info, _operand, (1,)))]}
-
-    return parse
-
-
-_CONDITION_FORMS = {
-    **dict.fromkeys(_COMPARISONS, _comparison),
-    **dict.fromkeys(_JUNCTIONS, _junction),
-    "__in": _membership,
-}
+def _operand_list(value: Any, info: ValidationInfo) -> list[Any]:
+    if not isinstance(value, list):
+        raise fault("the second operand is a list")
+    return _each(value, info, _operand)
 
 
 def _operand(value: Any, info: ValidationInfo) -> Any:
@@ -228,38 +208,28 @@ def _operand(value: Any, info: ValidationInfo) -> Any:
         return f"${checked_path(value[1:], info)}"
     if isinstance(value, dict | list):
         reason = f"an operand is a {FieldType.ANY.value}; text that begins with $ is a field path"
-        raise fault(Code.INVALID_PARAMETER, reason)
+        raise fault(reason)
     return {"$literal": value}
 
 
-def _exactly(operands: list[Any], count: int) -> None:
-    if len(operands) != count:
-        raise fault(Code.INVALID_PARAMETER, f"this condition takes exactly {count} operands")
-
-
 def _only_members(value: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    unknown = [name for name in value if name not in known]
-    if unknown:
-        reason = f"there is no such parameter here; there are {', '.join(known)}"
-        raise faults([((name,), fault(Code.INVALID_PARAMETER, reason)) for name in unknown])
+    reason = f"there is no such parameter here; there are {', '.join(known)}"
+    raise_any(((name,), fault(reason)) for name in value if name not in known)
 
 
-def _at(where: int | str, error: PydanticCustomError) -> ValidationError:
+def _at(where: str, error: PydanticCustomError) -> ValidationError:
     return faults([((where,), error)])
 
 
-def _below(
-    where: str, value: Any, info: ValidationInfo, parse: Callable[[Any, ValidationInfo], Any]
-) -> Any:
+def _below(where: int | str, value: Any, info: ValidationInfo, parse: _Parse) -> Any:
     [parsed] = gather([((where,), value)], lambda given: parse(given, info))
     return parsed
 
 
-def _each(
-    values: Iterable[Any],
-    info: ValidationInfo,
-    parse: Callable[[Any, ValidationInfo], Any],
-    below: Location = (),
-) -> tuple[Any, ...]:
-    places = (((*below, index), value) for index, value in enumerate(values))
+def _each(values: list[Any], info: ValidationInfo, parse: _Parse) -> list[Any]:
+    places = (((index,), value) for index, value in enumerate(values))
     return gather(places, lambda given: parse(given, info))
+
+
+AddFields = dict[Name, Annotated[Any, PlainValidator(added_expression)]]
+"""Computed fields of the rows by name, as MongoDB's expressions."""

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 from typing import Any
 
 from bson import ObjectId
@@ -44,7 +43,7 @@ def _fields(type_: FieldType, *names: str) -> dict[str, Field]:
     return {name: Field(name, name, type_) for name in names}
 
 
-FIELDS: Mapping[str, Field] = MappingProxyType(
+FIELDS: Mapping[str, Field] = (
     {"id": Field("id", "_id", FieldType.OBJECT_ID)}
     | _fields(FieldType.TEXT, "job_id", "status")
     | _fields(FieldType.INTEGER, "total_tasks", "remained_tasks", "success_tasks", "failure_tasks")
@@ -83,10 +82,15 @@ def resolve(name: str) -> Field:
     """The field called `name`; raises LookupError with a reason listing near matches."""
     field = FIELDS.get(name)
     if field is None:
-        near = difflib.get_close_matches(name, FIELDS, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"fields are {', '.join(FIELDS)}"
+        hint = near_matches(name, FIELDS) or f"fields are {', '.join(FIELDS)}"
         raise LookupError(f"a job has no field {name[:60]!r}; {hint}")
     return field
+
+
+def near_matches(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by `name`, as a question; empty when nothing is like it."""
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else ""
 
 
 def convert(field: Field, value: Any) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from bson import Regex
 
 from inventory_job.auth.scope import Scope
+from inventory_job.query.conditions import Filtered
 from inventory_job.query.fields import SEARCHABLE
-from inventory_job.query.operators import OPERATORS, Document
-from inventory_job.query.schema import Filtered
+from inventory_job.query.operators import Document, literal, pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class ScopedFilter:
         return scope_conditions(self.scope) | (
             {"$and": list(self.conditions)} if self.conditions else {}
         )
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The stored paths that the filter looks at."""
+        alternatives = [condition.get("$or", [condition]) for condition in self.conditions]
+        return frozenset(scope_conditions(self.scope)).union(*chain.from_iterable(alternatives))
 
 
 def scope_conditions(scope: Scope) -> Document:
@@ -66,7 +73,7 @@ def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
     found: list[tuple[str, Regex[str]]] = []
     for name, conditions in (("filter", query.filter), ("filter_or", query.filter_or)):
         for index, condition in enumerate(conditions):
-            if condition.operator.pattern:
+            if condition.operator.operand is pattern:
                 value = condition.value
                 regexes = value if isinstance(value, list) else [value]
                 found += ((f"query.{name}[{index}]", regex) for regex in regexes)
@@ -74,7 +81,5 @@ def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
 
 
 def _keyword(keyword: str) -> list[Document]:
-    words = keyword.split()
-    if not words:
-        return []
-    return [OPERATORS["contain_in"].emit(field.path, words) for field in SEARCHABLE]
+    words = [literal(word) for word in keyword.split()]
+    return [{field.path: {"$in": words}} for field in SEARCHABLE] if words else []

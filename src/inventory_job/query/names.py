@@ -16,7 +16,6 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Strict
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from inventory_job.errors import Code
 from inventory_job.query.limits import Limits
 from inventory_job.query.problems import Location, fault
 
@@ -54,36 +53,36 @@ def alias(long: str, short: str) -> Any:
 
 def _checked_name(name: str) -> str:
     if not name:
-        raise fault(Code.INVALID_PARAMETER, "a name is not empty")
+        raise fault("a name is not empty")
     if any(character in name for character in ".$\0"):
-        raise fault(Code.INVALID_PARAMETER, "a name is without '.', '$' and NUL")
+        raise fault("a name is without '.', '$' and NUL")
     return name
 
 
 def _not_reserved(name: str) -> str:
     if name == "_id":
-        raise fault(Code.INVALID_PARAMETER, "the name _id is reserved")
+        raise fault("the name _id is reserved")
     return name
 
 
 def checked_path(path: str, info: ValidationInfo) -> str:
     """`path` itself when it is a plain, possibly dotted, field path; else raises a fault."""
     if not path:
-        raise fault(Code.INVALID_PARAMETER, "a key is not empty")
+        raise fault("a key is not empty")
     if "$" in path or "\0" in path:
-        raise fault(Code.INVALID_PARAMETER, "a key is a field path, without '$' and NUL")
+        raise fault("a key is a field path, without '$' and NUL")
     parts = path.split(".")
     if not all(parts):
-        raise fault(Code.INVALID_PARAMETER, "a key has no empty part between its dots")
+        raise fault("a key has no empty part between its dots")
     depth = context_of(info).limits.depth
     if len(parts) > depth:
-        raise fault(Code.INVALID_PARAMETER, f"a key has at most {depth} parts")
+        raise fault(f"a key has at most {depth} parts")
     return path
 
 
 def _without_operators(name: str) -> str:
     if "__" in name:
-        raise fault(Code.INVALID_PARAMETER, "a sort key is a field name, without '__'")
+        raise fault("a sort key is a field name, without '__'")
     return name
 
 
@@ -91,7 +90,6 @@ def _date_format(written: str) -> str:
     if written in _DATE_PARTS or not written or _DATE_FORMAT.fullmatch(written):
         return written
     raise fault(
-        Code.INVALID_PARAMETER,
         "a date format is year, month, day or made of %d %G %H %j %L %m %M %S %u %U %V %w %Y %z "
         "%Z %% and other text",
     )
@@ -120,6 +118,6 @@ def repeated(names: Iterable[tuple[Location, str]]) -> list[tuple[Location, Pyda
     for where, name in names:
         if name in seen:
             reason = f"the name {name!r} is used twice in one stage"
-            found.append((where, fault(Code.INVALID_PARAMETER, reason)))
+            found.append((where, fault(reason)))
         seen.add(name)
     return found

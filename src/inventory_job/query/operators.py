@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from bson import Regex
@@ -21,31 +20,44 @@ from inventory_job.query.problems import fault, gather
 from inventory_job.query.times import parse_iso, parse_relative
 
 Document = dict[str, Any]
-Operand = Callable[["Operator", Field, Any, datetime], Any]
+Operand = Callable[[Field, Any, datetime], Any]
 Emit = Callable[[str, Any], Document]
 
 _ANY = frozenset(FieldType)
 _TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
 _DATE = frozenset({FieldType.DATE})
+_OTHER_FORM: Mapping[type, Code] = {
+    list: Code.OPERATOR_LIST_VALUE_TYPE,
+    bool: Code.OPERATOR_BOOLEAN_TYPE,
+    dict: Code.OPERATOR_DICT_VALUE_TYPE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator. `operand` checks and converts the caller's value; `emit` takes a stored path
-    and the converted value to a condition; `types` are the field types it applies to."""
+    """One operator. `operand` checks and converts the caller's value, or each of a list; `emit`
+    takes a stored path and what came of it to a condition; `types` are the field types it applies
+    to; `form` is what its value is, if not a single value."""
 
     name: str
     operand: Operand
     emit: Emit
     types: frozenset[FieldType] = _ANY
-    relative: bool = False
-    """Whether its meaning moves with the clock."""
-    pattern: bool = False
-    """Whether its value is a caller's regular expression."""
+    form: type | None = None
 
     def accept(self, field: Field, value: Any, now: datetime) -> Any:
         """`value` as the query needs it; raises what a pydantic validator may raise."""
-        return self.operand(self, field, value, now)
+        if self.form is not None and not isinstance(value, self.form):
+            raise fault(self.name, _OTHER_FORM[self.form])
+        if self.form is not list:
+            return self._accept_one(field, value, now)
+        items = (((index,), item) for index, item in enumerate(value))
+        return gather(items, lambda item: self._accept_one(field, item, now))
+
+    def _accept_one(self, field: Field, value: Any, now: datetime) -> Any:
+        if isinstance(value, list):
+            raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
+        return self.operand(field, value, now)
 
 
 def literal(text: str) -> Regex[str]:
@@ -59,85 +71,62 @@ def nothing(path: str, _: Any = None) -> Document:
     return {path: {"$in": []}}
 
 
-def one(operator: Operator, field: Field, value: Any, now: datetime) -> Any:
-    """A single value of the field's type, or null."""
-    if isinstance(value, list):
-        raise fault(Code.OPERATOR_VALUE_TYPE, operator.name)
+def one(field: Field, value: Any, now: datetime) -> Any:
+    """A value of the field's type, or null."""
     try:
         return convert(field, value)
     except Unconvertible:
-        raise fault(Code.INVALID_PARAMETER_TYPE, field.type.value) from None
+        raise fault(field.type.value, Code.INVALID_PARAMETER_TYPE) from None
 
 
-def many(operator: Operator, field: Field, value: Any, now: datetime) -> list[Any]:
-    """A list of values of the field's type, or nulls."""
-    return _each(operator, value, lambda item: one(operator, field, item, now))
+def as_given(field: Field, value: Any, now: datetime) -> Any:
+    """A value whose form is all that matters."""
+    return value
 
 
-def text(operator: Operator, field: Field, value: Any, now: datetime) -> str:
-    """A single text."""
-    if isinstance(value, list):
-        raise fault(Code.OPERATOR_VALUE_TYPE, operator.name)
+def text(field: Field, value: Any, now: datetime) -> str:
+    """A text."""
     if not isinstance(value, str):
-        raise fault(Code.INVALID_PARAMETER_TYPE, FieldType.TEXT.value)
+        raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
     return value
 
 
-def texts(operator: Operator, field: Field, value: Any, now: datetime) -> list[str]:
-    """A list of texts."""
-    return _each(operator, value, lambda item: text(operator, field, item, now))
+def words(field: Field, value: Any, now: datetime) -> Regex[str]:
+    """A text to look for."""
+    return literal(text(field, value, now))
 
 
-def pattern(operator: Operator, field: Field, value: Any, now: datetime) -> Regex[str]:
+def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
     """A regular expression; whether MongoDB's PCRE accepts it, only MongoDB knows."""
-    return _regex(text(operator, field, value, now))
-
-
-def patterns(operator: Operator, field: Field, value: Any, now: datetime) -> list[Regex[str]]:
-    """A list of regular expressions."""
-    return _each(operator, value, lambda item: pattern(operator, field, item, now))
-
-
-def boolean(operator: Operator, field: Field, value: Any, now: datetime) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise fault(Code.OPERATOR_BOOLEAN_TYPE, operator.name)
-    return value
-
-
-def document(operator: Operator, field: Field, value: Any, now: datetime) -> None:
-    """A dictionary; since no field of a job is a list of documents, it is not looked at."""
-    if not isinstance(value, dict):
-        raise fault(Code.OPERATOR_DICT_VALUE_TYPE, operator.name)
-
-
-def iso_time(operator: Operator, field: Field, value: Any, now: datetime) -> datetime:
-    """A point in time in ISO 8601."""
-    return _time(text(operator, field, value, now), parse_iso)
-
-
-def relative_time(operator: Operator, field: Field, value: Any, now: datetime) -> datetime:
-    """A point in time relative to `now`."""
-    return _time(text(operator, field, value, now), lambda written: parse_relative(written, now))
-
-
-def _each(operator: Operator, value: Any, accept: Callable[[Any], Any]) -> list[Any]:
-    if not isinstance(value, list):
-        raise fault(Code.OPERATOR_LIST_VALUE_TYPE, operator.name)
-    return list(gather((((index,), item) for index, item in enumerate(value)), accept))
-
-
-def _regex(source: str) -> Regex[str]:
+    source = text(field, value, now)
     if "\0" in source:
-        raise fault(Code.INVALID_PARAMETER, "a regular expression cannot hold a NUL character")
+        raise fault("a regular expression cannot hold a NUL character")
     return Regex(source, "i")
 
 
-def _time(written: str, parse: Callable[[str], datetime]) -> datetime:
+def iso_time(field: Field, value: Any, now: datetime) -> datetime:
+    """A point in time in ISO 8601."""
+    return _time(parse_iso, text(field, value, now))
+
+
+def relative_time(field: Field, value: Any, now: datetime) -> datetime:
+    """A point in time relative to `now`."""
+    return _time(parse_relative, text(field, value, now), now)
+
+
+def _time(parse: Callable[..., datetime], *written: Any) -> datetime:
     try:
-        return parse(written)
+        return parse(*written)
     except ValueError as error:
-        raise fault(Code.INVALID_PARAMETER, str(error)) from None
+        raise fault(str(error)) from None
+
+
+def _is(path: str, value: Any) -> Document:
+    return {path: value}
+
+
+def _asks(symbol: str) -> Emit:
+    return lambda path, value: {path: {symbol: value}}
 
 
 def _compares(symbol: str) -> Emit:
@@ -146,40 +135,35 @@ def _compares(symbol: str) -> Emit:
 
 
 _TABLE = [
-    Operator("eq", one, lambda path, value: {path: value}),
-    Operator("not", one, lambda path, value: {path: {"$ne": value}}),
+    Operator("eq", one, _is),
+    Operator("not", one, _asks("$ne")),
     Operator("lt", one, _compares("$lt")),
     Operator("lte", one, _compares("$lte")),
     Operator("gt", one, _compares("$gt")),
     Operator("gte", one, _compares("$gte")),
-    Operator("in", many, lambda path, value: {path: {"$in": value}}),
-    Operator("not_in", many, lambda path, value: {path: {"$nin": value}}),
-    Operator("contain", text, lambda path, value: {path: literal(value)}, _TEXT),
-    Operator("not_contain", text, lambda path, value: {path: {"$not": literal(value)}}, _TEXT),
-    Operator(
-        "contain_in", texts, lambda path, value: {path: {"$in": [*map(literal, value)]}}, _TEXT
-    ),
-    Operator(
-        "not_contain_in", texts, lambda path, value: {path: {"$nin": [*map(literal, value)]}}, _TEXT
-    ),
-    Operator("regex", pattern, lambda path, value: {path: value}, _TEXT, pattern=True),
-    Operator("regex_in", patterns, lambda path, value: {path: {"$in": value}}, _TEXT, pattern=True),
-    Operator("exists", boolean, lambda path, value: {path: {"$exists": value}}),
-    Operator("match", document, nothing),
+    Operator("in", one, _asks("$in"), form=list),
+    Operator("not_in", one, _asks("$nin"), form=list),
+    Operator("contain", words, _is, _TEXT),
+    Operator("not_contain", words, _asks("$not"), _TEXT),
+    Operator("contain_in", words, _asks("$in"), _TEXT, form=list),
+    Operator("not_contain_in", words, _asks("$nin"), _TEXT, form=list),
+    Operator("regex", pattern, _is, _TEXT),
+    Operator("regex_in", pattern, _asks("$in"), _TEXT, form=list),
+    Operator("exists", as_given, _asks("$exists"), form=bool),
+    Operator("match", as_given, nothing, form=dict),
     Operator("datetime_lt", iso_time, _compares("$lt"), _DATE),
     Operator("datetime_lte", iso_time, _compares("$lte"), _DATE),
     Operator("datetime_gt", iso_time, _compares("$gt"), _DATE),
     Operator("datetime_gte", iso_time, _compares("$gte"), _DATE),
-    Operator("timediff_lt", relative_time, _compares("$lt"), _DATE, relative=True),
-    Operator("timediff_lte", relative_time, _compares("$lte"), _DATE, relative=True),
-    Operator("timediff_gt", relative_time, _compares("$gt"), _DATE, relative=True),
-    Operator("timediff_gte", relative_time, _compares("$gte"), _DATE, relative=True),
+    Operator("timediff_lt", relative_time, _compares("$lt"), _DATE),
+    Operator("timediff_lte", relative_time, _compares("$lte"), _DATE),
+    Operator("timediff_gt", relative_time, _compares("$gt"), _DATE),
+    Operator("timediff_gte", relative_time, _compares("$gte"), _DATE),
 ]
+_OF_ROWS = {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"}
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType({row.name: row for row in _TABLE})
+OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE}
 """Every filter operator by name."""
 
-UNWIND_OPERATORS = frozenset(
-    {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"}
-)
+UNWIND_OPERATORS = [name for name in OPERATORS if name in _OF_ROWS]
 """The operators an unwind's filter may use."""

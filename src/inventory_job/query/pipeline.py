@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inventory_job.query.accumulators import (
-    ACCUMULATORS,
     ORDERED,
     GroupField,
     accumulate,
@@ -22,7 +21,7 @@ from inventory_job.query.accumulators import (
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.dates import when_formattable
 from inventory_job.query.operators import Document
-from inventory_job.query.sorting import MOST_SORT_KEYS
+from inventory_job.query.rewrites import MOST_SORT_KEYS
 from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
 
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
@@ -193,12 +192,11 @@ def _date_key(key: GroupKey, rows: Rows) -> Document:
 
 
 def _value(field: GroupField, rows: Rows) -> Document:
-    accumulator = ACCUMULATORS[field.operator]
     key = None if field.key is None else rows.path(field.key)
     members = {sub.name: rows.path(sub.key) for sub in field.fields}
-    value = operand(accumulator, key, members, of_elements=False)
+    value = operand(field.operator, key, members, of_elements=False)
     comparisons = [compare(condition, rows.path(condition.key)) for condition in field.conditions]
-    return accumulate(accumulator, value, comparisons)
+    return accumulate(field.operator, value, comparisons)
 
 
 def _count(stage: Count, pipeline: Pipeline) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.analyze import compile_analyze, join
+from inventory_job.query.analyze import compile_analyze
 from inventory_job.query.conditions import Page
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, resolve
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN
 from inventory_job.query.filters import ScopedFilter, compile_filter
+from inventory_job.query.lookups import join
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import compile_stages
 from inventory_job.query.schema import (
@@ -112,7 +113,7 @@ def _unwound(query: ListQuery) -> list[Document]:
     that they could be met by."""
     if query.unwind is None or not query.unwind.filter:
         return []
-    path = resolve(query.unwind.path).path
+    path = query.unwind.path.path
     conditions = [
         condition.operator.emit(condition.key.path, condition.value)
         for condition in query.unwind.filter

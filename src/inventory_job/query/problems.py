@@ -40,7 +40,9 @@ _OPERATOR_SENTENCES = {
 }
 
 
-def fault(code: Code, reason: str, key: str | None = None) -> PydanticCustomError:
+def fault(
+    reason: str, code: Code = Code.INVALID_PARAMETER, key: str | None = None
+) -> PydanticCustomError:
     """A finding for a validator to raise.
 
     `reason` is the part of the sentence that `code` leaves open: the reason, the expected type
@@ -48,6 +50,11 @@ def fault(code: Code, reason: str, key: str | None = None) -> PydanticCustomErro
     that (spec/query-language.md), else its path.
     """
     return PydanticCustomError(code.value, "{reason}", {"reason": reason, "key": key})
+
+
+def missing(key: str | None = None) -> PydanticCustomError:
+    """The finding that a parameter must be given."""
+    return fault("", Code.REQUIRED_PARAMETER, key)
 
 
 def faults(found: Iterable[tuple[Location, PydanticCustomError]]) -> ValidationError:
@@ -65,7 +72,7 @@ def raise_any(found: Iterable[tuple[Location, PydanticCustomError]]) -> None:
 
 def gather(
     places: Iterable[tuple[Location, Given]], parse: Callable[[Given], Parsed]
-) -> tuple[Parsed, ...]:
+) -> list[Parsed]:
     """Parses every value, each with its place; raises what all of them found, at once."""
     parsed: list[Parsed] = []
     found: list[tuple[Location, PydanticCustomError]] = []
@@ -75,21 +82,12 @@ def gather(
         except PydanticCustomError as error:
             found.append((where, error))
         except ValidationError as error:
-            found.extend(_relocated(error, where))
+            for details in error.errors(include_url=False, include_input=False):
+                reason, key = details["ctx"]["reason"], details["ctx"]["key"]
+                same = fault(reason, Code(details["type"]), key)
+                found.append(((*where, *details["loc"]), same))
     raise_any(found)
-    return tuple(parsed)
-
-
-def _relocated(
-    error: ValidationError, below: Location
-) -> list[tuple[Location, PydanticCustomError]]:
-    return [
-        (
-            (*below, *details["loc"]),
-            fault(Code(details["type"]), details["ctx"]["reason"], details["ctx"]["key"]),
-        )
-        for details in error.errors(include_url=False, include_input=False)
-    ]
+    return parsed
 
 
 def problems_of(error: ValidationError) -> tuple[Problem, ...]:

@@ -47,36 +47,26 @@ def shape(filter_: Mapping[str, Any], stages: Sequence[Mapping[str, Any]] = ()) 
     Names of fields and operators stay, and in stages references to fields and the directions of
     sorts; a list stands for its first item when all are alike.
     """
-    parts: list[Any] = [_shape(filter_, is_filter=True)]
-    parts += [_shape(stage, is_filter=False) for stage in stages]
+    parts = [_shape(filter_, "$match"), *(_shape(stage) for stage in stages)]
     text = json.dumps(parts, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _shape(value: Any, *, is_filter: bool) -> Any:
+def _shape(value: Any, within: str = "") -> Any:
+    """The shape of a value, `within` a $match or a $sort or neither."""
     if isinstance(value, Mapping):
         # A caller's text is always a $literal in a stage, so what looks like a reference is one.
         if value.keys() == {"$literal"}:
             return _VALUE
         return {
-            str(name): _directions(member)
-            if name == "$sort" and not is_filter
-            else _shape(member, is_filter=is_filter or name == "$match")
+            str(name): _shape(member, within or (name if name in {"$match", "$sort"} else ""))
             for name, member in value.items()
         }
     if isinstance(value, list | tuple):
-        shapes = [_shape(item, is_filter=is_filter) for item in value]
+        shapes = [_shape(item, within) for item in value]
         return shapes[:1] if shapes and all(item == shapes[0] for item in shapes) else shapes
-    if isinstance(value, str) and not is_filter and _REFERENCE.fullmatch(value):
+    if within == "$sort":
+        return value if value in (1, -1) else _VALUE
+    if isinstance(value, str) and not within and _REFERENCE.fullmatch(value):
         return value
     return _VALUE
-
-
-def _directions(order: Any) -> Any:
-    """What an index has to fit."""
-    if not isinstance(order, Mapping):
-        return _shape(order, is_filter=False)
-    return {
-        str(name): direction if direction in (1, -1) else _VALUE
-        for name, direction in order.items()
-    }

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Self
 
 from pydantic import Field as Member
 from pydantic import StrictStr, field_validator, model_validator
 
-from inventory_job.errors import Code
 from inventory_job.query.accumulators import GroupField
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.names import DateFormat, KeyName, Name, Path, Strict, alias, repeated
-from inventory_job.query.problems import fault, raise_any
+from inventory_job.query.problems import fault, missing, raise_any
 
-PROJECTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "size": "$size",
-        "sum": "$sum",
-        "array_to_object": "$arrayToObject",
-        "object_to_array": "$objectToArray",
-    }
-)
+PROJECTIONS: Mapping[str, str] = {
+    "size": "$size",
+    "sum": "$sum",
+    "array_to_object": "$arrayToObject",
+    "object_to_array": "$objectToArray",
+}
 """The operators of a project field, and the expressions they become."""
 
 _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
@@ -45,7 +41,7 @@ class Group(Strict):
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         if not self.keys and not self.fields:
-            raise fault(Code.REQUIRED_PARAMETER, "", "aggregate.group.keys or fields")
+            raise missing("aggregate.group.keys or fields")
         raise_any(
             repeated(
                 [(("keys", index), key.name) for index, key in enumerate(self.keys)]
@@ -76,7 +72,7 @@ class ProjectField(Strict):
         reason = f"unknown operator {operator[:40]!r}; supported: {', '.join(PROJECTIONS)}"
         if operator in _NEED_NESTED_FIELDS:
             reason = f"operator {operator} needs fields, which a project has not; use analyze"
-        raise fault(Code.INVALID_PARAMETER, reason)
+        raise fault(reason)
 
 
 class Project(Strict):
@@ -88,7 +84,7 @@ class Project(Strict):
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         if not self.fields and not self.exclude_keys:
-            raise fault(Code.REQUIRED_PARAMETER, "", "aggregate.project.fields")
+            raise missing("aggregate.project.fields")
         raise_any(
             repeated((("fields", index), field.name) for index, field in enumerate(self.fields))
         )
@@ -110,12 +106,12 @@ class Stage(Strict):
     @classmethod
     def _sorted_by_something(cls, sort: tuple[Sort, ...] | None) -> tuple[Sort, ...] | None:
         if sort is not None and not sort:
-            raise fault(Code.REQUIRED_PARAMETER, "", "aggregate.sort")
+            raise missing("aggregate.sort")
         return sort
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1:
             kinds = ", ".join(type(self).model_fields)
-            raise fault(Code.INVALID_PARAMETER, f"a stage is exactly one of {kinds}")
+            raise fault(f"a stage is exactly one of {kinds}")
         return self

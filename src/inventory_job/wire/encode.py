@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
-from math import isfinite, isnan, trunc
+from math import isfinite, isnan
 from typing import Any
 
 from bson import Decimal128
@@ -19,23 +19,19 @@ from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 Oddities = defaultdict[str, int]
 """How many stored values of each field could not be shown as they are."""
 
-_Converter = Callable[[Any], Any]
-
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
-_DEFAULT_STATUS = JobInfo.IN_PROGRESS
 _STATUSES: Mapping[str, int] = {
     **dict(JobInfo.Status.items()),
     "ERROR": JobInfo.FAILURE,  # older data
     "TIMEOUT": JobInfo.FAILURE,
 }
 _RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
-_ENUMERATIONS = {"status": _STATUSES, "resource_group": _RESOURCE_GROUPS}
 
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
     """One stored job as a message with these `fields`, and what was odd about it."""
     oddities: Oddities = defaultdict(int)
-    return JobInfo(**_members(document, _layout(fields), oddities)), oddities
+    return JobInfo(**_members(document, fields, oddities)), oddities
 
 
 def jobs_info(
@@ -43,8 +39,7 @@ def jobs_info(
 ) -> tuple[JobsInfo, Oddities]:
     """A page of stored jobs as a message with these `fields`, and what was odd about them."""
     oddities: Oddities = defaultdict(int)
-    layout = _layout(fields)
-    results: Any = [_members(document, layout, oddities) for document in documents]
+    results: Any = [_members(document, fields, oddities) for document in documents]
     return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
 
 
@@ -103,91 +98,29 @@ def _fill(target: Value, value: Any, depth: int) -> None:
         _fill(target, plain(value, depth), depth)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Fields of a job by what a stored value nearly always is."""
-
-    strings: tuple[str, ...]
-    integers: tuple[str, ...]
-    dates: tuple[str, ...]
-    enumerations: tuple[tuple[str, Mapping[str, int]], ...]
-    others: tuple[str, ...]
-
-
-@lru_cache(256)
-def _layout(fields: tuple[str, ...]) -> _Layout:
-    def those(converter: _Converter) -> tuple[str, ...]:
-        return tuple(name for name in fields if _CONVERTERS[name] is converter)
-
-    strings, integers, dates = those(_string), those(_int32), those(_date)
-    enumerations = tuple((name, _ENUMERATIONS[name]) for name in fields if name in _ENUMERATIONS)
-    simple = {*strings, *integers, *dates, *_ENUMERATIONS}
-    others = tuple(name for name in fields if name not in simple)
-    return _Layout(strings, integers, dates, enumerations, others)
-
-
-def _members(document: Mapping[str, Any], layout: _Layout, oddities: Oddities) -> dict[str, Any]:
-    """The members of a JobInfo. A page has thousands of values: those of the exact type expected
-    are dealt with here, all others by their field's converter."""
+def _members(
+    document: Mapping[str, Any], fields: tuple[str, ...], oddities: Oddities
+) -> dict[str, Any]:
+    """The members of a JobInfo."""
     members: dict[str, Any] = {}
-    unusual = [*layout.others]
     get = document.get
-    for name in layout.strings:
+    for name, convert in _converters(fields):
         value = get(name)
-        if value.__class__ is str:
+        # A page has thousands of values, most of which are texts.
+        if convert is _string and value.__class__ is str:
             members[name] = value
-        elif value is not None:
-            unusual.append(name)
-    for name in layout.integers:
-        value = get(name)
-        if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
-            members[name] = value
-        elif value is not None:
-            unusual.append(name)
-    for name, numbers in layout.enumerations:
-        value = get(name)
-        number = numbers.get(value) if value.__class__ is str else None
-        if number is not None:
-            members[name] = number
-        else:
-            unusual.append(name)
-    unusual += _dates(document, layout.dates, members)
-    for name in unusual:
-        _convert(name, document, members, oddities)
+        elif value is not None or convert is _status:
+            try:
+                members[name] = convert(value)
+            except _Odd as odd:
+                members[name] = odd.shown
+                oddities[name] += 1
     return members
 
 
-def _dates(
-    document: Mapping[str, Any], names: Sequence[str], members: dict[str, Any]
-) -> Sequence[str]:
-    """Writes the dates among these members; the names of those that are none."""
-    unusual: list[str] = []
-    latest = shown = None
-    for name in names:
-        value = document.get(name)
-        if value.__class__ is datetime:
-            # A finished job was updated when it finished.
-            if value != latest:
-                latest, shown = value, iso(value)
-            members[name] = shown
-        elif value is not None:
-            unusual.append(name)
-    return unusual
-
-
-def _convert(
-    name: str, document: Mapping[str, Any], members: dict[str, Any], oddities: Oddities
-) -> None:
-    value = document.get(name)
-    if value is None:
-        if name == "status":
-            members[name] = _DEFAULT_STATUS
-    else:
-        try:
-            members[name] = _CONVERTERS[name](value)
-        except _Odd as odd:
-            members[name] = odd.shown
-            oddities[name] += 1
+@lru_cache(256)
+def _converters(fields: tuple[str, ...]) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+    return [(name, _CONVERTERS[name]) for name in fields]
 
 
 class _Odd(Exception):
@@ -210,39 +143,32 @@ def _date(value: Any) -> str:
 
 
 def _int32(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and _fits(value):
-        return value
+    if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
+        return value  # as nearly all are
     number = decimal(value) if isinstance(value, Decimal128) else value
-    if isinstance(number, bool | str | list | dict) or not hasattr(number, "__trunc__"):
+    if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or isnan(number):
         raise _Odd(0)
-    if not isfinite(number):
-        raise _Odd(0 if isnan(number) else _INT32_MAX if number > 0 else _INT32_MIN)
-    shown: int = max(_INT32_MIN, min(_INT32_MAX, trunc(number)))
-    if shown == number:
-        return shown
-    raise _Odd(shown)
-
-
-def _fits(value: int) -> bool:
-    return _INT32_MIN <= value <= _INT32_MAX
+    shown = int(max(_INT32_MIN, min(_INT32_MAX, number)))
+    if shown != number:
+        raise _Odd(shown)
+    return shown
 
 
 def _status(value: Any) -> int:
-    # A subclass of str, as BSON code is, may not be hashable.
-    return _STATUSES.get(str(value), JobInfo.NONE) if isinstance(value, str) else JobInfo.NONE
+    return JobInfo.IN_PROGRESS if value is None else _enumerated(value, _STATUSES)
 
 
 def _resource_group(value: Any) -> int:
-    if not isinstance(value, str):
-        return JobInfo.RESOURCE_GROUP_NONE
-    return _RESOURCE_GROUPS.get(str(value), JobInfo.RESOURCE_GROUP_NONE)
+    return _enumerated(value, _RESOURCE_GROUPS)
 
 
-_CONVERTERS: Mapping[str, _Converter] = {
-    field.name: {
-        field.CPPTYPE_STRING: _string,
-        field.CPPTYPE_INT32: _int32,
-    }.get(field.cpp_type, _string)
+def _enumerated(value: Any, numbers: Mapping[str, int]) -> int:
+    # BSON code, which is a text to Python, is not hashable.
+    return numbers.get(str(value), 0) if isinstance(value, str) else 0
+
+
+_CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    field.name: _int32 if field.cpp_type == field.CPPTYPE_INT32 else _string
     for field in JobInfo.DESCRIPTOR.fields
 } | {
     "status": _status,

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bson import DBRef, Decimal128, ObjectId, Regex, Timestamp, json_util
@@ -56,6 +57,7 @@ def text(value: Any) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
+@lru_cache(4096)  # of a list that is asked for again
 def iso(time: datetime) -> str:
     """A naive UTC time as ISO 8601 text with milliseconds and `Z`."""
     return time.isoformat("T", "milliseconds") + "Z"

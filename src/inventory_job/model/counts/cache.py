@@ -10,14 +10,14 @@ counted each time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bson import Timestamp
 from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
 
 from inventory_job.model.client import Database, milliseconds
 from inventory_job.model.counts.change_stream import ChangeStream
-from inventory_job.model.counts.counters import Counter, Counters
+from inventory_job.model.counts.counters import Counter, Counters, CounterStats
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 
@@ -26,17 +26,12 @@ _LONGEST_AGE_SECONDS = 0.8
 _NO_SNAPSHOT = frozenset({72, 239, 246})
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
-    """How totals came about since the start: known (`hits`), to be counted (`misses`), or not of
-    a kind or at a time that they could be known (`bypasses`); how many were `dropped` since they
-    could not be adjusted; how many are `kept` now, and whether they are used (`is_current`)."""
+@dataclass(frozen=True)
+class CacheStats(CounterStats):
+    """How totals came about since the start: beside those of a kind and at a time that they could
+    be known the others (`bypasses`), and whether kept ones are used now (`is_current`)."""
 
-    hits: int
-    misses: int
     bypasses: int
-    dropped: int
-    kept: int
     is_current: bool
 
 
@@ -92,10 +87,8 @@ class CountCache:
     @property
     def stats(self) -> CacheStats:
         """How totals came about so far."""
-        found = self._counters.stats
-        return CacheStats(
-            found.hits, found.misses, self._bypasses, found.dropped, found.kept, self._is_current
-        )
+        kept = asdict(self._counters.stats)
+        return CacheStats(**kept, bypasses=self._bypasses, is_current=self._is_current)
 
     @property
     def _is_current(self) -> bool:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import structlog
 from bson import Timestamp
@@ -23,7 +22,7 @@ from bson.errors import BSONError
 from pymongo.errors import OperationFailure, PyMongoError
 
 from inventory_job.model.client import Database
-from inventory_job.model.counts.counters import Change
+from inventory_job.model.counts.counters import Change, Counters
 from inventory_job.query.countable import STEADY_FIELDS
 from inventory_job.results import StoredDocument
 from inventory_job.tasks import end
@@ -40,22 +39,6 @@ _REFUSED_PAUSE_SECONDS = 30.0
 # an unknown stage, and change streams where there is no replica set.
 _REFUSALS = frozenset({13, 59, 72, 115, 166, 40324, 40573})
 _NEVER = float("-inf")
-
-
-class Listener(Protocol):
-    """Takes the changes, in order."""
-
-    def start(self, at: Timestamp) -> None:
-        """From now on every change after `at` will be reported."""
-
-    def apply(self, changes: Sequence[Change]) -> None:
-        """The next changes."""
-
-    def promise(self, at: Timestamp) -> None:
-        """All that was written by the time `at` has been reported."""
-
-    def clear(self) -> None:
-        """There will be no more reports until the next start."""
 
 
 class _Lost(Exception):
@@ -78,15 +61,15 @@ class _Heartbeat:
 
 
 class ChangeStream:
-    """Follows the job collection of `database` in a task, and reports to `listener`, once started.
+    """Follows the job collection of `database` in a task, and reports to `counters`, once started.
 
     It goes on until it is closed: a lost stream is opened anew, after pauses that grow; where
     there are none (a standalone server, missing privileges) it tries again every 30 seconds.
     """
 
-    def __init__(self, database: Database, listener: Listener) -> None:
+    def __init__(self, database: Database, counters: Counters) -> None:
         self._database = database
-        self._listener = listener
+        self._counters = counters
         self._current_at = _NEVER
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -126,7 +109,7 @@ class ChangeStream:
                     pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             finally:
                 self._current_at = _NEVER
-                self._listener.clear()
+                self._counters.clear()
             await asyncio.sleep(pause)
 
     async def _follow(self) -> None:
@@ -134,7 +117,7 @@ class ChangeStream:
         first = await self._heartbeat()
         async with _Cursor(self._database) as cursor:
             await cursor.open(first.shown)
-            self._listener.start(first.shown)
+            self._counters.start(first.shown)
             heartbeats: deque[_Heartbeat] = deque(maxlen=32)
             while True:
                 heartbeat = await self._heartbeat()
@@ -142,7 +125,7 @@ class ChangeStream:
                     raise _Lost("another primary was elected")
                 heartbeats.append(heartbeat)
                 changes = await cursor.look()
-                self._listener.apply(changes)
+                self._counters.apply(changes)
                 self._confirm(heartbeats, changes[-1].at if changes else None)
                 if changes:
                     # Under steady writing many small looks would cost more than few large ones.
@@ -159,7 +142,7 @@ class ChangeStream:
             complete = heartbeats.popleft()
         if complete is None:
             return
-        self._listener.promise(complete.written)
+        self._counters.promise(complete.written)
         self._current_at = complete.seconds
         if self._silent is not None:
             self._silent = None

@@ -42,7 +42,7 @@ class Change:
     touched: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CounterStats:
     """How often a number was known (`hits`) or not (`misses`), how many were `dropped` since they
     could not be adjusted, and how many are `kept` now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 from google.protobuf.descriptor import ServiceDescriptor
 from starlette.applications import Starlette
@@ -20,7 +22,6 @@ from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
-from inventory_job.transport.http.openapi import document
 from inventory_job.transport.http.pages import Asset, page_assets
 from inventory_job.transport.http.routes import routes_of
 from inventory_job.transport.http.status import (
@@ -87,7 +88,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
                 if options.metrics
                 else []
             ),
-            *_pages(service, options),
+            *_pages(options),
         ],
         middleware=_middleware(options),
         exception_handlers={HTTPException: _not_served, Exception: _failed},
@@ -125,8 +126,9 @@ def _probes(unready: Callable[[], str | None]) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def _pages(service: ServiceDescriptor, options: AppOptions) -> list[Route]:
-    described = Asset.of_json(document(service))
+def _pages(options: AppOptions) -> list[Route]:
+    text = files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
+    described = Asset.of_json(json.loads(text))
     assets = {"/openapi.json": described} | (page_assets() if options.has_pages else {})
     return [Route(path, asset.endpoint) for path, asset in assets.items()]
 

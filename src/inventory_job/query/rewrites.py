@@ -1,16 +1,36 @@
-"""Sorts by several keys where a row has lists in more than one of them, which MongoDB refuses."""
+"""Pipelines that MongoDB answers wrongly or refuses, as others that it answers: groups kept apart,
+and sorts by several keys where a row has lists in more than one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from inventory_job.query.operators import Document
+
+_GROUPS = frozenset({"$group", "$count"})
+_MANY = 2**62
+"""Rows; more than there can be, and still so after a skip is added to it."""
 
 MOST_SORT_KEYS = 32
 """MongoDB's own limit."""
 
 _ROW, _KEYS = "row", "keys"
+
+
+def separate_groups(stages: Sequence[Document]) -> list[Document]:
+    """The same stages, with a limit that leaves out nothing between the first group (`$group` or
+    `$count`) and the next.
+
+    MongoDB 6.0 runs groups at the beginning of a pipeline in another engine than the rest, up to
+    the first stage that this engine does not have, and answers three on end wrongly. A limit is
+    such a stage, and the cheapest: it neither holds rows nor compares them.
+    """
+    groups = [number for number, stage in enumerate(stages) if stage.keys() & _GROUPS]
+    if len(groups) < 2:
+        return list(stages)
+    after_first = groups[0] + 1
+    return [*stages[:after_first], {"$limit": _MANY}, *stages[after_first:]]
 
 
 def by_one_of_each_list(stages: Iterable[Document]) -> list[Document]:

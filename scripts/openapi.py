@@ -1,17 +1,19 @@
-"""The OpenAPI document of a service: from its descriptors and the comments in proto/."""
+"""The OpenAPI document of the service: from its descriptors and the comments in proto/."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import Any
 
+from comments import comments_of
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from openapi_schemas import Comments, Schema, components, schema_of
 
 from inventory_job import __version__
 from inventory_job.transport.http.routes import Route, routes_of
-from inventory_job.transport.http.schemas import Comments, Schema, components, schema_of
 
 Members = dict[str, Any]
 
@@ -124,9 +126,22 @@ _STATUS: Schema = {
 }
 
 
-def document(service: ServiceDescriptor) -> Members:
-    """The description of `service` over HTTP, as plain data."""
-    comments = _comments()
+FILE_NAME = "openapi.json"
+_SERVICE = "spaceone.api.inventory.v1.Job"
+
+
+def openapi_json(descriptors: FileDescriptorSet) -> str:
+    """The description of the service over HTTP, as text of a JSON file; `descriptors` are those of
+    its files and of all that they import, with their comments."""
+    pool = DescriptorPool()
+    for file in descriptors.file:
+        pool.Add(file)
+    service: ServiceDescriptor = pool.FindServiceByName(_SERVICE)
+    described = _document(service, comments_of(descriptors))
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+
+
+def _document(service: ServiceDescriptor, comments: Comments) -> Members:
     routes = routes_of(service)
     used = [kind for route in routes for kind in _messages(route)]
     return {
@@ -209,9 +224,3 @@ def _failure(said: str) -> Members:
 def _parameters() -> Iterable[tuple[str, Members]]:
     for name, (said, schema) in _HEADERS.items():
         yield name, {"name": name, "in": "header", "description": said, "schema": schema}
-
-
-def _comments() -> Comments:
-    text = files("inventory_job.stubs").joinpath("comments.json").read_text(encoding="utf-8")
-    comments: dict[str, str] = json.loads(text)
-    return comments
