@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import structlog
 
@@ -18,14 +18,14 @@ from inventory_job import __version__
 from inventory_job.app.authentication import build_authentication
 from inventory_job.app.background import Background
 from inventory_job.app.checks import check_tracing, moving, tls_files
-from inventory_job.app.metric_sources import metric_sources
+from inventory_job.app.numbers import Numbers
 from inventory_job.app.readiness import Readiness
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database, InvalidDatabase
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.indexes import CoveringIndexes, ensure_indexes
-from inventory_job.observability.call_log import CallLog, QueryLog, Tracing
+from inventory_job.observability.call_log import CallLog, QueryLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
@@ -43,6 +43,9 @@ from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import InvalidTls
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of
+
+if TYPE_CHECKING:
+    from inventory_job.observability.tracing import OpenTelemetryTracing
 
 
 class Server:
@@ -108,7 +111,7 @@ class Server:
         health = HealthServicer(JOB_SERVICE)
         readiness = Readiness(database.outage, health)
         limiter = Limiter(_limits(settings))
-        metrics = Metrics(metric_sources(limiter, readiness, counts, authentication.stats))
+        metrics = Metrics(Numbers(limiter, readiness, counts, authentication.stats))
         manager = JobManager(
             database,
             counts,
@@ -161,7 +164,7 @@ class Server:
             background.start(ensure_indexes(database))
         self._announce(database)
 
-    async def _tracing(self) -> Tracing | None:
+    async def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
             return None
         check_tracing()
@@ -197,7 +200,7 @@ async def _stop_all(ports: Iterable[_Port]) -> None:
     await asyncio.gather(*(port.stop() for port in ports))
 
 
-def open_database(settings: Settings, tracing: Tracing | None = None) -> Database:
+def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     if settings.mongo_uri is None:
         raise CannotStart("There is no database: set mongo_uri (INVENTORY_JOB_MONGO_URI).")
