@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
 from inventory_job.errors import Outage
+from inventory_job.tasks import in_background
 from inventory_job.transport.grpc.health import STARTING, STOPPING, HealthServicer
 
 _INTERVAL_SECONDS = 2.0
@@ -24,7 +26,7 @@ class Readiness:
         self._find_outage = find_outage
         self._health = health
         self._unready: str | None = STARTING
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._log = structlog.get_logger(__name__)
 
     @property
@@ -34,7 +36,7 @@ class Readiness:
 
     def start(self) -> None:
         """Begins to watch, in the running event loop."""
-        self._task = asyncio.create_task(self._watch())
+        self._task = in_background(self._watch())
 
     def stop(self) -> None:
         """The server is not ready any more."""
