@@ -76,8 +76,7 @@ def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claim
         _workspace_of(payload, role),
         role,
         system,
-        _texts(payload, "permissions"),
-        _texts(payload, "projects"),
+        _permissions(payload),
         _injected(payload),
     )
     return Claims(caller, expires, client_id)
@@ -127,13 +126,13 @@ def _identifier(payload: Mapping[str, Any], name: str) -> str:
     raise Unauthenticated(f"the token's {name} is not an identifier")
 
 
-def _texts(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = payload.get(name)
+def _permissions(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    value = payload.get("permissions")
     if value is None:
         return ()
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise Unauthenticated(f"the token's {name} is not a list of texts")
+    raise Unauthenticated("the token's permissions is not a list of texts")
 
 
 def _injected(payload: Mapping[str, Any]) -> Mapping[str, str]:

@@ -46,16 +46,8 @@ _MALFORMED = "the token is not a JSON Web Token"
 _UNVERIFIED = "the token's signature cannot be verified"
 
 
-@dataclass(frozen=True, slots=True)
-class AppGrant:
-    """What an app may do, as the identity service has it."""
-
-    permissions: tuple[str, ...]
-    projects: tuple[str, ...]
-
-
-AppCheck = Callable[[tuple[str, str]], Awaitable[AppGrant | None]]
-"""What an app, given as (domain_id, client_id), may do; None if there is none such. Raises
+AppCheck = Callable[[tuple[str, str]], Awaitable[tuple[str, ...] | None]]
+"""The permissions of an app, given as (domain_id, client_id); None if there is none such. Raises
 Unavailable."""
 
 
@@ -147,11 +139,10 @@ class TokenAuthenticator:
         if claims.caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
         if claims.client_id and self._check_app is not None:
-            grant = await self._check_app((domain_id, claims.client_id))
-            if grant is None:
+            permissions = await self._check_app((domain_id, claims.client_id))
+            if permissions is None:
                 raise Unauthenticated("the app is not known")
-            caller = replace(claims.caller, permissions=grant.permissions, projects=grant.projects)
-            claims = replace(claims, caller=caller)
+            claims = replace(claims, caller=replace(claims.caller, permissions=permissions))
         return _Verified(claims, kid, key, began + self._rules.remember_seconds)
 
     async def _verifying_key(
@@ -181,10 +172,8 @@ class TokenAuthenticator:
             signature = b""
         # Made with any key, as making one takes time too.
         decoy = self._decoy(len(signature))
-        if key is not None and key.may_have_made(signature):
-            return _fits(token, key)
-        _fits(token, decoy)
-        return False
+        tried = key if key is not None and key.may_have_made(signature) else decoy
+        return _fits(token, tried) and tried is key
 
 
 def _digest_of(token: str) -> bytes:
