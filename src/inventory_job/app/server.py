@@ -6,10 +6,10 @@ import asyncio
 import os
 import signal
 import warnings
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -122,13 +122,13 @@ class Server:
         self._announce(database)
 
     async def _open_ports(self, served: Served) -> None:
-        ports: list[_Port] = []
+        stops: list[Callable[[], Awaitable[None]]] = []
         # Both ports drain at the same time.
-        self._resources.push_async_callback(_stop_all, ports)
+        self._resources.push_async_callback(_await_all, stops)
         grpc = grpc_server(self._settings, served, _end_process)
         with opening("gRPC"):
             self.port = await grpc.start()
-        ports.append(grpc)
+        stops.append(grpc.stop)
         if self._settings.http:
             # What it imports takes some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
@@ -136,7 +136,7 @@ class Server:
             http = http_server(self._settings, served, _end_process)
             with opening("HTTP"):
                 self.http_port = await http.start()
-            ports.append(http)
+            stops.append(http.stop)
 
     def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
@@ -165,13 +165,8 @@ class Server:
             )
 
 
-class _Port(Protocol):
-    async def stop(self) -> None:
-        """Lets calls finish, and ends."""
-
-
-async def _stop_all(ports: Iterable[_Port]) -> None:
-    await asyncio.gather(*(port.stop() for port in ports))
+async def _await_all(stops: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    await asyncio.gather(*(stop() for stop in stops))
 
 
 def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
