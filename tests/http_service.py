@@ -27,6 +27,7 @@ from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.observability.call_log import CallLog
+from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.authorization import Authorization
@@ -54,13 +55,6 @@ LIMITS = CallLimits(
 
 def _ready() -> None:
     """Nothing is in the way."""
-
-
-class NoMetrics:
-    """Counts nothing."""
-
-    def count_call(self, method: str, code: str, transport: str, seconds: float) -> None:
-        """As observability.call_log.CallMetrics."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ class _Opened:
         authorization = Authorization(port.authenticator)
         servicer = JobServicer(manager, authorization, Limits(), 20.0, _now)
         dispatcher = Dispatcher(Limiter(port.calls), port.max_response_bytes)
-        calls = JobCalls(servicer, authorization, dispatcher, CallLog(NoMetrics()), port.limits)
+        calls = JobCalls(servicer, authorization, dispatcher, CallLog(Metrics()), port.limits)
         connections = Connections(
             port.connections, port.limits.request_seconds, port.unread_seconds
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inventory_job.auth.keys import VerificationKey, parse_key
-from inventory_job.auth.tokens import AppGrant
 from tests.tokens import Issuer
 
 
@@ -25,10 +24,10 @@ class Keys:
 class Apps:
     """Knows one app; remembers what it was asked."""
 
-    def __init__(self, grant: AppGrant | None) -> None:
-        self.grant = grant
+    def __init__(self, permissions: tuple[str, ...] | None) -> None:
+        self.permissions = permissions
         self.asked: list[tuple[str, str]] = []
 
-    async def check(self, app: tuple[str, str]) -> AppGrant | None:
+    async def check(self, app: tuple[str, str]) -> tuple[str, ...] | None:
         self.asked.append(app)
-        return self.grant
+        return self.permissions

@@ -3,7 +3,7 @@
 Every answer that is not a result is a `ServiceError`: a code that existing clients act on, the
 kind of failure, a sentence a caller can act on and, for a bad request, one `Problem` for each
 thing wrong with it. Nothing here knows gRPC or HTTP; `transport.status` maps each kind to a
-status. Codes and wording follow spec/interface.md, "Errors".
+status.
 """
 
 from __future__ import annotations
@@ -77,26 +77,20 @@ class Outage:
         return f"{self.kind}: {self.host}: {self.reason}"
 
 
-class NotAtOnce(Exception):
-    """This cannot be done in an event loop, where nothing may take long: it is to be done in a
-    thread, from the start. Nobody outside is told."""
-
-
 class ServiceError(Exception):
-    """A failure the caller is told about. `message` is public: it never holds driver internals,
-    tokens or another tenant's data; the cause, if any, is chained and goes to the log."""
+    """A failure the caller is told about, its `message` made from a public `reason`: that never
+    holds driver internals, tokens or another tenant's data; the cause, if any, is chained and goes
+    to the log. `problems` are what is wrong with the request, field by field."""
 
     kind: ClassVar[Kind] = Kind.INTERNAL
+    code: Code
+    template: ClassVar[str] = "{}"
+    problems: tuple[Problem, ...] = ()
 
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the request, field by field; empty when no field is to blame."""
-        return ()
+    def __init__(self, reason: str = "") -> None:
+        self.message = self.template.format(reason)
+        self.reason = reason
+        super().__init__(f"{self.code}: {self.message}")
 
 
 class InvalidRequest(ServiceError):
@@ -105,62 +99,47 @@ class InvalidRequest(ServiceError):
     kind = Kind.INVALID_ARGUMENT
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
-        found = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        if not found:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        if not self.problems:
             raise ValueError("an invalid request has at least one problem")
-        super().__init__(found[0].code, found[0].message)
-        self._problems = found
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return self._problems
-
-
-class QueryRefused(ServiceError):
-    """The database refused the query because of what the caller asked."""
-
-    kind = Kind.INVALID_ARGUMENT
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.DB_QUERY, f"Database query failed. (reason = {reason})")
+        self.code = self.problems[0].code
+        super().__init__(self.problems[0].message)
 
 
 class QueryFailed(ServiceError):
     """The database failed on a query that should have worked."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.DB_QUERY, f"Database query failed. (reason = {reason})")
+    code = Code.DB_QUERY
+    template = "Database query failed. (reason = {})"
 
 
-class Misconfigured(ServiceError):
+class QueryRefused(QueryFailed):
+    """The database refused the query because of what the caller asked."""
+
+    kind = Kind.INVALID_ARGUMENT
+
+
+class Misconfigured(QueryFailed):
     """The service may not do this on the database, or is set up wrongly for it: the caller is not
     to blame, and trying again does not help before an operator has changed something."""
 
     kind = Kind.FAILED_PRECONDITION
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.DB_QUERY, f"Database query failed. (reason = {reason})")
-        self.reason = reason
-
 
 class NotFound(ServiceError):
-    """No such job in the caller's scope; the same answer whether it exists elsewhere or not."""
+    """No job of that job_id in the caller's scope; the same answer whether it exists elsewhere."""
 
     kind = Kind.NOT_FOUND
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(
-            Code.NOT_FOUND, f"Resource cannot be found or access is denied. (job_id = {job_id})"
-        )
+    code = Code.NOT_FOUND
+    template = "Resource cannot be found or access is denied. (job_id = {})"
 
 
 class Unauthenticated(ServiceError):
-    """No caller could be established. `reason` never holds the token."""
+    """No caller could be established. The reason never holds the token."""
 
     kind = Kind.UNAUTHENTICATED
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.AUTHENTICATE_FAILURE, f"Authenticate failure. (message = {reason})")
+    code = Code.AUTHENTICATE_FAILURE
+    template = "Authenticate failure. (message = {})"
 
 
 class PermissionDenied(ServiceError):
@@ -168,44 +147,40 @@ class PermissionDenied(ServiceError):
     blame."""
 
     kind = Kind.PERMISSION_DENIED
+    code = Code.PERMISSION_DENIED
+    template = "Permission denied. (reason = {})"
 
     def __init__(self, reason: str, path: str = "") -> None:
-        super().__init__(Code.PERMISSION_DENIED, f"Permission denied. (reason = {reason})")
-        self._path = path
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return (Problem(self.code, self._path, self.message),) if self._path else ()
+        super().__init__(reason)
+        if path:
+            self.problems = (Problem(self.code, path, self.message),)
 
 
 class Unavailable(ServiceError):
     """A service this one depends on cannot be reached; the call can be repeated later."""
 
     kind = Kind.UNAVAILABLE
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.UNAVAILABLE, f"Server is unavailable. (reason = {reason})")
+    code = Code.UNAVAILABLE
+    template = "Server is unavailable. (reason = {})"
 
 
 class RequestTimeout(ServiceError):
     """The call's deadline, or the server's limit on one query, has passed."""
 
     kind = Kind.DEADLINE_EXCEEDED
-
-    def __init__(self) -> None:
-        super().__init__(Code.REQUEST_TIMEOUT, "Request timeout!")
+    code = Code.REQUEST_TIMEOUT
+    template = "Request timeout!"
 
 
 class TooLarge(ServiceError):
     """A request or a response beyond the size that is served."""
 
     kind = Kind.RESOURCE_EXHAUSTED
+    code = Code.RESOURCE_EXHAUSTED
+    template = "Message is too large. (reason = {})"
 
     def __init__(self, what: str, most_bytes: int) -> None:
-        super().__init__(
-            Code.RESOURCE_EXHAUSTED,
-            f"Message is too large. (reason = the {what} has more than {most_bytes} bytes)",
-        )
+        super().__init__(f"the {what} has more than {most_bytes} bytes")
 
 
 class Overloaded(ServiceError):
@@ -213,17 +188,19 @@ class Overloaded(ServiceError):
     room for. `retry_seconds` is when it is worth another try."""
 
     kind = Kind.RESOURCE_EXHAUSTED
+    code = Code.RESOURCE_EXHAUSTED
+    template = "Server is busy. (reason = {})"
 
     def __init__(self, retry_seconds: float = 1.0, reason: str = "too many calls at once") -> None:
-        super().__init__(Code.RESOURCE_EXHAUSTED, f"Server is busy. (reason = {reason})")
+        super().__init__(reason)
         self.retry_seconds = retry_seconds
 
 
 class Unexpected(ServiceError):
-    """A bug. Only `reference`, the id of the log entry, is public."""
+    """A bug. Only its reference, the id of the log entry, is public."""
 
-    def __init__(self, reference: str) -> None:
-        super().__init__(Code.UNKNOWN, f"An unexpected error occurred. (reference = {reference})")
+    code = Code.UNKNOWN
+    template = "An unexpected error occurred. (reference = {})"
 
 
 def required(path: str, key: str | None = None) -> Problem:

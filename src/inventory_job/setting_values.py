@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
@@ -64,12 +65,8 @@ def _entries(value: Any) -> Any:
     return entries
 
 
-def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(as_host(name) for name in names)
-
-
-def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(as_origin(text) for text in texts)
+def _each(check: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(lambda texts: tuple(check(text) for text in texts))
 
 
 def _not_empty(value: Any) -> Any:
@@ -88,11 +85,19 @@ def _expanded(path: Path) -> Path:
 Host = Annotated[str, AfterValidator(as_host)]
 """The name or address of a host."""
 
-Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), AfterValidator(_hosts)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), _each(as_host)]
 """Hosts, from a tuple, a JSON list or text with commas."""
 
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), AfterValidator(_origins)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), _each(as_origin)]
 """Origins, from a tuple, a JSON list or text with commas."""
 
 Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
 """A path, where `~` is a home directory."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+Seconds = Annotated[float, Field(ge=0, le=1e6)]
+"""A time; gRPC has them in milliseconds, in 32 bits."""
+
+MessageBytes = Annotated[int, Field(ge=1024, le=2**31 - 1)]
+"""The size of a message; gRPC has it in 32 bits."""

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inventory_job.query.limits import Limits
-from inventory_job.setting_values import Host, Hosts, Location, Origins
+from inventory_job.setting_values import Host, Hosts, Location, MessageBytes, Origins, Port, Seconds
 
 _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -36,13 +36,6 @@ _MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The settings that only some values of auth_mode have a use for."""
 
 
-_LONGEST = 1e6
-"""gRPC has times in milliseconds, in 32 bits."""
-
-_LARGEST = 2**31 - 1
-"""gRPC has sizes in 32 bits."""
-
-
 class CannotStart(Exception):
     """The server cannot start as configured; the message says why, and what would do."""
 
@@ -59,16 +52,12 @@ class Settings(BaseSettings):
     )
 
     host: Host = Field("127.0.0.1", description="Address the gRPC server listens on.")
-    port: int = Field(
-        50051, ge=0, le=65535, description="Port of the gRPC server; 0 picks a free one."
-    )
+    port: Port = Field(50051, description="Port of the gRPC server; 0 picks a free one.")
     http: bool = Field(True, description="Serve HTTP and the pages as well.")
     http_host: Host | None = Field(
         None, description="Address the HTTP server listens on; default: that of gRPC."
     )
-    http_port: int = Field(
-        8080, ge=0, le=65535, description="Port of the HTTP server; 0 picks a free one."
-    )
+    http_port: Port = Field(8080, description="Port of the HTTP server; 0 picks a free one.")
     http_cors_origins: Origins = Field(
         (),
         description="Origins whose pages may call over HTTP, with commas between them or as a JSON "
@@ -96,51 +85,34 @@ class Settings(BaseSettings):
         le=1000,
         description="Calls of one tenant that run at a time; half on a connection.",
     )
-    wait_seconds: float = Field(
-        5.0,
-        ge=0,
-        le=_LONGEST,
-        description="How long a call may wait to run before it is refused, in seconds.",
+    wait_seconds: Seconds = Field(
+        5.0, description="How long a call may wait to run before it is refused, in seconds."
     )
     connections: int = Field(
         1000, ge=1, le=100_000, description="Connections to each port at a time."
     )
-    unread_seconds: float = Field(
+    unread_seconds: Seconds = Field(
         20.0,
         gt=0,
-        le=_LONGEST,
         description="After how long a connection over HTTP is aborted whose client takes nothing "
         "of an answer, in seconds.",
     )
-    request_seconds: float = Field(
+    request_seconds: Seconds = Field(
         10.0,
         gt=0,
-        le=_LONGEST,
         description="How long a client may take to send a request over HTTP, in seconds.",
     )
-    connection_seconds: float = Field(
-        600.0,
-        ge=1,
-        le=_LONGEST,
-        description="Age at which a client is asked for a new connection, in seconds.",
+    connection_seconds: Seconds = Field(
+        600.0, ge=1, description="Age at which a client is asked for a new connection, in seconds."
     )
-    grace_seconds: float = Field(
-        10.0,
-        ge=0,
-        le=_LONGEST,
-        description="How long running calls may go on after SIGTERM, in seconds.",
+    grace_seconds: Seconds = Field(
+        10.0, description="How long running calls may go on after SIGTERM, in seconds."
     )
-    max_request_bytes: int = Field(
-        4 * 1024 * 1024,
-        ge=1024,
-        le=_LARGEST,
-        description="Largest request message accepted, in bytes.",
+    max_request_bytes: MessageBytes = Field(
+        4 * 1024 * 1024, description="Largest request message accepted, in bytes."
     )
-    max_response_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1024,
-        le=_LARGEST,
-        description="Largest response message sent, in bytes.",
+    max_response_bytes: MessageBytes = Field(
+        64 * 1024 * 1024, description="Largest response message sent, in bytes."
     )
 
     mongo_uri: SecretStr | None = Field(
@@ -152,22 +124,16 @@ class Settings(BaseSettings):
     data_dir: Location | None = Field(
         None, description="Data of the embedded database; default: the user's data directory."
     )
-    server_selection_seconds: float = Field(
-        5.0,
-        gt=0,
-        le=_LONGEST,
-        description="How long to look for a usable database before UNAVAILABLE.",
+    server_selection_seconds: Seconds = Field(
+        5.0, gt=0, description="How long to look for a usable database before UNAVAILABLE."
     )
-    query_seconds: float = Field(
+    query_seconds: Seconds = Field(
         20.0,
         gt=0,
-        le=_LONGEST,
         description="Longest time one call may keep the database busy; its deadline shortens it.",
     )
-    slow_query_seconds: float = Field(
+    slow_query_seconds: Seconds = Field(
         1.0,
-        ge=0,
-        le=_LONGEST,
         description="Calls that keep the database busy for longer are logged, with the shape of "
         "their query; 0 logs none.",
     )
@@ -217,14 +183,11 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Mode identity: a file with that token instead, read at every use.",
     )
-    identity_seconds: float = Field(
-        3.0, gt=0, le=_LONGEST, description="Mode identity: longest time one call to it may take."
+    identity_seconds: Seconds = Field(
+        3.0, gt=0, description="Mode identity: longest time one call to it may take."
     )
-    key_cache_seconds: float = Field(
-        300.0,
-        ge=1,
-        le=_LONGEST,
-        description="Mode identity: how long keys and apps' permissions are kept.",
+    key_cache_seconds: Seconds = Field(
+        300.0, ge=1, description="Mode identity: how long keys and apps' permissions are kept."
     )
     identity_lookups_per_second: float = Field(
         5.0,

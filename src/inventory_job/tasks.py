@@ -1,4 +1,4 @@
-"""Ending tasks whose cancellation may be lost on the way.
+"""Tasks beside calls, and ending tasks whose cancellation may be lost on the way.
 
 Where what a coroutine waits for ends at the moment it is cancelled, `asyncio.wait_for` of Python
 3.11 returns as if nothing had happened, and the driver waits for a connection by it.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine
 from typing import Any, TypeVar
+
+import structlog
 
 _Result = TypeVar("_Result")
 _AGAIN_SECONDS = 0.1
@@ -31,3 +33,15 @@ async def ending_with_caller(work: Coroutine[Any, Any, _Result]) -> _Result:
         await end([task])
         raise
     return task.result()
+
+
+def in_background(work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
+    """A task of `work`; that it fails is logged."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
+    return task
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        structlog.get_logger(__name__).error("background work failed", exc_info=error)

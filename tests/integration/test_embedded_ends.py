@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
@@ -14,24 +13,19 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod
+from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod, running_uri
 from inventory_job.results import StoredDocument
 from tests.serving import Serving, list_jobs
 
 SERVE = [sys.executable, "-m", "inventory_job", "serve"]
 
 
-def state(data_dir: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((data_dir / "state.json").read_text())
-    return found
-
-
 def kill_mongod(data_dir: Path) -> None:
-    os.kill(int(str(state(data_dir)["pid"])), signal.SIGKILL)
+    os.kill(int((data_dir / "db" / "mongod.lock").read_text()), signal.SIGKILL)
 
 
 def keep_a_job(data_dir: Path) -> None:
-    with MongoClient[StoredDocument](str(state(data_dir)["uri"])) as client:
+    with MongoClient[StoredDocument](str(running_uri(data_dir))) as client:
         client["inventory"]["job"].insert_one({"job_id": "job-1", "domain_id": "domain-1"})
 
 
@@ -154,13 +148,13 @@ def test_all_files_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
         os.umask(mask)
 
     names = {path.name for path in found}
-    assert {"mongod.log", "mongod.previous.log", "state.json", "owner.lock", "db"} <= names
+    assert {"mongod.log", "owner.lock", "db"} <= names
     assert {path.name: oct(mode) for path, mode in found.items() if mode & 0o077} == {}
 
 
 def test_files_of_an_earlier_version_are_taken_from_others(tmp_path: Path) -> None:
-    for name in ("mongod.log", "state.new", "state.json"):
-        (tmp_path / name).write_text("{}")
+    for name in ("mongod.log", "owner.lock"):
+        (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o644)
 
     with EmbeddedMongod(tmp_path):

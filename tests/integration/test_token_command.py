@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from inventory_job.auth.callers import Caller
 from inventory_job.auth.keys import KeyFile
-from inventory_job.auth.tokens import AppGrant, TokenAuthenticator, TokenRules
+from inventory_job.auth.tokens import TokenAuthenticator, TokenRules
 from inventory_job.cli.main import app
 from inventory_job.errors import Unauthenticated
 from tests.key_sources import Apps
@@ -149,7 +149,7 @@ def test_a_system_token_is_for_every_tenant(directory: Path) -> None:
 
 
 def test_an_apps_token_is_asked_about_at_identity(directory: Path) -> None:
-    apps = Apps(AppGrant(("inventory:Job.read",), ()))
+    apps = Apps(("inventory:Job.read",))
     text = signed(directory, "--role", "DOMAIN_ADMIN", "--client-id", "client-1")
 
     authenticator = TokenAuthenticator(KeyFile(directory / "keys.json"), apps.check)

@@ -6,13 +6,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from inventory_job.app.metric_sources import metric_sources
+from inventory_job.app.numbers import Numbers
+from inventory_job.auth.callers import AuthStats
 from inventory_job.errors import Overloaded
-from inventory_job.observability.metrics import Counted, Level, Metrics
+from inventory_job.observability.metrics import Metrics
 from inventory_job.transport.limiter import Limiter, Limits
 from tests.loops import in_loop
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
+NONE = {"hits": 0, "misses": 0, "bypasses": 0, "dropped": 0, "kept": 0, "is_current": False}
+COUNTS = Mock(stats=Mock(**NONE))
 
 
 def lines(text: str) -> set[str]:
@@ -36,7 +39,7 @@ def test_calls_are_counted_by_method_code_and_transport() -> None:
 @in_loop
 async def test_a_refused_call_is_counted_once() -> None:
     limiter = Limiter(Limits(held=1))
-    metrics = Metrics(metric_sources(limiter, Mock(), Mock(), Mock()))
+    metrics = Metrics(Numbers(limiter, Mock(unready=None), COUNTS, AuthStats()))
     permit = limiter.enter("domain-1", "peer-1")
     with pytest.raises(Overloaded):
         limiter.enter("domain-1", "peer-1")
@@ -48,28 +51,13 @@ async def test_a_refused_call_is_counted_once() -> None:
     permit.leave()
 
 
-def test_numbers_kept_elsewhere_are_read_and_counted_on() -> None:
-    numbers = {"hits": 3.0, "held": 5.0}
-    metrics = Metrics(
-        (
-            Counted("inventory_job_hits", "Hits.", lambda: numbers["hits"]),
-            Level("inventory_job_held", "Held.", lambda: numbers["held"]),
-        )
-    )
-    numbers |= {"hits": 7.0, "held": 2.0}
+def test_numbers_kept_elsewhere_are_read_at_each_scrape() -> None:
+    stats = AuthStats(remembered=3)
+    metrics = Metrics(Numbers(Mock(held=0, refused=0), Mock(unready="starting"), COUNTS, stats))
+    assert "inventory_job_tokens_remembered_total 3.0" in lines(metrics.text())
+    stats.remembered = 7
 
-    assert lines(metrics.text()) >= {"inventory_job_hits_total 7.0", "inventory_job_held 2.0"}
-
-
-def test_a_number_that_cannot_be_read_does_not_end_the_others() -> None:
-    def broken() -> float:
-        raise OSError("no such file")
-
-    metrics = Metrics(
-        (
-            Level("inventory_job_broken", "Broken.", broken),
-            Counted("inventory_job_hits", "Hits.", lambda: 3.0),
-        )
-    )
-
-    assert "inventory_job_hits_total 3.0" in lines(metrics.text())
+    assert lines(metrics.text()) >= {
+        "inventory_job_tokens_remembered_total 7.0",
+        "inventory_job_ready 0.0",
+    }

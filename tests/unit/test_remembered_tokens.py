@@ -11,7 +11,7 @@ import pytest
 
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.keys import parse_key
-from inventory_job.auth.tokens import AppGrant, TokenAuthenticator, TokenRules
+from inventory_job.auth.tokens import TokenAuthenticator, TokenRules
 from inventory_job.errors import Unauthenticated
 from tests.key_sources import Apps, Keys
 from tests.tokens import Issuer
@@ -43,7 +43,7 @@ class Verifications:
 
     def __init__(self, domain: Issuer, rules: TokenRules | None = None) -> None:
         self.keys = Keys(domain)
-        self.apps = Apps(AppGrant((), ()))
+        self.apps = Apps(())
         self.now, self.wall = Clock(100.0), Clock(time.time())
         self.authenticator = TokenAuthenticator(
             self.keys, self.apps.check, rules, wall_clock=self.wall, clock=self.now

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
-from inventory_job.tasks import ending_with_caller
+from inventory_job.tasks import end, ending_with_caller, in_background
 from tests.loops import in_loop
 
 
@@ -69,3 +70,37 @@ async def test_a_time_limit_ends_the_work_as_well() -> None:
             await ending_with_caller(work())
 
     assert ended.is_set()
+
+
+@in_loop
+async def test_work_whose_cancellation_is_lost_once_is_ended_all_the_same() -> None:
+    cancellations = 0
+
+    async def work() -> None:
+        nonlocal cancellations
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                cancellations += 1
+                if cancellations > 1:
+                    raise
+
+    async with asyncio.timeout(10):
+        task = in_background(work())
+        await asyncio.sleep(0)
+        await end([task])
+
+    assert cancellations == 2
+
+
+@in_loop
+async def test_background_work_that_fails_is_logged() -> None:
+    async def work() -> None:
+        raise ValueError("no good")
+
+    with capture_logs() as entries:
+        in_background(work())
+        await asyncio.sleep(0.01)
+
+    assert [entry["event"] for entry in entries] == ["background work failed"]

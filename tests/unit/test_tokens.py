@@ -17,7 +17,6 @@ from inventory_job.auth.callers import Caller
 from inventory_job.auth.keys import KeyFile, VerificationKey, parse_key
 from inventory_job.auth.tokens import (
     MOST_TOKEN_BYTES,
-    AppGrant,
     TokenAuthenticator,
     TokenRules,
 )
@@ -56,7 +55,7 @@ def test_a_users_token_says_who_is_calling(domain: Issuer) -> None:
     )
 
     assert caller_of(token, domain) == Caller(
-        "domain-1", "w", "WORKSPACE_OWNER", permissions=("inventory:Job",), projects=("p",)
+        "domain-1", "w", "WORKSPACE_OWNER", permissions=("inventory:Job",)
     )
 
 
@@ -302,7 +301,7 @@ def test_keys_of_any_length_that_is_taken_verify_tokens(bits: int) -> None:
         ({"rol": "WORKSPACE_OWNER", "wid": {"$ne": ""}}, "wid is not an identifier"),
         ({"permissions": "inventory"}, "permissions is not a list of texts"),
         ({"permissions": [1]}, "permissions is not a list of texts"),
-        ({"projects": {}}, "projects is not a list of texts"),
+        ({"permissions": {}}, "permissions is not a list of texts"),
         ({"injected_params": []}, "injected_params is not a dictionary"),
         ({"injected_params": {"workspace_id": ""}}, "injected_params is empty"),
         ({"injected_params": {"workspace_id": None}}, "injected_params is empty"),
@@ -345,7 +344,7 @@ def test_prescribed_parameters_of_other_services_are_passed_over(domain: Issuer)
 
 
 def test_an_apps_permissions_are_those_that_the_identity_service_has(domain: Issuer) -> None:
-    apps = Apps(AppGrant(("inventory:Job.read",), ("project-1",)))
+    apps = Apps(("inventory:Job.read",))
     token = domain.token("DOMAIN_ADMIN", own="APP", jti="client-1", permissions=["inventory"])
 
     caller = asyncio.run(
@@ -353,7 +352,6 @@ def test_an_apps_permissions_are_those_that_the_identity_service_has(domain: Iss
     )
 
     assert caller.permissions == ("inventory:Job.read",)
-    assert caller.projects == ("project-1",)
     assert apps.asked == [("domain-1", "client-1")]
 
 

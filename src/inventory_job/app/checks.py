@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Literal
+from contextlib import ExitStack
 
 from inventory_job.app.authentication import build_authentication
+from inventory_job.app.ports import opening, tls_files
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles, server_credentials
-from inventory_job.transport.listening import PortInUse, bound_sockets
-
-Protocol = Literal["gRPC", "HTTP"]
+from inventory_job.transport.grpc.tls import server_credentials
+from inventory_job.transport.listening import bound_sockets
 
 
 def check(settings: Settings) -> None:
@@ -21,13 +18,16 @@ def check(settings: Settings) -> None:
     asyncio.run(_check_authentication(settings))
     if settings.tracing:
         check_tracing()
-    files = tls_files(settings)
-    if files is not None:
-        try:
-            server_credentials(files)
-        except InvalidTls as error:
-            raise CannotStart(str(error)) from error
-    _check_ports(settings)
+    with ExitStack() as open_ports:
+        with opening("gRPC"):
+            if files := tls_files(settings):
+                server_credentials(files)
+            for bound in bound_sockets(settings.host, settings.port):
+                open_ports.enter_context(bound)
+        if settings.http:
+            with opening("HTTP"):
+                for bound in bound_sockets(settings.http_host or settings.host, settings.http_port):
+                    open_ports.enter_context(bound)
 
 
 def check_tracing() -> None:
@@ -40,39 +40,5 @@ def check_tracing() -> None:
         ) from error
 
 
-@contextmanager
-def moving(protocol: Protocol) -> Iterator[None]:
-    """Raises CannotStart for PortInUse, with the option that moves the port of `protocol`."""
-    try:
-        yield
-    except PortInUse as error:
-        setting = f"http_{error.wrong}" if protocol == "HTTP" else error.wrong
-        option = f"--{setting.replace('_', '-')}"
-        raise CannotStart(
-            f"The port of {protocol} is not to be had. {error} Choose another {error.wrong} with "
-            f"{option} (INVENTORY_JOB_{setting.upper()})."
-        ) from error
-
-
-def tls_files(settings: Settings) -> TlsFiles | None:
-    """The files of TLS, None for ports without."""
-    if settings.tls_certificate_file is None or settings.tls_key_file is None:
-        return None
-    return TlsFiles(
-        settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
-    )
-
-
 async def _check_authentication(settings: Settings) -> None:
     await build_authentication(settings).close()
-
-
-def _check_ports(settings: Settings) -> None:
-    with ExitStack() as open_ports:
-        with moving("gRPC"):
-            for bound in bound_sockets(settings.host, settings.port):
-                open_ports.enter_context(bound)
-        if settings.http:
-            with moving("HTTP"):
-                for bound in bound_sockets(settings.http_host or settings.host, settings.http_port):
-                    open_ports.enter_context(bound)

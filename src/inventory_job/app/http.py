@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inventory_job.app.checks import tls_files
-from inventory_job.app.readiness import Readiness
+from inventory_job.app.ports import JOB, Served, tls_files
 from inventory_job.auth.policy import is_loopback
-from inventory_job.observability.call_log import CallLog
-from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import Settings
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.authorization import Authorization
-from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.connections import Connections
@@ -23,43 +16,27 @@ from inventory_job.transport.listening import address_of
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def http_server(  # noqa: PLR0913, PLR0917  all that it serves
-    settings: Settings,
-    jobs: JobServicer,
-    authorization: Authorization,
-    dispatcher: Dispatcher,
-    call_log: CallLog,
-    metrics: Metrics,
-    readiness: Readiness,
-    when_broken: Callable[[], object],
+def http_server(
+    settings: Settings, served: Served, when_broken: Callable[[], object]
 ) -> HttpServer:
-    """The port, to be started."""
+    """The port, to be started; `when_broken` is called when serving ends without a stop."""
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
     limits = CallLimits(
         settings.max_request_bytes, settings.limits.values, settings.request_seconds
     )
-    calls = JobCalls(jobs, authorization, dispatcher, call_log, limits)
+    calls = JobCalls(served.jobs, served.authorization, served.dispatcher, served.call_log, limits)
     options = AppOptions(
-        unready=lambda: readiness.unready,
+        unready=lambda: served.readiness.unready,
         connections=connections,
-        metrics=metrics.app(),
+        metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,
         hosts=_hosts(settings),
     )
-    app = build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
-    return HttpServer(
-        app,
-        HttpOptions(
-            settings.http_host or settings.host,
-            settings.http_port,
-            tls_files(settings),
-            settings.grace_seconds,
-        ),
-        connections,
-        when_broken,
-    )
+    host, port = settings.http_host or settings.host, settings.http_port
+    listening = HttpOptions(host, port, tls_files(settings), settings.grace_seconds)
+    return HttpServer(build_app(JOB, calls, options), listening, connections, when_broken)
 
 
 def _hosts(settings: Settings) -> frozenset[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
 from inventory_job.errors import Outage
+from inventory_job.tasks import in_background
 from inventory_job.transport.grpc.health import STARTING, STOPPING, HealthServicer
 
 _INTERVAL_SECONDS = 2.0
@@ -23,22 +25,18 @@ class Readiness:
     ) -> None:
         self._find_outage = find_outage
         self._health = health
-        self._unready: str | None = STARTING
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger(__name__)
-
-    @property
-    def unready(self) -> str | None:
+        self.unready: str | None = STARTING
         """Why calls cannot be served; None if they can."""
-        return self._unready
+        self._task: asyncio.Task[Any] | None = None
+        self._log = structlog.get_logger(__name__)
 
     def start(self) -> None:
         """Begins to watch, in the running event loop."""
-        self._task = asyncio.create_task(self._watch())
+        self._task = in_background(self._watch())
 
     def stop(self) -> None:
         """The server is not ready any more."""
-        self._unready = STOPPING
+        self.unready = STOPPING
         self._health.stop()
         if self._task:
             self._task.cancel()
@@ -47,8 +45,8 @@ class Readiness:
         while True:
             outage = await self._find_outage(_PING_SECONDS)
             unready = None if outage is None else f"the database is not usable: {outage}"
-            if unready != self._unready:
-                self._unready = unready
+            if unready != self.unready:
+                self.unready = unready
                 self._health.set(unready)
                 self._log_change(outage)
             await asyncio.sleep(_INTERVAL_SECONDS)
@@ -57,9 +55,5 @@ class Readiness:
         if outage is None:
             self._log.info("database is usable")
         else:
-            self._log.warning(
-                "database is not usable",
-                kind=outage.kind,
-                host=outage.host,
-                reason=outage.reason,
-            )
+            kind, host, reason = outage.kind, outage.host, outage.reason
+            self._log.warning("database is not usable", kind=kind, host=host, reason=reason)

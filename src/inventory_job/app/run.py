@@ -12,16 +12,12 @@ from typing import Any, NoReturn
 
 import structlog
 from pydantic import SecretStr
+from uvloop import new_event_loop
 
 from inventory_job.app.server import Server
 from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir
 from inventory_job.observability.logging import show_from
 from inventory_job.settings import Settings
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # there is none for Windows
-    from asyncio import new_event_loop  # type: ignore[assignment]
 
 _DIAGNOSED_SECONDS = 1.0
 

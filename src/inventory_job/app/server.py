@@ -6,43 +6,37 @@ import asyncio
 import os
 import signal
 import warnings
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
 from inventory_job import __version__
 from inventory_job.app.authentication import build_authentication
-from inventory_job.app.background import Background
-from inventory_job.app.checks import check_tracing, moving, tls_files
-from inventory_job.app.metric_sources import metric_sources
+from inventory_job.app.checks import check_tracing
+from inventory_job.app.numbers import Numbers
+from inventory_job.app.ports import JOB, Served, grpc_server, opening
 from inventory_job.app.readiness import Readiness
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database, InvalidDatabase
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.indexes import ensure_indexes
-from inventory_job.observability.call_log import CallLog, QueryLog, Tracing
+from inventory_job.observability.call_log import CallLog, QueryLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from inventory_job.tasks import end, in_background
 from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
-from inventory_job.transport.grpc.interceptor import CallInterceptor
-from inventory_job.transport.grpc.server import (
-    JOB_SERVICE,
-    GrpcServer,
-    PortOptions,
-    Services,
-)
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import InvalidTls
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of
+
+if TYPE_CHECKING:
+    from inventory_job.observability.tracing import OpenTelemetryTracing
 
 
 class Server:
@@ -64,20 +58,12 @@ class Server:
     async def __aenter__(self) -> Self:
         try:
             await self._start()
-        except InvalidTls as error:
-            await self._resources.aclose()
-            raise CannotStart(str(error)) from error
         except BaseException:
             await self._resources.aclose()
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._log.info("stopping", grace_seconds=self._settings.grace_seconds)
         await self._resources.aclose()
         self._log.info("stopped")
@@ -95,18 +81,17 @@ class Server:
 
     async def _start(self) -> None:
         settings, resources = self._settings, self._resources
-        tracing = await self._tracing()
+        tracing = self._tracing()
         authentication = build_authentication(settings)
         resources.push_async_callback(authentication.close)
         database = open_database(settings, tracing)
         resources.push_async_callback(database.close)
-        background = await resources.enter_async_context(Background())
         counts = CountCache(database, settings.totals)
         resources.push_async_callback(counts.close)
-        health = HealthServicer(JOB_SERVICE)
+        health = HealthServicer(JOB.full_name)
         readiness = Readiness(database.outage, health)
         limiter = Limiter(_limits(settings))
-        metrics = Metrics(metric_sources(limiter, readiness, counts, authentication.stats))
+        metrics = Metrics(Numbers(limiter, readiness, counts, authentication.stats))
         manager = JobManager(
             database,
             counts,
@@ -115,50 +100,43 @@ class Server:
         )
         resources.push_async_callback(manager.close)
         authorization = Authorization(authentication.authenticator)
-        jobs = JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now)
-        dispatcher = Dispatcher(limiter, settings.max_response_bytes)
-        call_log = CallLog(metrics, tracing)
-        interceptor = CallInterceptor(
-            job_pb2.DESCRIPTOR.services_by_name["Job"],
-            settings.limits.values,
+        served = Served(
+            JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now),
             authorization,
-            dispatcher,
-            call_log,
+            Dispatcher(limiter, settings.max_response_bytes),
+            CallLog(metrics, tracing),
+            limiter,
+            metrics,
+            health,
+            readiness,
         )
-        port = GrpcServer(
-            _port_options(settings), Services(jobs, health, interceptor), limiter, _end_process
-        )
-        with moving("gRPC"):
-            self.port = await port.start()
-        ports: list[_Port] = [port]
-        # Both ports drain at the same time.
-        resources.push_async_callback(_stop_all, ports)
-        if settings.http:
-            # What it imports takes some megabytes.
-            from inventory_job.app.http import http_server  # noqa: PLC0415
-
-            http = http_server(
-                settings,
-                jobs,
-                authorization,
-                dispatcher,
-                call_log,
-                metrics,
-                readiness,
-                _end_process,
-            )
-            with moving("HTTP"):
-                self.http_port = await http.start()
-            ports.append(http)
+        await self._open_ports(served)
+        if settings.create_indexes:
+            # Not waited for: calls are right without indexes, only slower.
+            resources.push_async_callback(end, [in_background(ensure_indexes(database))])
         readiness.start()
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
         resources.callback(readiness.stop)
-        if settings.create_indexes:
-            # Not waited for: calls are right without indexes, only slower.
-            background.start(ensure_indexes(database))
         self._announce(database)
 
-    async def _tracing(self) -> Tracing | None:
+    async def _open_ports(self, served: Served) -> None:
+        stops: list[Callable[[], Awaitable[None]]] = []
+        # Both ports drain at the same time.
+        self._resources.push_async_callback(_await_all, stops)
+        grpc = grpc_server(self._settings, served, _end_process)
+        with opening("gRPC"):
+            self.port = await grpc.start()
+        stops.append(grpc.stop)
+        if self._settings.http:
+            # What it imports takes some megabytes.
+            from inventory_job.app.http import http_server  # noqa: PLC0415
+
+            http = http_server(self._settings, served, _end_process)
+            with opening("HTTP"):
+                self.http_port = await http.start()
+            stops.append(http.stop)
+
+    def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
             return None
         check_tracing()
@@ -185,16 +163,11 @@ class Server:
             )
 
 
-class _Port(Protocol):
-    async def stop(self) -> None:
-        """Lets calls finish, and ends."""
+async def _await_all(stops: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    await asyncio.gather(*(stop() for stop in stops))
 
 
-async def _stop_all(ports: Iterable[_Port]) -> None:
-    await asyncio.gather(*(port.stop() for port in ports))
-
-
-def open_database(settings: Settings, tracing: Tracing | None = None) -> Database:
+def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     if settings.mongo_uri is None:
         raise CannotStart("There is no database: set mongo_uri (INVENTORY_JOB_MONGO_URI).")
@@ -223,19 +196,6 @@ def _limits(settings: Settings) -> Limits:
         running=settings.running_calls,
         tenant_running=settings.tenant_running_calls,
         wait_seconds=settings.wait_seconds,
-    )
-
-
-def _port_options(settings: Settings) -> PortOptions:
-    return PortOptions(
-        host=settings.host,
-        port=settings.port,
-        tls=tls_files(settings),
-        max_request_bytes=settings.max_request_bytes,
-        max_response_bytes=settings.max_response_bytes,
-        connection_age=settings.connection_seconds,
-        connections=settings.connections,
-        grace_seconds=settings.grace_seconds,
     )
 
 

@@ -27,7 +27,6 @@ class Caller:
     role: str = ""
     system: bool = False
     permissions: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
     injected_params: Mapping[str, str] = field(default_factory=lambda: _NO_PARAMS)
 
 

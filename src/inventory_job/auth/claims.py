@@ -1,13 +1,15 @@
-"""What a token claims, checked (spec/auth.md, "Token")."""
+"""What a token claims, checked."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from inventory_job.auth.callers import Caller
 from inventory_job.auth.policy import INJECTABLE, WORKSPACE_ROLES
 from inventory_job.auth.scope import DOMAIN_WIDE
 from inventory_job.errors import Unauthenticated
@@ -23,21 +25,16 @@ _LONGEST_ID = 128
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a token that were found in order.
+    """The claims of a token that were found in order, as the caller that they make; of a system
+    token the calls name the tenant.
 
     `expires` in seconds since the epoch, infinite for a system token that names no time;
     `client_id` is "" unless an app is the owner.
     """
 
-    domain_id: str
+    caller: Caller
     expires: float
-    system: bool
-    role: str
-    workspace_id: str
     client_id: str
-    permissions: tuple[str, ...]
-    projects: tuple[str, ...]
-    injected_params: Mapping[str, str]
 
 
 def domain_of(payload: Mapping[str, Any]) -> str:
@@ -74,17 +71,15 @@ def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claim
     client_id = _identifier(payload, "jti") if owner == "APP" else ""
     if owner == "APP" and not client_id:
         raise Unauthenticated("the app's token has no client id (jti)")
-    return Claims(
-        domain_id=domain_id,
-        expires=expires,
-        system=system,
-        role=role,
-        workspace_id=_workspace_of(payload, role),
-        client_id=client_id,
-        permissions=_texts(payload, "permissions"),
-        projects=_texts(payload, "projects"),
-        injected_params=_injected(payload),
+    caller = Caller(
+        domain_id,
+        _workspace_of(payload, role),
+        role,
+        system,
+        _permissions(payload),
+        _injected(payload),
     )
+    return Claims(caller, expires, client_id)
 
 
 def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float:
@@ -107,13 +102,9 @@ def _time(payload: Mapping[str, Any], name: str) -> float | None:
     value = payload.get(name)
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            seconds = float(value)
-        except OverflowError:
-            seconds = math.inf
-        if math.isfinite(seconds):
-            return seconds
+    with suppress(OverflowError):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
     raise Unauthenticated(f"the token's {name} is not a time")
 
 
@@ -135,23 +126,22 @@ def _identifier(payload: Mapping[str, Any], name: str) -> str:
     raise Unauthenticated(f"the token's {name} is not an identifier")
 
 
-def _texts(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = payload.get(name)
+def _permissions(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    value = payload.get("permissions")
     if value is None:
         return ()
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise Unauthenticated(f"the token's {name} is not a list of texts")
+    raise Unauthenticated("the token's permissions is not a list of texts")
 
 
 def _injected(payload: Mapping[str, Any]) -> Mapping[str, str]:
     value = payload.get("injected_params")
-    if value is None:
-        value = {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | None):
         raise Unauthenticated("the token's injected_params is not a dictionary")
     # Tokens are shared by all services: parameters of others are none of ours.
-    ours = {name: _identifier(value, name) for name in sorted(INJECTABLE & value.keys())}
+    given = value or {}
+    ours = {name: _identifier(given, name) for name in sorted(INJECTABLE & given.keys())}
     if not all(ours.values()):
         raise Unauthenticated("a parameter in the token's injected_params is empty")
     return MappingProxyType(ours)

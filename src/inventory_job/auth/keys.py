@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -113,12 +114,15 @@ def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
 
 def _number(jwk: Mapping[str, Any], name: str) -> int:
     encoded = jwk.get(name)
-    if not isinstance(encoded, str) or not _ENCODED.fullmatch(encoded):
-        raise InvalidKey("the key is not an RSA key in JWK form")
-    try:
-        return int.from_bytes(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    except ValueError as error:
-        raise InvalidKey("the key is not an RSA key in JWK form") from error
+    if isinstance(encoded, str) and _ENCODED.fullmatch(encoded):
+        with suppress(ValueError):
+            return int.from_bytes(octets_of(encoded))
+    raise InvalidKey("the key is not an RSA key in JWK form")
+
+
+def octets_of(encoded: str) -> bytes:
+    """What base64url without padding says; raises ValueError for a text of no such length."""
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
 
 
 @dataclass(frozen=True, slots=True)

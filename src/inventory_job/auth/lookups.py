@@ -1,14 +1,8 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
-Anyone who can send a bad token can make the server want a key. To keep the directory from being
-flooded that way:
-
-- Answers are cached, also that there is none. Look-ups of one key share one call.
-- Calls that strangers cause draw on two token buckets: the key's own, and one for all strangers.
-- Renewals of known keys draw on neither, and have slots of their own, so that strangers cannot
-  delay them.
-- While the directory is down, one probe at a time is made, with growing pauses; other look-ups
-  fail at once.
+Anyone who can send a bad token can make the server want a key. So calls that strangers cause draw
+on two token buckets, the key's own and one for all; renewals of known keys draw on neither and have
+slots of their own. While the directory is down one probe at a time is made; other look-ups fail.
 
 Known and unknown keys look the same from outside. Only the answer to a call that drew on the
 buckets refuses a stranger, whether there is a key or not; with the buckets empty both get
@@ -65,9 +59,10 @@ class LookupLimits:
 
 @dataclass(slots=True)
 class _Entry(Generic[_Found]):
-    """A cached answer. A call that strangers' limits were charged for settles, for a moment, what
-    was wanted before that call started."""
+    """What is known of a key, and the bucket of the calls for it that strangers cause. Such a call
+    settles, for a moment, what was wanted before it started."""
 
+    bucket: TokenBucket
     value: _Found | None = None
     asked_at: float = -math.inf
     settles_before: float = -math.inf
@@ -99,7 +94,6 @@ class Lookups(Generic[_Key, _Found]):
         # Two dictionaries, so that unknown keys do not push out known ones.
         self._found: BoundedDict[_Key, _Entry[_Found]] = BoundedDict(limits.entries)
         self._absent: BoundedDict[_Key, _Entry[_Found]] = BoundedDict(limits.entries)
-        self._buckets: BoundedDict[_Key, TokenBucket] = BoundedDict(limits.entries)
         self._strangers_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._background_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
@@ -110,9 +104,9 @@ class Lookups(Generic[_Key, _Found]):
     async def find(self, key: _Key) -> _Found | None:
         """The answer for `key`, None if there is none; raises Unavailable."""
         entry = self._entry(key)
-        if entry is not None and self._is_fresh(entry):
+        if self._is_fresh(entry):
             return entry.value
-        if entry is not None and entry.value is not None:
+        if entry.value is not None:
             return await _result(self._started(self._renewals, key))
         return await _result(self._strangers_call(key, entry))
 
@@ -124,7 +118,8 @@ class Lookups(Generic[_Key, _Found]):
         """
         while True:
             entry = self._entry(key)
-            if entry is not None and (entry.value != unfit or self._settles(entry, since)):
+            is_other = entry.asked_at > -math.inf and entry.value != unfit
+            if is_other or (entry.settles_before >= since and self._is_settled(entry)):
                 return entry.value
             await _result(self._strangers_call(key, entry))
 
@@ -135,21 +130,30 @@ class Lookups(Generic[_Key, _Found]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _entry(self, key: _Key) -> _Entry[_Found] | None:
-        return self._found.get(key) or self._absent.get(key)
+    def _entry(self, key: _Key) -> _Entry[_Found]:
+        """What is known of a key; a new entry, not kept yet, if nothing is."""
+        limits = self._limits
+        return (
+            self._found.get(key)
+            or self._absent.get(key)
+            or _Entry(TokenBucket(self._clock, limits.key_burst, 1 / limits.again_seconds))
+        )
+
+    def _keep(self, key: _Key, entry: _Entry[_Found]) -> None:
+        self._found.pop(key, None)
+        self._absent.pop(key, None)
+        kept = self._absent if entry.value is None else self._found
+        kept[key] = entry
 
     def _is_fresh(self, entry: _Entry[_Found]) -> bool:
-        now = self._clock()
         if entry.value is None:
-            return now < entry.settles_until
-        return now - entry.asked_at < self._limits.keep_seconds
+            return self._is_settled(entry)
+        return self._clock() - entry.asked_at < self._limits.keep_seconds
 
-    def _settles(self, entry: _Entry[_Found], since: float) -> bool:
-        return entry.settles_before >= since and self._clock() < entry.settles_until
+    def _is_settled(self, entry: _Entry[_Found]) -> bool:
+        return self._clock() < entry.settles_until
 
-    def _strangers_call(
-        self, key: _Key, entry: _Entry[_Found] | None
-    ) -> asyncio.Task[_Found | None]:
+    def _strangers_call(self, key: _Key, entry: _Entry[_Found]) -> asyncio.Task[_Found | None]:
         """The call for `key` that strangers may cause, started if there is none; raises
         Unavailable if the limits forbid it."""
         under_way = self._strangers.get(key)
@@ -157,16 +161,12 @@ class Lookups(Generic[_Key, _Found]):
             return under_way
         if not self._back_off.is_time():
             raise Unavailable(_DOWN)
-        limits = self._limits
-        bucket = self._buckets.get(key) or TokenBucket(
-            self._clock, limits.key_burst, 1 / limits.again_seconds
-        )
-        has_room = len(self._strangers) < limits.pending
-        if has_room and bucket.has_one() and self._strangers_bucket.take():
-            bucket.take()
-            self._buckets[key] = bucket
+        has_room = len(self._strangers) < self._limits.pending
+        if has_room and entry.bucket.has_one() and self._strangers_bucket.take():
+            entry.bucket.take()
+            self._keep(key, entry)
             return self._started(self._strangers, key)
-        if entry is not None and entry.value is not None:
+        if entry.value is not None:
             self._renew_in_background(key, entry)
         raise Unavailable(_TOO_MANY)
 
@@ -192,7 +192,7 @@ class Lookups(Generic[_Key, _Found]):
                 began = self._clock()
                 self._back_off.begin()
                 value = await self._fetched(key, began)
-                self._keep(key, value, began, settle=calls.settle)
+                self._answered(key, value, began, settle=calls.settle)
                 return value
         finally:
             del calls[key]
@@ -203,30 +203,25 @@ class Lookups(Generic[_Key, _Found]):
         except BaseException as error:
             if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
                 self._back_off.failed(began)
-            else:
-                self._back_off.succeeded()
-                self._forget_expired(key)
+                raise
+            self._back_off.succeeded()
+            entry = self._entry(key)
+            if not self._is_fresh(entry):
+                # The next call is charged to strangers: failing renewals would be without limit.
+                self._keep(key, _Entry(entry.bucket))
             raise
         self._back_off.succeeded()
         return value
 
-    def _forget_expired(self, key: _Key) -> None:
-        """Drops an expired entry that the directory fails to renew: the next call for the key is
-        charged to strangers, or failing renewals would be without limit."""
-        entry = self._found.get(key)
-        if entry is not None and not self._is_fresh(entry):
-            del self._found[key]
-
-    def _keep(self, key: _Key, value: _Found | None, began: float, *, settle: bool) -> None:
-        entry = self._found.pop(key, None) or self._absent.pop(key, None) or _Entry()
+    def _answered(self, key: _Key, value: _Found | None, began: float, *, settle: bool) -> None:
+        entry = self._entry(key)
         # A renewal and a stranger's call for one key may end in any order.
         if began >= entry.asked_at:
             entry.value, entry.asked_at = value, began
         if settle:
             entry.settles_before = began
             entry.settles_until = self._clock() + self._limits.again_seconds
-        kept = self._absent if entry.value is None else self._found
-        kept[key] = entry
+        self._keep(key, entry)
 
     def _log_bug(self, task: asyncio.Task[_Found | None]) -> None:
         """Logs what no waiter may be there to raise; an outage is logged where it is noticed."""

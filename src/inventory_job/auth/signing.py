@@ -40,8 +40,10 @@ def user_claims(
     domain_id: str, role: str, workspace_id: str | None, permissions: tuple[str, ...]
 ) -> dict[str, Any]:
     """The claims of a user's token, its times aside."""
-    claims = _claims("ACCESS_TOKEN", "USER", domain_id)
-    return claims | _role_claims(role, workspace_id, permissions)
+    found = _claims(domain_id, "ACCESS_TOKEN", "USER") | {"rol": role}
+    if workspace_id is not None:
+        found["wid"] = workspace_id
+    return found | ({"permissions": list(permissions)} if permissions else {})
 
 
 def app_claims(
@@ -52,32 +54,15 @@ def app_claims(
     permissions: tuple[str, ...],
 ) -> dict[str, Any]:
     """The claims of an app's token, its times aside; `client_id` is what identity is asked for."""
-    claims = _claims("CLIENT_SECRET", "APP", domain_id) | {"jti": client_id}
-    return claims | _role_claims(role, workspace_id, permissions)
-
-
-def _role_claims(
-    role: str, workspace_id: str | None, permissions: tuple[str, ...]
-) -> dict[str, Any]:
-    claims: dict[str, Any] = {"rol": role}
-    if workspace_id is not None:
-        claims["wid"] = workspace_id
-    if permissions:
-        claims["permissions"] = list(permissions)
-    return claims
+    user = user_claims(domain_id, role, workspace_id, permissions)
+    return user | {"typ": "CLIENT_SECRET", "own": "APP", "jti": client_id}
 
 
 def system_claims(domain_id: str) -> dict[str, Any]:
     """The claims of a system token, its times aside."""
-    return _claims(SYSTEM_TOKEN, "SYSTEM", domain_id)
+    return _claims(domain_id, SYSTEM_TOKEN, "SYSTEM")
 
 
-def _claims(kind: str, owner: str, domain_id: str) -> dict[str, Any]:
-    return {
-        "iss": "inventory-job",
-        "typ": kind,
-        "own": owner,
-        "aud": "development",
-        "did": domain_id,
-        "ver": "2.0",
-    }
+def _claims(domain_id: str, kind: str, owner: str) -> dict[str, Any]:
+    service = {"iss": "inventory-job", "aud": "development", "ver": "2.0"}
+    return service | {"typ": kind, "own": owner, "did": domain_id}

@@ -16,18 +16,13 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from inventory_job.auth.callers import (
-    AuthStats,
-    Caller,
-    CallMetadata,
-    read_metadata,
-    trusted_caller,
-)
+from inventory_job.auth.callers import AuthStats, Caller, read_metadata, trusted_caller
 from inventory_job.auth.claims import ANY_DOMAIN, Claims, check_claims, domain_of
 from inventory_job.auth.keys import (
     ALGORITHM,
@@ -36,6 +31,7 @@ from inventory_job.auth.keys import (
     MOST_KEY_BITS,
     KeySource,
     VerificationKey,
+    octets_of,
     parse_key,
 )
 from inventory_job.auth.rate_limits import BoundedDict
@@ -50,16 +46,8 @@ _MALFORMED = "the token is not a JSON Web Token"
 _UNVERIFIED = "the token's signature cannot be verified"
 
 
-@dataclass(frozen=True, slots=True)
-class AppGrant:
-    """What an app may do, as the identity service has it."""
-
-    permissions: tuple[str, ...]
-    projects: tuple[str, ...]
-
-
-AppCheck = Callable[[tuple[str, str]], Awaitable[AppGrant | None]]
-"""What an app, given as (domain_id, client_id), may do; None if there is none such. Raises
+AppCheck = Callable[[tuple[str, str]], Awaitable[tuple[str, ...] | None]]
+"""The permissions of an app, given as (domain_id, client_id); None if there is none such. Raises
 Unavailable."""
 
 
@@ -111,7 +99,7 @@ class TokenAuthenticator:
         self._clock = clock
         self._remembered: BoundedDict[bytes, _Verified] = BoundedDict(self._rules.remembered)
         self._unsettled: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
-        self._decoys: dict[int, VerificationKey] = {}
+        self._decoy = lru_cache(MOST_KEY_BITS // 8)(_decoy)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         """As Authenticator."""
@@ -123,12 +111,15 @@ class TokenAuthenticator:
         else:
             self._stats.verified += 1
             verified = self._remembered[digest] = await self._verify(given.token, digest)
-        return self._caller(verified.claims, given)
+        caller = verified.claims.caller
+        if not caller.system:
+            return caller
+        return trusted_caller(given, given.domain_id, caller.injected_params)
 
     async def _still_holds(self, verified: _Verified) -> bool:
         if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
             return False
-        return await self._keys.find(verified.claims.domain_id, verified.kid) == verified.key
+        return await self._keys.find(verified.claims.caller.domain_id, verified.kid) == verified.key
 
     async def _verify(self, token: str, digest: bytes) -> _Verified:
         began = self._clock()
@@ -145,13 +136,13 @@ class TokenAuthenticator:
             self._unsettled.pop(digest, None)
             raise Unauthenticated(_UNVERIFIED)
         claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
-        if claims.system and self._rules.system_domain_id not in (ANY_DOMAIN, claims.domain_id):
+        if claims.caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
         if claims.client_id and self._check_app is not None:
-            grant = await self._check_app((claims.domain_id, claims.client_id))
-            if grant is None:
+            permissions = await self._check_app((domain_id, claims.client_id))
+            if permissions is None:
                 raise Unauthenticated("the app is not known")
-            claims = replace(claims, permissions=grant.permissions, projects=grant.projects)
+            claims = replace(claims, caller=replace(claims.caller, permissions=permissions))
         return _Verified(claims, kid, key, began + self._rules.remember_seconds)
 
     async def _verifying_key(
@@ -175,34 +166,14 @@ class TokenAuthenticator:
     def _is_signed(self, token: str, key: VerificationKey | None) -> bool:
         """Whether `token` is signed with `key`. Takes as long as a key of the signature's length
         takes, with any key and without one."""
-        signature = _signature(token)
+        try:
+            signature = octets_of(token.rpartition(".")[2])
+        except ValueError:
+            signature = b""
         # Made with any key, as making one takes time too.
         decoy = self._decoy(len(signature))
-        if key is not None and key.may_have_made(signature):
-            return _fits(token, key)
-        _fits(token, decoy)
-        return False
-
-    def _decoy(self, octets: int) -> VerificationKey:
-        """A key whose signatures have so many octets, as far as keys of that length exist."""
-        if not LEAST_KEY_BITS <= octets * 8 <= MOST_KEY_BITS:
-            octets = LEAST_KEY_BITS // 8
-        decoy = self._decoys.get(octets)
-        if decoy is None:
-            decoy = self._decoys[octets] = _made_decoy(octets)
-        return decoy
-
-    def _caller(self, claims: Claims, given: CallMetadata) -> Caller:
-        if claims.system:
-            return trusted_caller(given, given.domain_id, claims.injected_params)
-        return Caller(
-            domain_id=claims.domain_id,
-            workspace_id=claims.workspace_id,
-            role=claims.role,
-            permissions=claims.permissions,
-            projects=claims.projects,
-            injected_params=claims.injected_params,
-        )
+        tried = key if key is not None and key.may_have_made(signature) else decoy
+        return _fits(token, tried) and tried is key
 
 
 def _digest_of(token: str) -> bytes:
@@ -234,20 +205,12 @@ def _unverified(token: str) -> tuple[dict[str, Any], str | None]:
 
 def _part(encoded: str) -> dict[str, Any]:
     try:
-        decoded = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        decoded = json.loads(octets_of(encoded))
     except (ValueError, RecursionError) as error:
         raise Unauthenticated(_MALFORMED) from error
     if not isinstance(decoded, dict):
         raise Unauthenticated(_MALFORMED)
     return decoded
-
-
-def _signature(token: str) -> bytes:
-    encoded = token.rpartition(".")[2]
-    try:
-        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    except ValueError:
-        return b""
 
 
 def _fits(token: str, key: VerificationKey) -> bool:
@@ -258,11 +221,14 @@ def _fits(token: str, key: VerificationKey) -> bool:
     return True
 
 
-def _made_decoy(octets: int) -> VerificationKey:
-    """A key without a private part: its modulus is a random number, no product of two primes.
+def _decoy(octets: int) -> VerificationKey:
+    """A key whose signatures have so many octets, as far as keys of that length exist, without a
+    private part: its modulus is a random number, no product of two primes.
 
     The modulus begins with ones: a signature too large for it is too large for any key.
     """
+    if not LEAST_KEY_BITS <= octets * 8 <= MOST_KEY_BITS:
+        octets = LEAST_KEY_BITS // 8
     modulus = bytearray(secrets.token_bytes(octets))
     modulus[:8] = b"\xff" * 8
     modulus[-1] |= 1

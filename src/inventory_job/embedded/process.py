@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +21,22 @@ EXIT_PORT_TAKEN = 48
 """What mongod ends with when somebody else listens on its port."""
 
 _REPLICA_SET = "inventory-job"
-_NOT_YET_INITIALIZED = 94
+_ALREADY_INITIALIZED = 23
 
-# Runs in the child and becomes mongod. Doing this between fork and exec instead would run Python
-# in a copy of a process with threads, which can deadlock.
+# Runs mongod until the pipe to its owner breaks, however that one ends; ends as mongod does.
 _GUARD = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the owner is gone")
-signal.pthread_sigmask(signal.SIG_SETMASK, ())
-os.execv(sys.argv[2], sys.argv[2:])
+import os, subprocess, sys, threading, time
+mongod = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+def end_with_owner():
+    os.read(0, 1)
+    mongod.terminate()
+    time.sleep(float(sys.argv[1]))
+    mongod.kill()
+threading.Thread(target=end_with_owner, daemon=True).start()
+code = mongod.wait()
+if code < 0:
+    os.kill(os.getpid(), -code)
+os._exit(code)
 """
 
 
@@ -42,10 +48,14 @@ def free_port() -> int:
         return port
 
 
-def _arguments(binary: Path, directory: DataDirectory, port: int) -> list[str]:
-    return [
+def spawn(
+    binary: Path, directory: DataDirectory, port: int, stop_seconds: float
+) -> subprocess.Popen[bytes]:
+    """Start mongod, in a process group of its own, so that it ends when this process does; by
+    force `stop_seconds` later."""
+    arguments = [
         str(binary),
-        directory.dbpath_argument,
+        f"--dbpath={directory.db}",
         f"--port={port}",
         "--bind_ip=127.0.0.1",
         "--nounixsocket",
@@ -57,19 +67,24 @@ def _arguments(binary: Path, directory: DataDirectory, port: int) -> list[str]:
         "--wiredTigerEngineConfigString=log=(prealloc=false,file_max=8MB)",
         "--setParameter=diagnosticDataCollectionEnabled=false",
     ]
-
-
-def spawn(binary: Path, directory: DataDirectory, port: int) -> subprocess.Popen[bytes]:
-    """Start mongod so that on Linux it gets SIGTERM when the calling thread ends."""
-    arguments = _arguments(binary, directory, port)
     with directory.open_log() as output:
         return subprocess.Popen(  # noqa: S603  the program was found, the rest is ours
-            [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid()), *arguments],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", "-c", _GUARD, str(stop_seconds), *arguments],
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End what `spawn` started; harmless where it has ended."""
+    assert process.stdin is not None  # noqa: S101  a pipe
+    process.stdin.close()
+    process.wait()
+    with suppress(ProcessLookupError):
+        # A guard that was killed leaves mongod.
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def uri_of(port: int) -> str:
@@ -77,8 +92,10 @@ def uri_of(port: int) -> str:
     return f"mongodb://127.0.0.1:{port}/?directConnection=true&replicaSet={_REPLICA_SET}"
 
 
-def becomes_primary(process: subprocess.Popen[bytes], port: int, seconds: float) -> bool:
-    """Whether mongod takes writes in time; False as soon as it has ended."""
+def becomes_primary(
+    directory: DataDirectory, port: int, seconds: float, has_ended: Callable[[], bool]
+) -> bool:
+    """Whether the directory's mongod takes writes in time; False as soon as it has ended."""
     # Without the set's name: until it is configured the server does not know it. Clients of the
     # database are opened later: one opened before the configuration has no sessions.
     client: MongoClient[dict[str, Any]] = MongoClient(
@@ -89,52 +106,42 @@ def becomes_primary(process: subprocess.Popen[bytes], port: int, seconds: float)
         socketTimeoutMS=10_000,
         connect=False,
     )
-    configured = False
 
-    def settled() -> bool:
-        nonlocal configured
-        if process.poll() is not None:
+    def is_settled() -> bool:
+        if has_ended():
             return True
         try:
+            # The driver would wait for half a second between attempts to connect.
             with socket.create_connection(("127.0.0.1", port), timeout=0.5):
                 pass
-            if not configured:
-                configured = _configure(client, process.pid, f"127.0.0.1:{port}")
-            return configured and is_primary(client)
+            return serves(client, directory) and _is_primary(client, f"127.0.0.1:{port}")
         except (OSError, PyMongoError):
             # Not yet: the log has the reason should it stay so.
             return False
 
     with client:
-        return wait_until(settled, seconds) and process.poll() is None
+        return wait_until(is_settled, seconds) and not has_ended()
 
 
-def _configure(client: MongoClient[dict[str, Any]], pid: int, host: str) -> bool:
-    """Make the server the only member of its set, at this address; False for a stranger's."""
-    if server_pid(client) != pid:
-        return False
+def serves(client: MongoClient[dict[str, Any]], directory: DataDirectory) -> bool:
+    """Whether the server is that of the directory, not another one on its port."""
+    options = client.admin.command("getCmdLineOpts")["parsed"]
+    return bool(options["storage"]["dbPath"] == str(directory.db))
+
+
+def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
+    """Whether the server takes writes; makes it the only member of its set, at this address."""
+    hello = client.admin.command("hello")
+    if hello.get("me") == host:
+        return bool(hello["isWritablePrimary"])
+    members = [{"_id": 0, "host": host}]
+    settings = {"electionTimeoutMillis": 1000}
+    config = {"_id": _REPLICA_SET, "version": 1, "members": members, "settings": settings}
     try:
-        config = client.admin.command("replSetGetConfig")["config"]
-    except OperationFailure as exc:
-        if exc.code != _NOT_YET_INITIALIZED:
+        client.admin.command("replSetInitiate", config)
+    except OperationFailure as error:
+        if error.code != _ALREADY_INITIALIZED:
             raise
-        members = [{"_id": 0, "host": host}]
-        settings = {"electionTimeoutMillis": 1000}
-        fresh = {"_id": _REPLICA_SET, "members": members, "settings": settings}
-        client.admin.command("replSetInitiate", fresh)
-    else:
         # The stored configuration has the port of an earlier start, so there is no majority.
-        config["version"] += 1
-        config["members"][0]["host"] = host
         client.admin.command("replSetReconfig", config, force=True)
-    return True
-
-
-def server_pid(client: MongoClient[dict[str, Any]]) -> int:
-    """The process number of the server."""
-    return int(client.admin.command("serverStatus")["pid"])
-
-
-def is_primary(client: MongoClient[dict[str, Any]]) -> bool:
-    """Whether the server takes writes."""
-    return bool(client.admin.command("hello").get("isWritablePrimary"))
+    return False

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -18,7 +17,6 @@ from inventory_job.results import StoredDocument
 
 _BATCH = 2_000
 _DUPLICATE_KEY = 11000
-_Item = TypeVar("_Item")
 
 
 class NotEmpty(Exception):
@@ -83,7 +81,8 @@ def load(
             "Use --force to add to them."
         )
     new_jobs = new_tasks = 0
-    for batch in _batches(jobs):
+    remaining = iter(jobs)
+    while batch := list(islice(remaining, _BATCH)):
         new_tasks += _insert(store.job_tasks, [task for _, tasks in batch for task in tasks])
         new_jobs += _insert(store.jobs, [job for job, _ in batch])
         on_progress(len(batch))
@@ -101,9 +100,3 @@ def _insert(collection: Collection[StoredDocument], documents: list[StoredDocume
             raise
         inserted: int = error.details["nInserted"]
         return inserted
-
-
-def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch

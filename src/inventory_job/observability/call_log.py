@@ -6,47 +6,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from inventory_job.observability.metrics import Metrics
 from inventory_job.query.plans import Plan
 from inventory_job.query.shape import shape_of
+
+if TYPE_CHECKING:
+    # An extra, which need not be installed.
+    from inventory_job.observability.tracing import OpenTelemetryTracing
 
 _PROBES = "/grpc."
 """How the full names of methods begin that are called all the time: health and reflection."""
 
 MetadataPairs = tuple[tuple[str, str | bytes], ...]
-
-
-class CallMetrics(Protocol):
-    """Counts calls."""
-
-    def count_call(self, method: str, code: str, transport: str, seconds: float) -> None:
-        """Counts a call by its full method name, status code, transport and time."""
-
-
-class Span(Protocol):
-    """The span of a call in a trace."""
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """What a log line needs to be found from the trace."""
-
-    def end(self, code: str) -> None:
-        """Notes the status, by its name, that the call ends with."""
-
-
-class Tracing(Protocol):
-    """Makes spans; see observability.tracing."""
-
-    def server_span(self, method: str, metadata: MetadataPairs) -> AbstractContextManager[Span]:
-        """The span of a call of the full `method` name."""
-
-    def command_listener(self) -> Any:
-        """A listener to a MongoDB client's commands."""
 
 
 @dataclass(slots=True)
@@ -61,8 +38,8 @@ class CallLog:
 
     def __init__(
         self,
-        metrics: CallMetrics,
-        tracing: Tracing | None = None,
+        metrics: Metrics,
+        tracing: OpenTelemetryTracing | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._metrics = metrics
@@ -108,18 +85,11 @@ class CallLog:
         )
 
 
-class QueryMetrics(Protocol):
-    """Counts the time of the database."""
-
-    def count_query(self, operation: str, seconds: float) -> None:
-        """Counts the time that the database work of a call took."""
-
-
 class QueryLog:
     """Notes the database work of calls; in the log, of what takes longer than `slow_seconds`,
     which may be 0 for nothing, and at the level debug of all."""
 
-    def __init__(self, metrics: QueryMetrics, slow_seconds: float) -> None:
+    def __init__(self, metrics: Metrics, slow_seconds: float) -> None:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
         self._log = structlog.get_logger(__name__)

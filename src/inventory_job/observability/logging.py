@@ -49,15 +49,14 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
             structlog.processors.JSONRenderer(serializer=_encoded),
         ]
     )
-
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
-        *renderers,
-    ]
     batches: Any = _Batches(sys.stderr)  # not quite a TextIO, but all of it that is used
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *processors],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
         wrapper_class=_filtering(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
@@ -88,15 +87,8 @@ def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict)
     }
 
 
-def _log_warning(  # noqa: PLR0913, PLR0917  as `warnings.showwarning`
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Makes an entry of what a library warns of."""
+def _log_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Makes an entry of what a library warns of; as `warnings.showwarning`."""
     structlog.get_logger(__name__).warning(str(message), logger=category.__name__)
 
 
@@ -108,11 +100,7 @@ def show_from(level: str) -> None:
 
 def _filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
     """The class of loggers that drop entries below `level`."""
-    return structlog.make_filtering_bound_logger(_number(level))
-
-
-def _number(level: str) -> int:
-    return logging.getLevelNamesMapping()[level.upper()]
+    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
 
 
 class _Forwarding(logging.Handler):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -17,60 +14,42 @@ from prometheus_client import (
     generate_latest,
     make_asgi_app,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A number that only grows, kept elsewhere: its name without `_total`, what it is, where."""
-
-    name: str
-    help: str
-    read: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A number that goes up and down, kept elsewhere."""
-
-    name: str
-    help: str
-    read: Callable[[], float]
-
-
 class Metrics:
     """The metrics of one process. All names begin with `inventory_job_`, but those of the process
-    itself, which have the names that every Prometheus client gives them. `sources` are read when
-    a scrape comes."""
+    itself, which have the names that every Prometheus client gives them. `kept_elsewhere` is read
+    when a scrape comes."""
 
-    def __init__(self, sources: Iterable[Counted | Level] = ()) -> None:
+    def __init__(self, kept_elsewhere: Collector | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         calls = Counter(
             "inventory_job_calls",
             "Calls answered, by full method name, status code and transport (grpc or http).",
             ["method", "code", "transport"],
-            registry=self.registry,
+            registry=self._registry,
         )
         call_seconds = Histogram(
             "inventory_job_call_duration_seconds",
             "Seconds that a call took, from its headers to its answer.",
             ["method", "transport"],
             buckets=_BUCKETS,
-            registry=self.registry,
+            registry=self._registry,
         )
         database_seconds = Histogram(
             "inventory_job_database_duration_seconds",
             "Seconds that the database work of a call took, by operation (get, list, …).",
             ["operation"],
             buckets=_BUCKETS,
-            registry=self.registry,
+            registry=self._registry,
         )
-        self.registry.register(_Sources(tuple(sources)))
-        ProcessCollector(registry=self.registry)
+        if kept_elsewhere is not None:
+            self._registry.register(kept_elsewhere)
+        ProcessCollector(registry=self._registry)
         # Looking up a metric by its labels costs more than counting.
         self._count_of = lru_cache(1000)(calls.labels)
         self._call_seconds_of = lru_cache(1000)(call_seconds.labels)
@@ -87,29 +66,8 @@ class Metrics:
 
     def app(self) -> Any:
         """The ASGI application that answers a scrape."""
-        return make_asgi_app(self.registry)
+        return make_asgi_app(self._registry)
 
     def text(self) -> str:
         """What a scrape is answered."""
-        return generate_latest(self.registry).decode()
-
-
-class _Sources(Collector):
-    """Reads the sources at each scrape."""
-
-    def __init__(self, sources: tuple[Counted | Level, ...]) -> None:
-        self._sources = sources
-        self._log = structlog.get_logger(__name__)
-
-    def collect(self) -> Iterator[Metric]:
-        """The values now; a source that fails is logged, and the others are there."""
-        for source in self._sources:
-            try:
-                value = float(source.read())
-            except Exception as error:  # noqa: BLE001  the others are still wanted
-                self._log.warning("metric not read", name=source.name, error=type(error).__name__)
-                continue
-            if isinstance(source, Counted):
-                yield CounterMetricFamily(source.name, source.help, value)
-            else:
-                yield GaugeMetricFamily(source.name, source.help, value)
+        return generate_latest(self._registry).decode()

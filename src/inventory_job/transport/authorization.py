@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import structlog
 from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Authenticator, Caller
-from inventory_job.auth.policy import authorize, confine
-from inventory_job.auth.scope import Scope
+from inventory_job.auth.policy import Confined, authorize, confine
 from inventory_job.transport.call import Call
 from inventory_job.wire.decode import decode
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request as its caller's token leaves it, and the scope it runs in."""
-
-    request: Mapping[str, Any]
-    scope: Scope
 
 
 class Authorization:
@@ -40,11 +27,11 @@ class Authorization:
         call.caller = caller
         return caller
 
-    def admit(self, call: Call, request: Message) -> Admitted:
+    def admit(self, call: Call, request: Message) -> Confined:
         """The decoded `request` of an identified call, and its scope; raises InvalidRequest and
         PermissionDenied."""
         if call.caller is None:
             raise ValueError("the call is not identified")
         confined = confine(call.caller, call.name, decode(request))
         structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
-        return Admitted(confined.request, confined.scope)
+        return confined

@@ -14,7 +14,6 @@ from google.protobuf.message import Message
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.keys import InvalidKey, VerificationKey, parse_key
 from inventory_job.auth.lookups import Unanswered
-from inventory_job.auth.tokens import AppGrant
 from inventory_job.errors import Unavailable
 from inventory_job.stubs.inventory_job.auth.v1.identity_pb2 import (
     AppCheckInfo,
@@ -112,7 +111,7 @@ class IdentityClient:
             self._log.warning("unusable public key", domain_id=domain_id, reason=str(error))
             return None
 
-    async def check_app(self, app: tuple[str, str]) -> AppGrant | None:
+    async def check_app(self, app: tuple[str, str]) -> tuple[str, ...] | None:
         """The permissions of an app, given as (domain_id, client_id); None if it does not exist or
         is disabled, which is logged."""
         domain_id, client_id = app
@@ -122,7 +121,7 @@ class IdentityClient:
             # All apps refused at once: it is this server's own token that lacks the right.
             self._log.warning("app refused", domain_id=domain_id, client_id=client_id)
             return None
-        return AppGrant(tuple(answer.permissions), tuple(answer.projects))
+        return tuple(answer.permissions)
 
     async def _call(
         self,

@@ -52,9 +52,8 @@ class NoSuchPath(ServiceError):
     """Nothing is served there."""
 
     kind = Kind.NOT_FOUND
-
-    def __init__(self, path: str) -> None:
-        super().__init__(Code.NOT_FOUND, f"There is nothing at this path. (path = {path})")
+    code = Code.NOT_FOUND
+    template = "There is nothing at this path. (path = {})"
 
 
 class RequestTooLarge(TooLarge):
