@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import string
-
 import pytest
 import tables
 
-from inventory_job.auth.keys import KID
 from inventory_job.model.documents import OWN_INDEXES
-from tests.documents import README, page
+from tests.documents import page
 
 CONFIGURATION = page("docs/configuration.md")
 
@@ -35,13 +31,3 @@ def test_every_index_of_this_server_is_described() -> None:
     described = [cells[0].strip("`") for cells in page("docs/operations.md").rows("indexes")]
 
     assert described == [index.name for index in OWN_INDEXES]
-
-
-def test_readme_names_the_characters_of_a_kid() -> None:
-    text = " ".join(README.text.split())
-    found = re.search(r"a `kid` has up to 128 letters, digits and `([^`]+)`, no `/` at its", text)
-
-    assert found
-    signs = set(string.punctuation)
-    assert {sign for sign in signs if KID.fullmatch(f"a{sign}b")} == set(found[1].split())
-    assert not any(KID.fullmatch(name) for name in ("/a", "a//b", "a..b", "a" * 129))

@@ -1,4 +1,4 @@
-"""Permission, roles, scopes and prescribed parameters: the tables of spec/auth.md."""
+"""Permission, roles, scopes and prescribed parameters: docs/authentication.md."""
 
 from __future__ import annotations
 
