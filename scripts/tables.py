@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from inventory_job.query.limits import Limits
 from inventory_job.settings import Settings
 
-PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+PAGE = Path(__file__).parents[1] / "docs/configuration.md"
 MODELS: Mapping[str, type[BaseModel]] = MappingProxyType({"settings": Settings, "limits": Limits})
 """The tables by the name in their comments, and what each lists."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,11 @@ class Page:
             Block(self.name, self.text.count("\n", 0, found.start()) + 1, found[2], found[3])
             for found in _FENCED.finditer(self.text)
         ]
+
+    @property
+    def pairs(self) -> Iterator[tuple[Block, Block]]:
+        """Each block but the last, with the one after it."""
+        return pairwise(self.blocks)
 
     def of_kind(self, *kinds: str) -> list[Block]:
         """The blocks of these kinds, in order."""

@@ -89,7 +89,7 @@ def programs() -> list[tuple[Block, Block]]:
     return [
         (program, shown)
         for page in PAGES
-        for program, shown in zip(page.blocks, page.blocks[1:], strict=False)
+        for program, shown in page.pairs
         if program.kind == "python"
     ]
 

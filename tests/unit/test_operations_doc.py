@@ -22,7 +22,7 @@ from tests.running import server_of
 from tests.serving import RETRYING, list_jobs
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 DASHBOARD = ROOT / "deploy" / "grafana" / "inventory-job.json"
 SOURCES = [
     path for path in (ROOT / "src" / "inventory_job").rglob("*.py") if "stubs" not in path.parts
