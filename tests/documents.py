@@ -109,6 +109,8 @@ PAGES = tuple(
     for path in sorted(ROOT.glob(pattern))
 )
 """Every page of the project."""
+SHOWN = tuple(each for each in PAGES if each == README or each.name.startswith("docs/"))
+"""Those whose every example is run or checked."""
 
 
 def page(name: str) -> Page:

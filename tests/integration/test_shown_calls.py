@@ -15,7 +15,7 @@ import pytest
 from inventory_job.embedded.demo_data import sample_jobs
 from inventory_job.settings import Settings
 from tests import reflection
-from tests.documents import README, SHOWN_ADDRESS, SHOWN_HTTP_ADDRESS, Block, page
+from tests.documents import README, SHOWN, SHOWN_ADDRESS, SHOWN_HTTP_ADDRESS, Block, page
 from tests.running import ServerThread, server_of
 from tests.store import Store
 from tests.terminal import terminal
@@ -88,7 +88,7 @@ def programs() -> list[tuple[Block, Block]]:
     """Each Python program, with the block after it, which is what it is said to print."""
     return [
         (program, shown)
-        for page in PAGES
+        for page in SHOWN
         for program, shown in page.pairs
         if program.kind == "python"
     ]

@@ -64,6 +64,7 @@ def test_every_file_that_a_page_names_is_there(where: Page) -> None:
     if "superseded by" in where.text.partition("## Context")[0]:
         pytest.skip("speaks of what has been")
     names = {quoted.split()[0] for quoted in _QUOTED.findall(where.prose)}
+    names |= {word for block in where.of_kind("text") for word in block.text.split()}
     paths = {
         name
         for name in names
