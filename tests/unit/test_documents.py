@@ -1,62 +1,189 @@
-"""Every block of README and of docs/ is run or checked by a test."""
+"""The models give a document its shape: names, types, defaults and indexes."""
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
+import mongoengine
+import mongomock
 import pytest
+from bson import ObjectId
+from mongoengine.connection import ConnectionFailure
+from mongoengine.errors import ValidationError
 
-from tests.documents import README, ROOT, SHOWN, Block, Page
+from inventory_job.model.documents import (
+    INDEXES,
+    JOB_COLLECTION,
+    JOB_TASK_COLLECTION,
+    Index,
+    Job,
+    JobTask,
+    new_job_id,
+    new_job_task_id,
+)
 
-BLOCKS = [block for each in SHOWN for block in each.blocks]
-
-KINDS = {
-    # Run by integration/test_page_examples.py, each with the block after it.
-    *("json get", "json list", "json stat", "json analyze", "json delete"),
-    *("json answer", "json refusal"),
-    # Compared by unit/test_operations_doc.py.
-    "json service-config",
-    # Run by integration/test_shown_calls.py, with the text after it.
-    "python",
-    # Checked by unit/test_documented_commands.py.
-    "shell",
-    # What a program prints, or a drawing, whose names unit/test_references.py looks up.
-    "text",
-    "console",
-}
-CONSOLES = {
-    "README.md": "integration/test_shown_calls.py",
-    "docs/clients.md": "integration/test_shown_calls.py",
-    "docs/authentication.md": "integration/test_authentication_doc.py",
-    "docs/command-line.md": "integration/test_command_line_doc.py",
-}
-"""What runs the terminal sessions of a page."""
+COUNTERS = {"total_tasks", "remained_tasks", "success_tasks", "failure_tasks"}
 
 
-def test_every_page_is_found() -> None:
-    assert {"README.md", "docs/query-language.md", "docs/adr/0001-stubs-are-checked-in.md"} <= {
-        each.name for each in SHOWN
+def test_a_job_id_is_the_prefix_and_twelve_lower_case_hex_digits() -> None:
+    assert re.fullmatch(r"job-[0-9a-f]{12}", new_job_id())
+
+
+def test_a_job_task_id_is_the_prefix_and_twelve_lower_case_hex_digits() -> None:
+    assert re.fullmatch(r"job-task-[0-9a-f]{12}", new_job_task_id())
+
+
+def test_job_ids_differ() -> None:
+    assert len({new_job_id() for _ in range(1000)}) == 1000
+
+
+def test_each_job_gets_an_id_of_its_own() -> None:
+    assert Job().job_id != Job().job_id
+
+
+def test_a_job_of_which_nothing_is_said_is_in_progress_with_no_tasks_and_nulls() -> None:
+    stored = Job().to_mongo()
+
+    stored.pop("job_id")
+    assert stored.pop("status") == "IN_PROGRESS"
+    assert {name: stored.pop(name) for name in COUNTERS} == dict.fromkeys(COUNTERS, 0)
+    assert set(stored.values()) == {None}
+
+
+def test_a_job_has_the_fields_of_the_data_model() -> None:
+    assert set(Job().to_mongo()) == COUNTERS | {
+        "job_id",
+        "status",
+        "collector_id",
+        "plugin_id",
+        "request_secret_id",
+        "request_workspace_id",
+        "resource_group",
+        "workspace_id",
+        "domain_id",
+        "created_at",
+        "updated_at",
+        "finished_at",
     }
 
 
-def test_readme_is_short() -> None:
-    assert len(README.text.splitlines()) <= 200
+def test_a_stored_job_may_hold_fields_that_the_model_does_not_know() -> None:
+    stored = {
+        "_id": ObjectId(),
+        "job_id": "job-1",
+        "status": "TIMEOUT",
+        "filter": {"region": ["a"]},
+        "created_at": datetime(2020, 1, 1),
+    }
+
+    job = Job._from_son(stored)
+
+    assert (job.job_id, job.status) == ("job-1", "TIMEOUT")
 
 
-@pytest.mark.parametrize("each", SHOWN, ids=lambda each: each.name)
-def test_every_block_is_fenced(each: Page) -> None:
-    assert each.text.count("```") == 2 * len(each.blocks)
-    # Indented by four where no list item is above.
-    assert not re.search(
-        r"\n\n {4}", re.sub(r"^ *([-*]|\d+\.) (.|\n +)*", "", each.prose, flags=re.MULTILINE)
+@pytest.mark.parametrize("status", ["ERROR", "TIMEOUT", "SOMETHING_NEW"])
+def test_a_job_may_have_a_status_that_this_service_does_not_know(status: str) -> None:
+    Job(status=status).validate()
+
+
+def test_a_status_longer_than_twenty_characters_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Job(status="X" * 21).validate()
+
+
+def test_remained_tasks_may_be_negative() -> None:
+    Job(remained_tasks=-1).validate()
+
+
+@pytest.mark.parametrize("missing", ["job_id", "domain_id"])
+def test_a_task_belongs_to_a_job_and_a_domain(missing: str) -> None:
+    keys = {"job_id": "job-1", "domain_id": "domain-1"}
+    del keys[missing]
+
+    with pytest.raises(ValidationError, match=missing):
+        JobTask(**keys).validate()
+
+
+@pytest.mark.parametrize("model", [Job, JobTask])
+def test_a_model_has_no_connection_of_its_own(model: type[Job | JobTask]) -> None:
+    with pytest.raises(ConnectionFailure):
+        model.objects.first()
+
+
+@pytest.fixture
+def database() -> Iterator[Any]:
+    """A database in memory, to which the models are connected for the while."""
+    client = mongoengine.connect(
+        "test",
+        host="mongodb://database.test",
+        mongo_client_class=mongomock.MongoClient,
+        uuidRepresentation="standard",
     )
+    yield client["test"]
+    mongoengine.disconnect()
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_every_block_is_of_a_kind_that_is_run_or_checked(block: Block) -> None:
-    assert block.kind in KINDS
-    if block.kind == "console":
-        assert (ROOT / "tests" / CONSOLES[block.page]).exists()
-    elif block.kind.startswith("json "):
-        json.loads(block.text)
+def test_a_document_is_written_under_the_names_of_its_fields(database: Any) -> None:
+    job = Job(domain_id="domain-1", created_at=datetime(2026, 1, 2)).save()
+    JobTask(job_id=job.job_id, domain_id="domain-1").save()
+
+    stored = database[JOB_COLLECTION].find_one({}, {"_id": False})
+    task = database[JOB_TASK_COLLECTION].find_one({}, {"_id": False})
+
+    assert stored == {
+        **Job().to_mongo(),
+        "job_id": job.job_id,
+        "domain_id": "domain-1",
+        "created_at": datetime(2026, 1, 2),
+    }
+    assert (task["job_id"], task["status"], task["total_count"]) == (job.job_id, "PENDING", 0)
+
+
+def test_a_document_is_read_as_another_service_wrote_it(database: Any) -> None:
+    database[JOB_COLLECTION].insert_one({"job_id": "job-1", "status": "TIMEOUT", "filter": {}})
+
+    (job,) = Job.objects
+
+    assert (job.job_id, job.status, job.total_tasks) == ("job-1", "TIMEOUT", 0)
+
+
+def test_writing_creates_no_index(database: Any) -> None:
+    Job(domain_id="domain-1").save()
+
+    assert set(database[JOB_COLLECTION].index_information()) == {"_id_"}
+
+
+@pytest.mark.parametrize("model", [Job, JobTask])
+def test_the_indexes_of_a_model_are_those_declared(
+    model: type[Job | JobTask], database: Any
+) -> None:
+    model.ensure_indexes()
+
+    created = {
+        (name, tuple(found["key"]), found.get("unique", False))
+        for collection in (JOB_COLLECTION, JOB_TASK_COLLECTION)
+        for name, found in database[collection].index_information().items()
+        if name != "_id_"
+    }
+
+    assert created == {
+        (index.name, index.keys, index.unique) for index in INDEXES if index.model is model
+    }
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
+def test_an_index_is_on_fields_of_its_model(index: Index) -> None:
+    known = {*index.model(job_id="job-1", domain_id="domain-1").to_mongo(), "_id"}
+
+    assert {field for field, _ in index.keys} <= known
+
+
+def test_two_jobs_cannot_have_the_same_id(database: Any) -> None:
+    Job.ensure_indexes()
+    Job(job_id="job-1", domain_id="domain-1").save()
+
+    with pytest.raises(mongoengine.NotUniqueError):
+        Job(job_id="job-1", domain_id="domain-2").save()
