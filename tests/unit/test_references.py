@@ -123,6 +123,21 @@ def test_decisions_are_numbered_one_after_the_other() -> None:
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
 
 
+def test_every_decision_is_in_the_list_as_it_is() -> None:
+    listed = [tuple(cells) for cells in page("docs/adr/README.md").rows("decisions")]
+
+    assert listed == [decision(path) for path in sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))]
+
+
+def decision(path: Path) -> tuple[str, ...]:
+    """The row that a decision has in the list."""
+    title, _, status, *_ = path.read_text(encoding="utf-8").splitlines()
+    number, _, name = title.removeprefix("# ").partition(". ")
+    later = re.search(r"superseded by \[decision (\d+)\]", status)
+    state = f"superseded by {later[1]}" if later else "accepted"
+    return number, f"[{name}]({path.name})", status[:10], state
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "adr").glob("[0-9]*.md")), ids=str)
 def test_a_decision_has_its_number_date_and_parts(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
