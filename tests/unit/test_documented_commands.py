@@ -24,6 +24,9 @@ LINES = [
 ]
 
 _VARIABLE = re.compile(r"\bINVENTORY_JOB_[A-Z][A-Z_]*[A-Z]\b")
+_LIKE_A_SETTING = re.compile(
+    r"(?!inventory_job|process|pause_)\w+_(seconds|calls|bytes|file|uri|mode|hosts|second)|limits__\w+"
+)
 _INLINE = re.compile(r"`((?:inventory-job|scripts/)[^`\n]*)`")
 
 
@@ -118,6 +121,17 @@ def variables() -> set[str]:
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
     of_tests = set(re.findall(r"\bINVENTORY_JOB_TEST_\w+\b", tests))
     return {f"INVENTORY_JOB_{name}" for name in names} | of_commands | of_tests
+
+
+@pytest.mark.parametrize("each", SHOWN, ids=lambda each: each.name)
+def test_every_setting_in_a_sentence_is_one(each: Page) -> None:
+    if each.name == "docs/adr/0003-one-event-loop-answers-short-calls.md":
+        pytest.skip("speaks of what has been")
+    known = {*Settings.model_fields, *(f"limits__{name}" for name in Limits.model_fields)}
+    known |= set(Limits.model_fields)
+    quoted = re.findall(r"`([a-z_]+)(?:=[^`]*)?`", each.prose)
+
+    assert {name for name in quoted if _LIKE_A_SETTING.fullmatch(name)} <= known
 
 
 @pytest.mark.parametrize("each", SHOWN, ids=lambda each: each.name)
