@@ -53,7 +53,7 @@ def problems_with(line: str) -> Iterator[str]:
     words = shlex.split(line, comments=True)
     while words and (words[0] == "export" or re.match(r"\w+=", words[0])):
         words.pop(0)
-    if not words:
+    if not words or words == [".", ".venv/bin/activate"]:
         return
     program, *arguments = words
     given = {word.partition("=")[0] for word in arguments if re.match(r"--\w", word)}
