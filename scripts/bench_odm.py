@@ -1,7 +1,7 @@
 """The plain ODM way: count, hydrate documents, convert field by field; run pipelines twice.
 
 What a service is that hands everything to mongoengine, as far as the requests of the benchmark go,
-with the habits of the one in use today (spec/known-defects.md, C1 to C3): a get counts before it
+with the habits of the one in use today (docs/differences.md, C1 to C3): a get counts before it
 finds, a list counts each time, a stat always has a page and so runs once for it and once to count.
 """
 

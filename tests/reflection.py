@@ -13,6 +13,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 
+def services(channel: grpc.Channel) -> list[str]:
+    """The full names of the services of a server."""
+    names: list[str] = list(ProtoReflectionDescriptorDatabase(channel).get_services())
+    return names
+
+
 def call(
     channel: grpc.Channel,
     method: str,

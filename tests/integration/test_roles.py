@@ -60,7 +60,7 @@ class Who:
         return self.role == "WORKSPACE_MEMBER" and method != "delete"
 
     def sees(self, job: Job, method: str, requested: str = "") -> bool:
-        """The table of spec/auth.md, "Scope", told in the plainest way."""
+        """The table of docs/authentication.md, "What a caller sees", told in the plainest way."""
         if job.domain_id != self.domain_id:
             return False
         workspace = requested if self.role == "DOMAIN_ADMIN" else self.workspace_id

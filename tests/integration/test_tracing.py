@@ -23,7 +23,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.running import server_of
 
 LIST = "spaceone.api.inventory.v1.Job/list"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/operations.md"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 CALLER = (("x_domain_id", "domain-1"), ("traceparent", f"00-{TRACE}-{PARENT}-01"))

@@ -1,4 +1,4 @@
-"""list: section 3 of the query language, and JobInfo from a document (data-model.md)."""
+"""list: docs/query-language.md#list, and docs/data-model.md#values-of-a-job."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_jobs(
     """What a list over the documents answers.
 
     Inputs as for `stat`, with a JobsQuery. A workspace_id of the request is an eq condition only
-    when the scope names no workspace: otherwise the scope overrides it or stems from it (auth.md).
+    when the scope names no workspace: otherwise the scope overrides it or stems from it.
     Raises `NotEvaluable` where the specification gives no answer.
     """
     query = request.get("query", {})

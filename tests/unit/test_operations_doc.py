@@ -6,7 +6,6 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,11 +17,11 @@ from pydantic import SecretStr
 
 from inventory_job.observability.tracing import OpenTelemetrySpan
 from inventory_job.settings import Settings
+from tests.documents import ROOT, page
 from tests.running import server_of
 from tests.serving import RETRYING, list_jobs
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = page("docs/operations.md")
 DASHBOARD = ROOT / "deploy" / "grafana" / "inventory-job.json"
 SOURCES = [
     path for path in (ROOT / "src" / "inventory_job").rglob("*.py") if "stubs" not in path.parts
@@ -34,14 +33,6 @@ _NAME = re.compile(r"\b(?:inventory_job|process)_[a-z_]+\b")
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
-def rows(name: str) -> list[list[str]]:
-    """The cells of a table, without its head."""
-    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
-    lines = DOCUMENT.partition(begin)[2].partition(end)[0].splitlines()
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[2:]]
-    return [[cell.strip() for cell in row] for row in cells]
-
-
 def names(cell: str) -> frozenset[str]:
     return frozenset(_QUOTED.findall(cell))
 
@@ -50,9 +41,9 @@ def names(cell: str) -> frozenset[str]:
 
 
 def test_clients_that_retry_do_as_documented() -> None:
-    [documented] = re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    [documented] = PAGE.of_kind("json service-config")
 
-    assert json.loads(documented) == RETRYING
+    assert json.loads(documented.text) == RETRYING
 
 
 # Metrics
@@ -96,7 +87,7 @@ def queryable(text: str) -> dict[str, frozenset[str]]:
 def test_every_metric_is_documented_with_its_type_and_labels(scraped: str) -> None:
     documented = {
         name: (kind, names(labels))
-        for cell, kind, labels, _ in rows("metrics")
+        for cell, kind, labels, _ in PAGE.rows("metrics")
         for name in names(cell)
     }
 
@@ -134,7 +125,7 @@ def test_every_query_of_the_dashboard_finds_its_metrics_and_labels(scraped: str)
 
 
 def test_every_metric_that_an_alert_names_is_there(scraped: str) -> None:
-    section = DOCUMENT.partition("### Alerts")[2].partition("\n## ")[0]
+    section = PAGE.text.partition("### Alerts")[2].partition("\n## ")[0]
 
     asked = _NAME.findall(section)
 
@@ -217,7 +208,7 @@ def logged() -> set[tuple[str, frozenset[str], frozenset[str]]]:
 def test_every_entry_of_the_log_is_documented_with_its_level_and_fields() -> None:
     documented = {
         (event, frozenset(levels.split(", ")), names(of))
-        for cell, levels, of, _ in rows("events")
+        for cell, levels, of, _ in PAGE.rows("events")
         for event in names(cell)
     }
 
@@ -232,6 +223,6 @@ def test_what_entries_carry_besides_is_documented() -> None:
             for call in calls(module, function):
                 carried |= {keyword.arg for keyword in call.keywords if keyword.arg}
 
-    documented = {name for cell, *_ in rows("fields") for name in names(cell)}
+    documented = {name for cell, *_ in PAGE.rows("fields") for name in names(cell)}
 
     assert documented == carried

@@ -1,4 +1,4 @@
-"""Permission, roles, scopes and prescribed parameters: the tables of spec/auth.md."""
+"""Permission, roles, scopes and prescribed parameters: docs/authentication.md."""
 
 from __future__ import annotations
 
@@ -79,6 +79,12 @@ def test_a_permission_is_covered_by_a_prefix_that_ends_at_a_boundary(
     prefix: str, covered: bool
 ) -> None:
     assert covers(prefix, "inventory:Job.read") is covered
+
+
+def test_s8_a_permission_that_ends_in_the_middle_of_a_word_grants_nothing() -> None:
+    caller = replace(ADMIN, permissions=("inventory:Jo",))
+
+    assert not any(may(caller, method) for method in METHODS)
 
 
 def test_no_permissions_mean_all_of_the_role() -> None:

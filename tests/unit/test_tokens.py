@@ -69,6 +69,11 @@ def test_metadata_do_not_change_a_users_tenant(domain: Issuer) -> None:
     assert caller == Caller("domain-1", role="DOMAIN_ADMIN")
 
 
+@pytest.mark.parametrize("role", ["WORKSPACE_OWNER", "WORKSPACE_MEMBER"])
+def test_s8_a_workspaces_token_without_a_workspace_is_refused(domain: Issuer, role: str) -> None:
+    refused(domain.token(role), "names no workspace", domain)
+
+
 def test_a_domain_admin_has_no_workspace(domain: Issuer) -> None:
     assert caller_of(domain.token("DOMAIN_ADMIN", wid="w"), domain).workspace_id == ""
 

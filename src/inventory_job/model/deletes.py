@@ -24,7 +24,7 @@ _UNKNOWN = "UnknownTransactionCommitResult"
 
 class Deletes:
     """Deletes in `database`: in a transaction where there are such, else in an order that can be
-    repeated after a crash, the job last (docs/data-model.md). `counts` learns of it.
+    repeated after a crash, the job last (docs/data-model.md#task). `counts` learns of it.
 
     A delete that has begun goes on when its caller goes: cut off half-way, a transaction would stay
     open for a minute, and keep others from the job.

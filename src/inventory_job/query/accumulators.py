@@ -1,6 +1,6 @@
 """The accumulators of a group, as rows of a table, and the group fields that use them.
 
-Follows spec/query-language.md, "group.fields"; stat and analyze share them.
+See docs/query-language.md#accumulators; stat and analyze share them.
 """
 
 from __future__ import annotations

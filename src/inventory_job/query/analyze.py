@@ -1,6 +1,6 @@
 """Analyze → pipeline: [lookup…] [unwind] [add_fields] group [select] [field_group] [sort].
 
-Follows spec/query-language.md, section 5.
+See docs/query-language.md#analyze.
 """
 
 from __future__ import annotations

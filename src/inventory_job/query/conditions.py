@@ -1,7 +1,7 @@
 """Conditions: key, operator, value, checked against each other.
 
 One condition of a filter becomes a `Condition` whose key is a known field, whose operator is a
-row of the table and whose value has the type the query needs (spec/query-language.md, 2 and 4).
+row of the table and whose value has the type the query needs (docs/query-language.md#filters).
 """
 
 from __future__ import annotations

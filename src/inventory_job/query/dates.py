@@ -1,6 +1,6 @@
 """Expressions over stored dates, of which some are no dates and some beyond what MongoDB formats.
 
-One such value would end the whole query (known-defects.md, W16): it counts under null instead.
+One such value would end the whole query (docs/differences.md, W16): it counts under null instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The expressions of `add_fields` and `select`: a short allowlist, everything else refused.
 
 A caller's expression is parsed into MongoDB's own form. Texts are literals, or field paths
-without `$` inside; nothing a caller writes is taken as an operator (spec/query-language.md, 5).
+without `$` inside; nothing a caller writes is taken as an operator (docs/query-language.md#select).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The fields of a job: what each is called, where it is stored, and of what type.
 
-Follows spec/data-model.md. Names a caller writes are resolved here, once, into `Field`s.
+See docs/data-model.md#job. Names a caller writes are resolved here, once, into `Field`s.
 """
 
 from __future__ import annotations

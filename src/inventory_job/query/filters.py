@@ -1,4 +1,4 @@
-"""Conditions and scope → $match (spec/query-language.md, sections 1 and 2)."""
+"""Conditions and scope → $match (docs/query-language.md#filters)."""
 
 from __future__ import annotations
 

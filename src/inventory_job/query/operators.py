@@ -1,6 +1,6 @@
 """The filter operators, as rows of a table: what value each takes, and what it asks MongoDB.
 
-Follows spec/query-language.md, section 2. Caller text is a literal, except for the regex
+See docs/query-language.md#operators. Caller text is a literal, except for the regex
 operators; it never becomes a key or an operator of the query.
 """
 

@@ -2,7 +2,7 @@
 
 After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows whose
 order nobody asked for, but matters, are put in one: the same question then gives the same answer,
-and pages do not overlap (spec/known-defects.md, W12).
+and pages do not overlap (docs/differences.md, W12).
 """
 
 from __future__ import annotations

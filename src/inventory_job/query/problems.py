@@ -47,7 +47,7 @@ def fault(
 
     `reason` is the part of the sentence that `code` leaves open: the reason, the expected type
     or the operator's name; `key` is what the sentence calls the field when the interface fixes
-    that (spec/query-language.md), else its path.
+    that (docs/errors.md), else its path.
     """
     return PydanticCustomError(code.value, "{reason}", {"reason": reason, "key": key})
 

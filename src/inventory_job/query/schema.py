@@ -1,7 +1,7 @@
 """The requests: what a caller may write in each, as frozen, checked values.
 
 `parse_*` take a decoded request (plain dictionaries, only what the caller gave) and either return
-such a value or raise InvalidRequest with every problem found (spec/interface.md, messages).
+such a value or raise InvalidRequest with every problem found (docs/query-language.md).
 """
 
 from __future__ import annotations

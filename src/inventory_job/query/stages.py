@@ -1,4 +1,4 @@
-"""The stages of a stat's aggregate, as a caller writes them (spec/query-language.md, 4)."""
+"""The stages of a stat's aggregate, as a caller writes them (docs/query-language.md#stages)."""
 
 from __future__ import annotations
 

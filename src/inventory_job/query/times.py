@@ -1,7 +1,7 @@
 """Points in time as callers write them: ISO 8601 and relative to now.
 
 Times are naive datetimes in UTC with whole milliseconds, as MongoDB stores them; finer fractions
-are cut, as it would cut them (spec/query-language.md, section 2).
+are cut, as it would cut them (docs/query-language.md#times).
 """
 
 from __future__ import annotations

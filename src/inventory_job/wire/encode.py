@@ -1,4 +1,4 @@
-"""Documents → JobInfo, rows → Struct (spec/data-model.md)."""
+"""Documents → JobInfo, rows → Struct (docs/data-model.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Stored values → what a message can carry. Total: no stored value can fail a call.
 
-Follows spec/data-model.md, "Struct results" and "JobInfo from a document".
+See docs/data-model.md#values-of-a-job and docs/data-model.md#values-in-rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Our errors → gRPC statuses: one total table, and the details a program can read.
 
 The details text is `CODE: message`, which existing clients split at the first colon; beside it
-goes a google.rpc.Status with a google.rpc.BadRequest (spec/interface.md, "Errors"; AIP-193).
+goes a google.rpc.Status with a google.rpc.BadRequest (docs/errors.md; AIP-193).
 """
 
 from __future__ import annotations

@@ -1,35 +1,33 @@
-"""What README shows of the command line is what a terminal shows."""
+"""What the page about the command line shows is what a terminal shows."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import Demo
+from tests.documents import SHOWN_ADDRESS, page
 from tests.running import ServerThread
 from tests.store import Store
 from tests.terminal import Screen, terminal
 
-README = Path(__file__).parents[2] / "README.md"
-SHOWN_ADDRESS = "127.0.0.1:50051"
+PAGE = page("docs/command-line.md")
 WIDTH, HEIGHT = 100, 16
 _AGE = re.compile(r"\d+d \d\dh")
 
 
 def sessions() -> list[tuple[str, Screen]]:
     """Each command of the sessions with what it is said to show."""
-    text = README.read_text(encoding="utf-8").replace("\\\n", " ")
-    blocks = re.findall(r"```ShellSession\n(.*?)```", text, re.DOTALL)
-    commands = re.split(r"^\$ ", "".join(blocks), flags=re.MULTILINE)[1:]
-    found = [
-        (command, shown.splitlines()) for command, _, shown in (c.partition("\n") for c in commands)
+    return [
+        (command, shown.splitlines())
+        for block in PAGE.of_kind("console")
+        for command, shown in block.commands
+        if not command.startswith("export ")
     ]
-    return [(command, shown) for command, shown in found if not command.startswith("export ")]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -64,12 +62,12 @@ def without_age(lines: Screen) -> Screen:
     return [re.sub(r"[ ─]+", " ", _AGE.sub("(age)", line)) for line in lines]
 
 
-def test_readme_shows_the_command_line() -> None:
+def test_the_page_shows_the_commands_that_draw() -> None:
     assert {command.split()[1] for command, _ in sessions()} >= {"list", "stat", "chart", "top"}
 
 
 @pytest.mark.parametrize(("command", "shown"), sessions())
-def test_a_command_shows_what_readme_shows(
+def test_a_command_shows_what_the_page_shows(
     server: ServerThread, command: str, shown: Screen
 ) -> None:
     lines = [line.replace(server.address, SHOWN_ADDRESS) for line in shown_by(command, server)]

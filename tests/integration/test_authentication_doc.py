@@ -1,10 +1,9 @@
-"""README's walk through authentication is run as it stands."""
+"""The page's walk through authentication is run as it stands."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from inventory_job.embedded.demo_data import sample_jobs
+from tests.documents import ROOT, SHOWN_ADDRESS, page
 from tests.store import Store
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOWN_ADDRESS = "127.0.0.1:50051"
+SESSIONS = [block.commands for block in page("docs/authentication.md").of_kind("console")]
+"""Each terminal session of the page: commands with what they are said to print."""
 END = "-- end of output --"
 
 GRPCURL = f"""#!{sys.executable}
@@ -40,23 +39,7 @@ with grpc.insecure_channel(os.environ["ADDRESS"]) as channel:
     else:
         print(json.dumps(answer, indent=2))
 """
-"""Does what grpcurl does with the arguments that README gives it."""
-
-
-def sessions() -> list[list[tuple[str, str]]]:
-    """Each terminal session of README: commands with what they are said to print."""
-    return [
-        [(command.strip(), output) for command, _, output in map(split, commands(session))]
-        for session in re.findall(r"```shell-session\n(.*?)```", README, re.DOTALL)
-    ]
-
-
-def commands(session: str) -> list[str]:
-    return re.split(r"^\$ ", session.replace("\\\n", " "), flags=re.MULTILINE)[1:]
-
-
-def split(command: str) -> tuple[str, str, str]:
-    return command.partition("\n")
+"""Does what grpcurl does with the arguments that the page gives it."""
 
 
 @pytest.fixture
@@ -102,9 +85,8 @@ def run(session: list[tuple[str, str]], directory: Path, environment: dict[str, 
 
 @pytest.fixture
 def address(tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
-    """The address of a server started with README's first session."""
-    first = sessions()[0]
-    serve = first.pop()[0]
+    """The address of a server started with the page's first session."""
+    *first, (serve, _) = SESSIONS[0]
     assert serve == "inventory-job serve --demo"
     assert run(first, tmp_path, environment) == [output for _, output in first]
     exported = "\n".join(command for command, _ in first if command.startswith("export "))
@@ -137,7 +119,7 @@ def test_the_walk_through_prints_what_is_shown(
     tmp_path: Path, environment: dict[str, str], address: str
 ) -> None:
     environment["ADDRESS"] = address
-    session = [each for session in sessions()[1:] for each in session]
+    session = [each for session in SESSIONS[1:] for each in session]
     assert all(SHOWN_ADDRESS in command for command, _ in session if "grpcurl" in command)
 
     assert run(session, tmp_path, environment) == [output for _, output in session]
