@@ -113,7 +113,7 @@ class Server:
             database,
             counts,
             indexes,
-            result_bytes=settings.limits.result_bytes,
+            limits=settings.limits,
             observer=QueryLog(metrics, settings.slow_query_seconds),
         )
         resources.push_async_callback(manager.close)

@@ -114,6 +114,8 @@ class Reader:
         index = covering(jobs.document, stages, self._indexes.known())
         hint: dict[str, Any] = {"hint": index} if index else {}
         pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
+        if any(_may_grow(stage) for stage in stages):
+            pipeline.append(REFUSING_LARGE_ROWS)
 
         def run(pipeline: list[Document]) -> Awaitable[AsyncCommandCursor[RawBSONDocument]]:
             # Raw batches would be simpler, but the driver asks for an empty one first.
@@ -182,6 +184,22 @@ def _beginning(piece: Piece, most: int) -> tuple[Piece, int]:
         if count <= most:
             wanted = position
     return piece[:wanted], count
+
+
+_GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})
+REFUSING_LARGE_ROWS: Document = {
+    "$match": {"$expr": {"$bsonSize": {"row": "$$ROOT", "answer around it": "x" * 1024}}}
+}
+"""A row that is larger than a document may be is an error of this stage, which passes all others.
+Without it MongoDB closes the connection, upon which the driver closes all others as well."""
+
+
+def _may_grow(stage: Document) -> bool:
+    """Whether a stage makes rows larger than what is stored in one document."""
+    values = stage.get("$group", {}).values()
+    return "$lookup" in stage or any(
+        isinstance(value, dict) and value.keys() & _GATHERING for value in values
+    )
 
 
 def projection(fields: tuple[str, ...]) -> Document:
