@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from inventory_job.errors import (
     invalid,
 )
 from inventory_job.model.client import Database
+from inventory_job.model.costs import CostLimits
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.deletes import Deletes
 from inventory_job.model.driver_errors import (
@@ -36,8 +38,10 @@ from inventory_job.model.driver_errors import (
 from inventory_job.model.lists import Lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.conditions import MAX_PAGE
+from inventory_job.query.costs import Costs, costs_of
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.limits import Limits
 from inventory_job.query.plans import (
     AnalyzePlan,
     DistinctPlan,
@@ -80,12 +84,14 @@ class JobManager:
         database: Database,
         counts: CountCache,
         *,
-        result_bytes: int = 32 * 1024 * 1024,
+        limits: Limits | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._database = database
         self._observer = observer or _Unobserved()
-        self._reader = Reader(database, result_bytes)
+        limits = limits or Limits()
+        self._cost_limits = CostLimits(database, limits)
+        self._reader = Reader(database, limits.result_bytes)
         self._lists = Lists(self._reader, counts)
         self._deletes = Deletes(database, counts)
         self._log = structlog.get_logger(__name__)
@@ -145,6 +151,8 @@ class JobManager:
         self, operation: str, plan: Plan, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
     ) -> _Result:
         begun = time.perf_counter()
+        if costs := costs_of(plan):
+            work = partial(self._within_limits, plan.jobs, costs, deadline, work)
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
                 attempt = self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
@@ -158,6 +166,17 @@ class JobManager:
             raise failure from error
         finally:
             self._observer.observe(operation, plan, time.perf_counter() - begun)
+
+    async def _within_limits(
+        self,
+        jobs: ScopedFilter,
+        costs: Costs,
+        deadline: Deadline,
+        work: Callable[[], Awaitable[_Result]],
+    ) -> _Result:
+        """Does `work` unless it would cost too much."""
+        await self._cost_limits.check(jobs, costs, deadline)
+        return await work()
 
     def _log_once(self, reason: str) -> None:
         """Logs what stays wrong until an operator changes something, not again for each call."""

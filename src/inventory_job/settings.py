@@ -74,16 +74,21 @@ class Settings(BaseSettings):
         ge=8,
         le=10_000,
         description="Calls held at a time, from their message until the answer is taken; more are "
-        "refused. While others want some, a tenant has at most half, a connection a quarter.",
+        "refused. While others want some, a tenant and a connection have at most half each, a "
+        "tenant on one connection a quarter.",
     )
     running_calls: int = Field(
-        32, ge=1, le=1000, description="Calls that run at a time; others wait."
+        32,
+        ge=1,
+        le=1000,
+        description="Calls that run at a time, half of them on one connection; others wait.",
     )
     tenant_running_calls: int = Field(
         8,
         ge=1,
         le=1000,
-        description="Calls of one tenant that run at a time; half on a connection.",
+        description="Calls of one tenant that run at a time, half of them on one connection; "
+        "fewer for a while after slow work, while others call.",
     )
     wait_seconds: Seconds = Field(
         5.0, description="How long a call may wait to run before it is refused, in seconds."

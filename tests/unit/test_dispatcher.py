@@ -12,6 +12,7 @@ from inventory_job.errors import NotFound, Overloaded, TooLarge
 from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.limiter import Limiter, Limits
+from tests.limiter import Clock
 
 MOST_BYTES = 200_000
 LARGE = b"x" * 100_000
@@ -55,7 +56,9 @@ def test_a_call_is_held_until_its_answer_is_taken() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("content", "runs"), [(b"small", True), (LARGE, False)])
+@pytest.mark.parametrize(
+    ("content", "runs"), [(b"x" * 65_536, True), (b"x" * 65_537, False), (LARGE, False)]
+)
 def test_a_large_answer_that_is_not_taken_keeps_another_call_from_running(
     content: bytes, runs: bool
 ) -> None:
@@ -151,5 +154,26 @@ def test_a_call_that_may_not_be_held_is_refused_without_work() -> None:
 
         assert begun == []
         assert limiter.held == 8
+
+    asyncio.run(run())
+
+
+def test_slow_work_is_charged_to_its_tenant_however_it_ends() -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter, clients = Limiter(Limits(tenant_running=2, wait_seconds=0), clock), Clients()
+        dispatcher = Dispatcher(limiter, MOST_BYTES)
+
+        async def work() -> bytes:
+            clock.now += 2.7
+            raise NotFound("job-1")
+
+        limiter.enter("domain-2", "q")
+        with pytest.raises(NotFound):
+            await dispatcher.run(call(), work, clients.when_taken)
+
+        await dispatcher.run(call(), answering(LARGE), clients.when_taken)
+        with pytest.raises(Overloaded):
+            await dispatcher.run(call(peer="r"), answering(b""), clients.when_taken)
 
     asyncio.run(run())

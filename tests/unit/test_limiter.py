@@ -31,11 +31,20 @@ def test_a_tenant_has_half_while_another_holds_permits() -> None:
     assert len(entered(limiter, "a", FEW_PEERS)) == 8
 
 
-def test_a_connection_has_a_quarter_while_another_holds_permits() -> None:
+def test_a_tenant_has_a_quarter_on_a_connection_while_another_holds_permits() -> None:
     limiter = Limiter(LIMITS)
     limiter.enter("a", "q")
 
     assert len(entered(limiter, "a")) == 4
+
+
+def test_a_connection_of_many_tenants_has_half_while_another_holds_permits() -> None:
+    limiter = Limiter(LIMITS)
+    limiter.enter("d", "q")
+
+    held = [len(entered(limiter, tenant)) for tenant in "abc"]
+
+    assert held == [4, 4, 0]
 
 
 def test_a_tenant_has_half_for_a_second_after_another_was_refused() -> None:
@@ -120,6 +129,21 @@ def test_calls_run_as_far_as_their_connection_their_tenant_and_all_have_room() -
         runs = [caller for caller, task in zip(callers, tasks, strict=True) if task.done()]
 
         assert runs == [("a", "p1"), ("a", "p2"), ("b", "q1"), ("b", "q2")]
+        await cancelled(tasks)
+
+    asyncio.run(run())
+
+
+def test_tenants_on_one_connection_run_as_those_on_their_own_up_to_half_of_all() -> None:
+    async def run() -> None:
+        limiter = Limiter(Limits(held=64, running=12, tenant_running=4))
+        callers = [(tenant, "gateway") for tenant in "abcd" for _ in range(3)]
+        tasks = [started(limiter.enter(*caller).run()) for caller in callers]
+        await settle()
+
+        runs = "".join(t for (t, _), task in zip(callers, tasks, strict=True) if task.done())
+
+        assert runs == "aabbcc"
         await cancelled(tasks)
 
     asyncio.run(run())
@@ -313,5 +337,107 @@ def test_waiting_for_the_end_of_all_calls() -> None:
         asyncio.get_running_loop().call_later(0.01, permit.leave)
 
         assert await limiter.wait_idle(5)
+
+    asyncio.run(run())
+
+
+# What slow work costs
+
+
+async def worked(limiter: Limiter, clock: Clock, tenant: str, seconds: float) -> None:
+    """A call of the tenant that takes so long."""
+    permit = limiter.enter(tenant, f"{tenant}-{clock.now}")
+    await permit.run()
+    clock.now += seconds
+    permit.charge()
+    permit.leave()
+
+
+async def runs_now(limiter: Limiter, tenant: str) -> int:
+    """How many of a dozen calls of the tenant, each on a connection of its own, run."""
+    permits = [limiter.enter(tenant, f"{tenant}{number}") for number in range(12)]
+    tasks = [started(permit.run()) for permit in permits]
+    await settle()
+    running = sum(task.done() for task in tasks)
+    await cancelled(tasks)
+    for permit in permits:
+        permit.leave()
+    return running
+
+
+@pytest.mark.parametrize(
+    ("seconds", "later", "expected"),
+    [(0.1, 0, 8), (2.7, 0, 7), (10.2, 0, 4), (10.2, 10, 6), (100, 0, 1), (1000, 10, 4)],
+)
+def test_slow_work_costs_a_tenant_turns_for_a_while(
+    seconds: float, later: float, expected: int
+) -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter = Limiter(Limits(), clock)
+        await worked(limiter, clock, "slow", seconds)
+        clock.now += later
+        limiter.enter("other", "o")
+
+        assert await runs_now(limiter, "slow") == expected
+        assert await runs_now(limiter, "third") == 8
+
+    asyncio.run(run())
+
+
+def test_slow_work_costs_nothing_while_there_are_no_others() -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter = Limiter(Limits(), clock)
+        await worked(limiter, clock, "other", 0)
+        await worked(limiter, clock, "slow", 100)
+
+        assert await runs_now(limiter, "slow") == 8
+
+    asyncio.run(run())
+
+
+def test_others_that_called_a_moment_ago_want_turns_too() -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter = Limiter(Limits(), clock)
+        await worked(limiter, clock, "slow", 100)
+        await worked(limiter, clock, "other", 0)
+        clock.now += 0.9
+
+        assert await runs_now(limiter, "slow") == 1
+
+    asyncio.run(run())
+
+
+def test_short_calls_are_charged_all_together() -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter = Limiter(Limits(), clock)
+        limiter.enter("other", "o")
+        for _ in range(100):
+            await worked(limiter, clock, "slow", 0.9)
+
+        assert await runs_now(limiter, "slow") < 8
+
+    asyncio.run(run())
+
+
+def test_calls_that_wait_run_once_their_tenant_has_its_turns_again() -> None:
+    async def run() -> None:
+        clock = Clock()
+        limiter = Limiter(Limits(wait_seconds=30), clock)
+        await worked(limiter, clock, "slow", 100)
+        other = limiter.enter("other", "o")
+        permits = [limiter.enter("slow", f"p{number}") for number in range(3)]
+        tasks = [started(permit.run()) for permit in permits]
+        await settle()
+        assert [task.done() for task in tasks] == [True, False, False]
+
+        clock.now += 2
+        other.leave()
+
+        async with asyncio.timeout(5):
+            await asyncio.gather(*tasks)
 
     asyncio.run(run())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from inventory_job.errors import Overloaded
 from inventory_job.transport.limiter import Limiter, Limits, Permit
 from tests.limiter import Clock, cancelled, entered, settle, started
+
+Key = TypeVar("Key", str, tuple[str, str])
 
 
 @dataclass
@@ -46,8 +50,8 @@ class Model:
         self.clock = Clock()
         self.limiter = Limiter(self.limits, self.clock)
         self.calls: list[Held] = []
-        self.refused: dict[str, float] = {}
-        """When each tenant and each connection was refused last; their names differ."""
+        self.refused: dict[str | tuple[str, str], float] = {}
+        """When each tenant, each connection and each tenant on a connection was refused last."""
         self.refusals = 0
         self.queue: list[Held] = []
         """Calls that began to wait, in that order."""
@@ -87,21 +91,26 @@ class Model:
     def may_enter(self, tenant: str, peer: str) -> bool:
         tenants = Counter(call.caller[0] for call in self.calls)
         peers = Counter(call.caller[1] for call in self.calls)
+        pairs = Counter(call.caller for call in self.calls)
+        all_pairs = {(a_tenant, a_peer) for a_tenant in "ab" for a_peer in "pqr"}
         held = len(self.calls)
         other_tenants = self.wants("ab", tenants, tenant)
         if held >= (8 if other_tenants else 6):
             return False
         if other_tenants and tenants[tenant] >= 4:
             return False
-        return not (self.wants("pqr", peers, peer) and peers[peer] >= 2)
+        if self.wants("pqr", peers, peer) and peers[peer] >= 4:
+            return False
+        other_pairs = self.wants(all_pairs, pairs, (tenant, peer))
+        return not (other_pairs and pairs[tenant, peer] >= 2)
 
-    def wants(self, keys: str, holding: Counter[str], but: str) -> bool:
+    def wants(self, keys: Iterable[Key], holding: Counter[Key], but: Key) -> bool:
         """Whether others than `but` hold permits or were refused within a second."""
         recent = {key for key, at in self.refused.items() if self.clock.now - at < 1}
         return any(holding[key] or key in recent for key in keys if key != but)
 
     def note_refusal(self, caller: tuple[str, str]) -> None:
-        self.refused.update(dict.fromkeys(caller, self.clock.now))
+        self.refused.update(dict.fromkeys((*caller, caller), self.clock.now))
         self.refusals += 1
 
     def check(self) -> None:

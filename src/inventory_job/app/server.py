@@ -95,7 +95,7 @@ class Server:
         manager = JobManager(
             database,
             counts,
-            result_bytes=settings.limits.result_bytes,
+            limits=settings.limits,
             observer=QueryLog(metrics, settings.slow_query_seconds),
         )
         resources.push_async_callback(manager.close)

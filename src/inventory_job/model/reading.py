@@ -74,6 +74,8 @@ class Reader:
         """The first rows, at most `most`, that a pipeline over `jobs` gives, and how many it gives
         in all."""
         pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
+        if any(_may_grow(stage) for stage in stages):
+            pipeline.append(REFUSING_LARGE_ROWS)
 
         def run(pipeline: list[Document]) -> Awaitable[AsyncCommandCursor[RawBSONDocument]]:
             # Raw batches would be simpler, but the driver asks for an empty one first.
@@ -147,6 +149,22 @@ class _Kept:
     def documents(self) -> list[StoredDocument]:
         """All of them, decoded."""
         return decode_all(b"".join(self._pieces), self._codec_options)
+
+
+_GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})
+REFUSING_LARGE_ROWS: Document = {
+    "$match": {"$expr": {"$bsonSize": {"row": "$$ROOT", "answer around it": "x" * 1024}}}
+}
+"""A row that is larger than a document may be is an error of this stage, which passes all others.
+Without it MongoDB closes the connection, upon which the driver closes all others as well."""
+
+
+def _may_grow(stage: Document) -> bool:
+    """Whether a stage makes rows larger than what is stored in one document."""
+    values = stage.get("$group", {}).values()
+    return "$lookup" in stage or any(
+        isinstance(value, dict) and value.keys() & _GATHERING for value in values
+    )
 
 
 def projection(fields: tuple[str, ...]) -> Document:

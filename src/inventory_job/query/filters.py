@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from bson import Regex
 
@@ -27,6 +28,8 @@ class ScopedFilter:
     patterns: tuple[tuple[str, Regex[str]], ...] = ()
     """The caller's regular expressions with their paths in the request: whether they are right,
     only MongoDB knows."""
+    patterns_at: tuple[tuple[str, int], ...] = ()
+    """How many patterns a job is compared with, by their places in the request."""
 
     @property
     def document(self) -> Document:
@@ -60,12 +63,17 @@ def compile_filter(
     A keyword joins filter_or: next to one it widens it.
     """
     conditions: list[Document] = [{name: value} for name, value in direct]
-    conditions += [condition.emit() for condition in query.filter]
+    filtered = [condition.emit() for condition in query.filter]
     alternatives = [condition.emit() for condition in query.filter_or]
-    alternatives += _keyword(query.keyword)
-    if alternatives:
-        conditions.append({"$or": alternatives})
-    return ScopedFilter(scope, tuple(conditions), patterns_of(query))
+    words = _keyword(query.keyword)
+    conditions += filtered
+    if alternatives or words:
+        conditions.append({"$or": alternatives + words})
+    places = [(f"query.filter[{index}]", emitted) for index, emitted in enumerate(filtered)]
+    places += [(f"query.filter_or[{index}]", each) for index, each in enumerate(alternatives)]
+    places += [("query.keyword", each) for each in words]
+    patterns_at = tuple((place, number) for place, each in places if (number := patterns_in(each)))
+    return ScopedFilter(scope, tuple(conditions), patterns_of(query), patterns_at)
 
 
 def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
@@ -78,6 +86,17 @@ def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
                 regexes = value if isinstance(value, list) else [value]
                 found += ((f"query.{name}[{index}]", regex) for regex in regexes)
     return tuple(found)
+
+
+def patterns_in(value: Any) -> int:
+    """How many patterns there are in a condition, or in several."""
+    if isinstance(value, Regex):
+        return 1
+    if isinstance(value, dict):
+        return sum(map(patterns_in, value.values()))
+    if isinstance(value, list):
+        return sum(map(patterns_in, value))
+    return 0
 
 
 def _keyword(keyword: str) -> list[Document]:

@@ -39,6 +39,19 @@ class Limits(BaseModel):
     depth: int = Field(
         32, ge=8, le=60, description="Deepest nesting of a request, and most parts of a path."
     )
+    pattern_comparisons: int = Field(
+        50_000_000,
+        ge=1000,
+        description="Most comparisons of patterns with jobs in one query: words of contain and its "
+        "kin and of the keyword, and regular expressions, times the jobs that scope and conditions "
+        "on indexed fields leave. 20 patterns are always allowed.",
+    )
+    lookup_tasks: int = Field(
+        2_000_000,
+        ge=1000,
+        description="Most tasks that the lookups of one query may read: for each job that it is "
+        "about all tasks of the tenant, or 20 where the tasks' field is job_id.",
+    )
     distinct_values: int = Field(
         100_000, ge=1, description="Most values a distinct query may have."
     )

@@ -8,7 +8,7 @@ from inventory_job.auth.scope import Scope
 from inventory_job.query.analyze import compile_analyze
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN
-from inventory_job.query.filters import ScopedFilter, compile_filter
+from inventory_job.query.filters import ScopedFilter, compile_filter, patterns_in
 from inventory_job.query.lookups import join
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import compile_stages
@@ -98,8 +98,13 @@ def plan_list(request: ListRequest, scope: Scope) -> ListPlan:
         if (value := getattr(request, name))
     ]
     jobs = compile_filter(query, scope, direct)
+    unwound = _unwound(query)
     return ListPlan(
-        replace(jobs, conditions=(*jobs.conditions, *_unwound(query))),
+        replace(
+            jobs,
+            conditions=(*jobs.conditions, *unwound),
+            patterns_at=(*jobs.patterns_at, ("query.unwind.filter", patterns_in(unwound))),
+        ),
         _order(query),
         _fields_shown(query),
         query.page,

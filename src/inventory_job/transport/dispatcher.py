@@ -35,9 +35,12 @@ class Dispatcher:
         permit = self._limiter.enter(call.caller.domain_id, call.peer)
         try:
             await permit.run()
-            answer = await work()
+            try:
+                answer = await work()
+            finally:
+                permit.charge()
             self.check_size(len(answer))
-            if len(answer) < _LARGE_BYTES:
+            if len(answer) <= _LARGE_BYTES:
                 permit.stop()
             when_taken(permit.leave)
         except BaseException:

@@ -1,0 +1,101 @@
+"""Refuses queries that would keep the database busy for long, before they run.
+
+What no index helps with costs by a product: patterns times the jobs that are compared with them,
+lookups times the tasks that each reads. The numbers of jobs and tasks are counted up to what the
+limits leave, in an index, which takes a small part of the time that the query would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from inventory_job.deadline import Deadline
+from inventory_job.errors import InvalidRequest, invalid
+from inventory_job.model.client import Database
+from inventory_job.model.documents import INDEXES, JOB_COLLECTION
+from inventory_job.query.costs import Costs
+from inventory_job.query.filters import ScopedFilter, patterns_in, scope_conditions
+from inventory_job.query.limits import Limits
+from inventory_job.query.operators import Document
+
+_NARROWING = frozenset({"$in", "$lt", "$lte", "$gt", "$gte"})
+_FIELDS = tuple(
+    dict.fromkeys(
+        field.lstrip("-")
+        for index in INDEXES
+        if index.collection == JOB_COLLECTION
+        for field in index.fields
+        if field not in {"domain_id", "_id"}
+    )
+)
+"""Fields of jobs that are in indexes."""
+_TASKS_BY_INDEX = 20
+"""A lookup by the task's job_id, which is in an index, takes as long as reading so many tasks."""
+
+
+class CostLimits:
+    """Holds queries to `limits.pattern_comparisons` and `limits.lookup_tasks`."""
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    async def check(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
+        """Raises InvalidRequest when what there is to weigh of a query over `jobs` is too much."""
+        if costs.comparisons:
+            await self._check_patterns(jobs, costs, deadline)
+        if costs.lookups:
+            await self._check_lookups(jobs, costs.lookups, deadline)
+
+    async def _check_patterns(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
+        most = self._limits.pattern_comparisons // costs.comparisons
+        compared = replace(jobs, conditions=tuple(filter(_is_narrowing, jobs.conditions)))
+        if await self._count(self._database.jobs, compared.document, most, deadline) > most:
+            reason = (
+                f"with {costs.comparisons} patterns a query may be about {most} jobs at most; use "
+                f"fewer, or narrow the filter by {', '.join(_FIELDS)}"
+            )
+            raise InvalidRequest(invalid(costs.costliest, reason))
+
+    async def _check_lookups(
+        self, jobs: ScopedFilter, lookups: tuple[str, ...], deadline: Deadline
+    ) -> None:
+        most = self._limits.lookup_tasks
+        by_index = lookups.count("job_id")
+        by_reading = len(lookups) - by_index
+        looked_up = await self._count(
+            self._database.jobs, jobs.document, most // _TASKS_BY_INDEX, deadline
+        )
+        left = most - looked_up * by_index * _TASKS_BY_INDEX
+        if by_reading and looked_up and left >= 0:
+            tasks = await self._count(
+                self._database.job_tasks,
+                scope_conditions(jobs.scope),
+                left // (looked_up * by_reading),
+                deadline,
+            )
+            left -= looked_up * by_reading * tasks
+        if left < 0:
+            reason = (
+                f"looking up tasks for these jobs would read more than {most} tasks; narrow the "
+                "filter, or look up by the task's job_id"
+            )
+            raise InvalidRequest(invalid("query.lookup", reason))
+
+    async def _count(
+        self, collection: Any, condition: Document, most: int, deadline: Deadline
+    ) -> int:
+        """How many documents meet a condition; one more than `most` for all above."""
+        number: int = await collection.count_documents(
+            condition, limit=most + 1, maxTimeMS=deadline.milliseconds()
+        )
+        return number
+
+
+def _is_narrowing(condition: Document) -> bool:
+    """Whether the database finds the jobs that meet a condition in an index, and so compares no
+    others with patterns."""
+    [(field, wanted)] = condition.items()
+    is_comparison = not isinstance(wanted, dict) or wanted.keys() <= _NARROWING
+    return field in _FIELDS and is_comparison and not patterns_in(wanted)
