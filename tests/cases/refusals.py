@@ -83,15 +83,25 @@ CONDITIONS = [
             ("status.x", "eq", "x"),
         )
     ),
-    _of_condition(
-        "text operator on another field",
-        {"key": "total_tasks", "operator": "contain", "value": "1"}, "operator", _INVALID,
-        "reason = operator contain applies to text fields, and total_tasks is integer",
+    *(
+        _of_condition(
+            f"{operator} on another field",
+            {"key": "total_tasks", "operator": operator, "value": ["1"]}, "operator", _INVALID,
+            f"reason = operator {operator} applies to text fields, and total_tasks is integer",
+        )
+        for operator in (
+            "contain", "not_contain", "contain_in", "not_contain_in", "regex", "regex_in"
+        )
     ),
-    _of_condition(
-        "time operator on another field",
-        {"key": "status", "operator": "datetime_lt", "value": "2026-03-04"}, "operator", _INVALID,
-        "reason = operator datetime_lt applies to date fields, and status is text",
+    *(
+        _of_condition(
+            f"{kind}_{comparison} on another field",
+            {"key": "status", "operator": f"{kind}_{comparison}", "value": "2026-03-04"},
+            "operator", _INVALID,
+            f"reason = operator {kind}_{comparison} applies to date fields, and status is text",
+        )
+        for kind in ("datetime", "timediff")
+        for comparison in ("lt", "lte", "gt", "gte")
     ),
 ]  # fmt: skip
 
