@@ -22,8 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Properties are tried on the same 1 000 examples each time, or as --examples says."""
     examples = config.getoption("--examples")
-    settings.register_profile("ci", max_examples=1000, derandomize=True, database=None)
-    settings.register_profile("long", max_examples=examples or 1000, print_blob=True)
+    # Without a deadline for each of them: a test that hangs has pytest's timeout, and the first
+    # example may wait for a loaded machine.
+    common = settings(deadline=None)
+    settings.register_profile("ci", common, max_examples=1000, derandomize=True, database=None)
+    settings.register_profile("long", common, max_examples=examples or 1000, print_blob=True)
     settings.load_profile("long" if examples else "ci")
     # Servers of many tests run side by side, and few tests are about HTTP.
     os.environ.setdefault("INVENTORY_JOB_HTTP", "false")

@@ -51,8 +51,9 @@ class Proxy:
 
     `line` can be changed at any time, but has no `reset_after` for another server. `renamed` texts
     in what a MongoDB server sends are replaced, by ones of the same length: addresses that it tells
-    of itself and others, so that clients come through the proxy again. `buffer_bytes` is what the
-    system may hold of what the server sends, as much as it likes by default.
+    of itself and others, so that clients come through the proxy again. `edit` takes each message of
+    a MongoDB server to the one that is sent instead. `buffer_bytes` is what the system may hold of
+    what the server sends, as much as it likes by default.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Proxy:
         self._answer = self._answer_messages if is_mongod else self._send_on
         self.line = Line()
         self.renamed: Mapping[bytes, bytes] = {}
+        self.edit: Callable[[bytes], bytes] = bytes
         self._target = port
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
@@ -178,6 +180,7 @@ class Proxy:
             data = head + await reader.readexactly(int.from_bytes(head, "little") - 4)
             for old, new in self.renamed.items():
                 data = data.replace(old, new)
+            data = self.edit(data)
             connection.answered += len(data)
             most = self.line.reset_after
             if most is not None and connection.answered > most:

@@ -43,6 +43,7 @@ def _of_value(key: str, operator: str, value: Any, code: Code, details: str) -> 
 _INVALID, _TYPE = Code.INVALID_PARAMETER, Code.INVALID_PARAMETER_TYPE
 _REQUIRED, _DENIED = Code.REQUIRED_PARAMETER, Code.PERMISSION_DENIED
 _LIST, _SINGLE = Code.OPERATOR_LIST_VALUE_TYPE, Code.OPERATOR_VALUE_TYPE
+_BOOLEAN, _DICTIONARY = Code.OPERATOR_BOOLEAN_TYPE, Code.OPERATOR_DICT_VALUE_TYPE
 _VALUE = f"key = {_CONDITION}.value"
 
 CONDITIONS = [
@@ -82,15 +83,25 @@ CONDITIONS = [
             ("status.x", "eq", "x"),
         )
     ),
-    _of_condition(
-        "text operator on another field",
-        {"key": "total_tasks", "operator": "contain", "value": "1"}, "operator", _INVALID,
-        "reason = operator contain applies to text fields, and total_tasks is integer",
+    *(
+        _of_condition(
+            f"{operator} on another field",
+            {"key": "total_tasks", "operator": operator, "value": ["1"]}, "operator", _INVALID,
+            f"reason = operator {operator} applies to text fields, and total_tasks is integer",
+        )
+        for operator in (
+            "contain", "not_contain", "contain_in", "not_contain_in", "regex", "regex_in"
+        )
     ),
-    _of_condition(
-        "time operator on another field",
-        {"key": "status", "operator": "datetime_lt", "value": "2026-03-04"}, "operator", _INVALID,
-        "reason = operator datetime_lt applies to date fields, and status is text",
+    *(
+        _of_condition(
+            f"{kind}_{comparison} on another field",
+            {"key": "status", "operator": f"{kind}_{comparison}", "value": "2026-03-04"},
+            "operator", _INVALID,
+            f"reason = operator {kind}_{comparison} applies to date fields, and status is text",
+        )
+        for kind in ("datetime", "timediff")
+        for comparison in ("lt", "lte", "gt", "gte")
     ),
 ]  # fmt: skip
 
@@ -112,6 +123,14 @@ VALUES = [
         for operator in ("in", "not_in", "contain_in", "not_contain_in", "regex_in")
     ),
     _of_value("status", "in", None, _LIST, "The value of 'in operator' must be a list type."),
+    *(
+        _of_condition(
+            f"a list within the list of {operator}",
+            {"key": "status", "operator": operator, "value": [["a"]]}, "value[0]",
+            _SINGLE, f"The value of '{operator} operator' does not support list type.",
+        )
+        for operator in ("in", "contain_in", "not_contain_in", "regex_in")
+    ),
     _of_value("status", "eq", {"$ne": "x"}, _TYPE, f"{_VALUE}, type = string"),
     _of_value("status", "eq", 3, _TYPE, f"{_VALUE}, type = string"),
     _of_value("status", "contain", None, _TYPE, f"{_VALUE}, type = string"),
@@ -122,8 +141,8 @@ VALUES = [
     _of_value("created_at", "eq", "yesterday", _TYPE, f"{_VALUE}, type = ISO 8601 date-time"),
     _of_value("created_at", "lt", 20260304, _TYPE, f"{_VALUE}, type = ISO 8601 date-time"),
     _of_value("id", "eq", "xyz", _TYPE, f"{_VALUE}, type = ObjectId"),
-    _of_value("status", "exists", "true", Code.OPERATOR_BOOLEAN_TYPE, "must be a boolean type."),
-    _of_value("status", "match", "x", Code.OPERATOR_DICT_VALUE_TYPE, "must be a dictionary type."),
+    _of_value("status", "exists", "true", _BOOLEAN, "'exists operator' must be a boolean type."),
+    _of_value("status", "match", "x", _DICTIONARY, "'match operator' must be a dictionary type."),
     _of_value("plugin_id", "regex", "a\0b", _INVALID, "reason = a regular expression cannot hold"),
     _of_value("created_at", "datetime_lt", "2026-02-30", _INVALID, "not a date and time that"),
     _of_value("created_at", "datetime_lt", "04/03/2026", _INVALID, "not an ISO 8601 date or"),

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from inventory_job.auth.scope import Scope
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
-from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES
+from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
 from inventory_job.model.indexes import IndexSummary, NewestIndexes, ensure_indexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
@@ -146,6 +146,18 @@ def test_why_an_index_is_refused_is_logged_without_words_of_the_database(databas
     assert refused == {
         "job_id_1": "Some documents share a value that must be unique, error 11000",
         "status_1": "An index of this name has other keys or options, error 86",
+    }
+
+
+def test_an_index_that_a_collection_cannot_have_is_refused_with_the_reason(database: Store) -> None:
+    """As on a sharded collection, where it is the unique one: tests/integration/test_shard.py."""
+    impossible = Index("job", "everything_1", ("$**",), unique=True)
+
+    summary = in_database(database, lambda opened: ensure_indexes(opened, [impossible]))
+
+    assert summary.refused == {
+        "everything_1": "The collection takes no such index; a sharded one none whose values are "
+        "unique and whose keys do not begin with the shard key, error 67"
     }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from bson import Int64
 
+from tests.cases import filters, moments
+from tests.cases.filters import FilterCase
 from tests.oracle import (
     DOMAINS,
     WORKSPACES,
@@ -27,9 +29,11 @@ JOBS = six_jobs(DOMAIN)
 Plain = dict[str, Any]
 
 
-def numbers(request: Plain, scope: Scope = SCOPE, jobs: list[Plain] = JOBS) -> list[int]:
+def numbers(
+    request: Plain, scope: Scope = SCOPE, jobs: list[Plain] = JOBS, now: datetime = NOW
+) -> list[int]:
     """The numbers of the jobs that a list answers, in its order."""
-    return [int(job["job_id"][-1]) for job in list_jobs(jobs, request, scope, NOW).jobs]
+    return [int(job["job_id"][-1]) for job in list_jobs(jobs, request, scope, now).jobs]
 
 
 def found(*conditions: Plain, jobs: list[Plain] = JOBS) -> set[int]:
@@ -38,6 +42,22 @@ def found(*conditions: Plain, jobs: list[Plain] = JOBS) -> set[int]:
 
 def condition(key: str, operator: str, value: Any) -> Plain:
     return {"k": key, "o": operator, "v": value}
+
+
+# A spelling of dates and a dialect of patterns on which the specification is silent.
+NOT_EVALUABLE = {"gte date", "regex is PCRE"}
+CASES = [*filters.CASES, *moments.DATETIME, *moments.TIMEDIFF]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case.name not in NOT_EVALUABLE],
+    ids=lambda case: case.name,
+)
+def test_the_oracle_finds_what_every_case_says(case: FilterCase) -> None:
+    query = {"filter": [condition(case.key, case.operator, case.value)]}
+
+    assert set(numbers({"query": query}, now=moments.NOW)) == case.jobs
 
 
 @pytest.mark.parametrize(

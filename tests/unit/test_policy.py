@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import replace
 
 import pytest
@@ -87,6 +88,14 @@ def test_s8_a_permission_that_ends_in_the_middle_of_a_word_grants_nothing() -> N
     assert not any(may(caller, method) for method in METHODS)
 
 
+@pytest.mark.parametrize("boundary", string.printable)
+def test_a_colon_and_a_full_stop_are_the_only_boundaries(boundary: str) -> None:
+    permission = f"inventory{boundary}Job"
+
+    assert covers("inventory", permission) is (boundary in ":.")
+    assert covers(f"inventory{boundary}", permission) is (boundary in ":.")
+
+
 def test_no_permissions_mean_all_of_the_role() -> None:
     assert may(replace(OWNER, permissions=()), "delete")
 
@@ -135,6 +144,11 @@ def test_the_scope_is_that_of_the_table(
         assert scope_for(caller, method, requested) == get_list_analyze
     for method in ("stat", "delete"):
         assert scope_for(caller, method, requested) == stat_delete
+
+
+def test_there_is_no_scope_without_a_domain() -> None:
+    with pytest.raises(ValueError, match="a scope has a domain"):
+        Scope("")
 
 
 def test_an_admin_who_asks_for_the_whole_domains_jobs_gets_those_alone() -> None:
@@ -195,7 +209,9 @@ def test_a_prescribed_workspace_is_the_scope(caller: Caller) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_token_cannot_prescribe_another_domain(method: str) -> None:
-    with pytest.raises(PermissionDenied, match="another domain"):
+    with pytest.raises(
+        PermissionDenied, match=r"\bthe token prescribes another domain than its own\b"
+    ):
         confine(replace(ADMIN, injected_params={"domain_id": "other"}), method, {})
 
 

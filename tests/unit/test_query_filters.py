@@ -10,6 +10,7 @@ from bson import Regex
 from inventory_job.auth.scope import Scope
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
+from inventory_job.query.operators import OPERATORS
 from inventory_job.query.plans import ListPlan, plan_list
 from inventory_job.query.schema import parse_list
 from inventory_job.wire.decode import decode
@@ -39,6 +40,12 @@ def test_a_condition_becomes(case: FilterCase) -> None:
     condition = {"key": case.key, "operator": case.operator, "value": case.value}
 
     assert conditions({"filter": [condition]}) == [case.match]
+
+
+def test_every_operator_has_a_case() -> None:
+    cases = [*filters.CASES, *moments.DATETIME, *moments.TIMEDIFF]
+
+    assert {case.operator for case in cases} == set(OPERATORS)
 
 
 @pytest.mark.parametrize("key", ["key", "k"])
@@ -80,6 +87,22 @@ def test_a_keyword_joins_filter_or_with_each_of_its_words() -> None:
 @pytest.mark.parametrize("keyword", ["", " \t "])
 def test_a_blank_keyword_is_ignored(keyword: str) -> None:
     assert conditions({"keyword": keyword}) is None
+
+
+def test_regular_expressions_are_known_by_the_paths_of_their_conditions() -> None:
+    query = {
+        "filter": [
+            {"k": "status", "v": "S", "o": "contain"},
+            {"k": "status", "v": "^S", "o": "regex"},
+        ],
+        "filter_or": [{"k": "plugin_id", "v": ["a$", "b$"], "o": "regex_in"}],
+    }
+
+    assert plan({"query": query}).jobs.patterns == (
+        ("query.filter[1]", Regex("^S", "i")),
+        ("query.filter_or[0]", Regex("a$", "i")),
+        ("query.filter_or[0]", Regex("b$", "i")),
+    )
 
 
 def test_direct_parameters_are_conditions_before_the_filter() -> None:

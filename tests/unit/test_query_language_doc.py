@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 
 import pytest
-from inventory_job.stubs.spaceone.api.core.v2.query_pb2i import AnalyzeQuery
 from pydantic import BaseModel
 
 from inventory_job.query.accumulators import ACCUMULATORS
+from inventory_job.query.analyses import AnalyzeQuery
 from inventory_job.query.conditions import COMPARISONS, MAX_PAGE
 from inventory_job.query.expressions import ARITHMETIC, OF_ONE_LIST
 from inventory_job.query.fields import MINIMAL

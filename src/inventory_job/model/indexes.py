@@ -29,6 +29,8 @@ _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "ex
 _DUPLICATE_KEY = 11000
 _REASONS = {
     13: "The database user may not create indexes",
+    67: "The collection takes no such index; a sharded one none whose values are unique and whose "
+    "keys do not begin with the shard key",
     85: "An index with the same keys has other options",
     86: "An index of this name has other keys or options",
     _DUPLICATE_KEY: "Some documents share a value that must be unique",
