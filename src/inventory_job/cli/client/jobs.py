@@ -31,7 +31,7 @@ def get(
     job_id: Annotated[str, typer.Argument(help="The job's id.")],
     output: options.Output = Format.TABLE,
 ) -> None:
-    """Show a job."""
+    """Show a job as the server answers."""
     answer = client.call("get", job_request(job_id))
     job = {name: answer[name] for name in JOB_FIELDS}
     if output is not Format.TABLE:

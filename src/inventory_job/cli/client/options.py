@@ -46,6 +46,9 @@ Sort = Annotated[
 ]
 PageNumber = Annotated[int, typer.Option("--page", min=1, help="Page to show, from 1.")]
 PageSize = Annotated[int, typer.Option("--page-size", min=1, max=LARGEST_PAGE, help="Its rows.")]
+Interval = Annotated[
+    float, typer.Option("--interval", "-n", min=0.5, help="Seconds from one look to the next.")
+]
 Output = Annotated[
     Format,
     typer.Option(
