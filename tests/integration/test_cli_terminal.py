@@ -265,6 +265,47 @@ def test_top_begins_sorted_as_it_is_asked_to_be(server: ServerThread) -> None:
     assert [line.split()[0] for line in lines[3:]] == ["job-000000000004", "job-000000000008"]
 
 
+WATCH = ("list", "--watch", "--interval", "0.5")
+
+
+@pytest.mark.parametrize("way", ["q", "Ctrl-C"])
+def test_a_watched_list_follows_the_jobs_and_leaves_the_terminal_as_it_was(
+    server: ServerThread, database: Store, way: str
+) -> None:
+    job = {"job_id": f"job-{way}", "domain_id": "domain-4", "status": "FAILURE"}
+
+    with run(server, *WATCH, "--domain", "domain-4", "-f", f"job_id=job-{way}") as opened:
+        title = opened.wait_for(lambda screen: screen[:1] != [] and "0 jobs" in screen[0])[0]
+        assert title == f"0 jobs  {server.address}, every 0.5 s, q ends"
+        database.jobs.insert_one(job)
+        lines = opened.wait_for(lambda screen: screen[0].startswith("1 jobs"))
+        assert [line.split() for line in lines[3:]] == [[f"job-{way}", "FAILURE"]]
+        opened.press("q") if way == "q" else opened.interrupt()
+        assert opened.finish() == 0
+        assert opened.is_cooked()
+        assert opened.output.rstrip().endswith((b"\x1b[?1049l\x1b[?25h", b"\x1b[?25h\x1b[?1049l"))
+
+
+def test_a_watched_list_keeps_to_the_terminal(server: ServerThread) -> None:
+    with run(server, *WATCH, "--page-size", "6", "--page", "2", height=8, width=60) as opened:
+        lines = opened.wait_for(lambda screen: screen[-1:] == ["jobs 7 to 8 shown"])
+        opened.press("q")
+        opened.finish()
+
+    assert [line.split()[0] for line in lines[3:5]] == ["job-000000000002", "job-000000000001"]
+    assert lines[5] == "no room for finished_at, plugin_id; --output shows them"
+    assert len(lines) < 8
+
+
+@pytest.mark.parametrize("options", [("--all",), ("-o", "json")])
+def test_a_list_is_watched_as_a_table_of_one_page(
+    server: ServerThread, options: tuple[str, ...]
+) -> None:
+    with run(server, *WATCH, *options) as opened:
+        assert opened.finish() == 2
+        assert "--watch: it shows one page, as a table" in " ".join(opened.lines())
+
+
 def test_show_has_the_tasks_as_a_bar(server: ServerThread) -> None:
     lines = shown(server, "show", "job-000000000002")
 
