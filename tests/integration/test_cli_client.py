@@ -111,6 +111,26 @@ def test_a_token_comes_from_the_environment_a_file_or_an_option(
     assert Shell(address)("list", "--token", token).exit_code == 0
 
 
+def test_paths_may_begin_with_the_home_directory(
+    strict_server: ServerThread, keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(signed(keys, "--role", "DOMAIN_ADMIN"))
+    (tmp_path / "query.json").write_text('{"distinct": "status"}')
+    shell = Shell(strict_server.address, HOME=str(tmp_path))
+    with_variable = Shell(
+        strict_server.address, HOME=str(tmp_path), INVENTORY_JOB_TOKEN_FILE="~/token"
+    )
+
+    assert shell("list", "--token-file=~/token").exit_code == 0
+    assert with_variable("stat", "--query=~/query.json").exit_code == 0
+    made = shell("token", "keys", "--domain-id", "domain-1", "--directory=~/keys")
+    assert made.stdout.startswith(f"{tmp_path}/keys/domain-1.pem")
+    for option in ("--ca-file", "--certificate-file", "--key-file"):
+        absent = shell("health", "--tls", f"{option}=~nobody-here/file")
+        assert absent.exit_code == 2
+        assert "~nobody-here/file" in absent.stderr
+
+
 def test_who_is_not_known_or_not_allowed_gets_status_4(
     strict_server: ServerThread, keys: Path
 ) -> None:

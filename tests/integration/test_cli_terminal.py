@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -189,11 +190,14 @@ def test_top_shows_the_running_jobs_and_how_far_they_are(server: ServerThread) -
         opened.press("q")
         assert opened.finish() == 0
 
-    assert title == f"2 running  {server.address}, every 0.5 s, q ends"
-    assert head.split() == ["job", "age", "progress", "tasks", "failed", "plugin"]
+    assert title == f"2 running, newest first  {server.address}, every 0.5 s, s sorts, q ends"
+    assert head.split() == ["job", "age", "progress", "tasks", "failed", "stuck", "plugin"]
     assert [line.split()[0] for line in lines] == ["job-000000000008", "job-000000000004"]
     assert all(re.search(r"━+\W+ 50%  +\d/\d  +0  \S+", line) for line in lines), lines
     assert "2/4" in lines[1]
+    # The plugin of the first has no finished jobs to compare it with.
+    assert re.search(r" 0  stale +\\x1b", lines[0]), lines
+    assert re.search(rf" 0  slow stale +{AWS}", lines[1]), lines
 
 
 def test_top_follows_the_jobs(server: ServerThread, database: Store) -> None:
@@ -228,8 +232,108 @@ def test_top_shows_the_newest_jobs_that_there_is_room_for(server: ServerThread) 
         opened.press("q")
         opened.finish()
 
-    assert lines[0].endswith("the 1 newest shown")
+    assert "  1 to 1 shown, arrows scroll" in lines[0]
     assert [line.split()[0] for line in lines[3:]] == ["job-000000000008"]
+
+
+def test_top_scrolls_and_sorts(server: ServerThread) -> None:
+    def first_is(number: int) -> Callable[[Screen], bool]:
+        return lambda screen: len(screen) == 4 and f"job-00000000000{number} " in screen[3]
+
+    with run(server, *TOP, height=6) as opened:
+        opened.wait_for(first_is(8))
+        opened.press("\x1b[B")
+        assert "2 to 2 shown" in opened.wait_for(first_is(4))[0]
+        opened.press("\x1b[B")
+        opened.press("k")
+        opened.wait_for(first_is(8))
+        opened.press("G")
+        opened.wait_for(first_is(4))
+        opened.press("s")
+        assert opened.wait_for(lambda s: "oldest first" in s[0] and first_is(4)(s))
+        opened.press("q")
+        assert opened.finish() == 0
+
+
+def test_top_begins_sorted_as_it_is_asked_to_be(server: ServerThread) -> None:
+    with run(server, *TOP, "--sort", "total_tasks") as opened:
+        lines = opened.wait_for(lambda screen: screen[:1] != [] and "0008" in screen[-1])
+        opened.press("q")
+        opened.finish()
+
+    assert lines[0].startswith("2 running, sorted by total_tasks  ")
+    assert [line.split()[0] for line in lines[3:]] == ["job-000000000004", "job-000000000008"]
+
+
+WATCH = ("list", "--watch", "--interval", "0.5")
+
+
+@pytest.mark.parametrize("way", ["q", "Ctrl-C"])
+def test_a_watched_list_follows_the_jobs_and_leaves_the_terminal_as_it_was(
+    server: ServerThread, database: Store, way: str
+) -> None:
+    job = {"job_id": f"job-{way}", "domain_id": "domain-4", "status": "FAILURE"}
+
+    with run(server, *WATCH, "--domain", "domain-4", "-f", f"job_id=job-{way}") as opened:
+        title = opened.wait_for(lambda screen: screen[:1] != [] and "0 jobs" in screen[0])[0]
+        assert title == f"0 jobs  {server.address}, every 0.5 s, q ends"
+        database.jobs.insert_one(job)
+        lines = opened.wait_for(lambda screen: screen[0].startswith("1 jobs"))
+        assert [line.split() for line in lines[3:]] == [[f"job-{way}", "FAILURE"]]
+        opened.press("q") if way == "q" else opened.interrupt()
+        assert opened.finish() == 0
+        assert opened.is_cooked()
+        assert opened.output.rstrip().endswith((b"\x1b[?1049l\x1b[?25h", b"\x1b[?25h\x1b[?1049l"))
+
+
+def test_a_watched_list_keeps_to_the_terminal(server: ServerThread) -> None:
+    with run(server, *WATCH, "--page-size", "6", "--page", "2", height=8, width=60) as opened:
+        lines = opened.wait_for(lambda screen: screen[-1:] == ["jobs 7 to 8 shown"])
+        opened.press("q")
+        opened.finish()
+
+    assert [line.split()[0] for line in lines[3:5]] == ["job-000000000002", "job-000000000001"]
+    assert lines[5] == "no room for finished_at, plugin_id; --output shows them"
+    assert len(lines) < 8
+
+
+@pytest.mark.parametrize("options", [("--all",), ("-o", "json")])
+def test_a_list_is_watched_as_a_table_of_one_page(
+    server: ServerThread, options: tuple[str, ...]
+) -> None:
+    with run(server, *WATCH, *options) as opened:
+        assert opened.finish() == 2
+        assert "--watch: it shows one page, as a table" in " ".join(opened.lines())
+
+
+def test_show_has_the_tasks_as_a_bar(server: ServerThread) -> None:
+    lines = shown(server, "show", "job-000000000002")
+
+    assert lines[2:6] == [
+        "job_id                job-000000000002",
+        "status                FAILURE",
+        "duration              2m 00s",
+        f"tasks                 {'█' * 12}{'▓' * 12}  2 of 2 done, 1 failed",
+    ]
+
+
+def test_show_says_of_a_running_job_whether_it_is_stuck(server: ServerThread) -> None:
+    [stuck, duration, tasks] = shown(server, "show", "job-000000000004", width=150)[4:7]
+
+    assert stuck == (
+        "stuck                 running for longer than 99 % of its plugin's newest finished jobs "
+        "took; not updated for an hour"
+    )
+    assert re.fullmatch(r"duration +\d+d \d\dh so far", duration)
+    assert tasks == f"tasks                 {'█' * 12}{'░' * 12}  2 of 4 done"
+
+
+def test_show_is_drawn_with_what_the_terminal_can_show(server: ServerThread) -> None:
+    lines = shown(server, "show", "job-000000000002", environment={"PYTHONIOENCODING": "ascii"})
+
+    [tasks] = [line for line in lines if line.startswith("tasks")]
+    assert tasks.endswith(f"{'#' * 12}{'x' * 12}  2 of 2 done, 1 failed")
+    assert all(map(str.isascii, lines))
 
 
 def test_top_waits_for_a_server_that_went_away(mongo_uri: str, database: Store) -> None:

@@ -99,6 +99,27 @@ def test_what_is_no_filter_is_refused_with_the_reason(text: str, reason: str) ->
     assert repr(text) in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("created_at>=yesterday", "created_at>=now-1d"),
+        ("finished_at < Today", "finished_at<now/d"),
+        ("updated_at<=7d", "updated_at<=now-7d"),
+        ("updated_at>12h ago", "updated_at>now-12h"),
+    ],
+)
+def test_for_a_time_in_words_the_relative_one_is_suggested(text: str, suggestion: str) -> None:
+    with pytest.raises(InvalidFilter, match="is no time") as refused:
+        parse_filter(text)
+
+    assert f"did you mean {suggestion}?" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["job_id>=yesterday", "created_at=yesterday", "plugin_id>7d"])
+def test_words_for_times_are_texts_where_no_time_is_compared(text: str) -> None:
+    assert parse_filter(text)["value"] in {"yesterday", "7d"}
+
+
 @given(ANY_TEXT | NEARLY_FILTERS)
 @example('a="\\')
 def test_any_text_is_a_filter_that_a_message_can_hold_or_is_refused_by_name(text: str) -> None:

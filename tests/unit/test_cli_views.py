@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from inventory_job.cli.client.bars import MOST_SERIES, OTHERS, counted, segments
 from inventory_job.cli.client.cells import cell, csv_cell, escaped, short_cell
+from inventory_job.cli.client.durations import RUNNING, duration, in_words, percentile
 from inventory_job.cli.client.periods import FORMATS, Period, labels, parse_time, start_of
-from inventory_job.cli.client.top import age, finished
+from inventory_job.cli.client.stuck import SLOW, STALE, flags
+from inventory_job.cli.client.tasks import tasks_of
 
 NOW = datetime(2026, 3, 4, 4, 30, 15)
 
@@ -157,19 +159,97 @@ def test_a_period_without_jobs_has_zeros() -> None:
         ("2026-03-04T01:00:00Z", "3h 30m"),
         ("2026-03-01T00:30:15Z", "3d 04h"),
         ("2026-03-05T00:00:00Z", "0m 00s"),
-        ("", ""),
-        ("soon", ""),
     ],
 )
 def test_an_age_has_two_units_and_is_never_negative(created_at: str, shown: str) -> None:
-    assert age(created_at, NOW) == shown
+    age = duration({"status": RUNNING, "created_at": created_at}, NOW)
+
+    assert age is not None
+    assert in_words(age) == shown
+
+
+@pytest.mark.parametrize("time", ["", "soon"])
+def test_a_duration_without_its_times_is_not_known(time: str) -> None:
+    began = {"created_at": "2026-03-04T04:30:05Z"}
+
+    assert duration({"status": RUNNING, "created_at": time}, NOW) is None
+    assert duration({"status": "FAILURE", "finished_at": time, **began}, NOW) is None
+
+
+def test_a_finished_job_has_taken_what_it_took_whenever_that_is_asked() -> None:
+    times = {"created_at": "2026-03-03T04:30:05Z", "finished_at": "2026-03-03T05:30:05Z"}
+
+    assert duration({"status": "SUCCESS", **times}, NOW) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (99, 99), (100, 99), (1000, 990)])
+def test_a_percentile_is_one_of_the_values(count: int, expected: int) -> None:
+    values = [timedelta(seconds=number) for number in range(count, 0, -1)]
+
+    assert percentile(values, 0.99) == timedelta(seconds=expected)
+
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("total", "remained", "expected"),
-    [(5, 2, (3, 5)), (5, -1, (5, 5)), (3, 5, (0, 3)), (0, 0, (0, 0)), (-1, 0, (0, 0))],
+    ("status", "age", "silence", "expected"),
+    [
+        (RUNNING, timedelta(minutes=30), timedelta(minutes=59), []),
+        (RUNNING, timedelta(minutes=31), timedelta(minutes=1), [SLOW]),
+        (RUNNING, timedelta(minutes=30), timedelta(minutes=61), [STALE]),
+        (RUNNING, HOUR, None, [SLOW]),
+        (RUNNING, 2 * HOUR, None, [SLOW, STALE]),
+        ("SUCCESS", 2 * HOUR, 2 * HOUR, []),
+    ],
 )
-def test_progress_stays_between_nothing_and_all(
-    total: int, remained: int, expected: tuple[int, int]
+def test_a_running_job_is_flagged_for_its_age_and_for_its_silence(
+    status: str, age: timedelta, silence: timedelta | None, expected: list[str]
 ) -> None:
-    assert finished({"total_tasks": total, "remained_tasks": remained}) == expected
+    job = {
+        "status": status,
+        "plugin_id": "p",
+        "created_at": (NOW - age).isoformat(),
+        "updated_at": "" if silence is None else (NOW - silence).isoformat(),
+    }
+
+    assert flags(job, {"p": timedelta(minutes=30)}, NOW) == expected
+
+
+def test_without_finished_jobs_of_its_plugin_no_job_is_slow() -> None:
+    job = {"status": RUNNING, "plugin_id": "p", "created_at": (NOW - 9 * HOUR).isoformat()}
+
+    assert flags(job, {"other": HOUR}, NOW) == [STALE]
+
+
+COUNTS = ("total_tasks", "remained_tasks", "success_tasks", "failure_tasks")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((5, 2, 3, 0), "3 of 5 done"),
+        ((5, -1, 4, 1), "5 of 5 done, 1 failed"),
+        ((3, 5, 0, 0), "0 of 3 done"),
+        ((4, 0, 1, 1), "4 of 4 done, 1 failed, 2 neither succeeded nor failed"),
+        ((0, 0, 0, 0), "0 of 0 done"),
+        ((-1, 0, 0, 0), "0 of 0 done"),
+        ((2, 0, 9, 9), "2 of 2 done, 2 failed"),
+    ],
+)
+def test_tasks_stay_between_none_and_all(counts: tuple[int, ...], words: str) -> None:
+    assert tasks_of(dict(zip(COUNTS, counts, strict=True))).in_words() == words
+
+
+@given(st.tuples(*[st.integers(-5, 50)] * 4), st.booleans())
+def test_the_bar_of_tasks_is_as_wide_as_its_room_and_shows_each_outcome(
+    counts: tuple[int, ...], ascii_only: bool
+) -> None:
+    tasks = tasks_of(dict(zip(COUNTS, counts, strict=True)))
+    fillings = "#x-." if ascii_only else "█▓▒░"
+
+    bar = tasks.bar(20, ascii_only=ascii_only).plain
+
+    assert len(bar) == (20 if tasks.total else 0)
+    numbers = (tasks.succeeded, tasks.failed, tasks.others, tasks.left)
+    assert [filling in bar for filling in fillings] == [number > 0 for number in numbers]

@@ -10,6 +10,7 @@ import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from inventory_job.cli.endpoints import InvalidEndpoint, hint, parse_endpoint
+from inventory_job.cli.paths import expanded
 from inventory_job.transport.grpc.health import REASON
 from inventory_job.transport.grpc.tls import InvalidTls, channel_credentials
 
@@ -33,13 +34,16 @@ def health(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3.0,
     tls: Annotated[bool, typer.Option("--tls", help="The server's port has TLS.")] = False,
     ca_file: Annotated[
-        Path | None, typer.Option(help="With TLS: certificates to trust; default: gRPC's own.")
+        Path | None,
+        typer.Option(
+            callback=expanded, help="With TLS: certificates to trust; default: gRPC's own."
+        ),
     ] = None,
     certificate_file: Annotated[
-        Path | None, typer.Option(help="With mutual TLS: the certificate shown.")
+        Path | None, typer.Option(callback=expanded, help="With mutual TLS: the certificate shown.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="With mutual TLS: the certificate's key.")
+        Path | None, typer.Option(callback=expanded, help="With mutual TLS: the certificate's key.")
     ] = None,
     server_name: Annotated[
         str | None, typer.Option(help="With TLS: the name in the certificate, if not the host's.")

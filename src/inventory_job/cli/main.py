@@ -62,7 +62,14 @@ ENTRIES = (
         "Exit with 0 when the server is serving, else with 1 and the reason.",
     ),
     Entry("token", "token", "app", _SERVER, "Keys and tokens for development and tests."),
-    Entry("get", "client.jobs", "get", _CLIENT, "Show a job."),
+    Entry("get", "client.jobs", "get", _CLIENT, "Show a job as the server answers."),
+    Entry(
+        "show",
+        "client.show",
+        "show",
+        _CLIENT,
+        "Show a job whole: its fields, how long it took, its tasks as a bar, whether it is stuck.",
+    ),
     Entry(
         "list", "client.jobs", "list_jobs", _CLIENT, "List jobs, the newest first unless sorted."
     ),

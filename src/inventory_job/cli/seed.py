@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from inventory_job.cli.options import read_settings
+from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import EmbeddedError
 from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
 from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir, running_uri
@@ -45,7 +46,8 @@ def seed(
     ] = None,
     mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of the embedded database.")
+        Path | None,
+        typer.Option(callback=expanded, help="Directory of the embedded database."),
     ] = None,
 ) -> None:
     """Load demo data: a year of jobs with their tasks, and the API page's sample jobs.

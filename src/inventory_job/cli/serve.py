@@ -12,6 +12,7 @@ import typer
 from inventory_job.app.checks import check
 from inventory_job.app.run import end_on_signals, run, with_mongod
 from inventory_job.cli.options import read_settings
+from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import EmbeddedError
 from inventory_job.embedded.seeding import NotEmpty, open_store
 from inventory_job.errors import ServiceError
@@ -40,7 +41,8 @@ def serve(
     ] = None,
     mongo_database: Annotated[str | None, typer.Option(help="Database of the jobs.")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of the embedded database.")
+        Path | None,
+        typer.Option(callback=expanded, help="Directory of the embedded database."),
     ] = None,
     auth_mode: Annotated[
         str | None, typer.Option(help="How callers are authenticated: none, jwt or identity.")

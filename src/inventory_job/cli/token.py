@@ -22,6 +22,7 @@ from inventory_job.auth.signing import (
     user_claims,
 )
 from inventory_job.cli.flags import Command, Group
+from inventory_job.cli.paths import expanded
 
 KEY_FILE = "keys.json"
 """The name of the file with the public keys, as the setting auth_key_file takes it."""
@@ -54,7 +55,10 @@ DomainId = Annotated[str, typer.Option(help="Domain whose tokens the key signs."
 def keys(
     domain_id: DomainId,
     directory: Annotated[
-        Path, typer.Option(file_okay=False, help="Where the files go; made if need be.")
+        Path,
+        typer.Option(
+            file_okay=False, callback=expanded, help="Where the files go; made if need be."
+        ),
     ] = Path("keys"),
     force: Annotated[
         bool, typer.Option("--force", help="Replace the key that the domain has there.")
@@ -83,7 +87,9 @@ def keys(
 
 @app.command("sign", cls=Command)
 def sign_token(
-    key: Annotated[Path, typer.Option(help="Private key in PEM form, of `token keys`.")],
+    key: Annotated[
+        Path, typer.Option(callback=expanded, help="Private key in PEM form, of `token keys`.")
+    ],
     domain_id: DomainId,
     role: Annotated[Role | None, typer.Option(help="Role of the user or app.")] = None,
     workspace_id: Annotated[

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from inventory_job.query.fields import FIELDS, FieldType
+
 Condition = dict[str, Any]
 """A filter condition, as the message core.v2.Filter has it."""
 
@@ -59,6 +61,10 @@ _ITEM = re.compile(
 )
 _RELATIVE = re.compile(r"now(?![A-Za-z0-9_])")
 _NULL = "null"
+_DAYS: Mapping[str, str] = MappingProxyType(
+    {"today": "now/d", "yesterday": "now-1d", "tomorrow": "now+1d"}
+)
+_AGE = re.compile(r"(?P<count>\d+) ?(?P<unit>[smhdw])(?: ago)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,11 @@ def parse_filter(text: str) -> Condition:
     if match["absent"]:
         raise InvalidFilter(f"{text!r}: '!' goes before a field alone; not equal is FIELD!=VALUE")
     operator, value = _meaning(text, symbol, match["value"])
+    if SYMBOLS[symbol].relative and (relative := _suggestion(key, value)):
+        raise InvalidFilter(
+            f"{text!r}: {value} is no time; did you mean {key}{symbol}{relative}? Times are "
+            "relative, as now-7d or now/d, or ISO 8601, as 2026-03-04"
+        )
     return {"key": key, "value": value, "operator": operator}
 
 
@@ -122,6 +133,15 @@ def _meaning(text: str, written: str, value: str) -> tuple[str, Any]:
     if symbol.relative and not item.quoted and _RELATIVE.match(item.text):
         return symbol.relative, item.text
     return symbol.one, _value(symbol, item)
+
+
+def _suggestion(key: str, value: str) -> str | None:
+    """The relative time that a person means by `value`, if it is compared with a date."""
+    if key not in FIELDS or FIELDS[key].type is not FieldType.DATE:
+        return None
+    if age := _AGE.fullmatch(value):
+        return f"now-{age['count']}{age['unit']}"
+    return _DAYS.get(value.lower())
 
 
 def _value(symbol: Symbol, item: _Item) -> str | None:

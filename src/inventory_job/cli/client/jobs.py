@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.text import Text
 
 from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.calls import JOB_FIELDS, CallFailed, ExitCode, JobClient, Plain
-from inventory_job.cli.client.output import Answer, Format, write
+from inventory_job.cli.client.cells import visible
+from inventory_job.cli.client.live import follow
+from inventory_job.cli.client.output import Answer, Format, as_table, terminal, write
 from inventory_job.cli.client.queries import LARGEST_PAGE, Page, job_request, list_request
 from inventory_job.cli.client.session import connected, warn
+from inventory_job.cli.client.tables import overflow
 
 MOST_JOBS = 10_000
 """The most jobs that `list --all` shows."""
@@ -24,6 +30,9 @@ _TABLE_FIELDS = (
     "plugin_id",
 )
 
+_LINES_AROUND = 6
+"""Lines of a list that is watched that are no jobs: a title, a problem, the head and two notes."""
+
 
 @connected
 def get(
@@ -31,7 +40,7 @@ def get(
     job_id: Annotated[str, typer.Argument(help="The job's id.")],
     output: options.Output = Format.TABLE,
 ) -> None:
-    """Show a job."""
+    """Show a job as the server answers."""
     answer = client.call("get", job_request(job_id))
     job = {name: answer[name] for name in JOB_FIELDS}
     if output is not Format.TABLE:
@@ -61,6 +70,10 @@ def list_jobs(
     everything: Annotated[
         bool, typer.Option("--all", help=f"All pages, if that is no more than {MOST_JOBS} jobs.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show them anew until q or Ctrl-C.")
+    ] = False,
+    interval: options.Interval = 2.0,
     output: options.Output = Format.TABLE,
 ) -> None:
     """List jobs, the newest first unless sorted."""
@@ -70,10 +83,15 @@ def list_jobs(
         fields = _TABLE_FIELDS
     shown = Page(page, page_size)
     request = list_request(selected, shown, options.sorting(sort), fields)
+    if watch:
+        if everything or output is not Format.TABLE:
+            raise typer.BadParameter("it shows one page, as a table", param_hint="--watch")
+        _follow(_Listed(client, request, fields, interval))
+        return
     answer = _all_pages(client, request) if everything else client.call("list", request)
     warn("list", request)
     columns = fields or JOB_FIELDS
-    jobs = [{name: job[name] for name in columns if name in job} for job in answer["results"]]
+    jobs = _rows(answer, columns)
     total: int = answer["total_count"]
     whole = {"results": jobs, "total_count": total}
     note = "" if everything else _note(shown, len(jobs), total)
@@ -95,6 +113,53 @@ def delete(
     for job_id in job_ids:
         client.call("delete", job_request(job_id))
         typer.echo(f"deleted {job_id}")
+
+
+class _Listed:
+    """A page of jobs as a View: those of them that there is room for."""
+
+    def __init__(
+        self, client: JobClient, request: Plain, fields: Sequence[str], interval: float
+    ) -> None:
+        self.console = terminal()
+        self.request = request
+        self.interval = interval
+        self._client = client
+        self._fields = fields
+        self._answer: Plain = {"results": [], "total_count": 0}
+
+    def fetch(self) -> None:
+        """As View has it."""
+        self._answer = self._client.call("list", self.request)
+
+    def press(self, key: str) -> bool:
+        """As View has it: no key but that for the end means anything."""
+        return False
+
+    def shown(self) -> Sequence[RenderableType]:
+        """As View has it."""
+        console, total = self.console, self._answer["total_count"]
+        heading = f"  {visible(self._client.endpoint)}, every {self.interval:g} s, q ends"
+        title = Text.assemble((f"{total} jobs", "bold"), (heading, "dim"), no_wrap=True)
+        title.overflow = overflow(console.encoding)
+        jobs = _rows(self._answer, self._fields)[: max(console.height - _LINES_AROUND, 1)]
+        page = self.request["query"]["page"]
+        note = f"jobs {page['start']} to {page['start'] + len(jobs) - 1} shown" if jobs else ""
+        answer = Answer(None, jobs, self._fields, note if len(jobs) < total else "")
+        return title, *as_table(answer, console)
+
+
+def _follow(listed: _Listed) -> None:
+    if not listed.console.is_terminal:
+        reason = "--watch is for a terminal, and standard output is none"
+        raise CallFailed(ExitCode.USAGE, reason)
+    listed.fetch()
+    warn("list", listed.request)
+    follow(listed, listed.console, listed.interval)
+
+
+def _rows(answer: Plain, columns: Sequence[str]) -> list[Plain]:
+    return [{name: job[name] for name in columns if name in job} for job in answer["results"]]
 
 
 def _all_pages(client: JobClient, request: Plain) -> Plain:

@@ -3,22 +3,70 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from types import MappingProxyType
 
-QuitPressed = Callable[[float], bool]
-"""Waits this many seconds, or until q or Ctrl-C is pressed; whether it was."""
+QUIT = "quit"
+"""q, Ctrl-C, and the end of standard input."""
+
+_NAMES: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"q": QUIT,
+        b"Q": QUIT,
+        **dict.fromkeys((b"\x1b[A", b"\x1bOA", b"k"), "up"),
+        **dict.fromkeys((b"\x1b[B", b"\x1bOB", b"j"), "down"),
+        **dict.fromkeys((b"\x1b[5~", b"b"), "page up"),
+        **dict.fromkeys((b"\x1b[6~", b" "), "page down"),
+        **dict.fromkeys((b"\x1b[H", b"\x1bOH", b"\x1b[1~", b"g"), "home"),
+        **dict.fromkeys((b"\x1b[F", b"\x1bOF", b"\x1b[4~", b"G"), "end"),
+    }
+)
+_KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
+
+
+class Keyboard:
+    """The keys in their order; `descriptor` is that of a terminal, or None where there is none."""
+
+    def __init__(self, descriptor: int | None, was_interrupted: Callable[[], bool]) -> None:
+        self._descriptor = descriptor
+        self._was_interrupted = was_interrupted
+        self._pressed: deque[str] = deque()
+
+    def wait(self, seconds: float) -> str:
+        """The next key, waiting this many seconds for one at most: QUIT, `up`, `page down` and the
+        like, or its character; empty if there is none."""
+        end = time.monotonic() + seconds
+        while not self._was_interrupted() and not self._pressed:
+            self._read(max(end - time.monotonic(), 0))
+            if time.monotonic() >= end:
+                break
+        if self._was_interrupted():
+            return QUIT
+        return self._pressed.popleft() if self._pressed else ""
+
+    def _read(self, seconds: float) -> None:
+        if self._descriptor is None:
+            time.sleep(seconds)
+            return
+        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+        if ready:
+            keys = os.read(self._descriptor, 64) or b"q"
+            self._pressed.extend(
+                _NAMES.get(key, key.decode("ascii", "replace")) for key in _KEY.findall(keys)
+            )
 
 
 @contextmanager
-def quit_key() -> Iterator[QuitPressed]:
+def keyboard() -> Iterator[Keyboard]:
     """The keyboard, if standard input is one, key by key; as it was afterwards.
 
     Ctrl-C stays a KeyboardInterrupt, and is remembered: one that is raised where nothing can be
@@ -26,13 +74,13 @@ def quit_key() -> Iterator[QuitPressed]:
     """
     with _interrupts() as was_interrupted:
         if not sys.stdin.isatty():
-            yield partial(_wait, was_interrupted)
+            yield Keyboard(None, was_interrupted)
             return
         descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
         tty.setcbreak(descriptor)
         try:
-            yield partial(_pressed, descriptor, was_interrupted)
+            yield Keyboard(descriptor, was_interrupted)
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
@@ -52,20 +100,3 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         yield lambda: interrupted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _wait(was_interrupted: Callable[[], bool], seconds: float) -> bool:
-    if not was_interrupted():
-        time.sleep(seconds)
-    return was_interrupted()
-
-
-def _pressed(descriptor: int, was_interrupted: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not was_interrupted() and (left := end - time.monotonic()) > 0:
-        ready, _, _ = select.select([descriptor], [], [], left)
-        if ready:
-            keys = os.read(descriptor, 64)
-            if not keys or keys.lower().startswith(b"q"):
-                return True
-    return was_interrupted()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import yaml
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from inventory_job.cli.client.cells import (
@@ -65,24 +65,31 @@ def write(answer: Answer, form: Format) -> None:
     to standard error."""
     console = terminal()
     if form is Format.TABLE and console.is_terminal:
-        shown, left_out = table(
-            answer.columns,
-            answer.rows,
-            console.width,
-            encoding=console.encoding,
-            folded=answer.folded,
-        )
-        console.print(shown)
-        if left_out:
-            names = encodable(", ".join(left_out), console.encoding)
-            console.print(Text(f"no room for {names}; --output shows them", style="dim"))
-        if answer.note:
-            console.print(Text(answer.note, style="dim"))
+        for part in as_table(answer, console):
+            console.print(part)
         return
     encoding = console.encoding
     sys.stdout.write(encodable(_WRITERS[form](answer, encoding), encoding))
     if form is Format.TABLE and answer.note:
         sys.stderr.write(f"{answer.note}\n")
+
+
+def as_table(answer: Answer, console: Console) -> list[RenderableType]:
+    """The rows as a table that fits the console, and lines for what it does not say by itself."""
+    shown, left_out = table(
+        answer.columns,
+        answer.rows,
+        console.width,
+        encoding=console.encoding,
+        folded=answer.folded,
+    )
+    parts: list[RenderableType] = [shown]
+    if left_out:
+        names = encodable(", ".join(left_out), console.encoding)
+        parts.append(Text(f"no room for {names}; --output shows them", style="dim"))
+    if answer.note:
+        parts.append(Text(answer.note, style="dim"))
+    return parts
 
 
 def plain_table(columns: Sequence[str], rows: Iterable[Row]) -> str:

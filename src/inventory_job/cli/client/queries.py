@@ -146,8 +146,11 @@ def job_request(job_id: str) -> Request:
     return {"job_id": job_id}
 
 
-def running_request(selection: Selection, most: int) -> Request:
-    """The request of a list of the running jobs, the newest first."""
+def running_request(
+    selection: Selection, sort: Sequence[Request], start: int, most: int
+) -> Request:
+    """The request of a list of running jobs: `most` of them from the place `start`, from 0."""
     running: Condition = {"key": "status", "value": "IN_PROGRESS", "operator": "eq"}
     chosen = Selection((running, *selection.conditions), selection.alternatives, selection.keyword)
-    return list_request(chosen, Page(1, most), [{"key": "created_at", "desc": True}], ())
+    page = {"page": {"start": start + 1, "limit": most}}
+    return {"query": chosen.query() | page | {"sort": list(sort)}}

@@ -12,8 +12,8 @@ import typer
 
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
 from inventory_job.cli.client.cells import visible
+from inventory_job.cli.client.connection import connect
 from inventory_job.cli.client.doubts import doubts
-from inventory_job.cli.client.options import connect
 
 _P = ParamSpec("_P")
 

@@ -23,6 +23,7 @@ from inventory_job.cli.client.queries import (
     stat_request,
 )
 from inventory_job.cli.client.session import connected, warn
+from inventory_job.cli.paths import expanded
 
 _FIRST_PAGE = Page(1, 100)
 
@@ -40,6 +41,7 @@ QueryFile = Annotated[
     typer.Option(
         "--query",
         metavar="FILE",
+        callback=expanded,
         help="The whole query as JSON or YAML instead of other options; '-' is standard input.",
     ),
 ]

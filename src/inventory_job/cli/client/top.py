@@ -1,29 +1,29 @@
-"""`inventory-job top`: the running jobs and how far they are."""
+"""`inventory-job top`: the running jobs, how far they are, and which are likely stuck."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Any
 
-import typer
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from inventory_job.cli.client import options
-from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
+from inventory_job.cli.client.calls import JobClient
 from inventory_job.cli.client.cells import cell, encodable, visible
-from inventory_job.cli.client.keyboard import quit_key
+from inventory_job.cli.client.durations import duration, in_words
+from inventory_job.cli.client.live import follow
 from inventory_job.cli.client.output import plain_table, terminal
-from inventory_job.cli.client.queries import LARGEST_PAGE, Selection, running_request
+from inventory_job.cli.client.queries import LARGEST_PAGE, Request, Selection, running_request
 from inventory_job.cli.client.session import connected, warn
+from inventory_job.cli.client.stuck import UsualDurations, flags
 from inventory_job.cli.client.tables import bare_table, overflow
-from inventory_job.query.times import parse_iso
+from inventory_job.cli.client.tasks import tasks_of
 
 Job = Mapping[str, Any]
 
@@ -36,19 +36,104 @@ _PLAIN_FIELDS = (
     "failure_tasks",
     "plugin_id",
     "collector_id",
+    "flags",
 )
-_BAR_WIDTH = 20
+_SHORTEST_BAR, _LONGEST_BAR = 6, 20
+_WIDTH_OF_OTHERS = 91
+"""What the other columns take when ids of jobs and plugins are as long as they usually are."""
 _LINES_AROUND = 5
-"""Lines of the view that are no jobs: its title and the head of its table."""
+"""Lines of the view that are no jobs: its title, a problem and the head of its table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the running jobs are sorted, and what that is called."""
+
+    name: str
+    sort: Sequence[Request]
+
+
+def _order(name: str, text: str) -> Order:
+    return Order(name, options.sorting([text]))
+
+
+ORDERS = (
+    _order("newest first", "-created_at"),
+    _order("oldest first", "created_at"),
+    _order("longest without update first", "updated_at,created_at"),
+    _order("most failed tasks first", "-failure_tasks,-created_at"),
+    _order("most tasks left first", "-remained_tasks,-created_at"),
+    _order("by plugin", "plugin_id,-created_at"),
+)
+"""The orders that the key s goes through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The running jobs shown, and how many there are; `problem` is why they are not newer."""
+    """Running jobs, each with its `flags`: those from the place `start`, counted from 0, and how
+    many there are in all."""
 
     jobs: Sequence[Job]
+    start: int
     total: int
-    problem: str = ""
+
+
+class Top:
+    """The view: a window on the running jobs, in one of several orders."""
+
+    def __init__(
+        self,
+        client: JobClient,
+        selected: Selection,
+        orders: Sequence[Order],
+        console: Console,
+        interval: float,
+    ) -> None:
+        self._client = client
+        self._selected = selected
+        self._orders = orders
+        self._console = console
+        self._interval = interval
+        self._usual = UsualDurations(client)
+        self._order = 0
+        self._start = 0
+        self._running = Running((), 0, 0)
+
+    def fetch(self) -> None:
+        """As View has it."""
+        running = self._asked()
+        last = max(running.total - self._room(), 0)
+        if self._start > last:
+            self._start = last
+            running = self._asked()
+        self._running = running
+
+    def press(self, key: str) -> bool:
+        """As View has it: s sorts otherwise, arrows and the like scroll."""
+        if key == "s":
+            self._order, self._start = (self._order + 1) % len(self._orders), 0
+            return True
+        page = self._room()
+        steps = {"up": -1, "down": 1, "page up": -page, "page down": page}
+        steps |= {"home": -self._start, "end": self._running.total}
+        last = max(self._running.total - page, 0)
+        before = self._start
+        self._start = min(max(self._start + steps.get(key, 0), 0), last)
+        return self._start != before
+
+    def shown(self) -> Sequence[RenderableType]:
+        """As View has it."""
+        heading = f"{visible(self._client.endpoint)}, every {self._interval:g} s"
+        return view(self._running, self._orders[self._order].name, heading, self._console, _now())
+
+    def _asked(self) -> Running:
+        order = self._orders[self._order]
+        return fetched(
+            self._client, self._selected, order, self._usual, (self._start, self._room())
+        )
+
+    def _room(self) -> int:
+        return min(max(self._console.height - _LINES_AROUND, 1), LARGEST_PAGE)
 
 
 @connected
@@ -57,97 +142,79 @@ def top(
     filters: options.Filters = None,
     any_filters: options.AnyFilters = None,
     keyword: options.Keyword = "",
-    interval: Annotated[float, typer.Option("--interval", "-n", min=0.5, help="Seconds.")] = 2.0,
+    sort: options.Sort = None,
+    interval: options.Interval = 2.0,
 ) -> None:
-    """Watch the running jobs until q or Ctrl-C; print them once when not on a terminal."""
+    """Watch the running jobs until q or Ctrl-C; print them once when not on a terminal.
+
+    Keys: s sorts them otherwise; arrows, PgUp, PgDn, Home and End scroll.
+
+    Flags: slow is a job that has been running for longer than 99 % of its
+    plugin's newest finished jobs took, stale one not updated for an hour.
+    """
     selected = options.selection(filters, any_filters, keyword)
+    given = options.sorting(sort)
+    orders = (Order(f"sorted by {','.join(sort)}", given), *ORDERS) if sort else ORDERS
     console = terminal()
     if not console.is_terminal:
-        running = _fetch(client, selected, LARGEST_PAGE)
-        warn("list", running_request(selected, LARGEST_PAGE))
+        usual = UsualDurations(client)
+        running = fetched(client, selected, orders[0], usual, (0, LARGEST_PAGE))
+        _warn(selected, orders[0])
         sys.stdout.write(plain_table(_PLAIN_FIELDS, running.jobs))
         return
-    running = _fetch(client, selected, _room(console))
-    warn("list", running_request(selected, LARGEST_PAGE))
-    try:
-        _watch(client, selected, console, running, interval)
-    except KeyboardInterrupt:
-        return
+    shown = Top(client, selected, orders, console, interval)
+    shown.fetch()
+    _warn(selected, orders[0])
+    follow(shown, console, interval)
 
 
-def _watch(
-    client: JobClient, selected: Selection, console: Console, running: Running, interval: float
-) -> None:
-    with quit_key() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
-            shown = view(running, client.endpoint, interval, _now(), console.encoding)
-            live.update(shown, refresh=True)
-            if pressed(interval):
-                return
-            try:
-                running = _fetch(client, selected, _room(console))
-            except CallFailed as failure:
-                # A server that restarts comes back; other failures stay.
-                if failure.exit_code is not ExitCode.UNAVAILABLE:
-                    raise
-                running = Running(running.jobs, running.total, failure.message)
+def fetched(
+    client: JobClient,
+    selected: Selection,
+    order: Order,
+    usual: UsualDurations,
+    window: tuple[int, int],
+) -> Running:
+    """The running jobs in `window`: the place of the first, from 0, and how many at most. Raises
+    CallFailed."""
+    start, most = window
+    answer = client.call("list", running_request(selected, order.sort, start, most))
+    longest = usual.of(job["plugin_id"] for job in answer["results"])
+    now = _now()
+    jobs = [{**job, "flags": " ".join(flags(job, longest, now))} for job in answer["results"]]
+    return Running(jobs, start, answer["total_count"])
 
 
 def view(
-    running: Running, endpoint: str, interval: float, now: datetime, encoding: str = "utf-8"
-) -> Group:
-    """The running jobs as one screen at the time `now`, naive UTC."""
-    title = Text(f"{running.total} running", style="bold")
-    title.append(f"  {visible(endpoint)}, every {interval:g} s, q ends", style="dim")
+    running: Running, order: str, heading: str, console: Console, now: datetime
+) -> Sequence[RenderableType]:
+    """The running jobs as a title and a table at the time `now`, naive UTC."""
+    title = Text(f"{running.total} running, {order}", style="bold", no_wrap=True)
     if running.total > len(running.jobs):
-        title.append(f"  the {len(running.jobs)} newest shown", style="dim")
-    lines: list[Text | Table] = [title, _table(running.jobs, now, encoding)]
-    if running.problem:
-        problem = Text(
-            encodable(visible(running.problem), encoding), style="bold red", no_wrap=True
-        )
-        problem.overflow = overflow(encoding)
-        lines.insert(1, problem)
-    return Group(*lines)
+        first, last = running.start + 1, running.start + len(running.jobs)
+        title.append(f"  {first} to {last} shown, arrows scroll", style="dim")
+    title.append(f"  {heading}, s sorts, q ends", style="dim")
+    title.overflow = overflow(console.encoding)
+    return title, _table(running.jobs, console, now)
 
 
-def age(created_at: str, now: datetime) -> str:
-    """How long ago a job was created, in two units at most; nothing if that is not known."""
-    try:
-        elapsed = max(now - parse_iso(created_at), timedelta())
-    except ValueError:
-        return ""
-    minutes, seconds = divmod(int(elapsed.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d {hours:02}h"
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
-
-
-def finished(job: Job) -> tuple[int, int]:
-    """How many of a job's tasks are done, and how many there are, at least that many."""
-    total, remained = max(job["total_tasks"], 0), max(job["remained_tasks"], 0)
-    return max(total - remained, 0), total
-
-
-def _table(jobs: Sequence[Job], now: datetime, encoding: str) -> Table:
+def _table(jobs: Sequence[Job], console: Console, now: datetime) -> Table:
+    encoding = console.encoding
+    width = min(max(console.width - _WIDTH_OF_OTHERS, _SHORTEST_BAR), _LONGEST_BAR)
     made = bare_table()
-    made.add_column("job", no_wrap=True)
-    made.add_column("age", justify="right", no_wrap=True)
-    made.add_column("progress", no_wrap=True)
-    made.add_column("tasks", justify="right", no_wrap=True)
-    made.add_column("failed", justify="right", no_wrap=True)
+    for name in ("job", "age", "progress", "tasks", "failed", "stuck"):
+        right = name in {"age", "tasks", "failed"}
+        made.add_column(name, justify="right" if right else "left", no_wrap=True)
     made.add_column("plugin")
     for job in jobs:
-        done, total = finished(job)
-        failed = job["failure_tasks"]
+        age, tasks, failed = duration(job, now), tasks_of(job), job["failure_tasks"]
         made.add_row(
             Text(encodable(cell(job["job_id"]), encoding)),
-            age(job["created_at"], now),
-            _progress(done, total),
-            f"{done}/{total}",
+            "" if age is None else in_words(age),
+            _progress(tasks.done, tasks.total, width),
+            f"{tasks.done}/{tasks.total}",
             Text(str(failed), style="bold red" if failed else ""),
+            Text(job["flags"], style="bold red"),
             Text(
                 encodable(cell(job["plugin_id"]), encoding),
                 no_wrap=True,
@@ -157,21 +224,16 @@ def _table(jobs: Sequence[Job], now: datetime, encoding: str) -> Table:
     return made
 
 
-def _progress(done: int, total: int) -> Table | Text:
+def _progress(done: int, total: int, width: int) -> Table | Text:
     if not total:
         return Text("-", style="dim")
     bar = Table.grid(padding=(0, 1, 0, 0))
-    bar.add_row(ProgressBar(total, done, width=_BAR_WIDTH), f"{100 * done // total:3}%")
+    bar.add_row(ProgressBar(total, done, width=width), f"{100 * done // total:3}%")
     return bar
 
 
-def _fetch(client: JobClient, selected: Selection, most: int) -> Running:
-    answer = client.call("list", running_request(selected, most))
-    return Running(answer["results"], answer["total_count"])
-
-
-def _room(console: Console) -> int:
-    return min(max(console.height - _LINES_AROUND, 1), LARGEST_PAGE)
+def _warn(selected: Selection, order: Order) -> None:
+    warn("list", running_request(selected, order.sort, 0, LARGEST_PAGE))
 
 
 def _now() -> datetime:

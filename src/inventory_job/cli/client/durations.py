@@ -1,0 +1,55 @@
+"""How long jobs take: between two times of a job, in words, and what is usual. Pure.
+
+Times are naive and UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from inventory_job.query.times import parse_iso
+
+RUNNING = "IN_PROGRESS"
+
+
+def time_of(job: Mapping[str, Any], field: str) -> datetime | None:
+    """The time in a field of a job, if there is one."""
+    try:
+        return parse_iso(job.get(field) or "")
+    except ValueError:
+        return None
+
+
+def taken(job: Mapping[str, Any]) -> timedelta | None:
+    """How long a finished job took; None where that is not known."""
+    return _between(time_of(job, "created_at"), time_of(job, "finished_at"))
+
+
+def duration(job: Mapping[str, Any], now: datetime) -> timedelta | None:
+    """How long a job took, or has been running at `now`; None where that is not known."""
+    if job["status"] == RUNNING:
+        return _between(time_of(job, "created_at"), now)
+    return taken(job)
+
+
+def in_words(length: timedelta) -> str:
+    """A duration in two units at most: `2d 03h`, `3h 05m`, `0m 07s`."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours:02}h"
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
+
+
+def percentile(values: Sequence[timedelta], share: float) -> timedelta:
+    """By nearest rank: the smallest of the values, one at least, that this share of all of them
+    do not exceed."""
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def _between(begin: datetime | None, end: datetime | None) -> timedelta | None:
+    return None if begin is None or end is None else max(end - begin, timedelta())

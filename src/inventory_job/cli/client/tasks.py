@@ -1,0 +1,58 @@
+"""How far a job is: its tasks by outcome, as numbers and as a bar. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from inventory_job.cli.client.bars import segments
+
+_STYLES = ("green", "bold red", "yellow", "dim")
+_FILLINGS = "█▓▒░"
+_PLAIN_FILLINGS = "#x-."
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """The tasks of a job by outcome, none below 0, together `total`: `others` are canceled ones."""
+
+    total: int
+    succeeded: int
+    failed: int
+    others: int
+    left: int
+
+    @property
+    def done(self) -> int:
+        """How many are at their end."""
+        return self.total - self.left
+
+    def in_words(self) -> str:
+        """`3 of 4 done, 1 failed`, without what there is none of."""
+        parts = ((self.failed, "failed"), (self.others, "neither succeeded nor failed"))
+        rest = "".join(f", {number} {what}" for number, what in parts if number)
+        return f"{self.done} of {self.total} done{rest}"
+
+    def bar(self, width: int, *, ascii_only: bool) -> Text:
+        """Them in `width` cells: succeeded, failed, others and left, each in a filling and a
+        colour of its own."""
+        numbers = (self.succeeded, self.failed, self.others, self.left)
+        cells = segments(numbers, self.total, max(width, len(numbers)))
+        fillings = _PLAIN_FILLINGS if ascii_only else _FILLINGS
+        bar = Text()
+        for filling, style, count in zip(fillings, _STYLES, cells, strict=True):
+            bar.append(filling * count, style=style)
+        return bar
+
+
+def tasks_of(job: Mapping[str, Any]) -> Tasks:
+    """The tasks of a job as the server gives it: collectors that race leave fewer than none, or
+    more than all."""
+    total = max(job["total_tasks"], 0)
+    left = min(max(job["remained_tasks"], 0), total)
+    failed = min(max(job["failure_tasks"], 0), total - left)
+    succeeded = min(max(job["success_tasks"], 0), total - left - failed)
+    return Tasks(total, succeeded, failed, total - left - failed - succeeded, left)
