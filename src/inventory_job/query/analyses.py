@@ -1,4 +1,4 @@
-"""An analyze, as a caller writes it (spec/query-language.md, 5)."""
+"""An analyze, as a caller writes it (docs/query-language.md#analyze)."""
 
 from __future__ import annotations
 
