@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import accumulate, operand
+from inventory_job.query.accumulators import accumulation
 from inventory_job.query.analyses import (
     FOLDED_VALUE,
     TOTAL_PREFIX,
@@ -53,8 +53,8 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
 
 
 def _value(field: AnalyzeField) -> Document:
-    value = operand(field.operator, field.key, field.fields, of_elements=bool(field.data_type))
-    return accumulate(field.operator, value, [])
+    of_elements = bool(field.data_type)
+    return accumulation(field.operator, field.key, field.fields, of_elements=of_elements)
 
 
 def _fold(query: AnalyzeQuery, folded: Sequence[str], pipeline: Pipeline) -> None:
