@@ -35,7 +35,6 @@ from inventory_job.model.driver_errors import (
     pattern_complaint,
     translate,
 )
-from inventory_job.model.lists import Lists
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.costs import Costs, costs_of
@@ -92,7 +91,7 @@ class JobManager:
         limits = limits or Limits()
         self._cost_limits = CostLimits(database, limits)
         self._reader = Reader(database, limits.result_bytes)
-        self._lists = Lists(self._reader, counts)
+        self._counts = counts
         self._deletes = Deletes(database, counts)
         self._log = structlog.get_logger(__name__)
         self._logged: set[str] = set()
@@ -122,7 +121,7 @@ class JobManager:
 
     async def list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
         """A page of jobs, as stored, and the total."""
-        return await self._run("list", plan, deadline, lambda: self._lists.page(plan, deadline))
+        return await self._run("list", plan, deadline, lambda: self._list(plan, deadline))
 
     async def stat(self, plan: StatPlan | DistinctPlan, deadline: Deadline) -> StatPage:
         """A page of a stat's rows or values, and the total."""
@@ -229,6 +228,15 @@ class JobManager:
     async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
         values = await self._reader.distinct(plan, deadline)
         return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
+
+    async def _list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
+        documents, total = [], None
+        if not plan.count_only:
+            documents = await self._reader.page(plan, deadline)
+            total = proven_total(len(documents), plan.page.size, plan.page)
+        if total is None:
+            total = await self._counts.count(plan.jobs, deadline.seconds)
+        return JobPage(documents, total)
 
     async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.

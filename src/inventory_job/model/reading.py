@@ -42,6 +42,18 @@ class Reader:
 
     async def page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
         """The jobs of a list's page."""
+        if not plan.computed:
+            try:
+                return await self._stored_page(plan, deadline)
+            except OperationFailure as failure:
+                if not is_about_lists(failure):
+                    raise
+        stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
+        stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
+        return (await self.rows(plan.jobs, stages, plan.page.size, deadline))[0]
+
+    async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
+        """The same where all that it is sorted by is stored."""
         batches = self._database.jobs.find_raw_batches(
             plan.jobs.document,
             projection(plan.fields),
@@ -65,7 +77,7 @@ class Reader:
                 raise
             # The index was dropped a moment ago.
             self._indexes.forget()
-            return await self.page(plan, deadline)
+            return await self._stored_page(plan, deadline)
         return kept.documents()
 
     async def rows(

@@ -5,7 +5,7 @@ See docs/query-language.md#accumulators; stat and analyze share them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -132,26 +132,27 @@ class GroupField(Strict):
         return conditions
 
 
-def operand(
-    accumulator: Accumulator, key: str | None, members: Mapping[str, str], of_elements: bool
-) -> Any:
-    """What is accumulated for each row: 1, a value, a list's own accumulation, or a document.
+def accumulation(
+    chosen: Accumulator,
+    key: str | None,
+    members: Mapping[str, str],
+    *,
+    of_elements: bool = False,
+    comparisons: Sequence[Document] = (),
+) -> Document:
+    """The accumulator over what is accumulated for each row: 1, a value, a list's own accumulation
+    (`of_elements`) or a document; rows that fail any of `comparisons` count as 0.
 
     `key` and the values of `members` (name → path) are paths into the row, without `$`.
     """
-    if not accumulator.needs_key:
-        return 1
+    value: Any = f"${key}" if chosen.needs_key else 1
     if members:
-        return {name: _dates_as_text(f"${path}") for name, path in members.items()}
-    value = f"${key}"
-    return {accumulator.expression: value} if of_elements else value
-
-
-def accumulate(accumulator: Accumulator, value: Any, comparisons: list[Document]) -> Document:
-    """The accumulator over `value`, rows that fail any of `comparisons` counting as 0."""
+        value = {name: _dates_as_text(f"${path}") for name, path in members.items()}
+    elif of_elements:
+        value = {chosen.expression: value}
     if comparisons:
-        value = {"$cond": [{"$and": comparisons}, value, 0]}
-    return {accumulator.expression: value}
+        value = {"$cond": [{"$and": [*comparisons]}, value, 0]}
+    return {chosen.expression: value}
 
 
 def compare(comparison: Comparison, path: str) -> Document:

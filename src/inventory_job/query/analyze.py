@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import accumulate, operand
+from inventory_job.query.accumulators import accumulation
 from inventory_job.query.analyses import (
     FOLDED_VALUE,
     TOTAL_PREFIX,
     AnalyzeField,
     AnalyzeQuery,
 )
-from inventory_job.query.expressions import Copy, emit_source
 from inventory_job.query.lookups import join
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
@@ -36,7 +35,8 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     keys = present({key.name: key.key for key in query.group_by})
     group(keys, {name: _value(field) for name, field in query.fields.items()}, pipeline)
     if query.select:
-        _select(query, pipeline)
+        # `_id` stays for now: it is what tells rows apart when they are put in order.
+        pipeline.convert({"$project": dict(query.select)}, Rows())
     totals: dict[str, str] = {}
     folded = [name for name in _key_columns(query) if name in query.field_group]
     if query.field_group:
@@ -53,14 +53,8 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
 
 
 def _value(field: AnalyzeField) -> Document:
-    value = operand(field.operator, field.key, field.fields, of_elements=bool(field.data_type))
-    return accumulate(field.operator, value, [])
-
-
-def _select(query: AnalyzeQuery, pipeline: Pipeline) -> None:
-    # `_id` stays for now: it is what tells rows apart when they are put in order.
-    members = {name: emit_source(src, pipeline.rows.path) for name, src in query.select.items()}
-    pipeline.convert({"$project": members}, Rows())
+    of_elements = bool(field.data_type)
+    return accumulation(field.operator, field.key, field.fields, of_elements=of_elements)
 
 
 def _fold(query: AnalyzeQuery, folded: Sequence[str], pipeline: Pipeline) -> None:
@@ -87,22 +81,16 @@ def _key_columns(query: AnalyzeQuery) -> list[str]:
     keys = [key.name for key in query.group_by]
     if not query.select:
         return keys
-    return [
-        name
-        for name, source in query.select.items()
-        if isinstance(source, Copy) and source.key in keys
-    ]
+    copies = [f"$_id.{key}" for key in keys]
+    return [name for name, source in query.select.items() if source in copies]
 
 
 def _totals(query: AnalyzeQuery) -> dict[str, str]:
     """By name, what makes the totals of the fields that have one once they are folded."""
-    fields = {name: name for name in query.fields}
-    if query.select:
-        fields = {
-            name: source.key for name, source in query.select.items() if isinstance(source, Copy)
-        }
-    totals = {}
-    for name, field in fields.items():
-        if field in query.fields and (total := query.fields[field].operator.total):
-            totals[name] = total
-    return totals
+    columns = query.select or {name: f"${name}" for name in query.fields}
+    totals = {f"${name}": field.operator.total for name, field in query.fields.items()}
+    return {
+        name: total
+        for name, source in columns.items()
+        if isinstance(source, str) and (total := totals.get(source))
+    }

@@ -29,18 +29,14 @@ COMPARISONS = {
 """The operators of a group field's conditions, and the expressions they become."""
 
 
-def _text(value: Any, what: str) -> str:
+def known_field(value: Any) -> Field:
+    """Validator: the name of a job's field → the Field."""
     if not isinstance(value, str):
         raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not value:
-        raise fault(f"{what} is not empty")
-    return value
-
-
-def known_field(value: Any) -> Field:
-    """Validator: the name of a job's field → the Field."""
+        raise fault("a key is not empty")
     try:
-        return resolve(_text(value, "a key"))
+        return resolve(value)
     except LookupError as error:
         raise fault(str(error.args[0])) from None
 
@@ -49,7 +45,7 @@ KnownField = Annotated[Field, PlainValidator(known_field)]
 
 
 def _row_field(value: Any, info: ValidationInfo) -> Field:
-    return untyped(checked_path(_text(value, "a key"), info))
+    return untyped(checked_path(value, info))
 
 
 def choice(name: Any, supported: Any) -> str:

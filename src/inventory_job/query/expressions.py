@@ -7,7 +7,6 @@ without `$` inside; nothing a caller writes is taken as an operator (docs/query-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,75 +25,24 @@ _CONDITIONS: Mapping[str, str] = {
 }
 _OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
 
-OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
-"""The select operators over one list."""
-
-ARITHMETIC: Mapping[str, str] = {
+_OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
+_ARITHMETIC: Mapping[str, str] = {
     name: f"${name}" for name in ("add", "subtract", "multiply", "divide")
 }
-"""The select operators over several members; subtract and divide take exactly two."""
-
-_Parse = Callable[[Any, ValidationInfo], Any]
-
 _OF_TWO = frozenset({"subtract", "divide"})
 _SELECT_OPERATOR = "query.select.operator"  # What the interface calls it, wherever it stands.
 
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A group key or field, by name, as it is."""
-
-    key: str
+_Parse = Callable[[Any, ValidationInfo], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A number."""
-
-    value: int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Computation:
-    """An operator over members; size and sum have one, the list."""
-
-    operator: str
-    members: tuple[Source, ...]
-
-
-Source = Copy | Constant | Computation
-
-
-def select_source(value: Any, info: ValidationInfo) -> Source:
-    """Validator: one entry of `select` → what it selects; faults are at the member to blame."""
+def select_expression(value: Any, info: ValidationInfo) -> Any:
+    """Validator: one entry of `select` → MongoDB's expression over the groups of an analyze; faults
+    are at the member to blame."""
     if isinstance(value, dict):
         return _computation(value, info)
     if isinstance(value, str):
-        return _copy(value, info)
+        return _column(value, info)
     raise fault("string or dictionary", Code.INVALID_PARAMETER_TYPE)
-
-
-def names_in(source: Source) -> set[str]:
-    """The keys and fields that `source` reads."""
-    if isinstance(source, Copy):
-        return {source.key}
-    if isinstance(source, Constant):
-        return set()
-    return set().union(*map(names_in, source.members))
-
-
-def emit_source(source: Source, path: Callable[[str], str]) -> Any:
-    """The source as an expression over rows in which `path` says where a name is."""
-    if isinstance(source, Copy):
-        return f"${path(source.key)}"
-    if isinstance(source, Constant):
-        return {"$literal": source.value}
-    members = [emit_source(member, path) for member in source.members]
-    if source.operator in OF_ONE_LIST:
-        return {OF_ONE_LIST[source.operator]: members[0]}
-    if source.operator == "divide":
-        return _quotient(*members)
-    return {ARITHMETIC[source.operator]: members}
 
 
 def added_expression(value: Any, info: ValidationInfo) -> Any:
@@ -108,50 +56,55 @@ def added_expression(value: Any, info: ValidationInfo) -> Any:
     return _operand(value, info)
 
 
-def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Computation:
+def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
     operator = _select_operator(value)
-    member = "key" if operator in OF_ONE_LIST else "fields"
+    member = "key" if operator in _OF_ONE_LIST else "fields"
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
         raise _at(member, missing(f"query.select.{member}"))
     if member == "key":
-        return Computation(operator, (_below("key", given, info, _copy),))
-    return Computation(operator, _below("fields", given, info, partial(_members, operator)))
+        return {_OF_ONE_LIST[operator]: _below("key", given, info, _column)}
+    members = _below("fields", given, info, partial(_members, operator))
+    return _quotient(*members) if operator == "divide" else {_ARITHMETIC[operator]: members}
 
 
-def _members(operator: str, given: Any, info: ValidationInfo) -> tuple[Source, ...]:
+def _members(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
     if not isinstance(given, list):
         raise fault("list", Code.INVALID_PARAMETER_TYPE)
     if operator in _OF_TWO and len(given) != 2:
         raise fault(f"operator {operator} takes exactly two fields")
     if not given:
         raise fault(f"operator {operator} takes one field or more")
-    return tuple(_each(given, info, _member))
+    return _each(given, info, _member)
 
 
 def _select_operator(value: Mapping[str, Any]) -> str:
     operator = value.get("operator")
     if operator is None:
         raise _at("operator", missing(_SELECT_OPERATOR))
-    known = (*OF_ONE_LIST, *ARITHMETIC)
+    known = (*_OF_ONE_LIST, *_ARITHMETIC)
     if isinstance(operator, str) and operator in known:
         return operator
     reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
     raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
 
 
-def _copy(value: Any, info: ValidationInfo) -> Copy:
-    if not isinstance(value, str):
-        raise fault("string", Code.INVALID_PARAMETER_TYPE)
-    return Copy(checked_path(value, info))
+def _column(value: Any, info: ValidationInfo) -> str:
+    """A group key, which is in `_id`, or a field, where they are known."""
+    name = checked_path(value, info).split(".", 1)[0]
+    keys = {key.name for key in info.data.get("group_by", ())}
+    known = keys | info.data.get("fields", {}).keys()
+    if name not in known and info.data.keys() >= {"group_by", "fields"}:
+        raise fault(f"a select names group_by keys and fields: {', '.join(sorted(known))}")
+    return f"$_id.{value}" if name in keys else f"${value}"
 
 
-def _member(value: Any, info: ValidationInfo) -> Source:
+def _member(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Constant(value)
+        return {"$literal": value}
     if isinstance(value, str | dict):
-        return select_source(value, info)
+        return select_expression(value, info)
     raise fault("string, number or dictionary", Code.INVALID_PARAMETER_TYPE)
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, StrictStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, PlainValidator, StrictStr
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
+from inventory_job.errors import Code
 from inventory_job.query.limits import Limits
 from inventory_job.query.problems import Location, fault
 
@@ -65,8 +66,10 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-def checked_path(path: str, info: ValidationInfo) -> str:
+def checked_path(path: Any, info: ValidationInfo) -> str:
     """`path` itself when it is a plain, possibly dotted, field path; else raises a fault."""
+    if not isinstance(path, str):
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not path:
         raise fault("a key is not empty")
     if "$" in path or "\0" in path:
@@ -101,7 +104,7 @@ KeyName = Annotated[StrictStr, AfterValidator(_checked_name)]
 Name = Annotated[KeyName, AfterValidator(_not_reserved)]
 """The name of a computed value."""
 
-Path = Annotated[StrictStr, AfterValidator(checked_path)]
+Path = Annotated[str, PlainValidator(checked_path)]
 """A place in a row: a field name, dotted for nested ones."""
 
 SortKey = Annotated[Path, AfterValidator(_without_operators)]

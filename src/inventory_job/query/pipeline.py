@@ -14,9 +14,8 @@ from typing import Any
 from inventory_job.query.accumulators import (
     ORDERED,
     GroupField,
-    accumulate,
+    accumulation,
     compare,
-    operand,
 )
 from inventory_job.query.conditions import Sort, Unwind
 from inventory_job.query.dates import when_formattable
@@ -194,9 +193,8 @@ def _date_key(key: GroupKey, rows: Rows) -> Document:
 def _value(field: GroupField, rows: Rows) -> Document:
     key = None if field.key is None else rows.path(field.key)
     members = {sub.name: rows.path(sub.key) for sub in field.fields}
-    value = operand(field.operator, key, members, of_elements=False)
     comparisons = [compare(condition, rows.path(condition.key)) for condition in field.conditions]
-    return accumulate(field.operator, value, comparisons)
+    return accumulation(field.operator, key, members, comparisons=comparisons)
 
 
 def _count(stage: Count, pipeline: Pipeline) -> None:

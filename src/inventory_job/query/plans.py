@@ -118,12 +118,8 @@ def _unwound(query: ListQuery) -> list[Document]:
     that they could be met by."""
     if query.unwind is None or not query.unwind.filter:
         return []
-    path = query.unwind.path.path
-    conditions = [
-        condition.operator.emit(condition.key.path, condition.value)
-        for condition in query.unwind.filter
-    ]
-    return [{path: {"$nin": [None, []]}}, *conditions]
+    is_there: Document = {query.unwind.path.path: {"$nin": [None, []]}}
+    return [is_there, *(condition.emit() for condition in query.unwind.filter)]
 
 
 def plan_stat(request: StatRequest, scope: Scope, distinct_values: int) -> StatPlan | DistinctPlan:

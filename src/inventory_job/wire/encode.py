@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from math import isfinite, isnan
 from typing import Any
 
@@ -103,9 +102,9 @@ def _members(
 ) -> dict[str, Any]:
     """The members of a JobInfo."""
     members: dict[str, Any] = {}
-    get = document.get
-    for name, convert in _converters(fields):
-        value = get(name)
+    for name in fields:
+        value = document.get(name)
+        convert = _CONVERTERS[name]
         # A page has thousands of values, most of which are texts.
         if convert is _string and value.__class__ is str:
             members[name] = value
@@ -116,11 +115,6 @@ def _members(
                 members[name] = odd.shown
                 oddities[name] += 1
     return members
-
-
-@lru_cache(256)
-def _converters(fields: tuple[str, ...]) -> Sequence[tuple[str, Callable[[Any], Any]]]:
-    return [(name, _CONVERTERS[name]) for name in fields]
 
 
 class _Odd(Exception):
