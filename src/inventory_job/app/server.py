@@ -83,7 +83,7 @@ class Server:
         settings, resources = self._settings, self._resources
         tracing = self._tracing()
         authentication = build_authentication(settings)
-        resources.push_async_callback(authentication.close)
+        resources.push_async_callback(authentication.resources.aclose)
         database = open_database(settings, tracing)
         resources.push_async_callback(database.close)
         counts, indexes = CountCache(database, settings.totals), CoveringIndexes(database)
