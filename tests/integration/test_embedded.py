@@ -225,17 +225,6 @@ def test_a_killed_mongod_is_started_again_with_its_data(tmp_path: Path) -> None:
     mongod.stop()
 
 
-def test_a_port_that_someone_else_takes_first_is_replaced(tmp_path: Path) -> None:
-    port_taken_once = script(
-        tmp_path / "mongod",
-        f"test -e {tmp_path}/tried || {{ touch {tmp_path}/tried; exit 48; }}\n"
-        f'exec {find_mongod()} "$@"',
-    )
-
-    with EmbeddedMongod(tmp_path / "data", binary=port_taken_once) as mongod:
-        assert kept_jobs(mongod.uri) == []
-
-
 def test_a_mongod_that_ends_is_reported_with_its_last_words(tmp_path: Path) -> None:
     failing = script(tmp_path / "mongod", "echo 'libcurl.so.4: cannot open' >&2; exit 127")
 

@@ -22,7 +22,7 @@ def build(**given: Any) -> None:
     good = {"auth_mode": "identity", "identity_endpoint": ENDPOINT, "identity_token": "own"}
 
     async def build_and_close() -> None:
-        await build_authentication(Settings(**good | given)).close()
+        await build_authentication(Settings(**good | given)).resources.aclose()
 
     asyncio.run(build_and_close())
 

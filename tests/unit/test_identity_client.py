@@ -49,7 +49,7 @@ async def authenticating(endpoint: str, **given: Any) -> AsyncIterator[Authentic
     try:
         yield built
     finally:
-        await built.close()
+        await built.resources.aclose()
         assert len(asyncio.all_tasks()) == 1
 
 
@@ -266,6 +266,6 @@ async def test_closing_ends_calls_under_way(issuer: Issuer, identity: IdentitySe
     async with authenticating(identity.endpoint) as built:
         waiting = asyncio.create_task(outcome(built, issuer.token("DOMAIN_ADMIN")))
         await asyncio.sleep(0.1)
-        await built.close()
+        await built.resources.aclose()
         with pytest.raises(asyncio.CancelledError):
             await waiting

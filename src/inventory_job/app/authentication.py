@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, AuthStats
@@ -10,17 +10,13 @@ from inventory_job.auth.policy import is_loopback
 from inventory_job.settings import CannotStart, Settings
 
 
-async def _nothing_to_close() -> None:
-    """Closes nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """An authenticator with its counters; `close` is awaited after the last call."""
+    """An authenticator with its counters, and what is to be closed after the last call."""
 
     authenticator: Authenticator
     stats: AuthStats = field(default_factory=AuthStats)
-    close: Callable[[], Awaitable[None]] = _nothing_to_close
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
 def build_authentication(settings: Settings) -> Authentication:

@@ -41,4 +41,4 @@ def check_tracing() -> None:
 
 
 async def _check_authentication(settings: Settings) -> None:
-    await build_authentication(settings).close()
+    await build_authentication(settings).resources.aclose()

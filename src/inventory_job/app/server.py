@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import warnings
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -83,7 +82,7 @@ class Server:
         settings, resources = self._settings, self._resources
         tracing = self._tracing()
         authentication = build_authentication(settings)
-        resources.push_async_callback(authentication.close)
+        resources.push_async_callback(authentication.resources.aclose)
         database = open_database(settings, tracing)
         resources.push_async_callback(database.close)
         counts = CountCache(database, settings.totals)
@@ -172,22 +171,14 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
     if settings.mongo_uri is None:
         raise CannotStart("There is no database: set mongo_uri (INVENTORY_JOB_MONGO_URI).")
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            database = Database(
-                settings.mongo_uri.get_secret_value(),
-                settings.mongo_database,
-                server_selection_seconds=settings.server_selection_seconds,
-                listeners=[tracing.command_listener()] if tracing else [],
-            )
+        return Database(
+            settings.mongo_uri.get_secret_value(),
+            settings.mongo_database,
+            server_selection_seconds=settings.server_selection_seconds,
+            listeners=[tracing.command_listener()] if tracing else [],
+        )
     except InvalidDatabase as error:
         raise CannotStart(str(error)) from error
-    for warning in caught:
-        # The driver has no other way to say so.
-        structlog.get_logger(__name__).warning(
-            "connection string not taken as it is", reason=str(warning.message)
-        )
-    return database
 
 
 def _limits(settings: Settings) -> Limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,14 +54,11 @@ def _by_identity(settings: Settings, rules: TokenRules) -> Authentication:
     keys = Lookups(client.public_key, limits)
     # Only verified tokens cause look-ups of apps: more of them are let through.
     apps = Lookups(client.check_app, replace(limits, burst=100, per_second=50.0))
-
-    async def close() -> None:
-        await keys.close()
-        await apps.close()
-        await channel.close()
-
+    resources = AsyncExitStack()
+    for opened in (channel, apps, keys):
+        resources.push_async_callback(opened.close)
     authenticator = TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
-    return Authentication(authenticator, stats, close)
+    return Authentication(authenticator, stats, resources)
 
 
 def _identity_channel(settings: Settings) -> grpc.aio.Channel:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +29,6 @@ KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
 """What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
 out of a directory."""
 
-_LOOK_SECONDS = 1.0
 _LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -225,41 +223,33 @@ def read_key_text(path: Path) -> str:
 class KeyFile:
     """A KeySource over a file, read again when it has changed.
 
-    `find` looks at the file once a second. When a changed file cannot be used, the keys stay as
-    they were, and that is logged; `{}` can be used. The first reading raises InvalidKey, also when
-    there are no keys.
+    When a changed file cannot be used, the keys stay as they were, and that is logged; `{}` can be
+    used. The first reading raises InvalidKey, also when there are no keys.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._clock = clock
         self._log = structlog.get_logger(__name__)
-        self._looked_at = clock()
         self._version = self._stat()
         self._keys = self._read()
         if not self._keys:
             raise InvalidKey(f"There is no key in {path}.")
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource; never suspends."""
-        if self._clock() - self._looked_at >= _LOOK_SECONDS:
-            self._look()
+        """As KeySource; never suspends. Whether the file has changed takes some microseconds."""
+        version = self._stat()
+        if version != self._version:
+            self._version = version
+            self._read_again()
         return self._keys.find(domain_id, kid)
 
     async def find_newer(
         self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
-        """As KeySource; never suspends. Looks at the file each time, which takes far less time
-        than the verification that failed before."""
-        self._look()
-        return self._keys.find(domain_id, kid)
+        """As KeySource; never suspends."""
+        return await self.find(domain_id, kid)
 
-    def _look(self) -> None:
-        self._looked_at = self._clock()
-        version = self._stat()
-        if version == self._version:
-            return
-        self._version = version
+    def _read_again(self) -> None:
         try:
             self._keys = self._read()
         except InvalidKey as error:

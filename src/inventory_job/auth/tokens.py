@@ -170,8 +170,9 @@ class TokenAuthenticator:
             signature = octets_of(token.rpartition(".")[2])
         except ValueError:
             signature = b""
-        # Made with any key, as making one takes time too.
-        decoy = self._decoy(len(signature))
+        # Made with any key, as making one takes time too; as far as keys of that length exist.
+        has_keys = LEAST_KEY_BITS <= len(signature) * 8 <= MOST_KEY_BITS
+        decoy = self._decoy(len(signature) if has_keys else LEAST_KEY_BITS // 8)
         tried = key if key is not None and key.may_have_made(signature) else decoy
         return _fits(token, tried) and tried is key
 
@@ -222,13 +223,11 @@ def _fits(token: str, key: VerificationKey) -> bool:
 
 
 def _decoy(octets: int) -> VerificationKey:
-    """A key whose signatures have so many octets, as far as keys of that length exist, without a
-    private part: its modulus is a random number, no product of two primes.
+    """A key whose signatures have so many octets, without a private part: its modulus is a random
+    number, no product of two primes.
 
     The modulus begins with ones: a signature too large for it is too large for any key.
     """
-    if not LEAST_KEY_BITS <= octets * 8 <= MOST_KEY_BITS:
-        octets = LEAST_KEY_BITS // 8
     modulus = bytearray(secrets.token_bytes(octets))
     modulus[:8] = b"\xff" * 8
     modulus[-1] |= 1

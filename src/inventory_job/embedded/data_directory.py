@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import BinaryIO
 _ENDING_SECONDS = 0.3
 _LAST_SECONDS = 15.0
 _LOG_LINES = 8
+_LISTENING = re.compile('"Waiting for connections","attr":{"port":([0-9]+)')
 _MODE = 0o600
 
 
@@ -93,6 +95,11 @@ class DataDirectory:
     def open_log(self) -> BinaryIO:
         """The log of a run that begins, to be written to."""
         return open(self.log, "wb", opener=_private)
+
+    def logged_port(self) -> int | None:
+        """The port that mongod listens on, once it has logged it."""
+        found = _LISTENING.search(self.log.read_text("utf-8", "replace"))
+        return int(found[1]) if found else None
 
     def last_words(self) -> str:
         """The last errors in mongod's log, else its last lines."""

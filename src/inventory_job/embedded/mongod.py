@@ -21,17 +21,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError, note
-from inventory_job.embedded.process import (
-    EXIT_PORT_TAKEN,
-    becomes_primary,
-    end,
-    free_port,
-    serves,
-    spawn,
-    uri_of,
-)
+from inventory_job.embedded.process import becomes_primary, end, serves, spawn, uri_of
 
-_PORT_ATTEMPTS = 3
 _LOOK_SECONDS = 0.1
 _STEADY_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
@@ -164,6 +155,7 @@ class EmbeddedMongod:
         binary = self._binary or find_mongod()
         self._lock = self._directory.acquire()
         self._stopping.clear()
+        self._port = 0
         try:
             self._launch(binary)
             note(self._lock, uri_of(self._port))
@@ -187,27 +179,19 @@ class EmbeddedMongod:
             os.close(self._lock)
             self._lock = None
 
-    def _launch(self, binary: Path) -> None:
-        for _ in range(_PORT_ATTEMPTS):
-            self._port = free_port()
-            if self._run(binary):
-                return
-            # Someone may have taken the port between its choice and its use.
-            if self._process is None or self._process.poll() != EXIT_PORT_TAKEN:
-                break
-        raise self._failure(binary)
-
     def _run(self, binary: Path) -> bool:
-        """Starts mongod; whether it takes writes in time."""
+        """Starts mongod, on the port it had before if it had one; whether it takes writes in
+        time."""
         if self._process is not None:
             end(self._process)
         self._process = process = spawn(binary, self._directory, self._port, self._stop_seconds)
-        return becomes_primary(
+        port = becomes_primary(
             self._directory,
-            self._port,
             self._start_seconds,
             lambda: self._stopping.is_set() or process.poll() is not None,
         )
+        self._port = port or self._port
+        return port is not None
 
     def _keep(self, binary: Path) -> None:
         """Starts mongod again whenever it has ended, after pauses that grow, until `stop`."""
@@ -237,11 +221,13 @@ class EmbeddedMongod:
                 # A full disk, for instance, which is what may have ended it.
                 self._log.error("embedded mongod not started", reason=str(error))
 
-    def _failure(self, binary: Path) -> MongodFailed:
+    def _launch(self, binary: Path) -> None:
+        if self._run(binary):
+            return
         code = self._process.poll() if self._process else None
         late = f"was not ready within {self._start_seconds:g} seconds"
         what = late if code is None else f"ended with code {code}"
         # The wheel's is only looked for where there is none on PATH.
         way_out = _OTHER_WAY if str(binary) == shutil.which("mongod") else ""
         log, words = self._directory.log, self._directory.last_words()
-        return MongodFailed(f"mongod ({binary}) {what}.{way_out} From {log}:\n{words}")
+        raise MongodFailed(f"mongod ({binary}) {what}.{way_out} From {log}:\n{words}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +15,6 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from inventory_job.embedded.data_directory import DataDirectory, wait_until
-
-EXIT_PORT_TAKEN = 48
-"""What mongod ends with when somebody else listens on its port."""
 
 _REPLICA_SET = "inventory-job"
 _ALREADY_INITIALIZED = 23
@@ -40,19 +36,11 @@ os._exit(code)
 """
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def spawn(
     binary: Path, directory: DataDirectory, port: int, stop_seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start mongod, in a process group of its own, so that it ends when this process does; by
-    force `stop_seconds` later."""
+    """Start mongod on a port, 0 for a free one, in a process group of its own, so that it ends
+    when this process does; by force `stop_seconds` later."""
     arguments = [
         str(binary),
         f"--dbpath={directory.db}",
@@ -93,9 +81,14 @@ def uri_of(port: int) -> str:
 
 
 def becomes_primary(
-    directory: DataDirectory, port: int, seconds: float, has_ended: Callable[[], bool]
-) -> bool:
-    """Whether the directory's mongod takes writes in time; False as soon as it has ended."""
+    directory: DataDirectory, seconds: float, has_ended: Callable[[], bool]
+) -> int | None:
+    """The port on which the directory's mongod takes writes; None where that takes more than so
+    many seconds, or it has ended."""
+    wait_until(lambda: has_ended() or directory.logged_port() is not None, seconds)
+    port = directory.logged_port()
+    if port is None:
+        return None
     # Without the set's name: until it is configured the server does not know it. Clients of the
     # database are opened later: one opened before the configuration has no sessions.
     client: MongoClient[dict[str, Any]] = MongoClient(
@@ -104,23 +97,10 @@ def becomes_primary(
         directConnection=True,
         serverSelectionTimeoutMS=500,
         socketTimeoutMS=10_000,
-        connect=False,
     )
-
-    def is_settled() -> bool:
-        if has_ended():
-            return True
-        try:
-            # The driver would wait for half a second between attempts to connect.
-            with socket.create_connection(("127.0.0.1", port), timeout=0.5):
-                pass
-            return serves(client, directory) and _is_primary(client, f"127.0.0.1:{port}")
-        except (OSError, PyMongoError):
-            # Not yet: the log has the reason should it stay so.
-            return False
-
     with client:
-        return wait_until(is_settled, seconds) and not has_ended()
+        wait_until(lambda: has_ended() or _is_primary(client, f"127.0.0.1:{port}"), seconds)
+        return port if not has_ended() and _is_primary(client, f"127.0.0.1:{port}") else None
 
 
 def serves(client: MongoClient[dict[str, Any]], directory: DataDirectory) -> bool:
@@ -131,9 +111,17 @@ def serves(client: MongoClient[dict[str, Any]], directory: DataDirectory) -> boo
 
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
     """Whether the server takes writes; makes it the only member of its set, at this address."""
-    hello = client.admin.command("hello")
-    if hello.get("me") == host:
+    try:
+        hello = client.admin.command("hello")
+        if hello.get("me") != host:
+            _configure(client, host)
         return bool(hello["isWritablePrimary"])
+    except PyMongoError:
+        # Not yet: the log has the reason should it stay so.
+        return False
+
+
+def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
     members = [{"_id": 0, "host": host}]
     settings = {"electionTimeoutMillis": 1000}
     config = {"_id": _REPLICA_SET, "version": 1, "members": members, "settings": settings}
@@ -144,4 +132,3 @@ def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
             raise
         # The stored configuration has the port of an earlier start, so there is no majority.
         client.admin.command("replSetReconfig", config, force=True)
-    return False

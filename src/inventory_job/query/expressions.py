@@ -25,8 +25,8 @@ _CONDITIONS: Mapping[str, str] = {
 }
 _OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
 
-_OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
-_ARITHMETIC: Mapping[str, str] = {
+OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
+ARITHMETIC: Mapping[str, str] = {
     name: f"${name}" for name in ("add", "subtract", "multiply", "divide")
 }
 _OF_TWO = frozenset({"subtract", "divide"})
@@ -58,15 +58,15 @@ def added_expression(value: Any, info: ValidationInfo) -> Any:
 
 def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
     operator = _select_operator(value)
-    member = "key" if operator in _OF_ONE_LIST else "fields"
+    member = "key" if operator in OF_ONE_LIST else "fields"
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
         raise _at(member, missing(f"query.select.{member}"))
     if member == "key":
-        return {_OF_ONE_LIST[operator]: _below("key", given, info, _column)}
+        return {OF_ONE_LIST[operator]: _below("key", given, info, _column)}
     members = _below("fields", given, info, partial(_members, operator))
-    return _quotient(*members) if operator == "divide" else {_ARITHMETIC[operator]: members}
+    return _quotient(*members) if operator == "divide" else {ARITHMETIC[operator]: members}
 
 
 def _members(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
@@ -83,7 +83,7 @@ def _select_operator(value: Mapping[str, Any]) -> str:
     operator = value.get("operator")
     if operator is None:
         raise _at("operator", missing(_SELECT_OPERATOR))
-    known = (*_OF_ONE_LIST, *_ARITHMETIC)
+    known = (*OF_ONE_LIST, *ARITHMETIC)
     if isinstance(operator, str) and operator in known:
         return operator
     reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
