@@ -78,4 +78,5 @@ def test_an_operator_finds_the_jobs_that_the_table_says(
     found = http.post("list", json={"query": query}).json().get("results", [])
 
     assert written["operator"] == name.strip("`")
-    assert ", ".join(job["job_id"].removeprefix("job-") for job in found) or jobs == "none"
+    numbers = [job["job_id"].removeprefix("job-") for job in found]
+    assert (", ".join(numbers) or "none") == jobs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_what_is_not_there_is_found(line: str) -> None:
     assert list(problems_with(line)) != []
 
 
+@cache
 def variables() -> set[str]:
     """Every variable that the server, its command line or its tests read."""
     names = {name.upper() for name in Settings.model_fields if name != "limits"}

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from google.protobuf.message import Message
 
+from inventory_job.errors import InvalidRequest
 from inventory_job.query.accumulators import ACCUMULATORS
-from inventory_job.query.analyses import AnalyzeQuery
-from inventory_job.query.conditions import COMPARISONS, MAX_PAGE
-from inventory_job.query.expressions import ARITHMETIC, OF_ONE_LIST
+from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import MINIMAL
-from inventory_job.query.operators import UNWIND_OPERATORS
-from inventory_job.query.schema import ListQuery, StatQuery
-from inventory_job.query.stages import PROJECTIONS, Stage
+from inventory_job.query.limits import Limits
+from inventory_job.query.names import ParseContext
+from inventory_job.query.schema import parse_analyze, parse_stat
 from inventory_job.query.times import parse_iso, parse_relative
+from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.wire.values import iso
 from tests.documents import page
 
@@ -33,25 +35,42 @@ def section(heading: str) -> str:
     return re.split(r"^#+ ", PAGE.prose.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
 
 
+def supported(
+    parse: Callable[[Mapping[str, Any], ParseContext], object], query: Mapping[str, Any]
+) -> set[str]:
+    """The operators that the refusal of an unknown one lists."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({"query": query}, ParseContext(Limits(), NOW))
+    [listed] = re.findall(r"unknown operator 'nope'; supported: ([^)]*)", str(refused.value))
+    return set(listed.split(", "))
+
+
+def stat(stage: Mapping[str, Any]) -> set[str]:
+    return supported(parse_stat, {"aggregate": [stage]})
+
+
 @pytest.mark.parametrize(
-    ("table", "model"), [("list", ListQuery), ("stat", StatQuery), ("analyze", AnalyzeQuery)]
+    ("table", "message"),
+    [
+        ("list", query_pb2.Query),
+        ("stat", query_pb2.StatisticsQuery),
+        ("analyze", query_pb2.AnalyzeQuery),
+        ("stages", query_pb2.StatisticsAggregate),
+    ],
 )
-def test_every_member_of_a_query_is_in_its_table(table: str, model: type[BaseModel]) -> None:
+def test_every_member_of_the_message_is_in_its_table(table: str, message: type[Message]) -> None:
     described = [name for cells in PAGE.rows(table) for name in quoted(cells[0])]
 
-    assert sorted(described) == sorted(model.model_fields)
-
-
-def test_every_stage_is_in_the_table() -> None:
-    described = [cells[0].strip("`") for cells in PAGE.rows("stages")]
-
-    assert sorted(described) == sorted(Stage.model_fields)
+    assert sorted(described) == sorted(message.DESCRIPTOR.fields_by_name)
 
 
 def test_every_operator_of_an_unwinds_filter_is_named() -> None:
     [row] = [cells for cells in PAGE.rows("stages") if cells[0] == "`unwind`"]
+    condition = {"key": "status", "operator": "nope", "value": "x"}
 
-    assert set(quoted(row[2])) - {"path", "filter"} == set(UNWIND_OPERATORS)
+    known = stat({"unwind": {"path": "status", "filter": [condition]}})
+
+    assert set(quoted(row[2])) - {"path", "filter"} == known
 
 
 def test_every_accumulator_is_in_the_table_with_what_goes_with_it() -> None:
@@ -66,14 +85,26 @@ def test_every_accumulator_is_in_the_table_with_what_goes_with_it() -> None:
     }
 
 
-def test_the_operators_of_conditions_projections_and_selects_are_named() -> None:
-    [conditions] = re.findall(
-        r"\*\*Conditions\*\*.*?`operator`\s\(([^)]*)\)", PAGE.prose, re.DOTALL
-    )
+def test_every_operator_of_conditions_is_named() -> None:
+    paragraph = PAGE.prose.partition("**Conditions**")[2]
+    named = quoted(paragraph.partition("`operator` (")[2].partition(")")[0])
+    condition = {"key": "status", "operator": "nope", "value": "x"}
+    field = {"operator": "count", "name": "n", "conditions": [condition]}
 
-    assert quoted(conditions) == list(COMPARISONS)
-    assert set(PROJECTIONS) <= set(quoted(section("Project")))
-    assert {*OF_ONE_LIST, *ARITHMETIC} <= set(quoted(section("Select")))
+    assert set(named) == stat({"group": {"fields": [field]}})
+
+
+def test_every_operator_of_a_projection_is_named() -> None:
+    field = {"name": "n", "key": "status", "operator": "nope"}
+
+    assert stat({"project": {"fields": [field]}}) <= set(quoted(section("Project")))
+
+
+def test_every_operator_of_a_select_is_named() -> None:
+    fields = {"jobs": {"operator": "count"}}
+    known = supported(parse_analyze, {"fields": fields, "select": {"n": {"operator": "nope"}}})
+
+    assert known <= set(quoted(section("Select")))
 
 
 def test_the_fields_of_minimal_and_the_size_of_a_page_are_named() -> None:
