@@ -105,7 +105,7 @@ def unused(project: dict[str, Any], source: Uses, everything: Uses) -> Iterator[
     extras = project["project"].get("optional-dependencies", {})
     runtime = [
         project["project"]["dependencies"],
-        *(extras[name] for name in extras.keys() - {"dev"}),
+        *(extras[name] for name in extras.keys() - {"dev", "mutation"}),
     ]
     for brings in _installed(text for group in runtime for text in group):
         if not is_imported(brings, source):

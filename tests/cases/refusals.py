@@ -168,6 +168,14 @@ LISTS = [
         "key = query.sort[0].key",
     ),
     _of_list(
+        "sort by what is nearly a field", {"sort": [{"key": "statu"}]}, "query.sort[0].key",
+        _INVALID, "reason = there is no 'statu' to sort by; did you mean status?",
+    ),
+    _of_list(
+        "sort by what is no field", {"sort": [{"key": "zzz"}]}, "query.sort[0].key",
+        _INVALID, "reason = there is no 'zzz' to sort by; names are id, job_id, status,",
+    ),
+    _of_list(
         "sort by an operator", {"sort": [{"key": "status__ne"}]}, "query.sort[0].key", _INVALID,
         "reason = a sort key is a field name, without '__'",
     ),

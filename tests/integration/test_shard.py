@@ -97,5 +97,5 @@ def test_groups_read_jobs_unless_an_index_has_the_shard_key_as_well(shard: Shard
     create(shard, Index(JOB_COLLECTION, "groups", ("domain_id", "status", "job_id")))
 
     stages, documents = shard.plan(groups)
-    assert stages == ["GROUP", "PROJECTION_COVERED", "SHARDING_FILTER", "groups"]
+    assert stages[-3:] == ["PROJECTION_COVERED", "SHARDING_FILTER", "groups"]
     assert documents == 0

@@ -1,4 +1,4 @@
-"""The image's recipe and the compose file, checked without an engine to build or run them."""
+"""The image's recipe, the compose file and the workflow, checked without what runs them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,16 @@ def test_hadolint_accepts_the_dockerfile() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_the_compose_file_fits_the_specification() -> None:
-    command = [tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+@pytest.mark.parametrize(
+    ("schema", "file"),
+    [
+        ("compose-spec", COMPOSE),
+        ("github-workflows", ROOT / ".github" / "workflows" / "checks.yaml"),
+    ],
+    ids=["compose", "workflow"],
+)
+def test_a_file_for_another_program_fits_its_specification(schema: str, file: Path) -> None:
+    command = [tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", str(file)]
 
     run = subprocess.run(command, capture_output=True, text=True, check=False)
 
