@@ -23,7 +23,7 @@ from inventory_job.embedded.demo_data import LARGEST_TENANT
 from tests.store import Store
 
 STEP = re.compile(r"^  (the page|the API|what failed|to stop) +(\S.*)$", re.MULTILINE)
-OPTIONS = ("--port", "0", "--http-port", "0", "--log-format", "console")
+OPTIONS = ("--port", "0", "--http", "--http-port", "0", "--log-format", "console")
 
 
 @pytest.fixture(autouse=True, scope="module")
