@@ -306,6 +306,26 @@ def test_a_list_is_watched_as_a_table_of_one_page(
         assert "--watch: it shows one page, as a table" in " ".join(opened.lines())
 
 
+@pytest.mark.parametrize(
+    ("options", "browser", "expected"),
+    [
+        ((), "echo opened %s", ["{page}", "opened {page}"]),
+        (("--print",), "echo opened %s", ["{page}"]),
+        ((), "false", ["{page}", "inventory-job: there is no browser here that could be opened"]),
+    ],
+)
+def test_open_prints_the_address_of_the_page_and_opens_it(
+    server: ServerThread, options: tuple[str, ...], browser: str, expected: list[str]
+) -> None:
+    page = f"http://127.0.0.1:8080/#domain={DOMAIN}&view=jobs&status=FAILURE"
+    # Without PATH there are no browsers but that one.
+    environment = {"BROWSER": browser} | ({"PATH": ""} if browser == "false" else {})
+
+    lines = shown(server, "open", "-f", "status=FAILURE", *options, environment=environment)
+
+    assert sorted(lines) == sorted(line.format(page=page) for line in expected)
+
+
 def test_show_has_the_tasks_as_a_bar(server: ServerThread) -> None:
     lines = shown(server, "show", "job-000000000002")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from types import FrameType
@@ -41,15 +42,16 @@ def end_on_signals() -> None:
         signal.signal(number, _exit)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, when_serving: Callable[[Server], object] = lambda _: None) -> None:
     """Serves until SIGTERM or SIGINT; SIGUSR1 also logs entries of the level debug, SIGUSR2 again
-    what the settings say. Raises CannotStart."""
+    what the settings say. Calls `when_serving` with the server once it serves. Raises
+    CannotStart."""
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, when_serving))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_LoopErrors().handle)
     ending = asyncio.Event()
@@ -57,7 +59,8 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, ending.set)
     loop.add_signal_handler(signal.SIGUSR1, partial(_change_level, "debug"))
     loop.add_signal_handler(signal.SIGUSR2, partial(_change_level, settings.log_level))
-    async with Server(settings):
+    async with Server(settings) as server:
+        when_serving(server)
         await ending.wait()
 
 

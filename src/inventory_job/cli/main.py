@@ -102,6 +102,13 @@ ENTRIES = (
         "Watch the running jobs until q or Ctrl-C; print them once when not on a terminal.",
     ),
     Entry(
+        "open",
+        "client.page",
+        "open_page",
+        _CLIENT,
+        "Open the page with the jobs that filters select, or with one job; print its address.",
+    ),
+    Entry(
         "chart",
         "client.chart",
         "chart",

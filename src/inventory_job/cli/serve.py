@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,15 @@ import typer
 
 from inventory_job.app.checks import check
 from inventory_job.app.run import end_on_signals, run, with_mongod
+from inventory_job.app.server import Server
+from inventory_job.cli.next_steps import Reached, next_steps
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import EmbeddedError
 from inventory_job.embedded.seeding import NotEmpty, open_store
 from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
-from inventory_job.observability.logging import configure_logging
+from inventory_job.observability.logging import configure_logging, is_for_people, print_plainly
 from inventory_job.settings import CannotStart, Settings
 
 
@@ -73,23 +76,40 @@ def serve(
         raise typer.Exit(1) from error
 
 
-def load_demo_once(settings: Settings) -> None:
-    """Loads the demo data unless there are jobs."""
+def load_demo_once(settings: Settings) -> bool:
+    """Loads the demo data unless there are jobs; whether there is demo data now."""
     # What makes it takes a megabyte, of all servers' memory.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
-    from inventory_job.embedded.demo_data import Demo  # noqa: PLC0415
+    from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo  # noqa: PLC0415
 
     assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
     uri = settings.mongo_uri.get_secret_value()
-    try:
-        with (
-            translated(),
-            open_store(uri, settings.mongo_database, settings.server_selection_seconds) as store,
-        ):
-            counts = load_demo(store, Demo(DEMO_JOBS, seed=0, until=midnight()))
-    except NotEmpty:
+    log = structlog.get_logger(__name__)
+    with (
+        translated(),
+        open_store(uri, settings.mongo_database, settings.server_selection_seconds) as store,
+    ):
+        demo = Demo(DEMO_JOBS, seed=0, until=midnight())
+        log.info("loading demo data, unless there are jobs", jobs=demo.jobs)
+        try:
+            counts = load_demo(store, demo)
+        except NotEmpty:
+            log.info("there are jobs already")
+            return store.jobs.find_one({"domain_id": LARGEST_TENANT}, {"_id": 1}) is not None
+    log.info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)
+    return True
+
+
+def show_next_steps(settings: Settings, server: Server) -> None:
+    """Says what to do with demo data that is served to everybody, unless the log is for a
+    program."""
+    if settings.auth_mode != "none" or not is_for_people(settings.log_format):
         return
-    structlog.get_logger(__name__).info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)
+    from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415  as above
+
+    tls = settings.tls_certificate_file is not None
+    reached = Reached(server.address, server.http_address, LARGEST_TENANT, tls)
+    print_plainly(next_steps(reached))
 
 
 def _run(settings: Settings, *, demo: bool) -> None:
@@ -98,6 +118,7 @@ def _run(settings: Settings, *, demo: bool) -> None:
         # What is refused is refused before a database is started or filled.
         check(settings)
         settings = with_mongod(settings, resources)
-        if demo:
-            load_demo_once(settings)
-        run(settings)
+        if demo and load_demo_once(settings):
+            run(settings, partial(show_next_steps, settings))
+        else:
+            run(settings)

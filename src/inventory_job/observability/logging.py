@@ -33,7 +33,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
 
     Lines appear within a twentieth of a second, and those still to appear when the process ends.
     """
-    console = sys.stderr.isatty() if style == "auto" else style == "console"
+    console = is_for_people(style)
     renderers: list[structlog.typing.Processor] = (
         [
             _escape_values,
@@ -64,6 +64,16 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
     root.addHandler(_Forwarding(logging.WARNING))
+
+
+def is_for_people(style: Literal["auto", "json", "console"]) -> bool:
+    """Whether `configure_logging` makes lines for people of this style."""
+    return sys.stderr.isatty() if style == "auto" else style == "console"
+
+
+def print_plainly(text: str) -> None:
+    """Writes `text` where the log goes, behind the entries logged before, as it is."""
+    structlog.get_config()["logger_factory"]().info(text)
 
 
 def _encoded(entry: Mapping[str, Any], **_: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import typer
 
-from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
+from inventory_job.cli.client.calls import CallFailed, Connection, ExitCode, JobClient
 from inventory_job.cli.client.cells import visible
 from inventory_job.cli.client.connection import connect
 from inventory_job.cli.client.doubts import doubts
@@ -18,9 +18,9 @@ from inventory_job.cli.client.doubts import doubts
 _P = ParamSpec("_P")
 
 
-def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[..., None]:
+def configured(command: Callable[Concatenate[Connection, _P], None]) -> Callable[..., None]:
     """A command with the options of a connection beside its own, in place of its first parameter,
-    the client. A failed call ends it with the server's words and an ExitCode."""
+    the connection. A failed call ends it with the server's words and an ExitCode."""
     own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
     shared = [*inspect.signature(connect, eval_str=True).parameters.values()]
 
@@ -28,14 +28,26 @@ def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[.
     def run(**given: Any) -> None:
         with _ended_well():
             connection = connect(**{option.name: given.pop(option.name) for option in shared})
-            with connection.open() as client:
-                invoke: Callable[..., None] = command
-                invoke(client, **given)
+            invoke: Callable[..., None] = command
+            invoke(connection, **given)
 
     parameters = [option.replace(kind=option.KEYWORD_ONLY) for option in (*own, *shared)]
     run.__annotations__ = {option.name: option.annotation for option in parameters}
     vars(run)["__signature__"] = inspect.Signature(parameters)
     return run
+
+
+def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[..., None]:
+    """As `configured`, with a client in place of the first parameter."""
+
+    @functools.wraps(command)
+    def run(connection: Connection, **given: Any) -> None:
+        with connection.open() as client:
+            invoke: Callable[..., None] = command
+            invoke(client, **given)
+
+    adapted: Callable[..., None] = run
+    return configured(adapted)
 
 
 @contextmanager

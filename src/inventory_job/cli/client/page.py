@@ -1,0 +1,169 @@
+"""`inventory-job open`: the page with the jobs that filters select, or with one job."""
+
+from __future__ import annotations
+
+import json
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import typer
+
+from inventory_job.cli.client import options
+from inventory_job.cli.client.calls import CallFailed, Connection, ExitCode
+from inventory_job.cli.client.filters import Condition
+from inventory_job.cli.client.queries import Request, Selection
+from inventory_job.cli.client.session import configured
+from inventory_job.query.times import parse_iso, parse_relative
+
+_PORT = 8080
+_SORTED = frozenset(
+    {
+        "job_id",
+        "status",
+        "plugin_id",
+        "collector_id",
+        "workspace_id",
+        "created_at",
+        "finished_at",
+        "total_tasks",
+        "failure_tasks",
+    }
+)
+"""The fields that the page sorts by, one at a time."""
+
+_IDS = {"plugin_id": "plugin", "collector_id": "collector", "workspace_id": "workspace"}
+_STATUSES = frozenset({"SUCCESS", "FAILURE", "IN_PROGRESS", "CANCELED"})
+_MILLISECOND = timedelta(milliseconds=1)
+_TIME = "timediff_"
+
+
+class NotOnPage(ValueError):
+    """A filter or an order that the page has not."""
+
+
+@configured
+def open_page(
+    connection: Connection,
+    job_id: Annotated[str | None, typer.Argument(help="One job, instead of filters.")] = None,
+    filters: options.Filters = None,
+    any_filters: options.AnyFilters = None,
+    keyword: options.Keyword = "",
+    sort: options.Sort = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            envvar="INVENTORY_JOB_PAGE",
+            help=f"Address of the page; default: port {_PORT} of the endpoint's host.",
+        ),
+    ] = None,
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Only print the address, as without a terminal.")
+    ] = False,
+) -> None:
+    """Open the page with the jobs that filters select, or with one job; print its address."""
+    selected, keys = options.selection(filters, any_filters, keyword), options.sorting(sort)
+    if job_id is not None and (selected != Selection() or keys):
+        raise typer.BadParameter("a job goes without filters", param_hint="JOB_ID")
+    try:
+        view = {"view": "job", "job": job_id} if job_id is not None else jobs_view(selected, keys)
+    except NotOnPage as error:
+        raise CallFailed(ExitCode.USAGE, str(error)) from error
+    address = f"{(page or _address(connection)).rstrip('/')}/#{_fragment(connection, view)}"
+    typer.echo(address)
+    if sys.stdout.isatty() and not only_print and not webbrowser.open(address):
+        typer.echo("inventory-job: there is no browser here that could be opened", err=True)
+
+
+def jobs_view(selected: Selection, keys: Sequence[Request]) -> dict[str, str]:
+    """The members of the address of the page's list of these jobs; raises NotOnPage."""
+    if selected.alternatives:
+        raise NotOnPage("--any has no place in the page's address")
+    found: dict[str, str] = {}
+    for condition in selected.conditions:
+        name, value = _member(condition)
+        if found.setdefault(name, value) != value:
+            raise NotOnPage(f"two filters are of {condition['key']}")
+    if selected.keyword and found.setdefault("q", selected.keyword) != selected.keyword:
+        raise NotOnPage("--keyword and a filter are both of job_id")
+    if keys:
+        if len(keys) > 1 or keys[0]["key"] not in _SORTED:
+            raise NotOnPage(f"the page sorts by one of {', '.join(sorted(_SORTED))}")
+        found["sort"] = f"{'-' if keys[0]['desc'] else ''}{keys[0]['key']}"
+    return {"view": "jobs", **found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A bound on created_at: the member that it is, and what its time is moved by."""
+
+    name: str
+    moved: timedelta = timedelta()
+
+
+# The page has times from the first on, and before the last.
+_BOUNDS: Mapping[str, _Bound] = MappingProxyType(
+    {
+        "gte": _Bound("from"),
+        "gt": _Bound("from", _MILLISECOND),
+        "lt": _Bound("to"),
+        "lte": _Bound("to", _MILLISECOND),
+    }
+)
+
+
+def _member(condition: Condition) -> tuple[str, str]:
+    """The member of the address that says the same as `condition`."""
+    key, operator, value = condition["key"], condition["operator"], condition["value"]
+    values = value if isinstance(value, list) else [value]
+    if key == "status" and operator in {"eq", "in"} and _STATUSES.issuperset(values):
+        return "status", ",".join(values)
+    if key in _IDS and operator == "eq":
+        # Empty: jobs without one.
+        return _IDS[key], value or ""
+    if (key, operator) == ("job_id", "contain"):
+        return "q", value
+    if (key, operator, value) == ("finished_at", "not", None):
+        return "finished", "1"
+    bound = _BOUNDS.get(operator.removeprefix(_TIME))
+    if key == "created_at" and bound is not None:
+        return bound.name, _iso(_time(operator, value) + bound.moved)
+    written = json.dumps(value, ensure_ascii=False)
+    raise NotOnPage(f"the page has no filter for {key} with {operator} {written}")
+
+
+def _time(operator: str, value: str) -> datetime:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    try:
+        return parse_relative(value, now) if operator.startswith(_TIME) else parse_iso(value)
+    except ValueError as error:
+        raise NotOnPage(f"{value!r} is {error}") from error
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+def _fragment(connection: Connection, view: Mapping[str, str]) -> str:
+    whose = {"domain": connection.domain_id, "workspace": connection.workspace_id}
+    members = {name: value for name, value in whose.items() if value}
+    if members.get("workspace", view.get("workspace")) != view.get(
+        "workspace", members.get("workspace")
+    ):
+        raise CallFailed(ExitCode.USAGE, "--workspace and a filter are of two workspaces")
+    members |= view
+    # Commas and colons need no escapes in a fragment, and are read better without.
+    return urlencode(members, safe=",:", quote_via=quote)
+
+
+def _address(connection: Connection) -> str:
+    """The page's address, if it is where it is by default."""
+    host, _, port = connection.endpoint.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise CallFailed(ExitCode.USAGE, "--page says where the page is; the endpoint has no host")
+    return f"{'https' if connection.tls else 'http'}://{host}:{_PORT}"

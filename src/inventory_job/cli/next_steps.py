@@ -1,0 +1,60 @@
+"""What to do with a server that serves demo data, for whoever has just started it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = "inventory-job"
+_GRPC_DEFAULT = "127.0.0.1:50051"
+# What all addresses of a machine are called, and the one that reaches them from there.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  not bound, but replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Where a server is, as HOST:PORT, and the domain that has demo data; `http` is None without
+    HTTP. With `tls` clients need more than these."""
+
+    grpc: str
+    http: str | None
+    domain: str
+    tls: bool
+
+
+def next_steps(reached: Reached) -> str:
+    """The addresses and commands to try, each as it works in another terminal."""
+    steps = []
+    if reached.http is not None:
+        root = f"{'https' if reached.tls else 'http'}://{_reachable(reached.http)}"
+        steps += [("the page", f"{root}/#domain={reached.domain}"), ("the API", f"{root}/docs")]
+    if not reached.tls:
+        endpoint = _reachable(reached.grpc)
+        there = "" if endpoint == _GRPC_DEFAULT else f" --endpoint {endpoint}"
+        command = f"{program()} list{there} --domain {reached.domain} -f status=FAILURE"
+        steps.append(("what failed", command))
+    steps.append(("to stop", "Ctrl-C"))
+    width = max(len(name) for name, _ in steps)
+    lines = [f"  {name:<{width}}   {step}" for name, step in steps]
+    return "\n".join(
+        ["", "Serving demo data. From here (commands in another terminal):", *lines, ""]
+    )
+
+
+def program() -> str:
+    """The command that runs this program from any directory: its name, where that finds it."""
+    called = Path(sys.argv[0]).absolute()
+    if called.name != PROGRAM:
+        return f"{shlex.quote(sys.executable)} -m inventory_job"
+    found = shutil.which(PROGRAM)
+    if found is not None and Path(found).resolve() == called.resolve():
+        return PROGRAM
+    return shlex.quote(str(called))
+
+
+def _reachable(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"{_EVERYWHERE.get(host, host)}:{port}"
