@@ -7,6 +7,8 @@ from collections.abc import Callable
 from inventory_job.app.checks import tls_files
 from inventory_job.app.readiness import Readiness
 from inventory_job.auth.policy import is_loopback
+from inventory_job.model.client import Database
+from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import Settings
@@ -17,14 +19,17 @@ from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.listening import address_of
 
+_LONGEST_LOOK_MS = 1000
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def http_server(  # noqa: PLR0913, PLR0917  all that it serves
     settings: Settings,
+    database: Database,
     jobs: JobServicer,
     authorization: Authorization,
     dispatcher: Dispatcher,
@@ -47,6 +52,7 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
         metrics=metrics.app(),
         cors_origins=settings.http_cors_origins,
         hosts=_hosts(settings),
+        entrance=Entrance(settings.auth_mode, lambda: _first_domain(settings, database)),
     )
     app = build_app(job_pb2.DESCRIPTOR.services_by_name["Job"], calls, options)
     return HttpServer(
@@ -60,6 +66,23 @@ def http_server(  # noqa: PLR0913, PLR0917  all that it serves
         connections,
         when_broken,
     )
+
+
+async def _first_domain(settings: Settings, database: Database) -> str | None:
+    """The domain of calls that name none, else that of the demo data, if there are some."""
+    if settings.default_domain_id:
+        return settings.default_domain_id
+    # What makes the data takes memory that only this needs.
+    from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415
+
+    try:
+        found = await database.jobs.find_one(
+            {"domain_id": LARGEST_TENANT}, {"_id": 1}, max_time_ms=_LONGEST_LOOK_MS
+        )
+    except DRIVER_ERRORS:
+        # The page offers none, and says what is wrong once it asks for jobs.
+        return None
+    return None if found is None else LARGEST_TENANT
 
 
 def _hosts(settings: Settings) -> frozenset[str]:

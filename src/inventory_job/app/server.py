@@ -142,6 +142,7 @@ class Server:
 
             http = http_server(
                 settings,
+                database,
                 jobs,
                 authorization,
                 dispatcher,

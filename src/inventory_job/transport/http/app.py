@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf.descriptor import ServiceDescriptor
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from inventory_job.errors import ServiceError, Unavailable
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import PATH, Entrance
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.openapi import document
 from inventory_job.transport.http.pages import Asset, page_assets
@@ -51,8 +52,9 @@ class AppOptions:
 
     `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
     names that requests may be for, beside the address they come to; any, if empty. `has_pages`:
-    serve the pages for people, too. `unready` says why calls cannot be served now, for `/readyz`,
-    None if they can. `metrics` answers `/metrics`.
+
+    serve the pages for people, too, which begin with what `entrance` tells. `unready` says why
+    calls cannot be served now, for `/readyz`, None if they can. `metrics` answers `/metrics`.
     """
 
     unready: Callable[[], str | None]
@@ -61,6 +63,7 @@ class AppOptions:
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
     has_pages: bool = True
+    entrance: Entrance = field(default_factory=Entrance)
 
 
 class _Application:
@@ -126,9 +129,10 @@ def _probes(unready: Callable[[], str | None]) -> list[Route]:
 
 
 def _pages(service: ServiceDescriptor, options: AppOptions) -> list[Route]:
-    described = Asset.of_json(document(service))
+    described = Asset.of_json(document(service, options.entrance.auth_mode))
     assets = {"/openapi.json": described} | (page_assets() if options.has_pages else {})
-    return [Route(path, asset.endpoint) for path, asset in assets.items()]
+    routes = [Route(path, asset.endpoint) for path, asset in assets.items()]
+    return [*routes, Route(PATH, options.entrance.endpoint)] if options.has_pages else routes
 
 
 async def _not_served(request: Request, error: Exception) -> Response:

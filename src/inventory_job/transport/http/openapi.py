@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from inventory_job import __version__
 from inventory_job.transport.http.routes import Route, routes_of
+from inventory_job.transport.http.samples import ANSWERS, FAILURES
 from inventory_job.transport.http.schemas import Comments, Schema, components, schema_of
 
 Members = dict[str, Any]
@@ -29,7 +30,7 @@ _ERRORS: Mapping[str, str] = {
 _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-domain-id": (
         "The domain to work in: for system tokens, and for servers without authentication.",
-        {"type": "string", "examples": ["domain-demo00000001"]},
+        {"type": "string"},
     ),
     "x-workspace-id": ("The workspace to work in, likewise.", {"type": "string"}),
     "x-request-timeout": (
@@ -124,8 +125,9 @@ _STATUS: Schema = {
 }
 
 
-def document(service: ServiceDescriptor) -> Members:
-    """The description of `service` over HTTP, as plain data."""
+def document(service: ServiceDescriptor, auth_mode: str = "none") -> Members:
+    """The description of `service` over HTTP, as plain data, for a server that authenticates its
+    callers by `auth_mode`."""
     comments = _comments()
     routes = routes_of(service)
     used = [kind for route in routes for kind in _messages(route)]
@@ -139,12 +141,12 @@ def document(service: ServiceDescriptor) -> Members:
         },
         "servers": [{"url": ".", "description": "This server"}],
         "tags": [{"name": service.name}],
-        "security": [{}, {"token": []}, {"bearer": []}],
+        "security": [{}] if auth_mode == "none" else [{"token": []}, {"bearer": []}],
         "paths": {route.path: {"post": _operation(route, comments)} for route in routes},
         "components": {
             "schemas": components(used, comments) | {"google.rpc.Status": _STATUS},
-            "responses": {name: _failure(said) for name, said in _ERRORS.items()},
-            "parameters": dict(_parameters()),
+            "responses": {name: _failure(name, said) for name, said in _ERRORS.items()},
+            "parameters": dict(_parameters(auth_mode)),
             "headers": {
                 "x-request-id": {
                     "description": "What the log calls this request.",
@@ -186,7 +188,12 @@ def _operation(route: Route, comments: Comments) -> Members:
             "200": {
                 "description": "The answer; members at their defaults are left out.",
                 "headers": _ANSWER_HEADERS,
-                "content": {"application/json": {"schema": schema_of(response)}},
+                "content": {
+                    "application/json": {
+                        "schema": schema_of(response),
+                        "example": ANSWERS.get(route.name, {}),
+                    }
+                },
             }
         }
         | {name: {"$ref": f"#/components/responses/{name}"} for name in failures},
@@ -197,18 +204,21 @@ def _messages(route: Route) -> Any:
     return route.descriptor.input_type, route.descriptor.output_type
 
 
-def _failure(said: str) -> Members:
+def _failure(name: str, said: str) -> Members:
     schema = {"$ref": "#/components/schemas/google.rpc.Status"}
     return {
         "description": said,
         "headers": _ANSWER_HEADERS,
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": {"schema": schema, "example": FAILURES[name]}},
     }
 
 
-def _parameters() -> Iterable[tuple[str, Members]]:
+def _parameters(auth_mode: str) -> Iterable[tuple[str, Members]]:
     for name, (said, schema) in _HEADERS.items():
-        yield name, {"name": name, "in": "header", "description": said, "schema": schema}
+        parameter = {"name": name, "in": "header", "description": said, "schema": schema}
+        if name == "x-domain-id" and auth_mode == "none":
+            parameter |= {"example": "domain-demo00000001"}
+        yield name, parameter
 
 
 def _comments() -> Comments:
