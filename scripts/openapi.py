@@ -10,9 +10,11 @@ from comments import comments_of
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
+from openapi_samples import ANSWERS, FAILURES
 from openapi_schemas import Comments, Schema, components, schema_of
 
 from inventory_job import __version__
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.transport.http.routes import Route, routes_of
 
 Members = dict[str, Any]
@@ -31,7 +33,7 @@ _ERRORS: Mapping[str, str] = {
 _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-domain-id": (
         "The domain to work in: for system tokens, and for servers without authentication.",
-        {"type": "string", "examples": ["domain-demo00000001"]},
+        {"type": "string"},
     ),
     "x-workspace-id": ("The workspace to work in, likewise.", {"type": "string"}),
     "x-request-timeout": (
@@ -158,7 +160,7 @@ def _document(service: ServiceDescriptor, comments: Comments) -> Members:
         "paths": {route.path: {"post": _operation(route, comments)} for route in routes},
         "components": {
             "schemas": components(used, comments) | {"google.rpc.Status": _STATUS},
-            "responses": {name: _failure(said) for name, said in _ERRORS.items()},
+            "responses": {name: _failure(name, said) for name, said in _ERRORS.items()},
             "parameters": dict(_parameters()),
             "headers": {
                 "x-request-id": {
@@ -201,7 +203,12 @@ def _operation(route: Route, comments: Comments) -> Members:
             "200": {
                 "description": "The answer; members at their defaults are left out.",
                 "headers": _ANSWER_HEADERS,
-                "content": {"application/json": {"schema": schema_of(response)}},
+                "content": {
+                    "application/json": {
+                        "schema": schema_of(response),
+                        "example": ANSWERS.get(route.name, {}),
+                    }
+                },
             }
         }
         | {name: {"$ref": f"#/components/responses/{name}"} for name in failures},
@@ -212,15 +219,18 @@ def _messages(route: Route) -> Any:
     return route.descriptor.input_type, route.descriptor.output_type
 
 
-def _failure(said: str) -> Members:
+def _failure(name: str, said: str) -> Members:
     schema = {"$ref": "#/components/schemas/google.rpc.Status"}
     return {
         "description": said,
         "headers": _ANSWER_HEADERS,
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": {"schema": schema, "example": FAILURES[name]}},
     }
 
 
 def _parameters() -> Iterable[tuple[str, Members]]:
     for name, (said, schema) in _HEADERS.items():
-        yield name, {"name": name, "in": "header", "description": said, "schema": schema}
+        parameter = {"name": name, "in": "header", "description": said, "schema": schema}
+        if name == "x-domain-id":
+            parameter |= {"example": LARGEST_TENANT}
+        yield name, parameter

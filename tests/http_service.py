@@ -37,6 +37,7 @@ from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
@@ -70,6 +71,7 @@ class HttpPort:
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
     has_pages: bool = True
+    entrance: Entrance = field(default_factory=Entrance)
     grace_seconds: float = 1.0
     port: int = 0
     tls: TlsFiles | None = None
@@ -115,6 +117,7 @@ class _Opened:
             cors_origins=port.cors_origins,
             hosts=port.hosts,
             has_pages=port.has_pages,
+            entrance=port.entrance,
         )
         server = HttpServer(
             build_app(SERVICE, calls, app),

@@ -21,14 +21,14 @@ _ROWS = """(rows) => rows.map((row) => [
 
 
 def opened(page: Page, origin: str, domain: str, span: str = "30d") -> None:
-    """Opens the page for a domain and awaits its answers."""
+    """Opens the overview of a domain and awaits its answers."""
     page.goto(f"{origin}/#domain={domain}&range={span}")
     awaited(page)
 
 
-def awaited(page: Page) -> None:
-    """Awaits that the page has drawn its answers."""
-    page.wait_for_selector('main[data-state="ready"]')
+def awaited(page: Page, state: str = "ready") -> None:
+    """Awaits that the page has drawn its answers, or is in another state than that."""
+    page.wait_for_selector(f'main[data-state="{state}"]')
 
 
 def numbers(scope: Locator) -> list[float]:

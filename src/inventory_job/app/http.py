@@ -6,18 +6,22 @@ from collections.abc import Callable
 
 from inventory_job.app.ports import JOB, Served, tls_files
 from inventory_job.auth.policy import is_loopback
+from inventory_job.model.client import Database
+from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.settings import Settings
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.calls import CallLimits, JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.listening import address_of
 
+_LONGEST_LOOK_MS = 1000
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def http_server(
-    settings: Settings, served: Served, when_broken: Callable[[], object]
+    settings: Settings, served: Served, database: Database, when_broken: Callable[[], object]
 ) -> HttpServer:
     """The port, to be started; `when_broken` is called when serving ends without a stop."""
     connections = Connections(
@@ -33,10 +37,28 @@ def http_server(
         metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,
         hosts=_hosts(settings),
+        entrance=Entrance(settings.auth_mode, lambda: _first_domain(settings, database)),
     )
     host, port = settings.http_host or settings.host, settings.http_port
     listening = HttpOptions(host, port, tls_files(settings), settings.grace_seconds)
     return HttpServer(build_app(JOB, calls, options), listening, connections, when_broken)
+
+
+async def _first_domain(settings: Settings, database: Database) -> str | None:
+    """The domain of calls that name none, else that of the demo data, if there are some."""
+    if settings.default_domain_id:
+        return settings.default_domain_id
+    # What makes the data takes memory that only this needs.
+    from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415
+
+    try:
+        found = await database.jobs.find_one(
+            {"domain_id": LARGEST_TENANT}, {"_id": 1}, max_time_ms=_LONGEST_LOOK_MS
+        )
+    except DRIVER_ERRORS:
+        # The page offers none, and says what is wrong once it asks for jobs.
+        return None
+    return None if found is None else LARGEST_TENANT
 
 
 def _hosts(settings: Settings) -> frozenset[str]:

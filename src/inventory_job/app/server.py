@@ -109,7 +109,7 @@ class Server:
             health,
             readiness,
         )
-        await self._open_ports(served)
+        await self._open_ports(served, database)
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
@@ -118,7 +118,7 @@ class Server:
         resources.callback(readiness.stop)
         self._announce(database)
 
-    async def _open_ports(self, served: Served) -> None:
+    async def _open_ports(self, served: Served, database: Database) -> None:
         stops: list[Callable[[], Awaitable[None]]] = []
         # Both ports drain at the same time.
         self._resources.push_async_callback(_await_all, stops)
@@ -130,7 +130,7 @@ class Server:
             # What it imports takes some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
 
-            http = http_server(self._settings, served, _end_process)
+            http = http_server(self._settings, served, database, _end_process)
             with opening("HTTP"):
                 self.http_port = await http.start()
             stops.append(http.stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -21,6 +21,7 @@ from inventory_job.errors import ServiceError, Unavailable
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import PATH, Entrance
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.pages import Asset, page_assets
 from inventory_job.transport.http.routes import routes_of
@@ -52,8 +53,8 @@ class AppOptions:
 
     `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
     names that requests may be for, beside the address they come to; any, if empty. `has_pages`:
-    serve the pages for people, too. `unready` says why calls cannot be served now, for `/readyz`,
-    None if they can. `metrics` answers `/metrics`.
+    serve the pages for people, too, which begin with what `entrance` tells. `unready` says why
+    calls cannot be served now, for `/readyz`, None if they can. `metrics` answers `/metrics`.
     """
 
     unready: Callable[[], str | None]
@@ -62,6 +63,7 @@ class AppOptions:
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
     has_pages: bool = True
+    entrance: Entrance = field(default_factory=Entrance)
 
 
 class _Application:
@@ -128,9 +130,18 @@ def _probes(unready: Callable[[], str | None]) -> list[Route]:
 
 def _pages(options: AppOptions) -> list[Route]:
     text = files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
-    described = Asset.of_json(json.loads(text))
-    assets = {"/openapi.json": described} | (page_assets() if options.has_pages else {})
-    return [Route(path, asset.endpoint) for path, asset in assets.items()]
+    described = json.loads(text)
+    # Of the ways to say who calls, and examples of it, those of the mode in force.
+    if options.entrance.auth_mode == "none":
+        described["security"] = [{}]
+    else:
+        described["security"].remove({})
+        del described["components"]["parameters"]["x-domain-id"]["example"]
+    assets = {"/openapi.json": Asset.of_json(described)} | (
+        page_assets() if options.has_pages else {}
+    )
+    routes = [Route(path, asset.endpoint) for path, asset in assets.items()]
+    return [*routes, Route(PATH, options.entrance.endpoint)] if options.has_pages else routes
 
 
 async def _not_served(request: Request, error: Exception) -> Response:

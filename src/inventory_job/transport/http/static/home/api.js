@@ -31,31 +31,35 @@ export class CallFailed extends Error {
   }
 }
 
-/** The Job service as seen by one caller: `{domain, workspace, token}`, texts that may be empty. */
+/** The Job service as seen by one caller: `{domain, token}`, texts that may be empty. */
 export class JobService {
   #headers;
 
   /** Throws CallFailed for what cannot be sent in a header. */
-  constructor({ domain, workspace, token }) {
+  constructor({ domain, token }) {
     try {
       this.#headers = new Headers({ "content-type": "application/json" });
       if (domain) this.#headers.set("x-domain-id", domain);
-      if (workspace) this.#headers.set("x-workspace-id", workspace);
       if (token) this.#headers.set("authorization", `Bearer ${token}`);
     } catch {
       throw new CallFailed(
         "INVALID_ARGUMENT",
-        "A domain, workspace or token has characters that no header can hold.",
+        "The domain or the token has characters that no header can hold.",
       );
     }
   }
 
-  /** The answer to `method` for `query`; throws CallFailed, or AbortError once `signal` aborts. */
-  async call(method, query, signal) {
+  /** The answer to a query by `method`, as `send`. */
+  call(method, query, signal) {
+    return this.send(method, { query }, signal);
+  }
+
+  /** The answer to a message; throws CallFailed, or AbortError once `signal` aborts. */
+  async send(method, message, signal) {
     const answer = await fetched(PATH + method, {
       method: "POST",
       headers: this.#headers,
-      body: JSON.stringify({ query }),
+      body: JSON.stringify(message),
       cache: "no-store",
       signal,
     });
@@ -78,6 +82,12 @@ export class JobService {
     const answers = [first, ...(await Promise.all(others))];
     return { results: answers.flatMap((answer) => answer.results ?? []), total };
   }
+}
+
+/** What the server says of itself: `{auth_mode, domain}`, as far as it does. */
+export async function entrance(signal) {
+  const answer = await fetched("home/entrance.json", { cache: "no-store", signal });
+  return answer.ok ? answer.json() : {};
 }
 
 async function fetched(path, options) {

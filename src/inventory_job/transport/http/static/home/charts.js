@@ -1,7 +1,8 @@
 // The two charts, drawn by Chart.js in the colours of the style sheet.
 
-import { STATUSES } from "./questions.js";
 import { counted, duration, whole } from "./format.js";
+import { laneWith } from "./lane.js";
+import { STATUSES, kindOf } from "./statuses.js";
 
 const STEPS = [
   0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600,
@@ -18,10 +19,14 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-const statusColour = (id) => colour(`status-${id.toLowerCase().replace("_", "-")}`);
+const statusColour = (id) => colour(`status-${kindOf(id)}`);
 
-/** Draws `questions.history` into a canvas; returns the chart, to be destroyed by the caller. */
-export function historyChart(canvas, { rows }) {
+/**
+ * The chart of `questions.history` in a canvas: `{lane, draw}`. `lane` is to stand above it;
+ * `draw()`, once both are in the page, returns the chart, to be destroyed by the caller.
+ * `choose(interval, status)` is called for a click, without a status beside the bars.
+ */
+export function historyChart(canvas, { rows }, choose) {
   const surface = colour("surface");
   const datasets = STATUSES.map(({ id, label }) => ({
     label,
@@ -32,11 +37,22 @@ export function historyChart(canvas, { rows }) {
     borderWidth: { top: 1 },
     borderSkipped: false,
   }));
-  return new Chart(canvas, {
+  const { element: lane, tooltip } = laneWith((items) => {
+    const named = items.map(({ dataset, raw }) => `${whole(raw)} ${dataset.label.toLowerCase()}`);
+    const all = items.reduce((sum, { raw }) => sum + raw, 0);
+    const interval = rows[items[0].dataIndex].interval.name;
+    return [interval, ...named.reverse(), counted(all, "job")].join(" · ");
+  });
+  const options = {
     type: "bar",
     data: { labels: rows.map(({ interval }) => interval.tick), datasets },
     options: {
       ...common(),
+      onClick: (event, [any], chart) => {
+        if (!any) return;
+        const [bar] = chart.getElementsAtEventForMode(event, "point", { intersect: true }, false);
+        choose(rows[any.index].interval, bar && STATUSES[bar.datasetIndex].id);
+      },
       interaction: { mode: "index", intersect: false },
       datasets: { bar: { categoryPercentage: 0.92, barPercentage: 0.9, maxBarThickness: 56 } },
       scales: {
@@ -56,27 +72,15 @@ export function historyChart(canvas, { rows }) {
       },
       plugins: {
         legend: { display: false },
-        tooltip: {
-          ...tooltip(),
-          filter: (item) => item.raw > 0,
-          itemSort: (a, b) => b.datasetIndex - a.datasetIndex,
-          callbacks: {
-            title: ([item]) => (item ? rows[item.dataIndex].interval.name : ""),
-            label: (item) => ` ${item.dataset.label} ${whole(item.raw)}`,
-            footer: (items) =>
-              counted(
-                items.reduce((sum, item) => sum + item.raw, 0),
-                "job",
-              ),
-          },
-        },
+        tooltip: { ...tooltip, filter: (item) => item.raw > 0 },
       },
     },
-  });
+  };
+  return { lane, draw: () => new Chart(canvas, options) };
 }
 
-/** Draws rows of `{name, p50, p90, p99}` (seconds) as bars; returns the chart likewise. */
-export function durationChart(canvas, rows) {
+/** The chart of rows of `{name, p50, p90, p99}` (seconds), likewise; `choose(row)` is called. */
+export function durationChart(canvas, rows, choose) {
   const longest = Math.max(...rows.map((row) => row.p99));
   const step = STEPS.find((size) => longest / size <= 5) ?? Math.ceil(longest / 5);
   const datasets = PARTS.map(({ id, label, from }) => ({
@@ -84,11 +88,17 @@ export function durationChart(canvas, rows) {
     data: rows.map((row) => row[id] - from(row)),
     backgroundColor: colour(id),
   }));
-  return new Chart(canvas, {
+  const { element: lane, tooltip } = laneWith(([{ dataIndex }]) => {
+    const row = rows[dataIndex];
+    const named = PARTS.map(({ id }) => `${id} ${duration(row[id])}`);
+    return [row.name, ...named, counted(row.jobs, "job")].join(" · ");
+  });
+  const options = {
     type: "bar",
     data: { labels: rows.map((row) => row.name), datasets },
     options: {
       ...common(),
+      onClick: (_, [bar]) => bar && choose(rows[bar.index]),
       indexAxis: "y",
       interaction: { mode: "index", intersect: false, axis: "y" },
       datasets: { bar: { barThickness: 10 } },
@@ -119,34 +129,19 @@ export function durationChart(canvas, rows) {
       },
       plugins: {
         legend: { display: false },
-        tooltip: {
-          ...tooltip(),
-          callbacks: {
-            label: (item) =>
-              ` ${item.dataset.label} ${duration(rows[item.dataIndex][PARTS[item.datasetIndex].id])}`,
-            footer: ([item]) => counted(rows[item.dataIndex].jobs, "job"),
-          },
-        },
+        tooltip,
       },
     },
-  });
+  };
+  return { lane, draw: () => new Chart(canvas, options) };
 }
 
 function common() {
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   Chart.defaults.font.size = 12;
   Chart.defaults.color = colour("muted");
-  return { animation: false, responsive: true, maintainAspectRatio: false };
-}
-
-function tooltip() {
-  return {
-    backgroundColor: colour("tip"),
-    titleColor: colour("tip-text"),
-    bodyColor: colour("tip-text"),
-    footerColor: colour("tip-text"),
-    padding: 10,
-    boxPadding: 4,
-    cornerRadius: 6,
+  const onHover = ({ native }, found) => {
+    native.target.style.cursor = found.length ? "pointer" : "default";
   };
+  return { animation: false, responsive: true, maintainAspectRatio: false, onHover };
 }

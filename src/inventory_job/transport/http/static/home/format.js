@@ -15,6 +15,13 @@ const MOMENT = new Intl.DateTimeFormat("en-GB", {
   second: "2-digit",
   timeZoneName: "short",
 });
+const STAMP = new Intl.DateTimeFormat("en-GB", {
+  day: "2-digit",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const CLOCK = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit",
   minute: "2-digit",
@@ -24,8 +31,15 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", {
 export const whole = (number) => WHOLE.format(number);
 export const percent = (share) => PERCENT.format(share);
 export const moment = (date) => MOMENT.format(date);
+export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const clock = (date) => CLOCK.format(date);
 export const utc = (date) => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
+/** A moment in this zone as a table has it: without its year, if that is this one. */
+export function stamp(date, now) {
+  const year = date.getFullYear();
+  return year === now.getFullYear() ? STAMP.format(date) : `${STAMP.format(date)} ${year}`;
+}
 
 /** "1 job", "2,000 jobs". */
 export const counted = (number, one, many = `${one}s`) =>

@@ -1,129 +1,105 @@
-// Wires the form to the answers: asks when something changes, on request, and every 30 seconds.
+// Shows what the address asks for: on a new address, on request, and every 30 seconds.
 
-import { JobService } from "./api.js";
+import { changed, jobsLink, overviewLink, stateOf } from "./address.js";
+import * as filters from "./filter_form.js";
+import { clock, zone } from "./format.js";
+import * as job from "./job.js";
+import * as jobs from "./jobs.js";
+import * as notices from "./notices.js";
+import * as overview from "./overview.js";
+import { Places } from "./places.js";
 import { drawProblems } from "./problems.js";
-import { durations, failures, history, running } from "./questions.js";
-import { DEFAULT_RANGE, isRange, spanOf } from "./ranges.js";
-import {
-  drawDurations,
-  drawFailures,
-  drawHistory,
-  drawMissing,
-  drawRunning,
-  drawSummary,
-  drawUpdated,
-} from "./view.js";
+import * as session from "./session.js";
 
 const EVERY = 30_000;
-const TOKEN = "inventory-job.token";
+const VIEWS = { overview, jobs, job };
 
-const form = document.getElementById("ask");
-const jobs = document.getElementById("jobs");
-const [domain, workspace, token, auto] = ["domain", "workspace", "token", "auto"].map((id) =>
-  document.getElementById(id),
-);
+const page = document.getElementById("page");
+const form = document.getElementById("session");
+const auto = document.getElementById("auto");
+const places = new Places();
 
+let state = stateOf(location);
 let asking = new AbortController();
 let timer;
-let redraw = () => {};
+let caller;
 
-/** What is asked for goes into the address, so that it can be kept; the token never does. */
-function remember() {
-  const kept = new URLSearchParams({ range: form.elements.range.value });
-  if (domain.value) kept.set("domain", domain.value.trim());
-  if (workspace.value) kept.set("workspace", workspace.value.trim());
-  if (auto.checked) kept.set("auto", "1");
-  window.history.replaceState(null, "", `#${kept}`);
-  sessionStorage.setItem(TOKEN, token.value);
+/** Fits everything but the answers to the address. */
+function follow() {
+  state = stateOf(location);
+  session.recall(state);
+  filters.recall(state);
+  auto.checked = state.auto;
+  page.dataset.view = state.view;
+  notices.turn();
+  for (const [name, href] of [
+    ["overview", overviewLink(state)],
+    ["jobs", jobsLink(state, { workspace: state.workspace })],
+  ]) {
+    const tab = document.getElementById(`to-${name}`);
+    tab.setAttribute("href", href);
+    if (state.view === name) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
+  document.title = VIEWS[state.view].titleOf(state);
 }
 
-function recall() {
-  const kept = new URLSearchParams(location.hash.slice(1));
-  domain.value = kept.get("domain") ?? "";
-  workspace.value = kept.get("workspace") ?? "";
-  auto.checked = kept.get("auto") === "1";
-  form.elements.range.value = isRange(kept.get("range")) ? kept.get("range") : DEFAULT_RANGE;
-  token.value = sessionStorage.getItem(TOKEN) ?? "";
-}
-
-function questions(span, signal) {
-  const service = new JobService({
-    domain: domain.value.trim(),
-    workspace: workspace.value.trim(),
-    token: token.value.trim(),
-  });
-  return {
-    history: history(service, span, signal),
-    plugins: failures(service, span, "plugin_id", signal),
-    collectors: failures(service, span, "collector_id", signal),
-    running: running(service, signal),
-    durations: durations(service, span, signal),
-  };
-}
-
+/** Asks for what the address says and draws it; true once it is there. */
 async function refresh() {
   clearTimeout(timer);
   asking.abort();
   const mine = (asking = new AbortController());
+  forgetOther();
   show("loading");
   const now = new Date();
-  const span = spanOf(form.elements.range.value, now);
-  const { answers, problems } = await settled(span, mine.signal);
-  if (mine !== asking) return;
-  redraw = () => draw(answers, span, now);
-  redraw();
-  const none = !Object.keys(answers).length;
-  drawProblems(problems, none);
-  drawUpdated(none ? null : now);
-  show("ready");
+  const { signal } = mine;
+  let problems;
+  try {
+    const service = session.serviceOf(state);
+    problems = await VIEWS[state.view].show({ state, service, now, signal });
+  } catch (error) {
+    problems = [{ error, panel: "", all: true }];
+  }
+  if (signal.aborted) return false;
+  conclude(problems, now);
   schedule();
+  return true;
+}
+
+function conclude(problems, now) {
+  if (problems.some(({ error }) => error.code === "UNAUTHENTICATED")) {
+    document.getElementById("refusal").textContent = session.refusal();
+    show("refused");
+    session.askForToken();
+    return;
+  }
+  const all = problems.some((problem) => problem.all);
+  drawProblems(problems, all);
+  document.getElementById("updated").textContent = all ? "" : `Updated at ${clock(now)} (${zone()})`;
+  show(all ? "failed" : "ready");
+}
+
+/** What was shown to one caller is not left there for another. */
+function forgetOther() {
+  const now = session.callerOf(state);
+  if (caller !== undefined && caller !== now) {
+    for (const view of Object.values(VIEWS)) view.clear();
+    forgetSuggestions();
+  }
+  caller = now;
 }
 
 /** Asks only if it is known for whom; a click on the button asks in any case. */
-function refreshIfKnown() {
-  if (domain.value.trim() || token.value.trim()) refresh();
-  else show("ask");
+async function refreshIfKnown() {
+  if (session.isKnown(state)) return refresh();
+  asking.abort();
+  show("ask");
+  return true;
 }
 
-/** The answers by panel, without those that failed, and the problems with these. */
-async function settled(span, signal) {
-  let asked;
-  try {
-    asked = questions(span, signal);
-  } catch (error) {
-    return { answers: {}, problems: [{ error, panel: "" }] };
-  }
-  const names = Object.keys(asked);
-  const outcomes = await Promise.allSettled(Object.values(asked));
-  const answers = {};
-  const problems = [];
-  outcomes.forEach(({ status, value, reason: error }, i) => {
-    if (status === "fulfilled") answers[names[i]] = value;
-    else problems.push({ error, panel: titleOf(names[i]) });
-  });
-  return { answers, problems };
-}
-
-const titleOf = (id) => document.getElementById(`${id}-title`).textContent;
-
-function draw(answers, span, now) {
-  const draws = {
-    history: (answer) => drawHistory(answer, span),
-    plugins: (answer) => drawFailures("plugins", answer, "Plugin", span),
-    collectors: (answer) => drawFailures("collectors", answer, "Collector", span),
-    running: (answer) => drawRunning(answer, now),
-    durations: (answer) => drawDurations(answer, span),
-  };
-  drawSummary(answers.history, answers.running, span);
-  for (const [id, drawOne] of Object.entries(draws)) {
-    if (answers[id]) drawOne(answers[id]);
-    else drawMissing(id);
-  }
-}
-
-function show(state) {
-  jobs.dataset.state = state;
-  jobs.setAttribute("aria-busy", String(state === "loading"));
+function show(what) {
+  page.dataset.state = what;
+  page.setAttribute("aria-busy", String(what === "loading"));
 }
 
 function schedule() {
@@ -131,20 +107,51 @@ function schedule() {
   if (auto.checked) timer = setTimeout(() => (document.hidden ? schedule() : refresh()), EVERY);
 }
 
+/** An address without a fragment has the empty one. */
+const isHere = (href) => href === (location.hash || "#");
+
+/** Goes to a fragment; asks again where that is the address already. */
+function go(href) {
+  if (isHere(href)) refresh();
+  else location.hash = href;
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  remember();
-  refresh();
+  go(changed(state, { ...session.given(), page: state.page }));
 });
 form.addEventListener("change", ({ target }) => {
-  remember();
-  if (target === auto) schedule();
-  else refreshIfKnown();
+  if (target === auto) {
+    // A switch is nothing to go back from.
+    history.replaceState(history.state, "", changed(state, { auto: auto.checked, page: state.page }));
+    follow();
+    schedule();
+  } else {
+    const href = changed(state, session.given());
+    if (isHere(href)) refreshIfKnown();
+    else go(href);
+  }
 });
-window.addEventListener("hashchange", () => {
-  recall();
-  refreshIfKnown();
+filters.onChoice((changes) => go(changed(state, changes)));
+const forgetSuggestions = filters.suggestWith(() => session.serviceOf(state));
+window.addEventListener("hashchange", async () => {
+  const place = places.entered();
+  follow();
+  places.restoreAtOnce(place);
+  if (await refreshIfKnown()) places.restore(place);
 });
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
-recall();
+document.addEventListener("keydown", (event) => {
+  const writes = event.target.closest?.("input, select, textarea");
+  if (event.key !== "/" || writes || state.view !== "jobs") return;
+  event.preventDefault();
+  filters.search();
+});
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => overview.redraw());
+
+if (location.search) {
+  // The fragment is what changes from now on.
+  history.replaceState(null, "", `${location.pathname}${changed(state, { page: state.page })}`);
+}
+follow();
+session.greet(state);
 refreshIfKnown();

@@ -1,25 +1,44 @@
-// Says what went wrong.
+// Says what went wrong: a sentence first, then the code and the server's own words.
 
 import { make } from "./dom.js";
 
+const SENTENCES = {
+  INVALID_ARGUMENT: "The server does not understand what this page asks for.",
+  NOT_FOUND: "There is no such job, or it is none of yours.",
+  UNAUTHENTICATED: "The server does not know who you are.",
+  PERMISSION_DENIED: "You may not see or do this.",
+  RESOURCE_EXHAUSTED: "The server is busy, or the answer is too large. Try again in a moment.",
+  DEADLINE_EXCEEDED: "The answer took too long. Narrow the filters, or try again.",
+  UNAVAILABLE: "The server or its database cannot be reached. Try again in a moment.",
+  INTERNAL: "The server has failed. Its log holds the reason.",
+};
+const OTHERWISE = "Something went wrong.";
+
+/** What an error means, in a sentence. */
+export const sentenceOf = (error) => SENTENCES[error.code] ?? OTHERWISE;
+
 /**
- * Shows problems, `[{error, panel}]`, the same error once: its code, its message, and the fields at
- * fault. The panels are named unless `all` of them failed.
+ * Shows problems, `[{error, panel}]`, the same error once: what it means, its code, its message,
+ * and the fields at fault. The panels are named unless `all` of them failed.
  */
 export function drawProblems(problems, all) {
   const groups = Map.groupBy(problems, ({ error }) => `${error.code} ${error.message}`);
   const boxes = [...groups.values()].map((group) => {
-    const [{ error }] = group;
     const panels = group.map(({ panel }) => panel).join(", ");
-    return make(
-      "div",
-      { class: "problem" },
-      make("p", {}, make("strong", {}, error.code ?? "INTERNAL"), all ? "" : ` · ${panels}`),
-      make("p", {}, error.message),
-      ...(error.fields ?? []).map((field) => line(field, error.message)),
-    );
+    return problem(group[0].error, all ? "" : panels);
   });
   document.getElementById("problems").replaceChildren(...boxes);
+}
+
+/** An error as a box; `about` names what it is about, or is empty. */
+export function problem(error, about = "") {
+  return make(
+    "div",
+    { class: "problem" },
+    make("p", {}, make("strong", {}, sentenceOf(error)), about && ` · ${about}`),
+    make("p", {}, make("b", {}, error.code ?? "INTERNAL"), ` ${error.message}`),
+    ...(error.fields ?? []).map((field) => line(field, error.message)),
+  );
 }
 
 function line({ field = "", description = "" }, message) {

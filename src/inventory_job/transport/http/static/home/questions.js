@@ -1,22 +1,25 @@
 // What the page asks the Job service, and the answers in the form in which they are drawn.
 
+import { FAILED, STATUSES, groupOf } from "./statuses.js";
+
 const PAGES = 5;
 const MOST_ROWS = 8;
 const MOST_RUNNING = 10;
-// Older jobs have the other two; lists show them as FAILURE.
-const FAILED = ["FAILURE", "ERROR", "TIMEOUT"];
-
-/** The statuses, from the bottom of a stack to its top. */
-export const STATUSES = [
-  { id: "FAILURE", label: "Failure" },
-  { id: "CANCELED", label: "Canceled" },
-  { id: "IN_PROGRESS", label: "In progress" },
-  { id: "SUCCESS", label: "Success" },
-  { id: "OTHER", label: "Other" },
+const RUNNING = [
+  "job_id",
+  "status",
+  "plugin_id",
+  "created_at",
+  "updated_at",
+  "total_tasks",
+  "remained_tasks",
+  "success_tasks",
+  "failure_tasks",
 ];
+// Each takes the conditions of the jobs that it is about.
 
 /** Jobs by interval and status: `{rows: [{interval, jobs: {status: n}}], totals: {status: n}}`. */
-export async function history(service, span, signal) {
+export async function history(service, filter, span, signal) {
   const keys = [
     { key: "created_at", name: "at", date_format: span.pattern },
     { key: "status", name: "status" },
@@ -24,7 +27,7 @@ export async function history(service, span, signal) {
   const group = { keys, fields: [{ operator: "count", name: "jobs" }] };
   const answer = await service.pages(
     "stat",
-    { filter: span.conditions, aggregate: [{ group }] },
+    { filter, aggregate: [{ group }] },
     PAGES,
     signal,
   );
@@ -34,26 +37,21 @@ export async function history(service, span, signal) {
   for (const { at, status, jobs } of answer.results) {
     // What is no date, as a list of dates, is in no interval.
     const row = byKey.get(at);
-    if (row) row[known(status)] += jobs;
-    totals[known(status)] += jobs;
+    if (row) row[groupOf(status)] += jobs;
+    totals[groupOf(status)] += jobs;
   }
   return { rows, totals, unit: span.unit, left: answer.total - answer.results.length };
 }
 
 const noJobs = () => Object.fromEntries(STATUSES.map(({ id }) => [id, 0]));
 
-function known(status) {
-  if (FAILED.includes(status)) return "FAILURE";
-  return STATUSES.some(({ id }) => id === status) ? status : "OTHER";
-}
-
 /**
  * Those with most failures, by the field `key`: `{rows: [{name, plugins, jobs, failures}], more}`,
  * where `plugins` are the ids of the plugins that they ran.
  */
-export async function failures(service, span, key, signal) {
+export async function failures(service, filter, key, signal) {
   const query = {
-    filter: span.conditions,
+    filter,
     add_fields: { failed: { if: { __in: ["$status", FAILED] }, then: 1, else: 0 } },
     group_by: [{ key, name: "name" }],
     fields: {
@@ -69,25 +67,32 @@ export async function failures(service, span, key, signal) {
   return { rows, more: Boolean(more) && rows.length === results.length };
 }
 
-/** The newest running jobs of any age, as the list gives them, and how many there are. */
-export async function running(service, signal) {
+/** The oldest or newest of the jobs, as the list gives them, and how many there are. */
+export async function running(service, filter, newest, signal) {
   const query = {
-    filter: [{ key: "status", operator: "eq", value: "IN_PROGRESS" }],
-    only: ["job_id", "plugin_id", "created_at", "total_tasks", "remained_tasks", "failure_tasks"],
-    sort: [{ key: "created_at", desc: true }],
+    filter,
+    only: RUNNING,
+    sort: [{ key: "created_at", desc: newest }],
     page: { limit: MOST_RUNNING },
   };
   const { results = [], total_count: total = 0 } = await service.call("list", query, signal);
   return { jobs: results, total };
 }
 
+/** How many jobs meet `query`: `{total}`. */
+export async function stuck(service, query, signal) {
+  const answer = await service.call("list", { ...query, count_only: true }, signal);
+  return { total: answer.total_count ?? 0 };
+}
+
 /**
  * Percentiles of seconds from creation to end, over the newest finished jobs: of all of them, and
- * of the plugins with the highest p90: `{finished, all, rows: [{plugin_id, jobs, p50, p90, p99}]}`.
+ * of the plugins with the highest p90: `{finished, all, rows: [{plugin_id, jobs, p50, p90, p99}],
+ * plugins, slow}`, where `plugins` is how many there are and `slow` has the p99 of each.
  */
-export async function durations(service, span, signal) {
+export async function durations(service, filter, signal) {
   const query = {
-    filter: [...span.conditions, { key: "finished_at", operator: "not", value: null }],
+    filter: [...filter, { key: "finished_at", operator: "not", value: null }],
     only: ["plugin_id", "created_at", "finished_at"],
   };
   const answer = await service.pages("list", query, PAGES, signal);
@@ -107,6 +112,7 @@ export async function durations(service, span, signal) {
     all: percentiles([...seconds.values()].flat()),
     rows: rows.slice(0, MOST_ROWS),
     plugins: rows.length,
+    slow: new Map(rows.map(({ plugin_id, p99 }) => [plugin_id, p99])),
   };
 }
 

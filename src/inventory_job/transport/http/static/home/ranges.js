@@ -43,6 +43,7 @@ const RANGES = {
 };
 
 export const DEFAULT_RANGE = "30d";
+export const rangeLabel = (name) => RANGES[name].label;
 export const isRange = (name) => Object.hasOwn(RANGES, name);
 
 /**
@@ -57,7 +58,8 @@ export function spanOf(name, now) {
   const long = new Intl.DateTimeFormat("en-GB", { ...cut.name, timeZone: cut.zone });
   const intervals = Array.from({ length: count }, (_, i) => {
     const start = new Date(end - (count - i) * cut.size);
-    return { key: cut.key(start), start, tick: tick.format(start), name: long.format(start) };
+    const stop = new Date(start.getTime() + cut.size);
+    return { key: cut.key(start), start, stop, tick: tick.format(start), name: long.format(start) };
   });
   return {
     label,

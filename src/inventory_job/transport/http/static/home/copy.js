@@ -1,0 +1,36 @@
+// Buttons that copy a text.
+
+import { make } from "./dom.js";
+
+const SHOWN = 1600;
+
+/** A button that copies what `text()` gives, and says so; `name` says more than its words. */
+export function copyButton(words, text, name = words) {
+  const button = make("button", { type: "button", class: "plain copy", "aria-label": name }, words);
+  button.addEventListener("click", async () => {
+    button.textContent = (await copied(text())) ? "Copied" : "Not copied";
+    setTimeout(() => {
+      button.textContent = words;
+    }, SHOWN);
+  });
+  return button;
+}
+
+async function copied(text) {
+  // Browsers have it on this machine and over TLS only.
+  if (!navigator.clipboard) return copiedByHand(text);
+  return navigator.clipboard.writeText(text).then(
+    () => true,
+    () => copiedByHand(text),
+  );
+}
+
+function copiedByHand(text) {
+  const area = make("textarea", { class: "hidden", "aria-hidden": "true" });
+  area.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}

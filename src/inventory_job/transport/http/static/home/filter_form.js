@@ -1,0 +1,108 @@
+// The form of the filters: shows those of the address, and puts what is chosen there.
+
+import { make } from "./dom.js";
+import { DEFAULT_RANGE } from "./ranges.js";
+
+const form = document.getElementById("filters");
+const TEXTS = ["q", "plugin", "collector", "workspace"];
+const KEYS = { plugin: "plugin_id", collector: "collector_id", workspace: "workspace_id" };
+const MOST_SUGGESTED = 500;
+const controls = form.elements;
+
+/** Shows the filters of a state. */
+export function recall(state) {
+  for (const name of TEXTS) {
+    controls[name].value = state[name] ?? "";
+    controls[name].placeholder = state[name] === "" ? "none" : hints[name];
+  }
+  const overview = state.view === "overview";
+  const custom = state.from || state.to ? "custom" : "all";
+  controls.range.value = state.range ?? (overview ? DEFAULT_RANGE : custom);
+  for (const box of controls.status) box.checked = state.status.includes(box.value);
+  for (const name of ["from", "to"]) controls[name].value = local(state[name]);
+  showCustom();
+}
+
+const hints = Object.fromEntries(TEXTS.map((name) => [name, controls[name].placeholder]));
+
+/** Calls `choose` with the changes that a choice in the form makes to the state. */
+export function onChoice(choose) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const texts = TEXTS.map((name) => [name, text(name)]);
+    choose(Object.fromEntries(texts.filter(([, value]) => value !== undefined)));
+  });
+  form.addEventListener("change", ({ target }) => {
+    const changes = changesBy(target);
+    if (changes) choose(changes);
+  });
+}
+
+/** Suggests the values there are to who begins to fill in a field; `service()` is asked. */
+export function suggestWith(service) {
+  const asked = new Set();
+  form.addEventListener("focusin", async ({ target }) => {
+    const key = KEYS[target.name];
+    if (!key || asked.has(key)) return;
+    asked.add(key);
+    try {
+      const query = { distinct: key, page: { limit: MOST_SUGGESTED } };
+      const { results = [] } = await service().call("stat", query);
+      const options = results.filter(Boolean).map((value) => make("option", { value }));
+      document.getElementById(target.getAttribute("list")).replaceChildren(...options);
+    } catch {
+      // Without suggestions the field is still one to write in.
+      asked.delete(key);
+    }
+  });
+  return () => {
+    asked.clear();
+    for (const list of form.querySelectorAll("datalist")) list.replaceChildren();
+  };
+}
+
+/** The keyboard goes to the search. */
+export const search = () => controls.q.focus();
+
+function changesBy({ name }) {
+  if (TEXTS.includes(name)) return { [name]: text(name) };
+  if (name === "status") {
+    return { status: [...controls.status].filter((box) => box.checked).map((box) => box.value) };
+  }
+  if (name === "range") return ranged();
+  if (name === "from" || name === "to") {
+    return { range: null, from: moment("from"), to: moment("to") };
+  }
+  return null;
+}
+
+/** Nothing changes yet when one is about to say from when to when. */
+function ranged() {
+  const { value } = controls.range;
+  showCustom();
+  if (value === "custom") return null;
+  return { range: value === "all" ? null : value, from: null, to: null };
+}
+
+function showCustom() {
+  form.dataset.custom = String(controls.range.value === "custom");
+}
+
+/** What a field says; undefined where it stands for jobs without a value and was left so. */
+function text(name) {
+  const value = controls[name].value.trim();
+  if (!value && controls[name].placeholder === "none") return undefined;
+  return value || null;
+}
+
+function moment(name) {
+  const date = new Date(controls[name].value);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** A moment as the control for dates has it: in this zone, to the minute. */
+function local(iso) {
+  if (!iso) return "";
+  const date = new Date(iso);
+  return new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

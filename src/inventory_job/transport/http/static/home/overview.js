@@ -1,0 +1,83 @@
+// The view of what there is now.
+
+import { drawDurations } from "./durations_panel.js";
+import { drawFailures } from "./failures_panel.js";
+import { queryOf, unfiltered } from "./filters.js";
+import { drawHistory } from "./history_panel.js";
+import { fillMissing } from "./panels.js";
+import { durations, failures, history, running, stuck } from "./questions.js";
+import { DEFAULT_RANGE, spanOf } from "./ranges.js";
+import { drawRunning } from "./running_panel.js";
+import { drawSummary } from "./summary.js";
+
+const PANELS = ["history", "plugins", "collectors", "durations", "running"];
+
+const view = document.getElementById("overview");
+let drawn = () => {};
+
+export const titleOf = () => "Inventory jobs";
+
+/** Asks for all panels and draws those that are answered; returns the problems of the others. */
+export async function show({ state, service, now, signal }) {
+  const range = state.range ?? DEFAULT_RANGE;
+  const span = spanOf(range, now);
+  // The filters of what is counted in the range, and of what is running whatever its age.
+  const anyAge = { workspace: state.workspace };
+  const within = { ...anyAge, range };
+  const filtered = (filters) => queryOf({ ...unfiltered, ...filters }, now);
+  const { filter } = filtered(within);
+  const inProgress = filtered({ ...anyAge, status: ["IN_PROGRESS"] });
+  const asked = {
+    history: history(service, filter, span, signal),
+    plugins: failures(service, filter, "plugin_id", signal),
+    collectors: failures(service, filter, "collector_id", signal),
+    running: running(service, inProgress.filter, state.running === "newest", signal),
+    stuck: stuck(service, filtered({ ...anyAge, stale: true }), signal),
+    durations: durations(service, filter, signal),
+  };
+  const { answers, problems } = await settled(asked);
+  if (signal.aborted) return [];
+  drawn = () => draw(answers, { state, within, anyAge, span, now });
+  drawn();
+  return problems;
+}
+
+/** Draws the same again, as in other colours. */
+export const redraw = () => drawn();
+
+/** Forgets what was shown. */
+export function clear() {
+  drawn = () => {};
+  for (const part of view.querySelectorAll(".body, .note, #summary")) part.replaceChildren();
+}
+
+async function settled(asked) {
+  const names = Object.keys(asked);
+  const outcomes = await Promise.allSettled(Object.values(asked));
+  const answers = {};
+  const problems = [];
+  outcomes.forEach(({ status, value, reason: error }, i) => {
+    if (status === "fulfilled") answers[names[i]] = value;
+    else problems.push({ error, panel: titleOfPanel(names[i]) });
+  });
+  const all = !Object.keys(answers).length;
+  return { answers, problems: problems.map((problem) => ({ ...problem, all })) };
+}
+
+const titleOfPanel = (id) =>
+  document.getElementById(`${id}-title`)?.textContent ?? "Jobs that may be stuck";
+
+function draw(answers, context) {
+  const draws = {
+    history: (answer) => drawHistory(answer, context),
+    plugins: (answer) => drawFailures("plugins", answer, context),
+    collectors: (answer) => drawFailures("collectors", answer, context),
+    running: (answer) => drawRunning(answer, answers.durations?.slow, context),
+    durations: (answer) => drawDurations(answer, context),
+  };
+  drawSummary(answers, context);
+  for (const id of PANELS) {
+    if (answers[id]) draws[id](answers[id]);
+    else fillMissing(id);
+  }
+}
