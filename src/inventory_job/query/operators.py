@@ -24,6 +24,7 @@ Document = dict[str, Any]
 Operand = Callable[["Operator", Field, Any, datetime], Any]
 Emit = Callable[[str, Any], Document]
 
+_IGNORING_CASE = int(re.IGNORECASE)  # as a number, of which Regex makes nothing more
 _ANY = frozenset(FieldType)
 _TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
 _DATE = frozenset({FieldType.DATE})
@@ -51,7 +52,7 @@ class Operator:
 def literal(text: str) -> Regex[str]:
     """A pattern that finds `text` itself, whatever its case."""
     # A BSON pattern cannot hold NUL, but PCRE can be told to look for one.
-    return Regex(re.escape(text).replace("\0", r"\x00"), "i")
+    return Regex(re.escape(text).replace("\0", r"\x00"), _IGNORING_CASE)
 
 
 def nothing(path: str, _: Any = None) -> Document:
@@ -130,7 +131,7 @@ def _each(operator: Operator, value: Any, accept: Callable[[Any], Any]) -> list[
 def _regex(source: str) -> Regex[str]:
     if "\0" in source:
         raise fault(Code.INVALID_PARAMETER, "a regular expression cannot hold a NUL character")
-    return Regex(source, "i")
+    return Regex(source, _IGNORING_CASE)
 
 
 def _time(written: str, parse: Callable[[str], datetime]) -> datetime:
