@@ -27,15 +27,22 @@ class Served:
     context manager.
 
     `settings` are names of settings and values as in the environment, of which nothing else is
-    taken. The log goes to the file `log`. Entering raises RuntimeError when it does not serve.
+    taken. The log goes to the file `log`. It may have no more than so many `descriptors` open, if
+    they are given. Entering raises RuntimeError when it does not serve.
     """
 
-    def __init__(self, log: Path, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, log: Path, settings: Mapping[str, object], descriptors: int | None = None
+    ) -> None:
         self._log = log
         self._settings = {"HTTP": "false", "PORT": 0, "LOG_FORMAT": "json", **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
         """Host and port, once it serves."""
+        self.http_address = ""
+        """Those of HTTP, if it is served."""
+        limit = f"--nofile={descriptors}:{descriptors}"
+        self._limited = [] if descriptors is None else ["prlimit", limit]
 
     def __enter__(self) -> Self:
         clean = {
@@ -46,14 +53,17 @@ class Served:
         given = {f"INVENTORY_JOB_{name}": str(value) for name, value in self._settings.items()}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "inventory_job", "serve"], env=clean | given, stderr=log
+                [*self._limited, sys.executable, "-m", "inventory_job", "serve"],
+                env=clean | given,
+                stderr=log,
             )
         try:
-            [address] = {str(entry["address"]) for entry in self._await_serving()}
+            [entry] = self._await_serving()[:1]
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        self.address = address
+        self.address = str(entry["address"])
+        self.http_address = str(entry["http_address"] or "")
         return self
 
     def __exit__(

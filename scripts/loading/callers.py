@@ -95,7 +95,8 @@ class Habits:
 
 
 class Callers:
-    """`count` callers, each with a connection of its own, as a context manager: call inside."""
+    """`count` callers, each with a connection of its own, as a context manager: they call inside,
+    with the `metadata` of a tenant."""
 
     def __init__(
         self,
@@ -103,10 +104,12 @@ class Callers:
         requests: Sequence[Request],
         count: int,
         habits: Habits,
+        metadata: Sequence[tuple[str, str]] = METADATA,
     ) -> None:
         self._address = address
         self._requests = requests
         self._habits = habits
+        self._metadata = metadata
         self._stop = threading.Event()
         self._answers: list[list[Answer]] = [[] for _ in range(count)]
         self._threads = [
@@ -148,16 +151,16 @@ class Callers:
             }
             while not self._stop.is_set():
                 request = source.choice(self._requests)
-                answer = _answer(calls[request.method], request.message)
+                answer = _answer(calls[request.method], request.message, self._metadata)
                 answers.append(answer)
                 self._stop.wait(self._habits.pause_after(answer))
 
 
-def _answer(call: Any, message: bytes) -> Answer:
+def _answer(call: Any, message: bytes, metadata: Sequence[tuple[str, str]]) -> Answer:
     began = time.monotonic()
     status = OK
     try:
-        call(message, metadata=METADATA, timeout=30)
+        call(message, metadata=metadata, timeout=30)
     except grpc.RpcError as error:
         failed: Any = error
         status = failed.code().name

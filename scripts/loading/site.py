@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from pymongo import MongoClient
 from served import Served
 
 from inventory_job.cli.seed import load_demo
@@ -36,16 +38,27 @@ class Site:
 @contextmanager
 def site(directory: Path, settings: dict[str, object]) -> Iterator[Site]:
     """A server with `settings`, as in the environment; log and data go to `directory`."""
-    with (
-        EmbeddedMongod(directory / "data") as mongod,
-        open_store(mongod.uri, DATABASE, 5.0) as store,
-    ):
-        load_demo(store, Demo(_JOBS, 0, _UNTIL))
+    with demo_database(directory) as uri:
+        requests = mixed_requests(job_ids_of(uri, LARGEST_TENANT, 20))
+        with Served(directory / "server.log", {"MONGO_URI": uri, **settings}) as served:
+            yield Site(served, uri, requests)
+
+
+@contextmanager
+def demo_database(directory: Path) -> Iterator[str]:
+    """The connection string of an embedded database of demo data, kept in `directory`."""
+    with EmbeddedMongod(directory / "data") as mongod:
+        with open_store(mongod.uri, DATABASE, 5.0) as store:
+            load_demo(store, Demo(_JOBS, 0, _UNTIL))
         asyncio.run(_create_indexes(mongod.uri))
-        shown = store.jobs.find({"domain_id": LARGEST_TENANT}, {"job_id": 1}, limit=20)
-        requests = mixed_requests([str(job["job_id"]) for job in shown])
-        with Served(directory / "server.log", {"MONGO_URI": mongod.uri, **settings}) as served:
-            yield Site(served, mongod.uri, requests)
+        yield mongod.uri
+
+
+def job_ids_of(uri: str, domain_id: str, count: int) -> list[str]:
+    """The ids of so many jobs of a tenant."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        jobs = client[DATABASE]["job"].find({"domain_id": domain_id}, {"job_id": 1}, limit=count)
+        return [str(job["job_id"]) for job in jobs]
 
 
 async def _create_indexes(uri: str) -> None:

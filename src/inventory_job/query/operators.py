@@ -23,6 +23,7 @@ Document = dict[str, Any]
 Operand = Callable[[Field, Any, datetime], Any]
 Emit = Callable[[str, Any], Document]
 
+_IGNORING_CASE = int(re.IGNORECASE)  # as a number, of which Regex makes nothing more
 _ANY = frozenset(FieldType)
 _TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
 _DATE = frozenset({FieldType.DATE})
@@ -63,7 +64,7 @@ class Operator:
 def literal(text: str) -> Regex[str]:
     """A pattern that finds `text` itself, whatever its case."""
     # A BSON pattern cannot hold NUL, but PCRE can be told to look for one.
-    return Regex(re.escape(text).replace("\0", r"\x00"), "i")
+    return Regex(re.escape(text).replace("\0", r"\x00"), _IGNORING_CASE)
 
 
 def nothing(path: str, _: Any = None) -> Document:
@@ -101,7 +102,7 @@ def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
     source = text(field, value, now)
     if "\0" in source:
         raise fault("a regular expression cannot hold a NUL character")
-    return Regex(source, "i")
+    return Regex(source, _IGNORING_CASE)
 
 
 def iso_time(field: Field, value: Any, now: datetime) -> datetime:

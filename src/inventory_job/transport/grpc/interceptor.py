@@ -33,6 +33,9 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _NEAR_SECONDS = 0.05
 """A client that gives up at its deadline is heard of so long before it."""
 
+_LARGE_BYTES = 64 * 1024
+"""A message above this is read in a thread: 25 ms for 50 000 values."""
+
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Authenticates, limits, answers and records the calls of `service`, and records the unary
@@ -93,9 +96,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def work() -> bytes:
             behavior: Any = handler.unary_unary
-            return _written(
-                handler, await behavior(_read(self._deserializers[call.method], content), call)
-            )
+            deserializer = self._deserializers[call.method]
+            if len(content) > _LARGE_BYTES:
+                request = await asyncio.to_thread(_read, deserializer, content)
+            else:
+                request = _read(deserializer, content)
+            return _written(handler, await behavior(request, call))
 
         with self._call_log.record(call.method, "grpc", call.metadata) as record:
             try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from inventory_job.deadline import Deadline
@@ -27,6 +30,10 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.call import Call
 from inventory_job.wire import encode
+
+_Plan = TypeVar("_Plan")
+_LARGE_BYTES = 64 * 1024
+"""What a request above this asks for is worked out in a thread: 30 ms for 9 000 words."""
 
 
 class JobServicer(job_pb2_grpc.JobServicer):
@@ -65,7 +72,10 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> job_pb2.JobsInfo:  # type: ignore[override]
         admitted = self._authorization.admit(call, request)
-        plan = plan_list(parse_list(admitted.request, self._context()), admitted.scope)
+        plan = await _made(
+            request,
+            lambda: plan_list(parse_list(admitted.request, self._context()), admitted.scope),
+        )
         page = await self._manager.list(plan, self._deadline(call))
         message, oddities = encode.jobs_info(page.documents, page.total, plan.fields)
         self._note(oddities)
@@ -73,14 +83,23 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> Struct:  # type: ignore[override]
         admitted = self._authorization.admit(call, request)
-        plan = plan_analyze(parse_analyze(admitted.request, self._context()), admitted.scope)
+        plan = await _made(
+            request,
+            lambda: plan_analyze(parse_analyze(admitted.request, self._context()), admitted.scope),
+        )
         page = await self._manager.analyze(plan, self._deadline(call))
         return encode.analyze_result(page.rows, page.more)
 
     async def stat(self, request: job_pb2.JobStatQuery, call: Call) -> Struct:  # type: ignore[override]
         admitted = self._authorization.admit(call, request)
-        query = parse_stat(admitted.request, self._context())
-        plan = plan_stat(query, admitted.scope, self._limits.distinct_values)
+        plan = await _made(
+            request,
+            lambda: plan_stat(
+                parse_stat(admitted.request, self._context()),
+                admitted.scope,
+                self._limits.distinct_values,
+            ),
+        )
         page = await self._manager.stat(plan, self._deadline(call))
         if isinstance(plan, DistinctPlan):
             return encode.distinct_result(page.rows, page.total)
@@ -99,3 +118,10 @@ class JobServicer(job_pb2_grpc.JobServicer):
     def _note(self, oddities: encode.Oddities) -> None:
         if oddities:
             self._log.warning("stored values not shown as they are", fields=dict(oddities))
+
+
+async def _made(request: Message, make: Callable[[], _Plan]) -> _Plan:
+    """The plan that `make` gives for a request; the event loop goes on while that takes long."""
+    if request.ByteSize() > _LARGE_BYTES:
+        return await asyncio.to_thread(make)
+    return make()

