@@ -12,14 +12,12 @@ from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.driver_errors import translate
 from inventory_job.query.plans import JobPlan
 
 _LONGEST_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 _MOST_TRANSACTIONS = 5
-_COMMIT_PAUSE_SECONDS = 0.2
-_PASSING = "TransientTransactionError"
-_UNKNOWN = "UnknownTransactionCommitResult"
 
 
 class Deletes:
@@ -37,7 +35,7 @@ class Deletes:
 
     async def delete(self, plan: JobPlan) -> bool:
         """Deletes the tasks and the job of `plan`: whether there was such a job. Raises pymongo
-        errors, and TimeoutError after half a minute."""
+        errors and ServiceErrors, and TimeoutError after half a minute."""
         deleting = asyncio.create_task(self._delete(plan))
         self._running.add(deleting)
         deleting.add_done_callback(self._ended)
@@ -69,23 +67,25 @@ class Deletes:
             self._counts.forget(plan.jobs.scope.domain_id, at)
 
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
-        """As `_remove`, in a transaction; again, a few times, where one failed in passing. The
-        driver's own repetition goes on for two minutes."""
-        attempt = 1
-        while True:
+        """As `_remove`, in a transaction. The driver begins another where one failed in passing,
+        for two minutes; here it does so a few times."""
+        attempts = 0
+
+        async def remove(session: AsyncClientSession) -> bool:
+            nonlocal attempts
+            attempts += 1
             try:
-                # Whatever the URI says: MongoDB has no transactions that read from secondaries, or
-                # with the read concerns available and linearizable.
-                async with await session.start_transaction(
-                    read_concern=ReadConcern("local"), read_preference=ReadPreference.PRIMARY
-                ):
-                    found = await self._remove(plan, session)
-                    await _commit(session)
-                    return found
+                return await self._remove(plan, session)
             except PyMongoError as failure:
-                if attempt == _MOST_TRANSACTIONS or not failure.has_error_label(_PASSING):
-                    raise
-            attempt += 1
+                if attempts == _MOST_TRANSACTIONS:
+                    raise translate(failure) from failure
+                raise
+
+        # Whatever the URI says: MongoDB has no transactions that read from secondaries, or with the
+        # read concerns available and linearizable.
+        return await session.with_transaction(
+            remove, read_concern=ReadConcern("local"), read_preference=ReadPreference.PRIMARY
+        )
 
     async def _remove(self, plan: JobPlan, session: AsyncClientSession | None) -> bool:
         """Whether there was such a job."""
@@ -96,17 +96,3 @@ class Deletes:
         await self._database.job_tasks.delete_many(owner, session=session)
         deleted = await jobs.delete_one(plan.jobs.document, session=session)
         return bool(deleted.deleted_count)
-
-
-async def _commit(session: AsyncClientSession) -> None:
-    """Commits, again and again while it is not known whether that is done: a transaction left open
-    would keep others from the job for a minute."""
-    while True:
-        try:
-            await session.commit_transaction()
-        except PyMongoError as failure:
-            if not failure.has_error_label(_UNKNOWN):
-                raise
-        else:
-            return
-        await asyncio.sleep(_COMMIT_PAUSE_SECONDS)

@@ -17,7 +17,6 @@ from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import is_about_hint, is_about_lists
 from inventory_job.model.indexes import NewestIndexes
 from inventory_job.query.conditions import Page
-from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, ListPlan
@@ -181,10 +180,7 @@ def _may_grow(stage: Document) -> bool:
 
 def projection(fields: tuple[str, ...]) -> Document:
     """What a find returns of each job: these fields, and not its ObjectId."""
-    return _ALL_SHOWN if fields is SHOWN else {"_id": 0, **dict.fromkeys(fields, 1)}
-
-
-_ALL_SHOWN: Document = {"_id": 0, **dict.fromkeys(SHOWN, 1)}
+    return {"_id": 0, **dict.fromkeys(fields, 1)}
 
 
 def window(page: Page, size: int) -> list[Document]:

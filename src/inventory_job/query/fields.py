@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -69,10 +70,6 @@ SEARCHABLE: tuple[Field, ...] = (FIELDS["job_id"],)
 """The fields a keyword is looked for in."""
 
 
-class Unconvertible(ValueError):
-    """A value that is not of a field's type and cannot be turned into it."""
-
-
 def untyped(path: str) -> Field:
     """A place in the rows of a pipeline: any path, holding any type."""
     return Field(path, path, FieldType.ANY)
@@ -95,16 +92,14 @@ def near_matches(name: str, known: Iterable[str]) -> str:
 
 def convert(field: Field, value: Any) -> Any:
     """`value` as `field` stores it: str, int, datetime (naive UTC) or ObjectId; None stays None.
-
-    Raises Unconvertible.
-    """
+    Raises ValueError."""
     return None if value is None else _CONVERSIONS[field.type](value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise Unconvertible
+    raise ValueError
 
 
 def _integer(value: Any) -> int:
@@ -112,27 +107,24 @@ def _integer(value: Any) -> int:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
         return value
-    raise Unconvertible
+    raise ValueError
 
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, str | int | float | bool):
         return value
-    raise Unconvertible
+    raise ValueError
 
 
-def _date(value: Any) -> Any:
-    try:
-        return parse_iso(_text(value))
-    except ValueError as error:
-        raise Unconvertible from error
+def _date(value: Any) -> datetime:
+    return parse_iso(_text(value))
 
 
 def _object_id(value: Any) -> ObjectId:
     text = _text(value)
-    if ObjectId.is_valid(text):
-        return ObjectId(text)
-    raise Unconvertible
+    if not ObjectId.is_valid(text):
+        raise ValueError
+    return ObjectId(text)
 
 
 _CONVERSIONS: Mapping[FieldType, Callable[[Any], Any]] = {

@@ -15,7 +15,7 @@ from typing import Any
 from bson import Regex
 
 from inventory_job.errors import Code
-from inventory_job.query.fields import Field, FieldType, Unconvertible, convert
+from inventory_job.query.fields import Field, FieldType, convert
 from inventory_job.query.problems import fault, gather
 from inventory_job.query.times import parse_iso, parse_relative
 
@@ -76,7 +76,7 @@ def one(field: Field, value: Any, now: datetime) -> Any:
     """A value of the field's type, or null."""
     try:
         return convert(field, value)
-    except Unconvertible:
+    except ValueError:
         raise fault(field.type.value, Code.INVALID_PARAMETER_TYPE) from None
 
 

@@ -20,16 +20,11 @@ Parsed = TypeVar("Parsed")
 
 _EXPECTED = {
     "string_type": "string",
-    "string_unicode": "string",
     "bool_type": "boolean",
     "int_type": "integer",
-    "int_from_float": "integer",
-    "float_type": "number",
-    "list_type": "list",
     "tuple_type": "list",
     "dict_type": "dictionary",
     "model_type": "dictionary",
-    "model_attributes_type": "dictionary",
 }
 _OWN = frozenset(code.value for code in Code)
 _OPERATOR_SENTENCES = {

@@ -115,15 +115,12 @@ def _middleware(options: AppOptions) -> Sequence[Middleware]:
 
 
 def _probes(unready: Callable[[], str | None]) -> list[Route]:
-    def live(_: Request) -> Response:
+    async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "SERVING"}, headers={"cache-control": "no-store"})
-
-    async def healthz(request: Request) -> Response:
-        return live(request)
 
     async def readyz(request: Request) -> Response:
         reason = unready()
-        return live(request) if reason is None else _answer(Unavailable(reason))
+        return await healthz(request) if reason is None else _answer(Unavailable(reason))
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from google.protobuf import json_format
@@ -21,19 +20,17 @@ from inventory_job.errors import (
 )
 from inventory_job.transport.grpc.status import rich_status
 
-HTTP_STATUSES: Mapping[Kind, int] = MappingProxyType(
-    {
-        Kind.INVALID_ARGUMENT: 400,
-        Kind.FAILED_PRECONDITION: 400,
-        Kind.NOT_FOUND: 404,
-        Kind.UNAUTHENTICATED: 401,
-        Kind.PERMISSION_DENIED: 403,
-        Kind.UNAVAILABLE: 503,
-        Kind.DEADLINE_EXCEEDED: 504,
-        Kind.RESOURCE_EXHAUSTED: 429,
-        Kind.INTERNAL: 500,
-    }
-)
+HTTP_STATUSES: Mapping[Kind, int] = {
+    Kind.INVALID_ARGUMENT: 400,
+    Kind.FAILED_PRECONDITION: 400,
+    Kind.NOT_FOUND: 404,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.PERMISSION_DENIED: 403,
+    Kind.UNAVAILABLE: 503,
+    Kind.DEADLINE_EXCEEDED: 504,
+    Kind.RESOURCE_EXHAUSTED: 429,
+    Kind.INTERNAL: 500,
+}
 """The status of every kind of failure, as google/rpc/code.proto maps them."""
 
 
