@@ -3,7 +3,7 @@
 Every answer that is not a result is a `ServiceError`: a code that existing clients act on, the
 kind of failure, a sentence a caller can act on and, for a bad request, one `Problem` for each
 thing wrong with it. Nothing here knows gRPC or HTTP; `transport.status` maps each kind to a
-status.
+status. docs/errors.md lists the codes.
 """
 
 from __future__ import annotations

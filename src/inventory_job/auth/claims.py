@@ -1,4 +1,4 @@
-"""What a token claims, checked."""
+"""What a token claims, checked (docs/authentication.md#tokens)."""
 
 from __future__ import annotations
 

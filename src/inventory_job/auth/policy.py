@@ -1,4 +1,4 @@
-"""Permission, roles, and the scope put on every query."""
+"""Permission, roles, and the scope put on every query (docs/authentication.md)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DOMAIN_WIDE = "*"
-"""The workspace_id of a job that belongs to a whole domain."""
+"""The workspace_id of a job that belongs to a whole domain (docs/data-model.md#job)."""
 
 
 @dataclass(frozen=True, slots=True)
