@@ -97,11 +97,10 @@ def read_metadata(pairs: Iterable[tuple[str, str]]) -> CallMetadata:
     for key, value in pairs:
         if key not in ("token", "x_domain_id", "x_workspace_id"):
             continue
-        if key in found and key == "token":
+        name = key.removeprefix("x_")
+        if name in found and key == "token":
             raise Unauthenticated("more than one token is given")
-        if key in found:
+        if name in found:
             raise InvalidRequest(invalid(key, "it is given more than once"))
-        found[key] = value
-    return CallMetadata(
-        found.get("token", ""), found.get("x_domain_id", ""), found.get("x_workspace_id", "")
-    )
+        found[name] = value
+    return CallMetadata(**found)

@@ -70,13 +70,10 @@ def find_mongod() -> Path:
     raise MongodNotFound
 
 
-def running_uri(data_dir: Path | None = None) -> str | None:
+def running_uri(data_dir: Path) -> str | None:
     """The connection string of the database that some process runs on `data_dir` right now; None
-    when there is none that answers (within a second or so).
-
-    `data_dir` defaults to `default_data_dir()`.
-    """
-    directory = DataDirectory((data_dir or default_data_dir()).absolute())
+    when there is none that answers (within a second or so)."""
+    directory = DataDirectory(data_dir.absolute())
     uri = directory.noted_uri()
     if uri is None:
         return None
@@ -97,7 +94,7 @@ class EmbeddedMongod:
     runs in a session of its own, so that Ctrl-C reaches only the server, which drains first.
 
     Args:
-        data_dir: where the data lives, created when absent; default `default_data_dir()`.
+        data_dir: where the data lives, created when absent.
         binary: the mongod to run; default `find_mongod()`.
         start_seconds: how long it may take to become a writable primary.
         stop_seconds: how long it may take to end by itself before it is killed.
@@ -105,13 +102,13 @@ class EmbeddedMongod:
 
     def __init__(
         self,
-        data_dir: Path | None = None,
+        data_dir: Path,
         *,
         binary: Path | None = None,
         start_seconds: float = 60.0,
         stop_seconds: float = 20.0,
     ) -> None:
-        self._directory = DataDirectory((data_dir or default_data_dir()).absolute())
+        self._directory = DataDirectory(data_dir.absolute())
         self._binary = binary
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds

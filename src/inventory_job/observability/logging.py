@@ -22,9 +22,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
-# What JSON leaves as it is, and what terminals take for commands or for the end of a line.
-_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
-_ALL_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# What terminals take for commands or for the end of a line; JSON leaves some of it as it is.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> None:
@@ -79,7 +78,7 @@ def print_plainly(text: str) -> None:
 def _encoded(entry: Mapping[str, Any], **_: Any) -> str:
     try:
         text = to_json(entry, fallback=repr).decode()
-        return text if text.isascii() and "\x7f" not in text else _CONTROLS.sub(_escaped, text)
+        return text if text.isprintable() else _CONTROLS.sub(_escaped, text)
     except PydanticSerializationError:
         # Text that is not Unicode (lone surrogates).
         return json.dumps(entry, default=repr)
@@ -92,7 +91,7 @@ def _escaped(found: re.Match[str]) -> str:
 def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict) -> Any:
     """A processor, for lines whose renderer leaves control characters in texts."""
     return {
-        key: _ALL_CONTROLS.sub(_escaped, value) if isinstance(value, str) else value
+        key: _CONTROLS.sub(_escaped, value) if isinstance(value, str) else value
         for key, value in entry.items()
     }
 
@@ -148,12 +147,8 @@ class _Batches(io.TextIOBase):
             self._lost += 1
             return len(text)
         self._pieces.append(text)
-        if not self._some.is_set():
-            self._some.set()
+        self._some.set()
         return len(text)
-
-    def flush(self) -> None:
-        """Nothing: what was written appears soon enough."""
 
     def _pass_on(self) -> None:
         while True:
