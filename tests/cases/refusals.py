@@ -143,7 +143,10 @@ VALUES = [
     _of_value("id", "eq", "xyz", _TYPE, f"{_VALUE}, type = ObjectId"),
     _of_value("status", "exists", "true", _BOOLEAN, "'exists operator' must be a boolean type."),
     _of_value("status", "match", "x", _DICTIONARY, "'match operator' must be a dictionary type."),
-    _of_value("plugin_id", "regex", "a\0b", _INVALID, "reason = a regular expression cannot hold"),
+    _of_condition(
+        "NUL in a regex", {"key": "plugin_id", "operator": "regex", "value": "a\0b"}, "value",
+        _INVALID, "reason = a regular expression cannot hold",
+    ),
     _of_value("created_at", "datetime_lt", "2026-02-30", _INVALID, "not a date and time that"),
     _of_value("created_at", "datetime_lt", "04/03/2026", _INVALID, "not an ISO 8601 date or"),
     *(
