@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +35,7 @@ _LONGEST_SILENCE = 10.0
 
 # What a new account has, and what pip needs here to find packages.
 _KEPT = re.compile(
-    r"PATH|LANG|LC_.*|TERM|TMPDIR|PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|.*_proxy", re.I
+    r"PATH|LANG|LC_.*|TERM|TMPDIR|PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|.*_proxy", re.IGNORECASE
 )
 _STEP = re.compile(r"^  (the page|the API|what failed|to stop) +(\S.*?)\s*$", re.MULTILINE)
 
@@ -61,10 +63,12 @@ def _go(folder: Path, environment: dict[str, str]) -> None:
     with _timed("git clone"):
         # A depth has it copy, as over a network; the home directory says whom git trusts.
         url = f"file://{_ROOT}"
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, clone], check=True)
+        git = shutil.which("git") or "/usr/bin/git"
+        subprocess.run([git, "clone", "--quiet", "--depth", "1", url, clone], check=True)
     commands = quick_start((clone / "README.md").read_text(encoding="utf-8"))
-    (run,) = (command for command in commands if command.startswith("scripts/run"))
-    path, *calls = (c for c in commands if c.startswith(("export PATH=", "inventory-job ")))
+    [run] = [command for command in commands if command.startswith("scripts/run")]
+    [path] = [command for command in commands if command.startswith("export PATH=")]
+    calls = [command for command in commands if command.startswith("inventory-job list")]
     options = _free_ports()
     with _Started(f"{run}{options}", clone, environment) as server:
         with _timed(f"{run}{options}"):
@@ -153,7 +157,7 @@ class _Shell:
 
     def __call__(self, command: str, directory: str | None = None) -> str:
         done = subprocess.run(
-            ["sh", "-ec", command],
+            ["/bin/sh", "-ec", command],
             cwd=directory or self._directory,
             env=self.environment,
             capture_output=True,
@@ -172,7 +176,7 @@ class _Started:
     def __init__(self, command: str, directory: Path, environment: Mapping[str, str]) -> None:
         self._terminal, other = pty.openpty()
         self._process = subprocess.Popen(
-            ["sh", "-c", f"exec {command}"],
+            ["/bin/sh", "-c", f"exec {command}"],
             cwd=directory,
             env=environment,
             stdin=other,
@@ -184,7 +188,7 @@ class _Started:
         self._written = ""
         self.longest_silence = 0.0
 
-    def __enter__(self) -> _Started:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
