@@ -21,13 +21,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench_load import Figures, Load
-from bench_servers import Contender, contenders, start_time
+from bench_servers import Contender, Start, contenders, start_time
 from bench_workloads import DOMAIN, Workload, workloads
 from google.protobuf import json_format
 from pymongo.collection import Collection
@@ -43,6 +43,7 @@ from inventory_job.observability.logging import configure_logging
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
+_STARTS = 5
 _DEEP = 60_001
 _DEEP_OF_A_MILLION = 100_001
 
@@ -62,7 +63,7 @@ class Result:
 def main() -> None:
     """Measures and prints."""
     given = _arguments()
-    if shutil.which("h2load") is None:
+    if not given.start_time and shutil.which("h2load") is None:
         sys.exit("bench needs h2load: apt-get install nghttp2-client")
     configure_logging("error", "json")
     unwind_on_sigterm()
@@ -74,8 +75,7 @@ def main() -> None:
         for jobs in given.growth or [given.jobs]:
             database = _seeded(uri, jobs, INDEXES, resources)
             if given.start_time:
-                seconds, rss = start_time(uri, database.name)
-                print(f"start to first answer {seconds:.2f} s, then {rss:.1f} MiB")
+                _print_starts(uri, database.name)
                 continue
             print(
                 f"\n{jobs} jobs, {database.jobs.count_documents({'domain_id': DOMAIN})} of them "
@@ -87,6 +87,25 @@ def main() -> None:
             ]
         if given.json:
             given.json.write_text(json.dumps(results, indent=1))
+
+
+def _print_starts(uri: str, database: str) -> None:
+    """Starts the server with and without HTTP, in turns; prints medians."""
+    starts: dict[bool, list[Start]] = {True: [], False: []}
+    for _ in range(_STARTS):
+        for http, found in starts.items():
+            found.append(start_time(uri, database, http=http))
+    for http, found in starts.items():
+        medians = (
+            statistics.median(getattr(start, field.name) for start in found)
+            for field in fields(Start)
+        )
+        serving, answered, processor, rss = medians
+        print(
+            f"{'with' if http else 'without'} HTTP: serving after {serving:.2f} s, first answer "
+            f"after {answered:.2f} s, {processor:.2f} s of processor time until it serves, "
+            f"{rss:.1f} MiB when idle"
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -107,7 +126,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=4, help="of the servers with threads")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, a setting of ours")
     parser.add_argument(
-        "--start-time", action="store_true", help="only how long ours takes to start"
+        "--start-time",
+        action="store_true",
+        help="only how long ours takes to start, and its memory when idle",
     )
     parser.add_argument("--mongo-uri", help="default: a MongoDB of its own")
     parser.add_argument("--json", type=Path, help="write the results to this file")

@@ -20,6 +20,7 @@ from served import Served
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 _SCRIPTS = Path(__file__).parent
+_IDLE_SECONDS = 0.02
 _OK = '"status":"OK"'
 
 
@@ -104,14 +105,39 @@ def _ours(uri: str, database: str, settings: Mapping[str, object]) -> Iterator[C
         yield Contender("ours", int(served.address.rpartition(":")[2]), served.pid, served)
 
 
-def start_time(uri: str, database: str) -> tuple[float, float]:
-    """Seconds from starting the process to its first answer, and its memory in MiB after it."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start: seconds from starting the process until it serves and until its first answer, the
+    processor's seconds until it serves, and its memory in MiB once it is idle."""
+
+    serving: float
+    answered: float
+    processor: float
+    rss: float
+
+
+def start_time(uri: str, database: str, *, http: bool) -> Start:
+    """Starts the server and stops it again."""
     started = time.monotonic()
+    settings = {"HTTP": "true" if http else "false", "HTTP_PORT": 0}
     with (
-        _ours(uri, database, {}) as ours,
+        _ours(uri, database, settings) as ours,
         grpc.insecure_channel(f"127.0.0.1:{ours.port}") as channel,
     ):
+        serving, processor = time.monotonic() - started, ours.processor_seconds()
         stub = job_pb2_grpc.JobStub(channel)
         metadata = (("x_domain_id", DOMAIN),)
         stub.list(job_pb2.JobsQuery(job_id="job-none"), metadata=metadata, wait_for_ready=True)
-        return time.monotonic() - started, ours.rss_mib()
+        answered = time.monotonic() - started
+        _wait_until_idle(ours)
+        return Start(serving, answered, processor, ours.rss_mib())
+
+
+def _wait_until_idle(ours: Contender) -> None:
+    """Waits for a second in which the process does next to nothing."""
+    used = ours.processor_seconds()
+    while True:
+        time.sleep(1.0)
+        before, used = used, ours.processor_seconds()
+        if used - before <= _IDLE_SECONDS:
+            return
