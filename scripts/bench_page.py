@@ -123,7 +123,7 @@ def _seconds(browser: Browser, origin: str, filters: str | None) -> float:
         seen.page.add_init_script(_NOTE_WHEN_READY)
         view = "" if filters is None else f"&view=jobs{filters}"
         seen.page.goto(f"{origin}/#domain={_DOMAIN}{view}")
-        seen.page.wait_for_function("window.readyAt")
+        seen.page.wait_for_selector("main[data-state=ready]")
         if view and seen.page.locator("#list tbody tr").count() == 0:
             sys.exit("the page shows no jobs")
         return float(seen.page.evaluate("window.readyAt")) / 1000

@@ -153,13 +153,13 @@ def document(service: ServiceDescriptor, auth_mode: str = "none") -> Members:
                     "schema": {"type": "string"},
                 }
             },
-            "securitySchemes": _SECURITY,
+            "securitySchemes": {} if auth_mode == "none" else _SECURITY,
         },
     }
 
 
 _SECURITY: Members = {
-    "token": {"type": "apiKey", "in": "header", "name": "token", "description": "A JWT."},
+    "token": {"type": "apiKey", "in": "header", "name": "token", "description": "A JWT, `eyJ…`."},
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 _ANSWER_HEADERS: Members = {"x-request-id": {"$ref": "#/components/headers/x-request-id"}}
