@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.settings import Settings
@@ -17,7 +18,7 @@ from tests.tokens import Issuer, key_file_text
 def entrance(database: Store, **settings: Any) -> dict[str, str]:
     """What a server with these settings answers."""
     given = Settings(
-        mongo_uri=database.uri,
+        mongo_uri=SecretStr(database.uri),
         mongo_database=database.name,
         port=0,
         http=True,
