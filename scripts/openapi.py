@@ -168,13 +168,13 @@ def _document(service: ServiceDescriptor, comments: Comments) -> Members:
                     "schema": {"type": "string"},
                 }
             },
-            "securitySchemes": _SECURITY,
+            "securitySchemes": {} if auth_mode == "none" else _SECURITY,
         },
     }
 
 
 _SECURITY: Members = {
-    "token": {"type": "apiKey", "in": "header", "name": "token", "description": "A JWT."},
+    "token": {"type": "apiKey", "in": "header", "name": "token", "description": "A JWT, `eyJ…`."},
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 _ANSWER_HEADERS: Members = {"x-request-id": {"$ref": "#/components/headers/x-request-id"}}

@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from inventory_job.errors import (
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+    required,
+)
+from inventory_job.transport.http.status import http_status, status_json
+
 Members = dict[str, Any]
 
 _JOB: Members = {
@@ -39,25 +51,15 @@ ANSWERS: Mapping[str, Members] = {
 """An answer by method; that of a delete is empty."""
 
 
-def _status(code: int, message: str, **violation: str) -> Members:
-    bad_request = {"@type": "type.googleapis.com/google.rpc.BadRequest"}
-    details = [bad_request | {"field_violations": [violation]}] if violation else []
-    return {"code": code, "message": message, "details": details}
-
-
+_FAILURES: tuple[ServiceError, ...] = (
+    InvalidRequest(required("domain_id")),
+    Unauthenticated("the token has expired"),
+    PermissionDenied("the role may not do this"),
+    NotFound("job-7d1f0c2b9a34"),
+    Overloaded(),
+)
 FAILURES: Mapping[str, Members] = {
-    "400": _status(
-        3,
-        "ERROR_REQUIRED_PARAMETER: Required parameter. (key = domain_id)",
-        field="domain_id",
-        description="Required parameter. (key = domain_id)",
-    ),
-    "401": _status(
-        16, "ERROR_AUTHENTICATE_FAILURE: Authenticate failure. (message = the token has expired)"
-    ),
-    "403": _status(7, "ERROR_PERMISSION_DENIED: Permission denied."),
-    "404": _status(5, "ERROR_NOT_FOUND: Not found. (job_id = job-7d1f0c2b9a34)"),
-    "429": _status(8, "ERROR_RESOURCE_EXHAUSTED: The server is busy. Try again later."),
-    "default": _status(14, "ERROR_UNAVAILABLE: The database cannot be reached."),
+    **{str(http_status(error)): status_json(error) for error in _FAILURES},
+    "default": status_json(Unavailable("the database is changing over")),
 }
 """A failure by HTTP status."""

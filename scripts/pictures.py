@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, FloatRect
 
 from inventory_job.cli.seed import load_demo
@@ -23,13 +24,16 @@ from tests.store import Store
 
 _FOLDER = Path("docs/images")
 _JOBS = 10_000
-_HOMES = {
-    "home-light.png": Look(),
-    "home-dark.png": Look(scheme="dark"),
-    "home-phone.png": Look(width=375, pixel_ratio=2.0),
+_VIEWS = {
+    "home-light.png": ("", Look()),
+    "home-dark.png": ("", Look(scheme="dark")),
+    "home-phone.png": ("", Look(width=390, pixel_ratio=2.0)),
+    "jobs-light.png": ("&view=jobs&status=FAILURE&range=30d", Look()),
+    "jobs-dark.png": ("&view=jobs", Look(scheme="dark")),
+    "job-light.png": ("&job={failed}", Look(height=660)),
 }
-_PHONE_PICTURE = FloatRect(x=0, y=0, width=375, height=1480)
-"""The whole page is three times as long."""
+_PHONE_PICTURE = FloatRect(x=0, y=0, width=390, height=1480)
+"""The whole page is longer by far."""
 
 _TO_BODY = "(block) => block.querySelector('.opblock-section-request-body').scrollIntoView()"
 _LIST = """{
@@ -49,8 +53,9 @@ def main() -> int:
         return 1
     _FOLDER.mkdir(parents=True, exist_ok=True)
     with _demo() as origin, chromium(path) as browser:
-        for name, look in _HOMES.items():
-            _picture_home(browser, origin, look, _FOLDER / name)
+        for name, (view, look) in _VIEWS.items():
+            address = f"{origin}/#domain={LARGEST_TENANT}{view.format(failed=_failed(origin))}"
+            _picture(browser, address, look, _FOLDER / name)
         _picture_docs(browser, origin, _FOLDER / "docs.png")
     for picture in sorted(_FOLDER.glob("*.png")):
         subprocess.run([shrinker, "--force", "--ext", ".png", "--speed", "1", picture], check=True)
@@ -72,13 +77,25 @@ def _demo() -> Iterator[str]:
             yield origin
 
 
-def _picture_home(browser: Browser, origin: str, look: Look, file: Path) -> None:
+def _failed(origin: str) -> str:
+    """The id of a failed job, neither the newest nor of long ago."""
+    query = {"filter": [{"k": "status", "v": "FAILURE", "o": "eq"}], "page": {"start": 9}}
+    answer = httpx.post(
+        f"{origin}/inventory/v1/job/list",
+        json={"query": query},
+        headers={"x-domain-id": LARGEST_TENANT},
+    )
+    return str(answer.json()["results"][0]["job_id"])
+
+
+def _picture(browser: Browser, address: str, look: Look, file: Path) -> None:
     with visit(browser, look) as seen:
-        home.opened(seen.page, origin, LARGEST_TENANT)
+        seen.page.goto(address)
+        home.awaited(seen.page)
         if look.width < 400:
             seen.page.screenshot(path=file, full_page=True, clip=_PHONE_PICTURE)
         else:
-            seen.page.screenshot(path=file, full_page=True)
+            seen.page.screenshot(path=file, full_page="view=" not in address)
 
 
 def _picture_docs(browser: Browser, origin: str, file: Path) -> None:

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from inventory_job.auth.tokens import TokenAuthenticator
+from inventory_job.transport.http.entrance import Entrance
+from tests.browser import scene
 from tests.browser.visits import Visit, chromium, chromium_path, visit
+from tests.http_service import HttpPort, served
+from tests.key_sources import Keys
+from tests.store import Store
+from tests.tokens import Issuer
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +39,29 @@ def visited(browser: Browser) -> Iterator[Visit]:
     """An empty page in a profile of its own."""
     with visit(browser) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def console(database: Store) -> Iterator[str]:
+    """The origin of a server of `scene`'s jobs that trusts everybody, and offers their domain."""
+
+    async def offered() -> str:
+        return scene.MANY
+
+    scene.load(database)
+    with served(database, HttpPort(entrance=Entrance("none", offered))) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    """Who gives the tokens of the domain with many jobs."""
+    return Issuer(scene.MANY)
+
+
+@pytest.fixture(scope="module")
+def guarded(console: str, database: Store, issuer: Issuer) -> Iterator[str]:
+    """The origin of a server of the same jobs for callers with a token."""
+    port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), entrance=Entrance("jwt"))
+    with served(database, port) as origin:
+        yield origin

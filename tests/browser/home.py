@@ -31,6 +31,11 @@ def awaited(page: Page, state: str = "ready") -> None:
     page.wait_for_selector(f'main[data-state="{state}"]')
 
 
+def opened_tables(page: Page) -> None:
+    """Opens what is to be opened by a click."""
+    page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
+
+
 def numbers(scope: Locator) -> list[float]:
     """The numbers of `scope` as they are, not as they are shown."""
     values: list[str] = scope.locator("data").evaluate_all("(found) => found.map((d) => d.value)")

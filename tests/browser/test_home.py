@@ -249,8 +249,8 @@ def test_a_domain_without_jobs_is_said_to_have_none(visited: Visit, origin: str)
     assert visited.page.locator("main .empty").all_text_contents() == [
         "No jobs were created in the last 7 days.",
         "No failures in the last 7 days.",
-        "No job is running.",
         "No failures in the last 7 days.",
+        "No job is running.",
         "No job of the last 7 days has finished.",
     ]
     assert visited.page.locator("canvas").count() == 0

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
+from inventory_job.embedded.demo_data import LARGEST_TENANT
+from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.routes import routes_of
 from tests.http_service import SERVICE, HttpPort, client_of
 from tests.store import Store
@@ -32,6 +34,19 @@ def test_a_page_loads_only_what_this_server_has(client: httpx.Client, path: str)
 
     for reference in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert reference == "data:," or client.get(f"/{reference}").status_code == 200
+
+
+def test_the_page_names_all_its_modules_so_that_they_are_loaded_at_once(
+    client: httpx.Client,
+) -> None:
+    named = set(re.findall(r'rel="modulepreload" href="home/([a-z_]+\.js)"', client.get("/").text))
+
+    imported = {
+        name
+        for module in {*named, "main.js"}
+        for name in re.findall(r'from "\./([a-z_]+\.js)"', client.get(f"/home/{module}").text)
+    }
+    assert named == imported
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
@@ -137,6 +152,38 @@ def metered(database: Store) -> Iterator[httpx.Client]:
     options = HttpPort(metrics=PlainTextResponse("calls 3"))
     with client_of(database, options) as opened:
         yield opened
+
+
+def test_where_everybody_is_trusted_a_domain_is_offered(database: Store) -> None:
+    async def found() -> str:
+        return "domain-1"
+
+    with client_of(database, HttpPort(entrance=Entrance("none", found))) as http:
+        answer = http.get("/home/entrance.json")
+
+    assert answer.json() == {"auth_mode": "none", "domain": "domain-1"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("mode", ["jwt", "identity"])
+def test_where_tokens_are_needed_no_domain_is_looked_for(database: Store, mode: str) -> None:
+    async def not_to_be_asked() -> str:
+        raise AssertionError
+
+    with client_of(database, HttpPort(entrance=Entrance(mode, not_to_be_asked))) as http:
+        assert http.get("/home/entrance.json").json() == {"auth_mode": mode}
+
+
+def test_the_description_is_for_the_mode_in_force(database: Store) -> None:
+    with client_of(database, HttpPort(entrance=Entrance("jwt"))) as http:
+        tokens = http.get("/openapi.json").json()
+    with client_of(database, HttpPort(entrance=Entrance("none"))) as http:
+        trusting = http.get("/openapi.json").json()
+
+    assert tokens["security"] == [{"token": []}, {"bearer": []}]
+    assert trusting["security"] == [{}]
+    assert "example" not in tokens["components"]["parameters"]["x-domain-id"]
+    assert trusting["components"]["parameters"]["x-domain-id"]["example"] == LARGEST_TENANT
 
 
 def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Store) -> None:

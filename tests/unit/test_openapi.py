@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.message_factory import GetMessageClass
 from openapi_spec_validator import validate
 
 from inventory_job.query.limits import Limits
@@ -129,3 +130,23 @@ def test_failures_are_google_rpc_status(route: Route) -> None:
 
 def references_of(value: Any) -> list[str]:
     return list(references(value))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_the_example_of_an_answer_is_one(route: Route) -> None:
+    content = DOCUMENT["paths"][route.path]["post"]["responses"]["200"]["content"]
+
+    example = content["application/json"]["example"]
+    message = GetMessageClass(route.descriptor.output_type)()
+    json_format.ParseDict(example, message)
+    assert "-2147483648" not in json.dumps(DOCUMENT["paths"])
+
+
+def test_only_a_server_that_trusts_everybody_has_a_domain_for_an_example() -> None:
+    def domain(mode: str) -> Any:
+        return document(SERVICE, mode)["components"]["parameters"]["x-domain-id"]
+
+    assert domain("none")["example"] == "domain-demo00000001"
+    assert "example" not in domain("jwt")
+    assert document(SERVICE, "none")["security"] == [{}]
+    assert document(SERVICE, "identity")["security"] == [{"token": []}, {"bearer": []}]

@@ -41,7 +41,7 @@ export function chip(status) {
 
 /**
  * A table: `columns` are `{title, numeric, only}`, `rows` lists of children, the first of which
- * names its row. `only: "wide"` leaves a column out on narrow screens.
+ * names its row. `only: "wide"` leaves a column out on narrow screens, `kind` is its style.
  */
 export function table(caption, columns, rows) {
   const head = columns.map((column) => make("th", cell(column, "col"), column.title));

@@ -6,11 +6,15 @@ import { DEFAULT_RANGE } from "./ranges.js";
 const form = document.getElementById("filters");
 const TEXTS = ["q", "plugin", "collector", "workspace"];
 const KEYS = { plugin: "plugin_id", collector: "collector_id", workspace: "workspace_id" };
+const MOMENTS = ["from", "to"];
 const MOST_SUGGESTED = 500;
 const controls = form.elements;
 
+let shown = {};
+
 /** Shows the filters of a state. */
 export function recall(state) {
+  shown = state;
   for (const name of TEXTS) {
     controls[name].value = state[name] ?? "";
     controls[name].placeholder = state[name] === "" ? "none" : hints[name];
@@ -19,7 +23,7 @@ export function recall(state) {
   const custom = state.from || state.to ? "custom" : "all";
   controls.range.value = state.range ?? (overview ? DEFAULT_RANGE : custom);
   for (const box of controls.status) box.checked = state.status.includes(box.value);
-  for (const name of ["from", "to"]) controls[name].value = local(state[name]);
+  for (const name of MOMENTS) controls[name].value = local(state[name]);
   showCustom();
 }
 
@@ -30,7 +34,11 @@ export function onChoice(choose) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const texts = TEXTS.map((name) => [name, text(name)]);
-    choose(Object.fromEntries(texts.filter(([, value]) => value !== undefined)));
+    choose({ ...Object.fromEntries(texts.filter(([, value]) => value !== undefined)), ...times() });
+  });
+  // Not on a change: each digit of a year makes one.
+  form.addEventListener("focusout", ({ target }) => {
+    if (MOMENTS.includes(target.name) && Object.keys(times()).length) choose(times());
   });
   form.addEventListener("change", ({ target }) => {
     const changes = changesBy(target);
@@ -70,9 +78,6 @@ function changesBy({ name }) {
     return { status: [...controls.status].filter((box) => box.checked).map((box) => box.value) };
   }
   if (name === "range") return ranged();
-  if (name === "from" || name === "to") {
-    return { range: null, from: moment("from"), to: moment("to") };
-  }
   return null;
 }
 
@@ -93,6 +98,12 @@ function text(name) {
   const value = controls[name].value.trim();
   if (!value && controls[name].placeholder === "none") return undefined;
   return value || null;
+}
+
+/** The times from and to, if they are others than those shown. */
+function times() {
+  const same = MOMENTS.every((name) => controls[name].value === local(shown[name]));
+  return same ? {} : { range: null, from: moment("from"), to: moment("to") };
 }
 
 function moment(name) {

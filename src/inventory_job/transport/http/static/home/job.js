@@ -64,11 +64,12 @@ export function clear() {
 }
 
 function draw(job, state, now) {
-  const flag = isStale(job, now) ? [make("span", { class: "flag" }, "not updated for an hour")] : [];
+  const stale = make("span", { class: "flag" }, "not updated for an hour");
+  const flags = isStale(job, now) ? [stale] : [];
   refill(
     head,
     make("h1", {}, job.job_id),
-    make("span", { class: "state" }, chip(job.status), ...flag),
+    make("span", { class: "state" }, chip(job.status), ...flags),
     make(
       "span",
       { class: "tools" },
@@ -88,7 +89,8 @@ function draw(job, state, now) {
 
 function card(id, title, ...children) {
   const heading = make("h2", { id: `${id}-title` }, title);
-  return make("section", { id, class: "card", "aria-labelledby": `${id}-title` }, heading, ...children);
+  const attributes = { id, class: "card", "aria-labelledby": `${id}-title` };
+  return make("section", attributes, heading, ...children);
 }
 
 function times(job, now) {
@@ -109,8 +111,9 @@ function times(job, now) {
     make("thead", {}, make("tr", {}, ...heads)),
     make("tbody", {}, ...rows),
   );
-  const scroll = { class: "across", tabindex: "0", role: "region", "aria-label": "Times of the job" };
-  return card("times", "Time", make("p", { class: "figure" }, taken(job, now)), make("div", scroll, table));
+  const scroll = { class: "across", tabindex: "0", role: "region", "aria-label": "Times" };
+  const figure = make("p", { class: "figure" }, taken(job, now));
+  return card("times", "Time", figure, make("div", scroll, table));
 }
 
 function taken(job, now) {

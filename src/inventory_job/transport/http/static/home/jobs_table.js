@@ -49,7 +49,7 @@ const COLUMNS = [
     content: (job, { now }) => when(job.created_at, now),
   },
   { key: "finished_at", title: "Finished", desc: true, only: "wide", kind: "time", content: end },
-  { key: "total_tasks", title: "Tasks", desc: true, content: taskBar },
+  { key: "total_tasks", title: "Tasks", desc: true, only: "roomy", content: taskBar },
   {
     key: "failure_tasks",
     title: "Failed",

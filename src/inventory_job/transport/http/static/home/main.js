@@ -112,8 +112,9 @@ const isHere = (href) => href === (location.hash || "#");
 
 /** Goes to a fragment; asks again where that is the address already. */
 function go(href) {
-  if (isHere(href)) refresh();
-  else location.hash = href;
+  if (!isHere(href)) location.hash = href;
+  // Else a change of address may be on its way, which asks by itself.
+  else if (changed(state, { page: state.page }) === href) refresh();
 }
 
 form.addEventListener("submit", (event) => {
@@ -150,7 +151,7 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
 
 if (location.search) {
   // The fragment is what changes from now on.
-  history.replaceState(null, "", `${location.pathname}${changed(state, { page: state.page })}`);
+  history.replaceState(history.state, "", `${location.pathname}${changed(state, { page: state.page })}`);
 }
 follow();
 session.greet(state);

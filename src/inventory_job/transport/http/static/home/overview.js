@@ -35,7 +35,10 @@ export async function show({ state, service, now, signal }) {
     stuck: stuck(service, filtered({ ...anyAge, stale: true }), signal),
     durations: durations(service, filter, signal),
   };
+  // Only this view has charts; the others need not wait for what draws them.
+  const library = import("./chart.umd.min.js");
   const { answers, problems } = await settled(asked);
+  await library;
   if (signal.aborted) return [];
   drawn = () => draw(answers, { state, within, anyAge, span, now });
   drawn();

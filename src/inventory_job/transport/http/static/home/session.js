@@ -37,8 +37,11 @@ export const serviceOf = (state) =>
 export async function greet(state) {
   const { auth_mode: mode, domain: offered } = await entrance().catch(() => ({}));
   if (mode) form.dataset.mode = mode;
-  if (mode && mode !== "none") {
-    welcome.replaceChildren("This server asks for a token. Paste yours above to see your jobs.");
+  if (mode) {
+    const isTrusting = mode === "none";
+    welcome.textContent = isTrusting
+      ? "Enter the id of a domain above to see its jobs."
+      : "This server asks for a token. Paste yours above to see your jobs.";
   }
   if (offered) {
     const href = fragment({ ...state, domain: offered });

@@ -1,0 +1,255 @@
+"""What an operator does with the page at `/`, from a red bar to the run behind it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import scene
+from tests.browser.home import awaited, numbers, opened_tables
+from tests.browser.visits import Visit
+from tests.store import Store
+from tests.tokens import Issuer
+
+DELETABLE = "domain-deletable"
+
+_BAR = """(kind) => {
+  const chart = Chart.getChart(document.querySelector("#history canvas"));
+  const dataset = chart.data.datasets.findIndex(({ label }) => label === kind);
+  const data = chart.data.datasets[dataset].data;
+  const index = data.findLastIndex((value) => value > 0);
+  const { x, y, base } = chart.getDatasetMeta(dataset).data[index];
+  return { x, y: (y + base) / 2, jobs: data[index] };
+}"""
+
+
+def bar(page: Page, kind: str) -> dict[str, float]:
+    """Where the newest bar of a status is in its canvas, and its number of jobs."""
+    found: dict[str, float] = page.evaluate(_BAR, kind)
+    return found
+
+
+def click_bar(page: Page, at: dict[str, float]) -> None:
+    page.locator("#history canvas").click(position={"x": at["x"], "y": at["y"]})
+
+
+def found(page: Page) -> Locator:
+    return page.locator("#list .found")
+
+
+@pytest.fixture
+def deletable(console: str, database: Store) -> str:
+    """The id of a job that a test may delete, with a task."""
+    job: dict[str, Any] = {
+        "job_id": "job-to-be-deleted",
+        "domain_id": DELETABLE,
+        "status": "FAILURE",
+        "created_at": scene.NOW - timedelta(hours=1),
+    }
+    database.jobs.delete_many({"domain_id": DELETABLE})
+    database.jobs.insert_one(dict(job))
+    database.job_tasks.insert_one({"job_id": job["job_id"], "domain_id": DELETABLE})
+    return str(job["job_id"])
+
+
+def test_a_failing_bar_leads_to_its_failures_a_job_and_its_collector(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&range=7d")
+    awaited(page)
+
+    at = bar(page, "Failure")
+    click_bar(page, at)
+    expect(found(page)).to_have_text(f"{at['jobs']:.0f} jobs")
+    assert set(page.locator("#list .chip").all_text_contents()) == {"Failure"}
+
+    job = str(page.locator("#list a.open").first.text_content())
+    page.locator("#list a.open").first.click()
+    expect(page.locator("#job h1")).to_have_text(job)
+    awaited(page)
+
+    page.locator("#collector-runs .all").click()
+    expect(found(page)).to_have_text("2,000 jobs")
+    collector = f"collector-{int(job.removeprefix('job-'), 16) % 5}"
+    shown = page.locator("#list tbody tr td:nth-child(4)").all_text_contents()
+    assert set(shown) == {collector}
+    assert visited.complaints == []
+
+
+def test_the_browsers_back_leads_through_the_same_views(visited: Visit, console: str) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&range=7d")
+    awaited(page)
+    page.locator("#failures a").click()
+    expect(found(page)).to_be_visible()
+    awaited(page)
+    page.locator("#list a.open").nth(45).scroll_into_view_if_needed()
+    scrolled = page.evaluate("scrollY")
+    page.locator("#list a.open").nth(45).click()
+    expect(page.locator("#job h1")).to_be_visible()
+    awaited(page)
+    assert page.evaluate("scrollY") == 0
+
+    page.go_back()
+    expect(page.locator("#list")).to_be_visible()
+    awaited(page)
+    page.wait_for_function("(top) => scrollY === top", arg=scrolled)
+    page.go_back()
+
+    expect(page.locator("#overview")).to_be_visible()
+    awaited(page)
+    assert "view=" not in page.url
+
+
+NUMBERS = [
+    "#total a",
+    "#failures a",
+    "#success .note a",
+    "#running-now .figure a",
+    "#running-now .note a",
+    "#history .legend li:first-child a",
+    "#plugins tbody tr:first-child td:nth-child(2) a",
+    "#plugins tbody tr:first-child td:nth-child(3) a",
+    "#collectors tbody tr:last-child td:nth-child(2) a",
+    "#durations tbody tr:nth-child(2) td:nth-child(2) a",
+]
+
+
+def test_every_number_leads_to_as_many_jobs(visited: Visit, console: str) -> None:
+    page = visited.page
+    for link in NUMBERS:
+        page.goto(f"{console}/#domain={scene.MANY}&range=7d")
+        page.locator("#overview").wait_for()
+        awaited(page)
+        opened_tables(page)
+        number = page.locator(link)
+        counted = numbers(number)
+        text = "".join(filter(str.isdigit, str(number.text_content())))
+        expected = int(counted[0] if counted else text)
+        number.click()
+
+        expect(found(page), link).to_have_text(f"{expected:,} job{'' if expected == 1 else 's'}")
+
+
+def test_a_pointer_on_a_bar_says_what_it_is_above_the_chart(visited: Visit, console: str) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&range=7d")
+    awaited(page)
+
+    at = bar(page, "Failure")
+    page.locator("#history canvas").hover(position={"x": at["x"], "y": at["y"]})
+
+    tip = page.locator("#history .tip")
+    expect(tip).to_contain_text(f"{at['jobs']:.0f} failure")
+    box, chart = tip.bounding_box(), page.locator("#history canvas").bounding_box()
+    assert box is not None
+    assert chart is not None
+    assert box["y"] + box["height"] <= chart["y"] + 1
+
+
+def test_running_jobs_that_may_be_stuck_are_marked(visited: Visit, console: str) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&range=90d")
+    awaited(page)
+
+    oldest = page.locator("#running tbody tr").first
+    assert oldest.locator(".flag").all_text_contents() == ["slow", "stale"]
+    newest = page.locator("#running tbody tr").last
+    assert "stale" not in newest.locator(".flag").all_text_contents()
+    page.get_by_role("link", name="newest first").click()
+    expect(page.locator("#running .name").first).to_have_text(scene.job_id(0))
+
+
+def test_a_new_visitor_is_offered_a_domain(visited: Visit, console: str) -> None:
+    visited.page.goto(console)
+
+    visited.page.get_by_role("link", name=f"Show the jobs of {scene.MANY}").click()
+
+    awaited(visited.page)
+    expect(visited.page.get_by_label("Token")).to_be_hidden()
+    expect(visited.page.locator("#total")).to_be_visible()
+
+
+def test_where_a_token_is_needed_the_page_says_so(visited: Visit, guarded: str) -> None:
+    visited.page.goto(guarded)
+
+    expect(visited.page.locator("#welcome")).to_contain_text("This server asks for a token.")
+    expect(visited.page.locator("#welcome a")).to_have_count(0)
+
+
+def test_a_delete_is_confirmed_by_the_jobs_name(
+    visited: Visit, console: str, deletable: str, database: Store
+) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={DELETABLE}&job={deletable}")
+    awaited(page)
+
+    page.get_by_role("button", name="Delete…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"Delete {deletable}?")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert database.jobs.count_documents({"domain_id": DELETABLE}) == 1
+
+    page.get_by_role("button", name="Delete…").click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+
+    expect(page.locator("#notice")).to_have_text(f"{deletable} and its tasks have been deleted.")
+    expect(page.locator("#list .empty")).to_be_visible()
+    assert database.jobs.count_documents({"domain_id": DELETABLE}) == 0
+    assert database.job_tasks.count_documents({"domain_id": DELETABLE}) == 0
+
+
+def test_a_refused_delete_is_a_sentence_and_takes_the_button_away(
+    visited: Visit, guarded: str, issuer: Issuer, database: Store
+) -> None:
+    page = visited.page
+    page.goto(f"{guarded}/#job={scene.job_id(1)}")
+    page.get_by_label("Token").fill(issuer.token("WORKSPACE_MEMBER", wid="workspace-1"))
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Delete…").click()
+
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+
+    expect(page.locator("#job")).to_contain_text("You may not delete jobs here.")
+    expect(page.get_by_role("button", name="Delete…")).to_have_count(0)
+    assert database.jobs.count_documents({"job_id": scene.job_id(1)}) == 1
+
+
+@pytest.mark.parametrize("view", ["", "view=jobs", f"job={scene.job_id(1)}"])
+def test_a_session_that_has_run_out_is_said_to_have_and_goes_on_with_a_new_token(
+    visited: Visit, guarded: str, issuer: Issuer, view: str
+) -> None:
+    page = visited.page
+    page.goto(f"{guarded}/#{view}")
+    field = page.get_by_label("Token")
+    field.fill(issuer.token("DOMAIN_ADMIN", exp=1_700_000_000))
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_contain_text("Your session has run out at")
+    expect(field).to_be_focused()
+    field.fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+
+    awaited(page)
+    expect(page.locator("main .view:visible")).to_have_count(1)
+
+
+def test_what_one_caller_saw_is_not_left_for_the_next(
+    visited: Visit, guarded: str, issuer: Issuer
+) -> None:
+    page = visited.page
+    page.goto(f"{guarded}/#view=jobs")
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+    awaited(page)
+
+    page.get_by_label("Token").fill("nonsense")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_contain_text("does not accept this token")
+    assert scene.job_id(1) not in str(page.locator("main").text_content())
