@@ -6,7 +6,7 @@ such a value or raise InvalidRequest with every problem found (spec/interface.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Self, TypeVar
 
@@ -134,15 +134,14 @@ class ListQuery(Filtered):
         return self
 
 
-def _sort_problem(key: str, added: Iterable[str]) -> PydanticCustomError | None:
-    """What is wrong with a sort key that is neither a field nor an added one."""
-    name = key.split(".", 1)[0]
+def _sort_problem(key: str, added: Sequence[str]) -> PydanticCustomError | None:
+    """What is wrong with a sort key that is neither a field nor an added one, or a part of that."""
     known = [*FIELDS, *added]
-    if name in known:
+    if key in FIELDS or key.split(".", 1)[0] in added:
         return None
-    near = get_close_matches(name, known, n=3)
+    near = get_close_matches(key, known, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"names are {', '.join(known)}"
-    return fault(Code.INVALID_PARAMETER, f"there is no {name[:60]!r} to sort by; {hint}")
+    return fault(Code.INVALID_PARAMETER, f"there is no {key[:60]!r} to sort by; {hint}")
 
 
 def _status(value: Any) -> str:
