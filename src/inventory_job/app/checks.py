@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from inventory_job.app.authentication import build_authentication
-from inventory_job.settings import CannotStart, Settings
+from inventory_job.model.client import Database, InvalidDatabase
+from inventory_job.settings import CannotStart, InvalidSetting, Settings
 from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles, server_credentials
 from inventory_job.transport.listening import PortInUse, bound_sockets
 
 Protocol = Literal["gRPC", "HTTP"]
 
+_ANY_DATABASE = ("mongodb://localhost/", "inventory")
+
 
 def check(settings: Settings) -> None:
-    """Raises CannotStart for settings of authentication, TLS, tracing and ports that a server could
-    not start with; opens nothing that stays."""
+    """Raises CannotStart for settings of the database, authentication, TLS, tracing and ports that
+    a server could not start with; opens nothing that stays."""
+    asyncio.run(_check_database(settings))
     asyncio.run(_check_authentication(settings))
     if settings.tracing:
         check_tracing()
@@ -61,6 +66,23 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(
         settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )
+
+
+async def _check_database(settings: Settings) -> None:
+    any_uri, any_name = _ANY_DATABASE
+    uri = settings.mongo_uri.get_secret_value() if settings.mongo_uri is not None else any_uri
+    names = (("mongo_uri", uri, any_name), ("mongo_database", any_uri, settings.mongo_database))
+    for setting, uri, name in names:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they are logged when the server opens it
+                database = Database(uri, name)
+        except InvalidDatabase as error:
+            raise InvalidSetting(f"setting {setting}: {error}") from error
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}"
+            raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
+        await database.close()
 
 
 async def _check_authentication(settings: Settings) -> None:
