@@ -168,7 +168,7 @@ def _document(service: ServiceDescriptor, comments: Comments) -> Members:
                     "schema": {"type": "string"},
                 }
             },
-            "securitySchemes": {} if auth_mode == "none" else _SECURITY,
+            "securitySchemes": _SECURITY,
         },
     }
 

@@ -40,6 +40,10 @@ class CannotStart(Exception):
     """The server cannot start as configured; the message says why, and what would do."""
 
 
+class InvalidSetting(CannotStart):
+    """No server could start with this value of a setting, wherever it is."""
+
+
 class Settings(BaseSettings):
     """Configuration of one server process. Raises pydantic.ValidationError on a bad value."""
 
@@ -124,7 +128,10 @@ class Settings(BaseSettings):
         None, description="MongoDB connection string; none starts the embedded database."
     )
     mongo_database: str = Field(
-        "inventory", min_length=1, description="Database that holds the job collection."
+        "inventory",
+        min_length=1,
+        max_length=63,
+        description="Database that holds the job collection.",
     )
     data_dir: Location | None = Field(
         None, description="Data of the embedded database; default: the user's data directory."

@@ -187,6 +187,10 @@ LISTS = [
         "reason = a key is a field path, without '$' and NUL",
     ),
     _of_list(
+        "sort by a part of a field", {"sort": [{"key": "status.x"}]}, "query.sort[0].key",
+        _INVALID, "reason = there is no 'status.x' to sort by; did you mean status?",
+    ),
+    _of_list(
         "unwind of what is no field", {"unwind": {"path": "tags"}}, "query.unwind.path", _INVALID,
         "reason = a job has no field 'tags'",
     ),

@@ -81,7 +81,17 @@ def test_tls_against_a_server_without(guarded: GuardedReplicaSet) -> None:
     told = told_of(f"{guarded.uri}&tls=true")
 
     check(told, "TLS failed", guarded.members[0].host, "SSL handshake failed")
+    assert told.entry["reason"].count(guarded.members[0].host) == 0
     assert guarded.password not in told.everything
+
+
+def test_another_name_of_the_replica_set(guarded: GuardedReplicaSet) -> None:
+    [(option, name)] = [
+        part.split("=") for part in guarded.uri.split("?")[1].split("&") if "replicaSet" in part
+    ]
+    told = told_of(guarded.uri.replace(f"{option}={name}", f"{option}=other"))
+
+    check(told, "no suitable server", "unknown", "is in the replica set 'other'")
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:

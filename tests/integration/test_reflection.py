@@ -75,6 +75,16 @@ def test_both_versions_describe_all_that_they_list(
     assert found.methods
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("member", ["Job.list", "JobInfo.job_id", "JobInfo.Status"])
+def test_both_versions_find_what_services_and_messages_have(
+    channel: grpc.Channel, version: str, member: str
+) -> None:
+    pool = pool_of(channel, version, f"spaceone.api.inventory.v1.{member}")
+
+    assert pool.FindServiceByName(JOB).methods
+
+
 def test_a_client_of_v1_needs_nothing_but_what_v1_describes(channel: grpc.Channel) -> None:
     service = "grpc.reflection.v1.ServerReflection"
     (method,) = pool_of(channel, "v1", service).FindServiceByName(service).methods
@@ -94,9 +104,10 @@ def test_a_client_of_v1_needs_nothing_but_what_v1_describes(channel: grpc.Channe
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_name_that_is_not_served_is_not_found(channel: grpc.Channel, version: str) -> None:
-    answer = asked(channel, version, file_containing_symbol="no.such.Service")
+    for name in ("no.such.Service", f"{JOB}.no_such_method"):
+        answer = asked(channel, version, file_containing_symbol=name)
 
-    assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+        assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 def test_health_lists_everything_that_it_knows(channel: grpc.Channel) -> None:

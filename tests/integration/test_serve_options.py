@@ -26,9 +26,10 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Refused:
-    """What `serve` with some options says when it ends with 1 before there is a database."""
+    """What `serve` with some options says when it ends with 1, or another `status`, before there is
+    a database."""
 
-    def run(*options: str, **variables: str) -> str:
+    def run(*options: str, status: int = 1, **variables: str) -> str:
         data_dir = tmp_path / "data"
         command = [*COMMAND, "--http", "--data-dir", str(data_dir), *options]
         ended = subprocess.run(
@@ -39,7 +40,7 @@ def refused(tmp_path: Path) -> Refused:
             check=False,
             timeout=50,
         )
-        assert ended.returncode == 1, ended.stderr
+        assert ended.returncode == status, ended.stderr
         assert not data_dir.exists()
         assert "Traceback" not in ended.stderr
         return ended.stderr
@@ -136,9 +137,6 @@ def test_settings_that_do_not_do_are_refused_before_a_database_is_started(
     assert "loopback" in refused(*ports, "--host", "0.0.0.0")
     assert "absent" in refused(*ports, "--auth-mode", "jwt", auth_key_file=absent)
     assert "absent" in refused(*ports, tls_certificate_file=absent, tls_key_file=absent)
-    assert "identity endpoint" in refused(
-        *ports, "--auth-mode", "identity", identity_endpoint="nonsense", identity_token="t"
-    )
     assert "not one" in refused(
         *ports,
         "--auth-mode",
@@ -146,6 +144,42 @@ def test_settings_that_do_not_do_are_refused_before_a_database_is_started(
         identity_endpoint="identity:50051",
         identity_token_file=str(tmp_path / "token"),
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("mongo_uri", ""),
+        ("mongo_uri", "http://db.example"),
+        ("mongo_uri", "mongodb://db.example:port/"),
+        ("mongo_uri", "mongodb://db.example/?w=0"),
+        ("mongo_database", "a.b"),
+        ("mongo_database", "x" * 64),
+        ("identity_endpoint", "nonsense"),
+    ],
+)
+def test_a_value_that_no_server_could_have_is_refused_by_its_setting(
+    refused: Refused, setting: str, value: str
+) -> None:
+    variables = {setting: value}
+    if setting == "identity_endpoint":
+        variables |= {"auth_mode": "identity", "identity_token": "t"}
+
+    said = refused("--port", "0", "--http-port", "0", status=2, **variables)
+
+    assert said.startswith(f"inventory-job: setting {setting}: ")
+    assert said.count("\n") == 1
+
+
+def test_a_file_of_the_connection_string_that_is_not_there(
+    refused: Refused, tmp_path: Path
+) -> None:
+    uri = f"mongodb://db.example/?tls=true&tlsCAFile={tmp_path / 'absent'}"
+
+    said = refused("--port", "0", "--http-port", "0", mongo_uri=uri)
+
+    assert "A file that mongo_uri names" in said
+    assert "absent" in said
 
 
 def test_a_data_directory_in_use_names_the_option(tmp_path: Path) -> None:

@@ -12,6 +12,13 @@ from inventory_job.cli.client.calls import CallFailed
 from inventory_job.cli.client.doubts import doubts
 
 BY_STATUS = {"group": {"keys": [{"k": "status", "n": "s"}], "fields": [{"n": "c", "o": "count"}]}}
+COUNTS = {"group_by": ["status"], "fields": {"n": {"operator": "count"}}}
+FAILED = {"k": "status", "v": "FAILED", "o": "eq"}
+
+
+def by(key: str) -> dict[str, Any]:
+    """A group by one key, called x."""
+    return {"group": {"keys": [{"k": key, "n": "x"}]}}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,53 @@ BY_STATUS = {"group": {"keys": [{"k": "status", "n": "s"}], "fields": [{"n": "c"
             "'statuss'",
             "status",
         ),
+        ("list", {"unwind": {"path": "statu"}}, "'statu'", "status"),
+        ("stat", {"aggregate": [{"unwind": {"path": "statu"}}]}, "'statu'", "status"),
+        (
+            "stat",
+            {"aggregate": [{"unwind": {"path": "status", "filter": [FAILED]}}]},
+            "'FAILED'",
+            "FAILURE",
+        ),
+        ("stat", {"aggregate": [{"sort": [{"key": "statu"}]}]}, "'statu'", "status"),
+        ("stat", {"aggregate": [{"limit": 1}, by("statu")]}, "'statu'", "status"),
+        ("stat", {"aggregate": [BY_STATUS, by("status")]}, "'status'", "s"),
+        ("stat", {"aggregate": [BY_STATUS, {"count": {"name": "n"}}, by("s")]}, "'s'", "n"),
+        (
+            "stat",
+            {"aggregate": [BY_STATUS, {"project": {"exclude_keys": True}}, by("s")]},
+            "'s'",
+            "none",
+        ),
+        (
+            "stat",
+            {
+                "aggregate": [
+                    {"group": {"fields": [{"n": "c", "o": "count", "conditions": [FAILED]}]}}
+                ]
+            },
+            "'FAILED'",
+            "FAILURE",
+        ),
+        (
+            "stat",
+            {
+                "aggregate": [
+                    {
+                        "group": {
+                            "fields": [
+                                {"n": "c", "o": "push", "fields": [{"k": "statu", "n": "x"}]}
+                            ]
+                        }
+                    }
+                ]
+            },
+            "'statu'",
+            "status",
+        ),
+        ("analyze", {**COUNTS, "field_group": ["statu"]}, "'statu'", "status"),
+        ("analyze", {**COUNTS, "unwind": {"path": "statu"}}, "'statu'", "status"),
+        ("analyze", {**COUNTS, "select": {"a": "n"}, "sort": [{"key": "n"}]}, "'n'", "a"),
     ],
 )
 def test_a_slip_is_named_with_what_is_near(
@@ -58,7 +112,14 @@ def test_a_slip_is_named_with_what_is_near(
         ("list", {"filter": [{"k": "resource_group", "v": "DOMAIN", "o": "not"}]}),
         ("stat", {"aggregate": [BY_STATUS, {"sort": [{"key": "s"}, {"key": "c"}]}]}),
         ("stat", {"aggregate": [{"count": {"name": "n"}}]}),
-        ("stat", {"aggregate": [{"unwind": {"path": "x"}}, BY_STATUS]}),
+        ("stat", {"aggregate": [{"unwind": {"path": "status"}}, BY_STATUS]}),
+        (
+            "stat",
+            {"aggregate": [BY_STATUS, {"project": {"fields": [{"k": "c", "n": "d"}]}}, by("s")]},
+        ),
+        ("stat", {"aggregate": [BY_STATUS, by("c"), {"sort": [{"key": "x"}]}]}),
+        ("stat", {"aggregate": [{"project": {"fields": [{"k": "status", "n": "x"}]}}, by("x")]}),
+        ("analyze", {**COUNTS, "select": {"a": "n"}, "sort": [{"key": "a"}]}),
         (
             "analyze",
             {

@@ -140,13 +140,3 @@ def test_the_example_of_an_answer_is_one(route: Route) -> None:
     message = GetMessageClass(route.descriptor.output_type)()
     json_format.ParseDict(example, message)
     assert "-2147483648" not in json.dumps(DOCUMENT["paths"])
-
-
-def test_only_a_server_that_trusts_everybody_has_a_domain_for_an_example() -> None:
-    def domain(mode: str) -> Any:
-        return document(SERVICE, mode)["components"]["parameters"]["x-domain-id"]
-
-    assert domain("none")["example"] == "domain-demo00000001"
-    assert "example" not in domain("jwt")
-    assert document(SERVICE, "none")["security"] == [{}]
-    assert document(SERVICE, "identity")["security"] == [{"token": []}, {"bearer": []}]

@@ -15,7 +15,7 @@ from inventory_job.auth.keys import InvalidKey, KeyFile, RemoteKeys
 from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.auth.tokens import TokenAuthenticator, TokenRules
 from inventory_job.errors import Unavailable
-from inventory_job.settings import CannotStart, Settings
+from inventory_job.settings import CannotStart, InvalidSetting, Settings
 from inventory_job.transport.grpc.identity_client import (
     IdentityClient,
     InvalidEndpoint,
@@ -66,7 +66,9 @@ def _identity_channel(settings: Settings) -> grpc.aio.Channel:
     try:
         ca = read_pem(settings.identity_ca_file) if settings.identity_ca_file else None
         return open_channel(settings.identity_endpoint, ca)
-    except (InvalidEndpoint, InvalidTls) as error:
+    except InvalidEndpoint as error:
+        raise InvalidSetting(f"setting identity_endpoint: {error}") from error
+    except InvalidTls as error:
         raise CannotStart(str(error)) from error
 
 

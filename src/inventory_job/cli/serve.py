@@ -21,7 +21,7 @@ from inventory_job.embedded.seeding import NotEmpty, open_store
 from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
 from inventory_job.observability.logging import configure_logging, is_for_people, print_plainly
-from inventory_job.settings import CannotStart, Settings
+from inventory_job.settings import CannotStart, InvalidSetting, Settings
 
 
 def serve(
@@ -73,7 +73,7 @@ def serve(
     except (CannotStart, EmbeddedError, ServiceError, OSError) as error:
         reason = error.message if isinstance(error, ServiceError) else str(error)
         typer.echo(f"inventory-job: {reason}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(2 if isinstance(error, InvalidSetting) else 1) from error
 
 
 def load_demo_once(settings: Settings) -> bool:

@@ -72,7 +72,8 @@ def _outage(error: Exception, servers: Iterable[ServerDescription]) -> Outage:
         return Outage("no MongoDB", _hosts(servers), "What answers there is no MongoDB server.")
     sentence = _sentence(error)
     for server in servers:
-        sentence = sentence.replace(f"{_host(server)}: ", "")
+        sentence = sentence.replace(f"{_host(server)}:", "")
+    sentence = sentence.strip(" :")
     kind = next((kind for kind, pattern in _KINDS if pattern.search(sentence)), _OTHER)
     if isinstance(error, OperationFailure):
         if error.code in _LOGIN:
@@ -84,6 +85,10 @@ def _outage(error: Exception, servers: Iterable[ServerDescription]) -> Outage:
 
 def _unfit(servers: TopologyDescription) -> Outage:
     """There are servers, and none to read from."""
+    name = servers.replica_set_name
+    if name and not servers.server_descriptions():
+        reason = f"No server found is in the replica set {name!r}, as the connection string says."
+        return Outage("no suitable server", "unknown", reason)
     kinds = sorted(
         {each.server_type_name for each in servers.server_descriptions().values()} or {"Unknown"}
     )

@@ -76,18 +76,18 @@ class ListQuery(Filtered):
 
     @model_validator(mode="after")
     def _sorted_by_what_there_is(self) -> Self:
-        known = [*FIELDS, *self.add_fields, *(lookup.as_ for lookup in self.lookup)]
+        added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
         raise_any(
-            (("sort", index, "key"), _unknown(name, known))
+            (("sort", index, "key"), _unknown(sort.key, [*FIELDS, *added]))
             for index, sort in enumerate(self.sort)
-            if (name := sort.key.split(".", 1)[0]) not in known
+            if sort.key not in FIELDS and sort.key.split(".", 1)[0] not in added
         )
         return self
 
 
-def _unknown(name: str, known: list[str]) -> PydanticCustomError:
-    hint = near_matches(name, known) or f"names are {', '.join(known)}"
-    return fault(f"there is no {name[:60]!r} to sort by; {hint}")
+def _unknown(key: str, known: list[str]) -> PydanticCustomError:
+    hint = near_matches(key, known) or f"names are {', '.join(known)}"
+    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
 
 
 def _status(value: Any) -> str:

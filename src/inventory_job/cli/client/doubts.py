@@ -6,7 +6,7 @@ They are no errors: jobs of older versions may hold such fields and values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain
 from types import MappingProxyType
@@ -39,25 +39,91 @@ def doubts(method: str, request: Plain) -> list[str]:
     except json_format.Error:
         return []  # numbers such as NaN, which JSON has not
     query: Plain = whole.get("query", {})
-    found = chain(_of_values(query), _of_fields(_fields(method, query)), _of_rows(method, query))
+    conditions = (*query.get("filter", ()), *query.get("filter_or", ()))
+    found = chain(_of_values(conditions), _OF_METHODS[method](query))
     return [*dict.fromkeys(found)]
 
 
-def _of_values(query: Plain) -> Iterator[str]:
-    for condition in (*query.get("filter", ()), *query.get("filter_or", ())):
+def _of_list(query: Plain) -> Iterator[str]:
+    yield from _of_unwind(query.get("unwind", {}))
+    yield from _of_fields(key.get("key") for key in query.get("sort", ()))
+
+
+def _of_stat(query: Plain) -> Iterator[str]:
+    if not query.get("aggregate"):
+        yield from _of_fields([query.get("distinct")])
+    keys: list[str] | None = None  # rows are jobs at first
+    others: list[str] = []
+    for stage in query.get("aggregate", ()):
+        names = [*_read_by(stage)]
+        if keys is None:
+            yield from _of_unwind(stage.get("unwind", {}))
+            for field in stage.get("group", {}).get("fields", ()):
+                yield from _of_values(field.get("conditions", ()))
+            yield from _of_fields(names)
+        else:
+            yield from _of_rows(names, [*keys, *others], " to sort by" if "sort" in stage else "")
+        if "group" in stage:
+            keys = [*map(_name, stage["group"].get("keys", ()))]
+            others = [*map(_name, stage["group"].get("fields", ()))]
+        elif "count" in stage:
+            keys, others = [], [stage["count"].get("name", "")]
+        elif "project" in stage:
+            keys = [] if stage["project"].get("exclude_keys") else keys or [_STORED_ID]
+            others = [*map(_name, stage["project"].get("fields", ()))]
+
+
+def _read_by(stage: Plain) -> Iterator[object]:
+    """The names that a stage reads from rows, those of an unwind aside."""
+    group, project = stage.get("group", {}), stage.get("project", {})
+    for field in (*group.get("fields", ()), *group.get("keys", ()), *project.get("fields", ())):
+        yield from map(_key, (field, *field.get("fields", ()), *field.get("conditions", ())))
+    yield from (key.get("key") for key in stage.get("sort", ()) if isinstance(key, dict))
+
+
+def _of_analyze(query: Plain) -> Iterator[str]:
+    fields: Plain = query.get("fields", {})
+    # Unwinding and adding make fields of their own.
+    if not {"add_fields", "lookup"} & {*query}:
+        yield from _of_unwind(query.get("unwind", {}))
+        if "unwind" not in query:
+            yield from _of_fields(map(_key, (*query.get("group_by", ()), *fields.values())))
+    keys = [*map(_name, query.get("group_by", ()))]
+    for name in query.get("field_group", ()):
+        if name not in keys:
+            yield f"no group_by key is called {name[:60]!r} to be folded; {_near(name, keys)}"
+    columns = [*query.get("select", {})] or [*keys, *fields]
+    columns += [f"_total_{name}" for name in columns if name not in keys]
+    sort = (key.get("key") for key in query.get("sort", ()))
+    yield from _of_rows(sort, columns, " to sort by")
+
+
+_OF_METHODS: Mapping[str, Callable[[Plain], Iterator[str]]] = MappingProxyType(
+    {"list": _of_list, "stat": _of_stat, "analyze": _of_analyze}
+)
+
+
+def _of_values(conditions: Iterable[Plain]) -> Iterator[str]:
+    for condition in conditions:
         values = _either(condition, "value", "v")
-        known = _ENUMS.get(_either(condition, "key", "k"), ())
+        known = _ENUMS.get(_key(condition), ())
         if not known or _either(condition, "operator", "o") not in _EQUALITIES:
             continue
         for value in values if isinstance(values, list) else [values]:
             if isinstance(value, str) and value not in known:
-                yield _value_doubt(_either(condition, "key", "k"), value, known)
+                yield _value_doubt(_key(condition), value, known)
 
 
 def _value_doubt(key: str, value: str, known: tuple[str, ...]) -> str:
     near = get_close_matches(value.upper(), known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{key} has the values {', '.join(known)}, and not {value[:60]!r}{hint}"
+
+
+def _of_unwind(unwind: Plain) -> Iterator[str]:
+    """Of an unwind of jobs."""
+    yield from _of_fields([unwind.get("path")])
+    yield from _of_values(unwind.get("filter", ()))
 
 
 def _of_fields(names: Iterable[object]) -> Iterator[str]:
@@ -69,42 +135,19 @@ def _of_fields(names: Iterable[object]) -> Iterator[str]:
                 yield str(error)
 
 
-def _of_rows(method: str, query: Plain) -> Iterator[str]:
-    """Of names to sort rows by that the rows have not."""
-    if method == "analyze":
-        columns = [*map(_name, query.get("group_by", ())), *query.get("fields", {})]
-        columns += [f"_total_{name}" for name in query.get("fields", {})]
-        keys = query.get("sort", [])
-    else:
-        first, second = (*query.get("aggregate", ()), {}, {})[:2]
-        group = first.get("group", {})
-        columns = [*map(_name, (*group.get("keys", ()), *group.get("fields", ())))]
-        keys = second.get("sort", []) if group else []
-    for key in keys:
-        name = key.get("key") if isinstance(key, dict) else None
-        if isinstance(name, str) and name.partition(".")[0] not in columns:
-            near = get_close_matches(name, columns, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(columns)}"
-            yield f"a row has no {name[:60]!r} to sort by; {hint}"
+def _of_rows(names: Iterable[object], columns: Sequence[str], purpose: str) -> Iterator[str]:
+    """Of names that rows with these `columns` have not, `purpose` being what they are for."""
+    for name in names:
+        if isinstance(name, str) and name and name.split(".", 1)[0] not in [_STORED_ID, *columns]:
+            yield f"a row has no {name[:60]!r}{purpose}; {_near(name, columns, 'it has ')}"
 
 
-def _fields(method: str, query: Plain) -> Iterator[object]:
-    """The names in a query that are of fields of a job."""
-    if method == "list":
-        yield from (key.get("key") for key in query.get("sort", ()))
-    elif method == "analyze":
-        # Unwinding and adding make fields of their own.
-        if not {"unwind", "add_fields", "lookup"} & {*query}:
-            yield from map(_key, query.get("group_by", ()))
-            yield from map(_key, query.get("fields", {}).values())
-    elif first := next(iter(query.get("aggregate", ())), None):
-        group = first.get("group", {})
-        yield from map(_key, (*group.get("keys", ()), *group.get("fields", ())))
-    else:
-        yield query.get("distinct")
+def _near(name: str, known: Sequence[str], whole: str = "there are ") -> str:
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"{whole}{', '.join(known) or 'none'}"
 
 
-def _key(written: object) -> object:
+def _key(written: Any) -> Any:
     return _either(written, "key", "k") if isinstance(written, dict) else written
 
 

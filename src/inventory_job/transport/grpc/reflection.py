@@ -24,7 +24,7 @@ def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None
     """Serves reflection of `services`, by their full names, and of itself."""
     server: Any = aio_server  # the stubs know of servers with threads only
     names = (*services, V1_ALPHA, V1)
-    servicer = reflection.aio.ReflectionServicer(names, _pool_of(names))
+    servicer = reflection.aio.ReflectionServicer(names, _WithMethods(_pool_of(names)))
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
         servicer, server
     )
@@ -36,6 +36,23 @@ def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": handler}),)
     )
+
+
+class _WithMethods:
+    """A pool that finds files by the names of methods as well, as reflection is asked to."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802  a DescriptorPool's
+        """The file; raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            return self._pool.FindMethodByName(symbol).containing_service.file
 
 
 def _pool_of(services: Iterable[str]) -> DescriptorPool:

@@ -131,6 +131,7 @@ def _pages(options: AppOptions) -> list[Route]:
     # Of the ways to say who calls, and examples of it, those of the mode in force.
     if options.entrance.auth_mode == "none":
         described["security"] = [{}]
+        described["components"]["securitySchemes"] = {}
     else:
         described["security"].remove({})
         del described["components"]["parameters"]["x-domain-id"]["example"]
