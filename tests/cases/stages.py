@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bson import Regex
@@ -52,7 +53,7 @@ def _unwound(operator: str, value: Any, condition: Any, *rows: Document) -> Stat
 
 
 def _text(escaped: str) -> Regex[str]:
-    return Regex(escaped, "i")
+    return Regex(escaped, int(re.IGNORECASE))
 
 
 UNWIND = [

@@ -61,7 +61,7 @@ def of_stages(size: int) -> Query:
 
 
 def of_sort(size: int) -> Query:
-    return {"sort": [{"key": f"status.x{n}"} for n in range(size)]}
+    return {"sort": [{"key": "status"}] * size}
 
 
 def of_sort_stage(size: int) -> Query:
