@@ -189,3 +189,16 @@ def test_what_comes_behind_a_body_is_no_header(client: httpx.Client, at_once: bo
     # Of no domain, and not compressed.
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"ERROR_REQUIRED_PARAMETER" in answer
+
+
+def test_a_body_with_two_ends_is_refused_and_ends_the_connection(client: httpx.Client) -> None:
+    request = (
+        f"POST {LIST} HTTP/1.1\r\nHost: a.example\r\nContent-Type: application/json\r\n"
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+    with connected(str(client.base_url).rstrip("/")) as connection:
+        connection.sendall(request.encode())
+        answer = read_all(connection)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"key = content-length" in answer

@@ -85,7 +85,10 @@ def check_headers(headers: Headers) -> None:
     """
     if not _is_json(headers):
         raise NotServed(
-            415, "content-type", "it must be application/json", {"accept": "application/json"}
+            415,
+            "content-type",
+            "it must be application/json, in UTF-8",
+            {"accept": "application/json"},
         )
     if _encoding(headers) not in {"", "identity", *_GZIP}:
         raise NotServed(

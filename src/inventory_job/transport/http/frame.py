@@ -22,7 +22,7 @@ class Frame:
     answer the same.
 
     Refuses requests that don't say for one host, or for one that is neither of `hosts` nor the
-    address they have come to, unless these are empty.
+    address they have come to, unless these are empty; and those whose body has two ends.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
@@ -44,8 +44,12 @@ class Frame:
                 answered["x-content-type-options"] = "nosniff"
             await send(message)
 
-        error = self._objection(headers.getlist("host"), scope)
-        app = self._app if error is None else JSONResponse(status_json(error), error.http_status)
+        error = _two_ends(headers) or self._objection(headers.getlist("host"), scope)
+        app = (
+            self._app
+            if error is None
+            else JSONResponse(status_json(error), error.http_status, error.headers)
+        )
         await app(scope, receive, send_framed)
 
     def _objection(self, given: list[str], scope: Scope) -> NotServed | None:
@@ -59,6 +63,15 @@ class Frame:
         if not self._hosts or name in self._hosts or name == _own_name(scope):
             return None
         return NotServed(421, "host", "it is not a name of this server")
+
+
+def _two_ends(headers: Headers) -> NotServed | None:
+    """Chunks are read whatever length is said, but another server on the way may go by the length
+    and take the rest for a request of its own."""
+    if "content-length" not in headers or "transfer-encoding" not in headers:
+        return None
+    reason = "a body that comes in chunks has no length of its own"
+    return NotServed(400, "content-length", reason, {"connection": "close"})
 
 
 def _request_id(headers: Headers) -> str:
