@@ -59,7 +59,7 @@ def explained(database: Store, stages: list[Document]) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("names", [KEYS[:1], KEYS[:2], KEYS], ids=len)
-def test_counts_by_indexed_fields_read_no_job(database: Store, names: tuple[str, ...]) -> None:
+def test_c4_counts_by_indexed_fields_read_no_job(database: Store, names: tuple[str, ...]) -> None:
     statistics = explained(database, counted(*names))
 
     assert statistics["totalDocsExamined"] == 0
