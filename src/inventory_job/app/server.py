@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import warnings
 from collections.abc import Iterable
@@ -44,6 +45,9 @@ from inventory_job.transport.grpc.tls import InvalidTls
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of
 
+_OTHER_DESCRIPTORS = 150
+"""What else may be open: connections to MongoDB, files, what the event loop needs."""
+
 
 class Server:
     """One server in the running event loop, as an asynchronous context manager: it serves inside,
@@ -53,7 +57,7 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings = within_descriptors(settings)
         self._resources = AsyncExitStack()
         self._log = structlog.get_logger(__name__)
         self.port = 0
@@ -240,6 +244,20 @@ def _port_options(settings: Settings) -> PortOptions:
         connections=settings.connections,
         grace_seconds=settings.grace_seconds,
     )
+
+
+def within_descriptors(settings: Settings) -> Settings:
+    """The same settings, with no more connections to a port than this process may have descriptors
+    for: beyond those neither port could accept any."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ports = 2 if settings.http else 1
+    connections = max((most - _OTHER_DESCRIPTORS) // ports, 1)
+    if most == resource.RLIM_INFINITY or connections >= settings.connections:
+        return settings
+    structlog.get_logger(__name__).warning(
+        "connections limited", limit=connections, descriptors=most
+    )
+    return settings.model_copy(update={"connections": connections})
 
 
 def _end_process() -> None:
