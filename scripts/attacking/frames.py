@@ -11,6 +11,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADERS, _RST_STREAM, _SETTINGS = 1, 3, 4
 _END_HEADERS = 4
 _CANCEL = 8
+_PATIENCE_SECONDS = 1.0
 _LAST_STREAM = 2**31 - 1
 
 
@@ -20,7 +21,7 @@ class RawConnection:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=10)
+        self._socket = socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS)
         self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0))
         self._next_stream = 1
 
@@ -45,10 +46,12 @@ class RawConnection:
         self._socket.close()
 
     def _drop_what_came(self) -> None:
+        self._socket.setblocking(False)
         try:
-            while data := self._socket.recv(65_536, socket.MSG_DONTWAIT):
+            while data := self._socket.recv(65_536):
                 del data
         except BlockingIOError:
+            self._socket.settimeout(_PATIENCE_SECONDS)
             return
         raise OSError("the server has closed the connection")
 

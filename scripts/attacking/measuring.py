@@ -155,10 +155,7 @@ class Scene:
         with MongoClient[dict[str, Any]](self._uri) as client:
             while (
                 time.monotonic() < ends
-                and client.admin.command(
-                    "currentOp",
-                    {"ns": f"{DATABASE}.job", "active": True, "secs_running": {"$gte": 1}},
-                )["inprog"]
+                and client.admin.command("currentOp", ns=f"{DATABASE}.job", active=True)["inprog"]
             ):
                 time.sleep(_LOOK_SECONDS)
 

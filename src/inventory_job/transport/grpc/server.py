@@ -26,6 +26,9 @@ JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
 _LAST_SECONDS = 5.0
 """What clients have for getting their answers, once no call of the Job service is held."""
+_HANDSHAKE_SECONDS = 5.0
+"""What a client has for the beginning of HTTP/2, with TLS for that as well: a connection that says
+nothing makes room for another one."""
 _HANG_UP_SECONDS = 1.0
 """What gRPC has for closing connections."""
 
@@ -144,6 +147,7 @@ def _channel_options(options: PortOptions) -> list[tuple[str, int]]:
         ("grpc.absolute_max_metadata_size", 32 * 1024),
         ("grpc.max_concurrent_streams", 256),
         ("grpc.max_allowed_incoming_connections", options.connections),
+        ("grpc.server_handshake_timeout_ms", round(_HANDSHAKE_SECONDS * 1000)),
         ("grpc.max_connection_age_ms", age),
         ("grpc.max_connection_age_grace_ms", round(options.grace_seconds * 1000) + 30_000),
         # A client that is gone without a word is found out within a minute and a half.
