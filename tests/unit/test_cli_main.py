@@ -71,8 +71,10 @@ def test_a_command_that_there_is_not_is_wrong_usage() -> None:
         (["--help"], {"grpc", "google", "pydantic_settings", "pymongo", "mongoengine", "yaml"}),
         (["health", "--help"], {"pydantic_settings", "pymongo", "mongoengine", "yaml"}),
         (["list", "--help"], {"pydantic_settings", "pymongo", "mongoengine", "structlog"}),
+        # What makes demo data, a mongod and HTTP is for servers that have them.
+        (["serve", "--help"], {"platformdirs", "fiftyone", "uvicorn", "starlette", "joserfc"}),
     ],
-    ids=["help", "health", "list"],
+    ids=["help", "health", "list", "serve"],
 )
 def test_a_command_imports_what_it_needs_and_no_more(
     arguments: list[str], spared: set[str]

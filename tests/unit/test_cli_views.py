@@ -182,6 +182,12 @@ def test_a_finished_job_has_taken_what_it_took_whenever_that_is_asked() -> None:
     assert duration({"status": "SUCCESS", **times}, NOW) == timedelta(hours=1)
 
 
+def test_a_job_that_ended_before_it_began_took_no_time_that_is_known() -> None:
+    times = {"created_at": "2026-03-03T05:30:05Z", "finished_at": "2026-03-03T04:30:05Z"}
+
+    assert duration({"status": "SUCCESS", **times}, NOW) is None
+
+
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (99, 99), (100, 99), (1000, 990)])
 def test_a_percentile_is_one_of_the_values(count: int, expected: int) -> None:
     values = [timedelta(seconds=number) for number in range(count, 0, -1)]

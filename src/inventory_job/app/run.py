@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from uvloop import new_event_loop
 
 from inventory_job.app.server import Server
-from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir
 from inventory_job.observability.logging import show_from
 from inventory_job.settings import Settings
 
@@ -28,6 +27,9 @@ def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
     started now and stopped with `resources`. Raises embedded.data_directory.EmbeddedError."""
     if settings.mongo_uri is not None:
         return settings
+    # What it imports takes half a megabyte, of all servers' memory.
+    from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir  # noqa: PLC0415
+
     data_dir = settings.data_dir or default_data_dir()
     structlog.get_logger(__name__).info("starting embedded mongod", data_dir=str(data_dir))
     uri = resources.enter_context(EmbeddedMongod(data_dir)).uri

@@ -61,19 +61,27 @@ def health(
         raise typer.BadParameter("--certificate-file and --key-file go together")
     credentials = _credentials(ca_file, certificate_file, key_file) if tls else None
     with _channel(endpoint, credentials, server_name) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        request = health_pb2.HealthCheckRequest(service=service)
-        try:
-            answer, call = stub.Check.with_call(request, timeout=timeout)
-        except grpc.RpcError as error:
-            details = f"{error.details()}{hint(error.details() or '')}"
-            typer.echo(f"{endpoint}: {error.code().name}: {details}", err=True)
-            raise typer.Exit(1) from error
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-    reasons = [value for name, value in call.trailing_metadata() or () if name == REASON]
-    typer.echo(": ".join([status, *(str(reason, "utf-8", "replace") for reason in reasons)]))
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        status, reasons = _asked(channel, endpoint, service, timeout)
+    name = health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+    typer.echo(": ".join([name, *reasons]))
+    if status != health_pb2.HealthCheckResponse.SERVING:
         raise typer.Exit(1)
+
+
+def _asked(
+    channel: grpc.Channel, endpoint: str, service: str, timeout: float
+) -> tuple[int, list[str]]:
+    """The status of a service and the reasons for it; exits with 1 when there is no answer."""
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service=service)
+    try:
+        answer, call = stub.Check.with_call(request, timeout=timeout)
+    except grpc.RpcError as error:
+        details = f"{error.details()}{hint(error.details() or '')}"
+        typer.echo(f"{endpoint}: {error.code().name}: {details}", err=True)
+        raise typer.Exit(1) from error
+    reasons = [value for name, value in call.trailing_metadata() or () if name == REASON]
+    return answer.status, [str(reason, "utf-8", "replace") for reason in reasons]
 
 
 def _credentials(

@@ -17,7 +17,6 @@ from inventory_job.cli.next_steps import Reached, next_steps
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import EmbeddedError
-from inventory_job.embedded.seeding import NotEmpty, open_store
 from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
 from inventory_job.observability.logging import configure_logging, is_for_people, print_plainly
@@ -81,6 +80,7 @@ def load_demo_once(settings: Settings) -> bool:
     # What makes it takes a megabyte, of all servers' memory.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
     from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo  # noqa: PLC0415
+    from inventory_job.embedded.seeding import NotEmpty, open_store  # noqa: PLC0415
 
     assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
     uri = settings.mongo_uri.get_secret_value()

@@ -24,14 +24,17 @@ def time_of(job: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def taken(job: Mapping[str, Any]) -> timedelta | None:
-    """How long a finished job took; None where that is not known."""
-    return _between(time_of(job, "created_at"), time_of(job, "finished_at"))
+    """How long a finished job took; None where that is not known, as of one that ended before it
+    began."""
+    begin, end = time_of(job, "created_at"), time_of(job, "finished_at")
+    return None if begin is None or end is None or end < begin else end - begin
 
 
 def duration(job: Mapping[str, Any], now: datetime) -> timedelta | None:
     """How long a job took, or has been running at `now`; None where that is not known."""
     if job["status"] == RUNNING:
-        return _between(time_of(job, "created_at"), now)
+        begin = time_of(job, "created_at")
+        return None if begin is None else max(now - begin, timedelta())
     return taken(job)
 
 
@@ -49,7 +52,3 @@ def percentile(values: Sequence[timedelta], share: float) -> timedelta:
     """By nearest rank: the smallest of the values, one at least, that this share of all of them
     do not exceed."""
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
-
-
-def _between(begin: datetime | None, end: datetime | None) -> timedelta | None:
-    return None if begin is None or end is None else max(end - begin, timedelta())
