@@ -39,6 +39,19 @@ STRANGE_KEY = (
 """A key in order (PKCS #8), for the algorithm 1.2.3.4, which is nobody's."""
 
 
+_ONLY_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     """A certificate authority of the test's."""
 
@@ -46,8 +59,13 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
         builder = _builder(self._name, self._name, self._key.public_key())
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        signed = builder.add_extension(constraints, critical=True).sign(self._key, SHA256())
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        signed = (
+            builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_ONLY_SIGNS, critical=True)
+            .add_extension(own, critical=False)
+            .sign(self._key, SHA256())
+        )
         self.certificate = signed.public_bytes(Encoding.PEM)
 
     def issue(self, name: str = "127.0.0.1") -> Certificate:
@@ -58,7 +76,13 @@ class Authority:
             x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
         )
         names = x509.SubjectAlternativeName([subject])
-        signed = builder.add_extension(names, critical=False).sign(self._key, SHA256())
+        # Python 3.13 and newer take no certificate without.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        signed = (
+            builder.add_extension(names, critical=False)
+            .add_extension(issuer, critical=False)
+            .sign(self._key, SHA256())
+        )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return Certificate(signed.public_bytes(Encoding.PEM), pem)
 

@@ -55,7 +55,7 @@ configure_logging("info", "STYLE")
 def look_up(token):
     raise KeyError("no such thing")
 try:
-    look_up("SECRET-4711")
+    look_up("1174-TERCES"[::-1])  # the line itself may be shown
 except KeyError as error:
     structlog.get_logger("test").error("failed", exc_info=error)
 """
