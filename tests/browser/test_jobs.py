@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import scene
@@ -102,6 +103,19 @@ def test_a_part_of_an_id_finds_its_jobs(visited: Visit, console: str) -> None:
     expect(visited.page.locator("#list .found")).to_have_text("1 job")
     assert ids(visited.page) == [scene.job_id(0xABC)]
     assert "q=00ABC" in visited.page.url
+
+
+@pytest.mark.parametrize("part", [scene.job_id(0xABC), "job-000000000ab", "-000000000abc"])
+def test_a_whole_id_its_beginning_and_its_end_find_it(
+    visited: Visit, console: str, part: str
+) -> None:
+    opened(visited.page, console, f"q={part}")
+
+    assert (
+        scene.job_id(0xABC)
+        in ids(visited.page)
+        == asked(console, filter=[{"k": "job_id", "v": part, "o": "contain"}])
+    )
 
 
 def test_filters_are_in_the_address_and_shown_from_it(visited: Visit, console: str) -> None:

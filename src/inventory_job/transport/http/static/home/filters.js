@@ -7,6 +7,8 @@ import { labelOf, statusConditions } from "./statuses.js";
 const IDS = { plugin: "plugin_id", collector: "collector_id", workspace: "workspace_id" };
 const HOUR = 3600e3;
 const WHOLE_ID = /^job-[0-9a-f]{12}$/;
+const BEGINNING = /^job-[0-9a-f]+$/;
+const LAST = "\uffff";
 
 /** What a query for the jobs that `state` asks for holds: `{filter}`, maybe with `filter_or`. */
 export function queryOf(state, now) {
@@ -16,7 +18,7 @@ export function queryOf(state, now) {
     if (state[name] !== null)
       conditions.push({ key, operator: "eq", value: state[name] || null });
   }
-  if (state.q) conditions.push(byId(state.q));
+  if (state.q) conditions.push(...byId(state.q));
   if (state.range) conditions.push(...spanOf(state.range, now).conditions);
   if (state.from) {
     conditions.push({ key: "created_at", operator: "datetime_gte", value: state.from });
@@ -45,10 +47,15 @@ export function isStale(job, now) {
   return job.status === "IN_PROGRESS" && now - last > HOUR;
 }
 
-/** A whole id is looked up; a part is looked for in all of them. */
+/** For a whole id and for a beginning there is an index; any other part is looked for in all. */
 function byId(text) {
-  const whole = WHOLE_ID.test(text);
-  return { key: "job_id", operator: whole ? "eq" : "contain", value: text };
+  const key = "job_id";
+  if (WHOLE_ID.test(text)) return [{ key, operator: "eq", value: text }];
+  if (!BEGINNING.test(text)) return [{ key, operator: "contain", value: text }];
+  return [
+    { key, operator: "gte", value: text },
+    { key, operator: "lt", value: text + LAST },
+  ];
 }
 
 /** The filters in force: `{name, text, without}`, where `without` are the changes to drop it. */

@@ -36,8 +36,6 @@ const [head, body] = [".head", ".body"].map((part) => view.querySelector(part));
 const deleting = new DeleteButton();
 let drawn = null;
 
-export const titleOf = (state) => `${state.job} · Inventory jobs`;
-
 /** Asks for the job of `state`, then for those around it, and draws them. Throws as JobService. */
 export async function show({ state, service, now, signal }) {
   if (drawn !== state.job) clear();

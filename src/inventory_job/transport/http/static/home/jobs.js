@@ -16,8 +16,6 @@ const tools = list.querySelector(".tools");
 
 let shown = [];
 
-export const titleOf = () => "Jobs · Inventory jobs";
-
 /** Asks for a page of the jobs that `state` is about and draws it. Throws as JobService. */
 export async function show({ state, service, now, signal }) {
   drawFilters(state);

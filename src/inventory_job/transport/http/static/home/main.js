@@ -3,16 +3,23 @@
 import { changed, jobsLink, overviewLink, stateOf } from "./address.js";
 import * as filters from "./filter_form.js";
 import { clock, zone } from "./format.js";
-import * as job from "./job.js";
-import * as jobs from "./jobs.js";
 import * as notices from "./notices.js";
-import * as overview from "./overview.js";
 import { Places } from "./places.js";
 import { drawProblems } from "./problems.js";
 import * as session from "./session.js";
 
 const EVERY = 30_000;
-const VIEWS = { overview, jobs, job };
+// Each is loaded when it is first shown.
+const VIEWS = {
+  overview: () => import("./overview.js"),
+  jobs: () => import("./jobs.js"),
+  job: () => import("./job.js"),
+};
+const TITLES = {
+  overview: () => "Inventory jobs",
+  jobs: () => "Jobs · Inventory jobs",
+  job: ({ job }) => `${job} · Inventory jobs`,
+};
 
 const page = document.getElementById("page");
 const form = document.getElementById("session");
@@ -23,6 +30,7 @@ let state = stateOf(location);
 let asking = new AbortController();
 let timer;
 let caller;
+const loaded = new Map();
 
 /** Fits everything but the answers to the address. */
 function follow() {
@@ -41,7 +49,7 @@ function follow() {
     if (state.view === name) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
-  document.title = VIEWS[state.view].titleOf(state);
+  document.title = TITLES[state.view](state);
 }
 
 /** Asks for what the address says and draws it; true once it is there. */
@@ -55,8 +63,12 @@ async function refresh() {
   const { signal } = mine;
   let problems;
   try {
-    const service = session.serviceOf(state);
-    problems = await VIEWS[state.view].show({ state, service, now, signal });
+    const asked = state;
+    const service = session.serviceOf(asked);
+    const view = await VIEWS[asked.view]();
+    loaded.set(asked.view, view);
+    if (signal.aborted) return false;
+    problems = await view.show({ state: asked, service, now, signal });
   } catch (error) {
     problems = [{ error, panel: "", all: true }];
   }
@@ -83,7 +95,7 @@ function conclude(problems, now) {
 function forgetOther() {
   const now = session.callerOf(state);
   if (caller !== undefined && caller !== now) {
-    for (const view of Object.values(VIEWS)) view.clear();
+    for (const view of loaded.values()) view.clear();
     forgetSuggestions();
   }
   caller = now;
@@ -147,7 +159,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   filters.search();
 });
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => overview.redraw());
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  loaded.get("overview")?.redraw();
+});
 
 if (location.search) {
   // The fragment is what changes from now on.

@@ -15,8 +15,6 @@ const PANELS = ["history", "plugins", "collectors", "durations", "running"];
 const view = document.getElementById("overview");
 let drawn = () => {};
 
-export const titleOf = () => "Inventory jobs";
-
 /** Asks for all panels and draws those that are answered; returns the problems of the others. */
 export async function show({ state, service, now, signal }) {
   const range = state.range ?? DEFAULT_RANGE;
