@@ -37,7 +37,7 @@ _VIEWS = {
     "newest": "",
     "failures of 30 days": "&status=FAILURE&range=30d",
     "a collector's": "&collector=collector-7",
-    "part of an id": "&q=00abc",
+    "an id's beginning": "&q=job-00000000a",
     "overview": None,
 }
 _NOTE_WHEN_READY = """
