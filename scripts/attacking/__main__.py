@@ -59,7 +59,7 @@ def line(name: str, mode: str, figures: Figures) -> str:
         mode,
         f"{before.median * 1000:.1f} / {before.p99 * 1000:.1f}",
         f"{during.median * 1000:.1f} / {during.p99 * 1000:.1f}",
-        f"{during.p99 / before.p99:.1f}",
+        f"{during.p99 / before.p99:.1f}" if before.p99 else "-",
         f"{during.calls}, {figures.failed}",
         f"{figures.memory_before:.0f} / {figures.memory_most:.0f}",
         f"{figures.mongod_cores:.2f}, {figures.server_cores:.2f}",

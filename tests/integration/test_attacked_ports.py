@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from served import Served
 
 from inventory_job.embedded.data_directory import wait_until
+from inventory_job.manager import JobManager
+from inventory_job.results import StatPage
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc import server as grpc_server
@@ -126,3 +129,76 @@ def memory_of(served: Served) -> float:
         if line.startswith("VmRSS")
     ]
     return int(line.split()[1]) / 1024
+
+
+class Slow:
+    """Stands for a stat of the database that takes long; notes how many run at a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.running = 0
+        self.most = 0
+
+    async def __call__(self, *_: object) -> StatPage:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.running -= 1
+        return StatPage([], 0)
+
+
+def test_slow_queries_cost_their_tenant_turns_and_no_other(
+    settings: Settings, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(1.5)
+    monkeypatch.setattr(JobManager, "stat", slow)
+    request = job_pb2.JobStatQuery()
+    request.query.distinct = "status"
+    with ServerThread(settings) as server, ExitStack() as opened:
+
+        def channel() -> grpc.Channel:
+            own = [("grpc.use_local_subchannel_pool", 1)]
+            return opened.enter_context(grpc.insecure_channel(server.address, own))
+
+        attackers = [job_pb2_grpc.JobStub(channel()) for _ in range(16)]
+        honest = channel()
+
+        def attack() -> list[Any]:
+            calls = [stub.stat.future(request, metadata=TENANT, timeout=30) for stub in attackers]
+            while not all(call.done() for call in calls):
+                assert list_jobs(honest, (("x_domain_id", "domain-2"),)) == 0
+            return [call.code() for call in calls]
+
+        attack()
+        first, slow.most, slow.seconds = slow.most, 0, 0.2
+        codes = attack()
+
+    assert first == 8
+    # The charges of 14 seconds and more leave 2 or 3 of 8 turns; they halve in 10 seconds.
+    assert 1 <= slow.most < 6
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+def test_connections_over_http_whose_answers_are_not_read_are_closed(
+    mongo_uri: str, tmp_path: Path
+) -> None:
+    settings = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": mongo_uri, "UNREAD_SECONDS": 0.5}
+    with Served(tmp_path / "log", settings) as served, ExitStack() as opened:
+        address = served.http_address
+        request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: {address}\r\n\r\n".encode()
+
+        def connections() -> int:
+            assert httpx.get(f"http://{address}/healthz", timeout=10).status_code == 200
+            return sum(each.is_socket() for each in Path(f"/proc/{served.pid}/fd").iterdir())
+
+        before = connections()
+        for _ in range(20):
+            stranger = opened.enter_context(socket.socket())
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stranger.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+            stranger.sendall(request)
+
+        assert wait_until(lambda: connections() >= before + 20, 10)
+        assert wait_until(lambda: connections() < before + 10, 20)

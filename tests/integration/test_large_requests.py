@@ -13,6 +13,7 @@ import pytest
 from inventory_job.settings import Settings
 from inventory_job.transport.grpc import interceptor, servicer
 from inventory_job.transport.http import calls, messages
+from inventory_job.wire import encode
 from tests.integration.client import Client
 from tests.running import ServerThread
 from tests.store import Store
@@ -92,3 +93,35 @@ def test_a_large_request_that_is_no_message_is_refused(server: ServerThread) -> 
             call(b"\xff" * 100_000, metadata=(("x_domain_id", DOMAIN),), timeout=20)
 
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("jobs", [10, 10_500])
+@pytest.mark.parametrize("method", ["stat", "analyze"])
+def test_large_rows_become_messages_beside_the_loop(
+    server: ServerThread,
+    database: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    jobs: int,
+) -> None:
+    names: list[str] = []
+    name = f"{method}_result"
+    made = getattr(encode, name)
+
+    def noted(*args: Any) -> Any:
+        names.append(threading.current_thread().name)
+        return made(*args)
+
+    monkeypatch.setattr(encode, name, noted)
+    domain = f"domain-{method}-{jobs}"
+    database.jobs.insert_many({"job_id": f"{domain}-{n}", "domain_id": domain} for n in range(jobs))
+    push = {"group": {"fields": [{"o": "push", "n": "ids", "k": "job_id"}]}}
+    query = {
+        "stat": {"aggregate": [push]},
+        "analyze": {"fields": {"ids": {"operator": "push", "key": "job_id"}}},
+    }[method]
+    with grpc.insecure_channel(server.address) as channel:
+        answer = Client(channel, domain).call(method, {"query": query})
+
+    assert len(answer["results"][0]["ids"]) == jobs
+    assert [name != "loop" for name in names] == [jobs > 10]
