@@ -2,8 +2,8 @@
 
 Every answer that is not a result is a `ServiceError`: a code that existing clients act on, the
 kind of failure, a sentence a caller can act on and, for a bad request, one `Problem` for each
-thing wrong with it. Nothing here knows gRPC or HTTP; `transport.status` maps each kind to a
-status. docs/errors.md lists the codes.
+thing wrong with it. Nothing here knows gRPC or HTTP; `transport.grpc.status` and
+`transport.http.status` map each kind to a status. docs/errors.md lists the codes.
 """
 
 from __future__ import annotations

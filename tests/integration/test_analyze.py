@@ -1,4 +1,4 @@
-"""Analyses on the real database (section 5)."""
+"""Analyses on the real database (docs/query-language.md#analyze)."""
 
 from __future__ import annotations
 

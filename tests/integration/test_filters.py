@@ -1,4 +1,5 @@
-"""Conditions on the real database: every operator, and how conditions combine (section 2)."""
+"""Conditions on the real database: every operator, and how they combine
+(docs/query-language.md#filters)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order, pages and fields of a list on the real database (section 3)."""
+"""Order, pages and fields of a list on the real database (docs/query-language.md#list)."""
 
 from __future__ import annotations
 

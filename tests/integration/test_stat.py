@@ -1,4 +1,4 @@
-"""Stages and distinct values on the real database (section 4)."""
+"""Stages and distinct values on the real database (docs/query-language.md#stat)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The query language over documents in memory, written from the specification alone.
+"""The query language over documents in memory, written from its specification alone
+(docs/query-language.md, docs/data-model.md).
 
 Slow and obvious on purpose: property tests take its answers for the truth. Where the
 specification leaves an order open, so does the answer; see `StatAnswer.mismatch` and `same_rows`.

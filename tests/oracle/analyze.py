@@ -1,4 +1,4 @@
-"""analyze: section 5 of the query language, lookup aside."""
+"""analyze: docs/query-language.md#analyze, lookup aside."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _condition_test(condition: Condition, now: datetime) -> Test:
 
 
 def _converted(key: str, value: Any) -> Any:
-    """The value in the type of the field, as section 2 has it."""
+    """The value in the type of the field (docs/query-language.md#filters)."""
     if value is None:
         return None
     if key in INT_FIELDS:

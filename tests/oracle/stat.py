@@ -1,4 +1,4 @@
-"""stat: section 4 of the query language."""
+"""stat: docs/query-language.md#stat."""
 
 from __future__ import annotations
 
