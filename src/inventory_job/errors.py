@@ -185,13 +185,13 @@ class TooLarge(ServiceError):
 
 class Overloaded(ServiceError):
     """More calls than the server can hold: this one was not begun, or only read what there was no
-    room for. `retry_seconds` is when it is worth another try."""
+    room for. `reason` names what is used up; another try is worth it after `retry_seconds`."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED
     template = "Server is busy. (reason = {})"
 
-    def __init__(self, retry_seconds: float = 1.0, reason: str = "too many calls at once") -> None:
+    def __init__(self, reason: str, retry_seconds: float = 1.0) -> None:
         super().__init__(reason)
         self.retry_seconds = retry_seconds
 

@@ -137,7 +137,8 @@ def test_a_call_beyond_the_limit_is_refused_with_a_time_to_come_again(
     status = rpc_status.from_call(error)
     retry = error_details_pb2.RetryInfo()
     assert error.details() == (
-        "ERROR_RESOURCE_EXHAUSTED: Server is busy. (reason = too many calls at once)"
+        "ERROR_RESOURCE_EXHAUSTED: Server is busy. "
+        "(reason = too many calls at once: those of the server)"
     )
     assert status is not None
     assert status.details[0].Unpack(retry)

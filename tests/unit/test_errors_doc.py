@@ -30,7 +30,7 @@ FAILURES: list[ServiceError] = [
     errors.Unavailable("reason"),
     errors.RequestTimeout(),
     errors.TooLarge("response", 1),
-    errors.Overloaded(),
+    errors.Overloaded("reason"),
     errors.Unexpected("reference"),
     Unanswered("reason"),
     NoSuchPath("/path"),

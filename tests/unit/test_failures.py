@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
-from inventory_job.errors import QueryFailed, ServiceError, Unavailable
+from inventory_job.errors import Overloaded, QueryFailed, ServiceError, TooLarge, Unavailable
+from inventory_job.observability.call_log import CallLog
+from inventory_job.observability.metrics import Metrics
 from inventory_job.transport.failures import failure_of
 
 
@@ -28,6 +31,23 @@ def test_what_could_not_be_decoded_is_not_logged() -> None:
 
     assert "SECRET" not in said
     assert "UnicodeDecodeError" in said
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Overloaded("too many calls at once"), TooLarge("response", 1)],
+    ids=["busy", "large"],
+)
+def test_the_entry_of_a_refused_call_has_the_reason(failure: ServiceError) -> None:
+    log = CallLog(Metrics())
+    with (
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries,
+        log.record("/service/get", "grpc", ()),
+    ):
+        failure_of(failure, "/service/get")
+
+    [entry] = entries
+    assert (entry["event"], entry["reason"]) == ("call", failure.message)
 
 
 @pytest.mark.parametrize(

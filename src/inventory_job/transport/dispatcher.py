@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from inventory_job.errors import TooLarge
 from inventory_job.transport.call import Call
 from inventory_job.transport.limiter import Limiter
@@ -32,6 +34,8 @@ class Dispatcher:
         gone. Raises Overloaded, TooLarge, and what `work` raises.
         """
         assert call.caller is not None  # noqa: S101  identified calls only
+        # Of a call that is refused the log names the tenant, too.
+        structlog.contextvars.bind_contextvars(domain_id=call.caller.domain_id)
         permit = self._limiter.enter(call.caller.domain_id, call.peer)
         try:
             await permit.run()

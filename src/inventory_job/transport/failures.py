@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from inventory_job.errors import Misconfigured, ServiceError, Unexpected
+from inventory_job.errors import Kind, Misconfigured, ServiceError, Unexpected
 
 _QUOTED = re.compile(r'".*"|\{.*\}', re.DOTALL)
 
@@ -25,6 +25,8 @@ def failure_of(error: Exception, method: str) -> ServiceError:
         reference = uuid.uuid4().hex[:12]
         log.error("unexpected error", method=method, reference=reference, exc_info=error)
         return Unexpected(reference)
+    if error.kind is Kind.RESOURCE_EXHAUSTED:
+        structlog.contextvars.bind_contextvars(reason=error.message)
     if error.__cause__ is not None and not isinstance(error, Misconfigured):
         log.info("cause", method=method, code=error.code, cause=_shown(error.__cause__))
     return error

@@ -75,7 +75,7 @@ class Permit:
         except TimeoutError:
             self.stop()
             self._limiter.refuse(self.tenant, self.peer)
-            raise Overloaded from None
+            raise Overloaded("too many calls at once: no turn to run came in time") from None
 
     def charge(self) -> None:
         """Charges the tenant for what the call has done since it began to run."""
@@ -124,14 +124,9 @@ class Limiter:
     def enter(self, tenant: str, peer: str) -> Permit:
         """A permit for a call of the tenant on the connection; raises Overloaded."""
         pair = (tenant, peer)
-        if (
-            self._is_full(tenant)
-            or self._tenants.is_full(tenant)
-            or self._peers.is_full(peer)
-            or self._pairs.is_full(pair)
-        ):
+        if full := self._what_is_full(tenant, peer):
             self.refuse(tenant, peer)
-            raise Overloaded
+            raise Overloaded(f"too many calls at once: those of the {full}")
         if not self._all.held:
             self._idle.clear()
         self._all.held += 1
@@ -199,6 +194,16 @@ class Limiter:
         except TimeoutError:
             return False
         return True
+
+    def _what_is_full(self, tenant: str, peer: str) -> str | None:
+        """What holds as many calls as it may, if anything does."""
+        if self._is_full(tenant):
+            return "server"
+        if self._tenants.is_full(tenant):
+            return "domain"
+        if self._peers.is_full(peer):
+            return "connection"
+        return "domain on the connection" if self._pairs.is_full((tenant, peer)) else None
 
     def _is_full(self, tenant: str) -> bool:
         """Whether all permits are held that the tenant may have: alone it leaves a quarter to

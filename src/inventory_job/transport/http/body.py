@@ -73,7 +73,7 @@ class Intake:
         if len(body) + len(chunk) > self._most_bytes:
             raise RequestTooLarge(self._most_bytes)
         if len(chunk) > self._room:
-            raise Overloaded
+            raise Overloaded("too many bodies at once")
         self._room -= len(chunk)
         body += chunk
 
