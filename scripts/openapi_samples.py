@@ -56,7 +56,7 @@ _FAILURES: tuple[ServiceError, ...] = (
     Unauthenticated("the token has expired"),
     PermissionDenied("the role may not do this"),
     NotFound("job-7d1f0c2b9a34"),
-    Overloaded(),
+    Overloaded("too many calls at once: those of the domain"),
 )
 FAILURES: Mapping[str, Members] = {
     **{str(http_status(error)): status_json(error) for error in _FAILURES},
