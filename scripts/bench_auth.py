@@ -28,8 +28,8 @@ from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from tests.running import ServerThread
-from tests.store import Store
+from tests.support.running import ServerThread
+from tests.support.store import Store
 
 DOMAIN = "domain-bench"
 JOB = {"job_id": "job-bench", "domain_id": DOMAIN}

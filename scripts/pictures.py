@@ -19,8 +19,8 @@ from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.mongod import EmbeddedMongod
 from tests.browser import home
 from tests.browser.visits import Look, chromium, chromium_path, visit
-from tests.http_service import served
-from tests.store import Store
+from tests.support.http_service import served
+from tests.support.store import Store
 
 _FOLDER = Path("docs/images")
 _JOBS = 10_000

@@ -25,8 +25,8 @@ from served import Served, unwind_on_sigterm
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from tests import oracle
-from tests.integration.client import Client
-from tests.replica_set import Member, free_ports
+from tests.support.client import Client
+from tests.support.replica_set import Member, free_ports
 
 DATABASE = "inventory"
 SHARD_KEY = {"domain_id": 1, "job_id": 1}

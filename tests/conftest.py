@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.results import StoredDocument
-from tests.store import Store
+from tests.support.store import Store
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,7 +26,7 @@ from loading.callers import SERVICE
 from attacking.frames import RawConnection, call_headers
 from inventory_job.stubs.spaceone.api.core.v2.query_pb2 import Filter, Query
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from tests.silence import silent_calls
+from tests.support.silence import silent_calls
 
 _REQUESTS: Mapping[str, type[Message]] = {
     "list": job_pb2.JobsQuery,

@@ -31,7 +31,7 @@ from attacking.attacks import Attack, Signal, Target
 from attacking.rows import LIST_PATH, ROWS, Row
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from tests.tokens import Issuer, key_file_text
+from tests.support.tokens import Issuer, key_file_text
 
 HONEST_TENANT = "domain-demo00000002"
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  what is to be attacked

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from faulting.scene import Scene, Setup, resume, suspend
-from tests.proxy import Line, Proxy
+from tests.support.proxy import Line, Proxy
 
 APP = "inventory-job"
 _COMMANDS = ["find", "aggregate", "delete", "commitTransaction"]

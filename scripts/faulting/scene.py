@@ -15,9 +15,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from served import Served
 
-from tests.guarded_set import GuardedReplicaSet
-from tests.proxy import Proxies, Proxy
-from tests.replica_set import Member, ReplicaSet
+from tests.support.guarded_set import GuardedReplicaSet
+from tests.support.proxy import Proxies, Proxy
+from tests.support.replica_set import Member, ReplicaSet
 
 DATABASE = "inventory"
 _SETTLE_SECONDS = 90.0

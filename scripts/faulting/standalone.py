@@ -22,7 +22,7 @@ from faulting.scene import DATABASE
 from faulting.truth import DOMAIN, Plain, judge, store
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from tests.replica_set import Member
+from tests.support.replica_set import Member
 
 NAME = "server killed in a delete"
 

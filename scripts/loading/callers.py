@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from tests.serving import RETRYING
+from tests.support.serving import RETRYING
 
 SERVICE = "spaceone.api.inventory.v1.Job"
 OK = "OK"

@@ -12,10 +12,10 @@ from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.transport.http.entrance import Entrance
 from tests.browser import scene
 from tests.browser.visits import Visit, chromium, chromium_path, visit
-from tests.http_service import HttpPort, served
-from tests.key_sources import Keys
-from tests.store import Store
-from tests.tokens import Issuer
+from tests.support.http_service import HttpPort, served
+from tests.support.key_sources import Keys
+from tests.support.store import Store
+from tests.support.tokens import Issuer
 
 
 @pytest.fixture(scope="module")

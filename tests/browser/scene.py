@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.store import Store
+from tests.support.store import Store
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 MANY = "domain-many"

@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, expect
 from inventory_job.cli.seed import load_demo, midnight
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from tests.browser.visits import Visit
-from tests.http_service import served
-from tests.store import Store
+from tests.support.http_service import served
+from tests.support.store import Store
 
 
 @pytest.fixture(scope="module")

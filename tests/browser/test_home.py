@@ -18,10 +18,10 @@ from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.transport.http.entrance import Entrance
 from tests.browser import home
 from tests.browser.visits import Look, Visit, visit
-from tests.http_service import HttpPort, served
-from tests.key_sources import Keys
-from tests.store import Store
-from tests.tokens import Issuer
+from tests.support.http_service import HttpPort, served
+from tests.support.key_sources import Keys
+from tests.support.store import Store
+from tests.support.tokens import Issuer
 
 OLDER = "domain-older"
 HOSTILE = "domain-hostile"

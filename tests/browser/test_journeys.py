@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import scene
 from tests.browser.home import awaited, numbers, opened_tables
 from tests.browser.visits import Visit
-from tests.store import Store
-from tests.tokens import Issuer
+from tests.support.store import Store
+from tests.support.tokens import Issuer
 
 DELETABLE = "domain-deletable"
 

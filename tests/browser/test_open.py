@@ -10,7 +10,7 @@ from tests.browser import scene
 from tests.browser.home import awaited
 from tests.browser.test_jobs import asked, ids
 from tests.browser.visits import Visit
-from tests.integration.shell import Shell
+from tests.support.shell import Shell
 
 
 @pytest.mark.parametrize(

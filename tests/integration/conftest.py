@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from inventory_job.settings import Settings
-from tests.running import ServerThread, server_of
+from tests.support.running import ServerThread, server_of
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from inventory_job.tasks import end, ending_with_caller, in_background
-from tests.loops import in_loop
+from tests.support.loops import in_loop
 
 
 @in_loop

@@ -1,0 +1,204 @@
+"""Strangers that open connections, streams and calls by the hundred, with an honest client beside
+them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from attacking.attacks import Target, resets
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from served import Served
+
+from inventory_job.embedded.data_directory import wait_until
+from inventory_job.manager import JobManager
+from inventory_job.results import StatPage
+from inventory_job.settings import Settings
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.transport.grpc import server as grpc_server
+from tests.support.running import ServerThread
+from tests.support.serving import TENANT
+from tests.support.store import Store
+from tests.support.tokens import Issuer, key_file_text
+
+DESCRIPTORS, CAP = 250, 50
+
+
+@pytest.fixture
+def served(mongo_uri: str, database_name: str, tmp_path: Path) -> Iterator[Served]:
+    """A process with few descriptors."""
+    settings = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": mongo_uri}
+    settings["MONGO_DATABASE"] = database_name
+    with Served(tmp_path / "log", settings, DESCRIPTORS) as running:
+        yield running
+
+
+def connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def list_jobs(channel: grpc.Channel, metadata: Any = TENANT) -> int:
+    stub = job_pb2_grpc.JobStub(channel)
+    return stub.list(job_pb2.JobsQuery(), metadata=metadata, timeout=10).total_count
+
+
+def probe(channel: grpc.Channel) -> int:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    status: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+    return status
+
+
+def test_silent_connections_leave_descriptors_for_the_others(
+    served: Served, tmp_path: Path
+) -> None:
+    with grpc.insecure_channel(served.address) as channel, ExitStack() as opened:
+        assert list_jobs(channel) == 0
+        for address in (served.address, served.http_address):
+            for _ in range(DESCRIPTORS):
+                with suppress(OSError):
+                    opened.enter_context(connected(address))
+
+        assert list_jobs(channel) == 0
+        assert probe(channel) == health_pb2.HealthCheckResponse.SERVING
+        assert httpx.get(f"http://{served.http_address}/healthz", timeout=10).status_code == 200
+        descriptors = len([*Path(f"/proc/{served.pid}/fd").iterdir()])
+
+    assert descriptors < DESCRIPTORS
+    assert served.count(f'"limit":{CAP}') == 1
+    assert (tmp_path / "log").stat().st_size < 100_000
+
+
+def test_connections_that_say_nothing_make_room(
+    settings: Settings, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_server, "_HANDSHAKE_SECONDS", 0.5)
+    few = settings.model_copy(update={"connections": 10})
+    with ServerThread(few) as server, ExitStack() as opened:
+        silent = [opened.enter_context(connected(server.address)) for _ in range(10)]
+
+        for connection in silent:
+            while connection.recv(65_536):
+                pass
+        with grpc.insecure_channel(server.address) as channel:
+            assert list_jobs(channel) == 0
+
+
+def test_rapid_resets_take_no_memory_and_hold_up_no_other(
+    mongo_uri: str, database_name: str, tmp_path: Path
+) -> None:
+    issuer = Issuer("domain-1")
+    key_file = tmp_path / "keys.json"
+    key_file.write_text(key_file_text(issuer))
+    settings: dict[str, object] = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": database_name}
+    settings |= {"AUTH_MODE": "jwt", "AUTH_KEY_FILE": key_file}
+    with (
+        Served(tmp_path / "log", settings) as served,
+        grpc.insecure_channel(served.address) as channel,
+    ):
+        metadata = (("token", issuer.token("DOMAIN_ADMIN")),)
+        assert list_jobs(channel, metadata) == 0
+        before = memory_of(served)
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as threads:
+            attack = threads.submit(resets(1), Target(served.address, "", ()), stop)
+            try:
+                answered = [list_jobs(channel, metadata) for _ in range(30)]
+            finally:
+                stop.set()
+
+        assert attack.result()["resets"] > 0
+        assert answered == [0] * 30
+        assert wait_until(lambda: memory_of(served) < before + 50, 10)
+
+
+def memory_of(served: Served) -> float:
+    """Resident memory, in MiB."""
+    [line] = [
+        line
+        for line in Path(f"/proc/{served.pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    ]
+    return int(line.split()[1]) / 1024
+
+
+class Slow:
+    """Stands for a stat of the database that takes long; notes how many run at a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.running = 0
+        self.most = 0
+
+    async def __call__(self, *_: object) -> StatPage:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.running -= 1
+        return StatPage([], 0)
+
+
+def test_slow_queries_cost_their_tenant_turns_and_no_other(
+    settings: Settings, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(1.5)
+    monkeypatch.setattr(JobManager, "stat", slow)
+    request = job_pb2.JobStatQuery()
+    request.query.distinct = "status"
+    with ServerThread(settings) as server, ExitStack() as opened:
+
+        def channel() -> grpc.Channel:
+            own = [("grpc.use_local_subchannel_pool", 1)]
+            return opened.enter_context(grpc.insecure_channel(server.address, own))
+
+        attackers = [job_pb2_grpc.JobStub(channel()) for _ in range(16)]
+        honest = channel()
+
+        def attack() -> list[Any]:
+            calls = [stub.stat.future(request, metadata=TENANT, timeout=30) for stub in attackers]
+            while not all(call.done() for call in calls):
+                assert list_jobs(honest, (("x_domain_id", "domain-2"),)) == 0
+            return [call.code() for call in calls]
+
+        attack()
+        first, slow.most, slow.seconds = slow.most, 0, 0.2
+        codes = attack()
+
+    assert first == 8
+    # The charges of 14 seconds and more leave 2 or 3 of 8 turns; they halve in 10 seconds.
+    assert 1 <= slow.most < 6
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+def test_connections_over_http_whose_answers_are_not_read_are_closed(
+    mongo_uri: str, tmp_path: Path
+) -> None:
+    settings = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": mongo_uri, "UNREAD_SECONDS": 0.5}
+    with Served(tmp_path / "log", settings) as served, ExitStack() as opened:
+        address = served.http_address
+        request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: {address}\r\n\r\n".encode()
+
+        def connections() -> int:
+            assert httpx.get(f"http://{address}/healthz", timeout=10).status_code == 200
+            return sum(each.is_socket() for each in Path(f"/proc/{served.pid}/fd").iterdir())
+
+        before = connections()
+        for _ in range(20):
+            stranger = opened.enter_context(socket.socket())
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stranger.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+            stranger.sendall(request)
+
+        assert wait_until(lambda: connections() >= before + 20, 10)
+        assert wait_until(lambda: connections() < before + 10, 20)

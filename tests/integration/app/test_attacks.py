@@ -1,0 +1,387 @@
+"""Requests meant to reach other tenants' jobs or to run code (S1 to S5 of the known defects).
+
+What counts is what the database is asked: nothing at all for a refused request, and nothing
+outside of the caller's scope for any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from inventory_job.model.reading import REFUSING_LARGE_ROWS
+from tests import oracle
+from tests.support.client import Client, Recorder
+from tests.support.store import Store
+
+DOMAIN, VICTIM = "domain-of-six", "domain-of-the-victim"
+SECRET = "what the victim's job is called"
+COUNT = {"n": {"operator": "count"}}
+LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
+EVALUATING = {
+    "$where", "$function", "$accumulator", "$expr", "$out", "$merge", "$unionWith", "$facet",
+    "$graphLookup", "$jsonSchema", "$documents", "$currentOp", "mapReduce", "eval",
+}  # fmt: skip
+OF_THE_VICTIM = {"$match": {"domain_id": VICTIM}}
+
+
+@pytest.fixture(scope="module")
+def recorder(database_name: str) -> Recorder:
+    return Recorder(database_name)
+
+
+@pytest.fixture(scope="module")
+def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
+    """A client of the domain with the six jobs; the victim has the same ones and a secret."""
+    database.jobs.insert_many(oracle.six_jobs(DOMAIN))
+    database.jobs.insert_many(
+        {**job, "_id": f"stranger {job['job_id']}", "plugin_id": SECRET}
+        for job in oracle.six_jobs(VICTIM)
+    )
+    database.job_tasks.insert_many(
+        {"job_id": "job-000000000001", "domain_id": domain, "provider": provider}
+        for domain, provider in ((DOMAIN, "aws"), (VICTIM, SECRET))
+    )
+    return Client(channel, DOMAIN)
+
+
+def keys_in(value: Any) -> Iterator[str]:
+    """The names of all members, however deep, but of literals."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            if name != "$literal":
+                yield from keys_in(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from keys_in(item)
+
+
+def first_condition(command: dict[str, Any]) -> Any:
+    """What a command asks of documents before anything else."""
+    if "pipeline" in command:
+        return command["pipeline"][0]["$match"]
+    return command.get("filter", command.get("query"))
+
+
+def assert_harmless(asked: list[dict[str, Any]]) -> None:
+    """Commands that read nothing outside of the caller's scope and run no code."""
+    for command in asked:
+        assert first_condition(command)["domain_id"] == DOMAIN
+        # This stage is the same whatever is asked.
+        pipeline = [each for each in command.get("pipeline", []) if each != REFUSING_LARGE_ROWS]
+        assert not EVALUATING & set(keys_in({**command, "pipeline": pipeline}))
+        for stage in command.get("pipeline", []):
+            if "$lookup" in stage:
+                assert stage["$lookup"]["pipeline"] == [{"$match": {"domain_id": DOMAIN}}]
+
+
+def lookups() -> dict[str, Any]:
+    return {
+        "of jobs by a pipeline": {"from": "job", "pipeline": [OF_THE_VICTIM], "as": "x"},
+        "of jobs": {**LOOKUP, "from": "job"},
+        "of another collection": {**LOOKUP, "from": "secret"},
+        "of another database": {**LOOKUP, "from": {"db": "admin", "coll": "system.users"}},
+        "of tasks by a pipeline": {**LOOKUP, "pipeline": [OF_THE_VICTIM]},
+        "of tasks by a pipeline alone": {"from": "job_task", "pipeline": [], "as": "x"},
+        "with variables": {**LOOKUP, "let": {"x": "$$ROOT"}},
+        "with a variable": {**LOOKUP, "localField": "$$ROOT"},
+        "into a stage": {**LOOKUP, "as": "$x"},
+    }
+
+
+@pytest.mark.parametrize("lookup", lookups().values(), ids=lookups())
+def test_s1_no_other_lookup_reaches_the_database(
+    client: Client, recorder: Recorder, lookup: dict[str, Any]
+) -> None:
+    analyze = {"lookup": [LOOKUP, lookup], "group_by": ["x"], "fields": COUNT}
+    listing = {"lookup": [lookup], "sort": [{"key": "x"}]}
+
+    with recorder.recording() as asked:
+        refusals = [
+            client.refused("analyze", {"query": analyze}),
+            client.refused("list", {"query": listing}),
+        ]
+
+    assert [each.status for each in refusals] == [grpc.StatusCode.PERMISSION_DENIED] * 2
+    assert asked == []
+
+
+@pytest.mark.parametrize("field", ["job_id", "workspace_id", "nothing"])
+def test_s1_the_allowed_lookup_joins_nothing_of_another_tenant(
+    client: Client, recorder: Recorder, field: str
+) -> None:
+    """Whatever fields are compared: absent ones are equal everywhere."""
+    lookup = {**LOOKUP, "localField": field, "foreignField": field}
+    query = {
+        "lookup": [lookup],
+        "unwind": {"path": "tasks"},
+        "group_by": ["tasks.domain_id", "tasks.provider"],
+        "fields": COUNT,
+    }
+
+    with recorder.recording() as asked:
+        answer = client.analyze(query)
+
+    assert_harmless(asked)
+    assert {next(iter(command)) for command in asked} == {"aggregate"}
+    assert len([command for command in asked if "$lookup" in str(command)]) == 1
+    assert {row["domain_id"] for row in answer["results"]} <= {DOMAIN}
+    assert SECRET not in str(answer)
+
+
+def expressions() -> dict[str, Any]:
+    script = {"body": "function() { return 1 }", "args": [], "lang": "js"}
+    return {
+        "__function": {"if": {"__function": script}, "then": 1, "else": 0},
+        "$function": {"if": {"$function": script}, "then": 1, "else": 0},
+        "function for a value": {"$function": script},
+        "function as an operand": {
+            "if": {"__eq": [{"__function": script}, 1]},
+            "then": 1,
+            "else": 0,
+        },
+        "accumulator": {"if": {"__accumulator": script}, "then": 1, "else": 0},
+        "expression": {"if": {"__expr": {"$gt": [1, 0]}}, "then": 1, "else": 0},
+        "cond": {"if": {"__cond": [True, 1, 0]}, "then": 1, "else": 0},
+        "let": {"if": {"__let": {"vars": {}, "in": "$$ROOT"}}, "then": 1, "else": 0},
+        "in a branch": {"if": {"__eq": [1, 1]}, "then": {"$getField": "x"}, "else": 0},
+        "variable": "$$ROOT",
+        "variable as an operand": {"if": {"__eq": ["$$USER_ROLES", 1]}, "then": 1, "else": 0},
+        "deep": {"if": {"__and": [{"__not": [{"__function": script}]}]}, "then": 1, "else": 0},
+    }
+
+
+@pytest.mark.parametrize("expression", expressions().values(), ids=expressions())
+def test_s2_no_other_expression_reaches_the_database(
+    client: Client, recorder: Recorder, expression: Any
+) -> None:
+    added = {"add_fields": {"x": expression}}
+
+    with recorder.recording() as asked:
+        refusals = [
+            client.refused("analyze", {"query": {**added, "fields": COUNT}}),
+            client.refused("list", {"query": {**added, "sort": [{"key": "x"}]}}),
+        ]
+
+    assert [each.status for each in refusals] == [grpc.StatusCode.INVALID_ARGUMENT] * 2
+    assert [each.code for each in refusals] == ["ERROR_INVALID_PARAMETER"] * 2
+    assert asked == []
+
+
+KEYS = ["__raw__", "status__ne", "status__regex", "domain_id__in", "pk", "_cls", "$or", "$nor",
+        "$expr", "$where", "$comment", "domain_id.x", "id__not__in"]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("lists", ["filter", "filter_or"])
+@pytest.mark.parametrize(
+    "compared",
+    [{"o": "eq", "v": {"domain_id": VICTIM}}, {"o": "in", "v": [VICTIM]}, {"o": "regex", "v": "x"}],
+    ids=["dictionary", "list", "text"],
+)
+def test_s3_a_key_is_a_field_and_nothing_else(
+    client: Client, recorder: Recorder, key: str, lists: str, compared: dict[str, Any]
+) -> None:
+    query = {lists: [{"k": key, **compared}]}
+    requests: dict[str, dict[str, Any]] = {
+        "list": {},
+        "stat": {"distinct": "status"},
+        "analyze": {"fields": COUNT},
+    }
+
+    with recorder.recording() as asked:
+        refusals = [
+            client.refused(method, {"query": {**query, **rest}})
+            for method, rest in requests.items()
+        ]
+
+    for each in refusals:
+        assert each.status is grpc.StatusCode.INVALID_ARGUMENT
+        assert each.paths[0] == f"query.{lists}[0].k"
+        assert f"a job has no field {key!r}" in each.details
+    assert asked == []
+
+
+@pytest.mark.parametrize("sort", ["status__ne", "$natural", "$where", "domain_id__x"])
+def test_s3_a_sort_key_is_no_operator(client: Client, recorder: Recorder, sort: str) -> None:
+    with recorder.recording() as asked:
+        refused = client.refused("list", {"query": {"sort": [{"key": sort}]}})
+
+    assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert asked == []
+
+
+DICTIONARIES = [
+    {"$ne": "x"},
+    {"$gt": ""},
+    {"$where": "1"},
+    {"$regex": ".*"},
+    {"$oid": "0" * 24},
+    {},
+]
+
+
+@pytest.mark.parametrize("value", DICTIONARIES, ids=str)
+@pytest.mark.parametrize(
+    "operator",
+    ["eq", "not", "lt", "lte", "gt", "gte", "contain", "not_contain", "regex", "exists",
+     "datetime_lt", "timediff_lt"],
+)  # fmt: skip
+def test_s4_a_dictionary_is_no_value(
+    client: Client, recorder: Recorder, operator: str, value: Any
+) -> None:
+    key = "created_at" if operator.endswith("_lt") else "status"
+
+    with recorder.recording() as asked:
+        refused = client.refused(
+            "list", {"query": {"filter": [{"k": key, "o": operator, "v": value}]}}
+        )
+
+    assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.paths == ["query.filter[0].v"]
+    assert asked == []
+
+
+@pytest.mark.parametrize("operator", ["in", "not_in", "contain_in", "not_contain_in", "regex_in"])
+def test_s4_a_dictionary_is_no_item(client: Client, recorder: Recorder, operator: str) -> None:
+    with recorder.recording() as asked:
+        refused = client.refused(
+            "list", {"query": {"filter": [{"k": "status", "o": operator, "v": ["x", {"$ne": 1}]}]}}
+        )
+
+    assert refused.paths == ["query.filter[0].v[1]"]
+    assert asked == []
+
+
+def test_s4_a_match_never_passes_its_dictionary_on(client: Client, recorder: Recorder) -> None:
+    condition = {"k": "status", "o": "match", "v": {"$where": "sleep(1000)"}}
+
+    with recorder.recording() as asked:
+        assert client.numbers({"filter": [condition]}) == []
+
+    assert_harmless(asked)
+
+
+def stages(key: str) -> dict[str, Any]:
+    """Stages with an expression in the place of each key and name."""
+    count = {"o": "count", "n": "n"}
+    return {
+        "group key": {"group": {"keys": [{"k": key, "n": "x"}]}},
+        "group field": {"group": {"fields": [{"o": "max", "k": key, "n": "x"}]}},
+        "pushed field": {
+            "group": {"fields": [{"o": "push", "n": "x", "fields": [{"k": key, "n": "x"}]}]}
+        },
+        "condition": {"group": {"fields": [{**count, "conditions": [{"k": key, "o": "eq"}]}]}},
+        "project": {"project": {"fields": [{"k": key, "n": "x"}]}},
+        "sort": {"sort": [{"key": key}]},
+        "unwind": {"unwind": {"path": key}},
+        "unwind filter": {"unwind": {"path": "x", "filter": [{"k": key, "o": "eq", "v": 1}]}},
+        "name of a key": {"group": {"keys": [{"k": "x", "n": key}]}},
+        "name of a field": {"group": {"fields": [{"o": "count", "n": key}]}},
+        "name of a count": {"count": {"name": key}},
+        "name in a project": {"project": {"fields": [{"k": "x", "n": key}]}},
+    }
+
+
+@pytest.mark.parametrize("key", ["$ROOT", "$$ROOT", "$status", "a.$b"])
+@pytest.mark.parametrize("place", stages(""))
+def test_s5_a_key_is_no_expression(
+    client: Client, recorder: Recorder, key: str, place: str
+) -> None:
+    with recorder.recording() as asked:
+        refused = client.refused("stat", {"query": {"aggregate": [stages(key)[place]]}})
+
+    assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.code == "ERROR_INVALID_PARAMETER"
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"group_by": ["$ROOT"]},
+        {"group_by": [{"key": "$$ROOT", "name": "x"}]},
+        {"group_by": [{"key": "x", "name": "$x"}]},
+        {"fields": {"x": {"operator": "max", "key": "$ROOT"}}},
+        {"fields": {"$x": {"operator": "count"}}},
+        {"fields": {"x": {"operator": "push", "fields": {"x": "$$ROOT"}}}},
+        {"select": {"x": "$$ROOT"}},
+        {"select": {"x": {"operator": "add", "fields": ["$$NOW", 1]}}},
+        {"select": {"x": {"operator": "size", "key": "$n"}}},
+        {"select": {"$x": "n"}},
+        {"sort": [{"key": "$n"}]},
+        {"unwind": {"path": "$$ROOT"}},
+        {"add_fields": {"$x": 1}},
+    ],
+    ids=str,
+)
+def test_s5_no_part_of_an_analyze_is_an_expression(
+    client: Client, recorder: Recorder, part: dict[str, Any]
+) -> None:
+    with recorder.recording() as asked:
+        refused = client.refused("analyze", {"query": {"fields": COUNT, **part}})
+
+    assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert asked == []
+
+
+def test_s5_values_are_literals(client: Client, recorder: Recorder) -> None:
+    condition = {"k": "status", "o": "eq", "v": "$status"}
+    counted = {"group": {"fields": [{"o": "count", "n": "n", "conditions": [condition]}]}}
+    found = {"filter": [condition], "aggregate": [{"count": {"name": "n"}}]}
+
+    with recorder.recording() as asked:
+        assert client.rows(counted) == [{"n": 0}]
+        assert client.stat(found)["results"] == []
+
+    assert_harmless(asked)
+    assert {"$eq": ["$status", {"$literal": "$status"}]} in asked[0]["pipeline"][1]["$group"]["n"][
+        "$sum"
+    ]["$cond"][0]["$and"]
+
+
+ATTEMPTS: list[tuple[str, dict[str, Any]]] = [
+    ("list", {"filter": [{"k": "domain_id", "o": "eq", "v": VICTIM}]}),
+    ("list", {"filter_or": [{"k": "domain_id", "o": "exists", "v": True}]}),
+    ("list", {"filter_or": [{"k": "domain_id", "o": "regex", "v": ".*"}], "keyword": "job"}),
+    ("list", {"sort": [{"key": "domain_id"}], "count_only": True}),
+    ("list", {"add_fields": {"domain_id": DOMAIN}, "sort": [{"key": "domain_id"}]}),
+    ("list", {"lookup": [LOOKUP], "sort": [{"key": "tasks.provider"}]}),
+    ("stat", {"distinct": "domain_id"}),
+    ("stat", {"distinct": "plugin_id", "filter_or": [{"k": "id", "o": "not"}]}),
+    ("stat", {"aggregate": [{"group": {"keys": [{"k": "domain_id", "n": "d"}]}}]}),
+    ("stat", {"aggregate": [{"limit": 100}]}),
+    ("analyze", {"group_by": ["domain_id", "plugin_id"], "fields": COUNT}),
+    ("analyze", {"add_fields": {"domain_id": VICTIM}, "group_by": ["domain_id"], "fields": COUNT}),
+]
+
+
+@pytest.mark.parametrize(("method", "query"), ATTEMPTS, ids=str)
+def test_no_query_reads_another_tenants_jobs(
+    client: Client, recorder: Recorder, method: str, query: dict[str, Any]
+) -> None:
+    with recorder.recording() as asked:
+        answer = client.call(method, {"query": query})
+
+    assert asked
+    assert_harmless(asked)
+    assert SECRET not in str(answer)
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_another_tenants_job_is_not_found(
+    client: Client, recorder: Recorder, database: Store, method: str
+) -> None:
+    database.jobs.insert_one({"job_id": "job-of-the-victim", "domain_id": VICTIM})
+
+    with recorder.recording() as asked:
+        refused = client.refused(method, {"job_id": "job-of-the-victim"})
+
+    assert refused.status is grpc.StatusCode.NOT_FOUND
+    assert_harmless([command for command in asked if "find" in command])
+    assert {next(iter(command)) for command in asked} <= {"find", "abortTransaction"}
+    assert database.jobs.find_one({"job_id": "job-of-the-victim"})

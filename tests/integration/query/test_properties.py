@@ -1,0 +1,360 @@
+"""Laws of the query language, for any request, on the real database.
+
+Every law is tried on 1 000 requests, the same ones each time; `--examples N` tries N others.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+
+from inventory_job.auth.scope import Scope
+from inventory_job.errors import InvalidRequest, PermissionDenied, QueryRefused
+from inventory_job.wire.decode import decode
+from tests import oracle
+from tests.support import analyses, chains, lists, strategies
+from tests.support.lower_half import LowerHalf, message
+from tests.support.store import Store
+
+NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
+JOBS = oracle.many_jobs(rng_seed=1, count=300)
+REFUSALS = (InvalidRequest, PermissionDenied, QueryRefused)
+REQUESTS = {
+    "list": strategies.list_requests,
+    "stat": st.one_of(strategies.stat_requests, chains.stat_requests),
+    "analyze": st.one_of(strategies.analyze_requests(), analyses.analyze_requests()),
+}
+METHODS = list(REQUESTS)
+GOOD = {
+    "chains": ("stat", chains.stat_requests),
+    "analyses": ("analyze", analyses.analyze_requests()),
+    "lists": ("list", lists.list_requests()),
+}
+"""Requests that nothing is wrong with, by kind, with their method."""
+
+# An example takes some 10 ms on an idle machine, twice that beside three busy processes.
+pytestmark = pytest.mark.timeout(60 + 0.25 * settings().max_examples)
+
+scopes = st.sampled_from(
+    [
+        Scope("domain-a"),
+        Scope("domain-b", ("workspace-1",)),
+        Scope("domain-a", ("workspace-2", "*")),
+        Scope("domain-of-nobody"),
+    ]
+)
+
+
+def any_request(method: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Good requests, and as many with nonsense in them; of lists these alone, since nonsense
+    gets few of them refused."""
+    good = REQUESTS[method]
+    mangled = strategies.mangled(good)
+    return mangled if method == "list" else st.one_of(good, mangled)
+
+
+def law(test: Callable[..., None]) -> Callable[..., None]:
+    """A property, tried as often as the options say."""
+    return settings(
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.filter_too_much,
+        ],
+    )(test)
+
+
+@pytest.fixture(scope="module")
+def server(database: Store) -> Iterator[LowerHalf]:
+    """The lower half of a server over a few hundred varied jobs."""
+    database.jobs.insert_many(copy.deepcopy(JOBS))
+    with LowerHalf(database, NOW) as lower:
+        yield lower
+
+
+@pytest.fixture(scope="module")
+def lonely_servers(mongo_uri: str, database_name: str) -> Iterator[Callable[[Scope], LowerHalf]]:
+    """For a scope, the lower half of a server whose database holds nothing outside of it."""
+    servers: dict[Scope, LowerHalf] = {}
+    with ExitStack() as opened:
+
+        def lonely(scope: Scope) -> LowerHalf:
+            if scope not in servers:
+                store = opened.enter_context(Store(mongo_uri, f"{database_name}-{len(servers)}"))
+                inside = [job for job in JOBS if is_inside(job, scope)]
+                if inside:
+                    store.jobs.insert_many(copy.deepcopy(inside))
+                servers[scope] = opened.enter_context(LowerHalf(store, NOW))
+            return servers[scope]
+
+        yield lonely
+
+
+def is_inside(job: dict[str, Any], scope: Scope) -> bool:
+    return job.get("domain_id") == scope.domain_id and (
+        not scope.workspace_ids or job.get("workspace_id") in scope.workspace_ids
+    )
+
+
+def built(method: str, request: dict[str, Any]) -> Message:
+    """The request as a message; what cannot be one is no example."""
+    try:
+        return message(method, request)
+    except json_format.ParseError:
+        assume(condition=False)
+        raise
+
+
+def expected(method: str, request: Message, scope: Scope) -> Any:
+    plain = json_format.MessageToDict(request, preserving_proto_field_name=True)
+    truth = {"list": oracle.list_jobs, "stat": oracle.stat, "analyze": oracle.analyze}[method]
+    return truth(JOBS, plain, oracle.Scope(scope.domain_id, scope.workspace_ids), NOW)
+
+
+def difference(method: str, request: Message, scope: Scope, actual: dict[str, Any]) -> str | None:
+    """What is wrong with an answer, or None; the oracle alone decides."""
+    wanted = expected(method, request, scope)
+    if not isinstance(wanted, oracle.ListAnswer):
+        found: str | None = wanted.mismatch(actual)
+        return found
+    shown = {"results": wanted.jobs, "total_count": wanted.total_count}
+    return None if actual == shown else f"{actual!r}, expected {shown!r}"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_request_is_answered_rightly_or_refused(
+    server: LowerHalf, lonely_servers: Callable[[Scope], LowerHalf], method: str
+) -> None:
+    """Three laws over the same requests, because drawing a request costs most of an example.
+
+    A request is answered as the oracle says, or refused at a place of the request; what lies
+    outside the scope makes no difference; pages of any size make up the whole.
+    """
+    met: Counter[str] = Counter()
+
+    @law
+    @given(any_request(method), scopes, st.integers(20, 90))
+    def holds(request: dict[str, Any], scope: Scope, size: int) -> None:
+        sent = built(method, request)
+        assert outcome(server, method, sent, scope) == outcome(
+            lonely_servers(scope), method, sent, scope
+        )
+        try:
+            actual = server.answer(method, sent, scope)
+        except REFUSALS as error:
+            met["refused"] += 1
+            event(f"refused: {error.code}")
+            problems = () if isinstance(error, QueryRefused) else error.problems
+            assert all(is_place(decode(sent), problem.path) for problem in problems), problems
+            return
+        assert pages_make_up_the_whole(server, method, request, scope, size)
+        try:
+            wrong = difference(method, sent, scope, actual)
+        except oracle.NotEvaluable:
+            met["not evaluable"] += 1
+            return
+        met["right"] += 1
+        assert wrong is None
+
+    holds()
+    assert met["refused"] > 0.1 * met.total(), met
+    # A law about answers needs answers: of an analyze about half, give or take what Hypothesis
+    # draws from the constants of whatever modules a process has loaded.
+    assert met["right"] > 0.4 * met.total(), met
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_good_request_is_answered_wherever_there_is_an_answer(
+    server: LowerHalf, kind: str
+) -> None:
+    method, requests = GOOD[kind]
+    met: Counter[str] = Counter()
+
+    @law
+    @given(requests, st.just(Scope("domain-a")) | scopes)
+    def holds(request: dict[str, Any], scope: Scope) -> None:
+        sent = built(method, request)
+        try:
+            actual = server.answer(method, sent, scope)
+        except REFUSALS:
+            met["refused"] += 1
+            with pytest.raises(oracle.NotEvaluable):
+                expected(method, sent, scope)
+            return
+        try:
+            wrong = difference(method, sent, scope, actual)
+        except oracle.NotEvaluable:
+            met["not evaluable"] += 1
+            return
+        met["right" if actual.get("results") else "right and empty"] += 1
+        assert wrong is None
+
+    holds()
+    print(dict(met))  # noqa: T201
+    assert met["right"] > 0.3 * met.total(), met
+
+
+@law
+@given(strategies.list_requests, strategies.condition(), scopes)
+def test_another_condition_never_adds_jobs(
+    server: LowerHalf, request: dict[str, Any], condition: dict[str, Any], scope: Scope
+) -> None:
+    query = {**request.get("query", {}), "page": {}, "only": ["job_id"], "minimal": False}
+    narrower = {**query, "filter": [*query.get("filter", []), condition]}
+
+    wide = server.answer("list", built("list", {**request, "query": query}), scope)
+    narrow = server.answer("list", built("list", {**request, "query": narrower}), scope)
+
+    assert narrow["total_count"] <= wide["total_count"]
+    assert not {job["job_id"] for job in narrow["results"]} - {
+        job["job_id"] for job in wide["results"]
+    }
+
+
+def outcome(server: LowerHalf, method: str, request: Message, scope: Scope) -> str:
+    """The answer, with lists in an order of their own, or the refusal."""
+    try:
+        return canonical(server.answer(method, request, scope))
+    except REFUSALS as error:
+        return str(error)
+
+
+def canonical(value: Any) -> str:
+    if isinstance(value, dict):
+        members = {name: canonical(member) for name, member in value.items()}
+        return json.dumps(members, sort_keys=True)
+    if isinstance(value, list):
+        return json.dumps(sorted(canonical(item) for item in value))
+    return json.dumps(value)
+
+
+def pages_make_up_the_whole(
+    server: LowerHalf, method: str, request: dict[str, Any], scope: Scope, size: int
+) -> bool:
+    """Whether pages of that size, one after the other, are the answer without pages."""
+    whole = page_of(server, method, request, scope, {})
+    pages: list[str] = []
+    for start in range(1, len(whole) + 1, size):
+        pages += page_of(server, method, request, scope, {"start": start, "limit": size})
+    return pages == whole
+
+
+def page_of(
+    server: LowerHalf, method: str, request: dict[str, Any], scope: Scope, page: dict[str, int]
+) -> list[str]:
+    query = {**(request.get("query") or {}), "page": page}
+    try:
+        answer = server.answer(method, built(method, {**request, "query": query}), scope)
+    except REFUSALS:
+        return []
+    return [canonical(row) for row in answer["results"]]
+
+
+SPELLINGS = {"key": "k", "value": "v", "operator": "o", "name": "n"}
+
+
+def respelled(
+    value: Any, spell: dict[str, str], numbers: Callable[[int], Any] | None = None
+) -> Any:
+    """The same with members spelled by `spell`, operands of integer fields by `numbers`."""
+    if isinstance(value, list):
+        return [respelled(item, spell, numbers) for item in value]
+    if not isinstance(value, dict):
+        return value
+    said = value.get("key", value.get("k"))
+    is_condition = said in strategies.INTEGERS and ("value" in value or "v" in value)
+    members = {}
+    for name, member in value.items():
+        written = respelled(member, spell, numbers)
+        if numbers and is_condition and name in ("value", "v"):
+            written = renumbered(member, numbers)
+        members[spell.get(name, name)] = written
+    return members
+
+
+def renumbered(value: Any, numbers: Callable[[int], Any]) -> Any:
+    if isinstance(value, list):
+        return [renumbered(item, numbers) for item in value]
+    return value if value is None or isinstance(value, bool) else numbers(int(value))
+
+
+@law
+@given(
+    strategies.list_requests,
+    scopes,
+    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
+    st.sampled_from([int, float, str]),
+)
+def test_spellings_of_conditions_mean_the_same(
+    server: LowerHalf,
+    request: dict[str, Any],
+    scope: Scope,
+    spell: dict[str, str],
+    numbers: Callable[[int], Any],
+) -> None:
+    query = request.get("query", {})
+    other = {
+        **query,
+        **{
+            name: respelled(query[name], spell, numbers)
+            for name in ("filter", "filter_or")
+            if name in query
+        },
+    }
+
+    written = outcome(server, "list", built("list", request), scope)
+
+    assert outcome(server, "list", built("list", {**request, "query": other}), scope) == written
+
+
+@law
+@given(
+    strategies.aggregates(),
+    scopes,
+    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
+)
+def test_spellings_of_stages_mean_the_same(
+    server: LowerHalf, stages: list[dict[str, Any]], scope: Scope, spell: dict[str, str]
+) -> None:
+    other = [
+        stage if "sort" in stage or "count" in stage else respelled(stage, spell)
+        for stage in stages
+    ]
+    requests = [built("stat", {"query": {"aggregate": written}}) for written in (stages, other)]
+
+    first, second = (outcome(server, "stat", request, scope) for request in requests)
+
+    assert first.replace(".k ", ".key ") == second.replace(".k ", ".key ")
+
+
+def is_place(request: Any, path: str) -> bool:
+    """Whether the path leads through the request; its last member may be what is missing."""
+    parts = re.findall(r"\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]|([^.\[\]]+)", path)
+    value = request
+    for position, (index, quoted, name) in enumerate(parts):
+        last = position == len(parts) - 1
+        if index:
+            if not isinstance(value, list) or int(index) >= len(value):
+                return False
+            value = value[int(index)]
+            continue
+        member = name or quoted[1:-1].encode().decode("unicode_escape")
+        if not isinstance(value, dict):
+            return False
+        if member not in value:
+            return last
+        value = value[member]
+    return bool(parts)

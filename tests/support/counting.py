@@ -1,0 +1,80 @@
+"""Totals kept as a process of the service keeps them, for tests that are synchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from pymongo import WriteConcern, monitoring
+
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import CacheStats, CountCache
+from inventory_job.query.filters import ScopedFilter
+from tests.support.running import LoopThread
+
+
+class Commands(monitoring.CommandListener):
+    """The names of the commands sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Notes a command."""
+        self.sent.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Of no interest."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Of no interest."""
+
+
+class Counting:
+    """A process of its own, so to say: its own connections, totals of at most `most` filters and
+    event loop. A context manager."""
+
+    def __init__(self, uri: str, name: str, most: int = 1000) -> None:
+        self.commands = Commands()
+        self._loop = LoopThread()
+        self._database = Database(uri, name, listeners=[self.commands])
+        self._counts = CountCache(self._database, most)
+
+    def __enter__(self) -> Self:
+        self._loop.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_counts()
+        self._loop.run(self._database.close())
+        self._loop.__exit__()
+
+    def count(self, jobs: ScopedFilter, seconds: Callable[[], float] = lambda: 30.0) -> int:
+        """The total, as a list has it, within `seconds()` for each operation."""
+        return self._loop.run(self._counts.count(jobs, seconds))
+
+    def knows(self, jobs: ScopedFilter) -> bool:
+        """Whether the total needs no counting."""
+        before = self.stats.hits
+        self.count(jobs)
+        return self.stats.hits > before
+
+    @property
+    def stats(self) -> CacheStats:
+        """How totals came about."""
+        return self._counts.stats
+
+    def delete_one(self, job: dict[str, Any], domain_id: str) -> None:
+        """Deletes a job of the domain, as this service does."""
+
+        async def delete() -> None:
+            async with self._database.start_session() as session:
+                async with await session.start_transaction(write_concern=WriteConcern("majority")):
+                    await self._database.jobs.delete_one(job, session=session)
+                self._counts.forget(domain_id, session.operation_time)
+
+        self._loop.run(delete())
+
+    def close_counts(self) -> None:
+        """Ends keeping totals."""
+        self._loop.run(self._counts.close())

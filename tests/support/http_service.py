@@ -1,0 +1,179 @@
+"""The HTTP port alone over a database, for tests, and for looking at pages.
+
+`python -m tests.support.http_service [PORT]` serves demo data until it is interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
+from inventory_job.cli.seed import load_demo, midnight
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.manager import JobManager
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import CountCache
+from inventory_job.observability.call_log import CallLog
+from inventory_job.observability.metrics import Metrics
+from inventory_job.query.limits import Limits
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from inventory_job.transport.authorization import Authorization
+from inventory_job.transport.dispatcher import Dispatcher
+from inventory_job.transport.grpc.servicer import JobServicer
+from inventory_job.transport.grpc.tls import TlsFiles
+from inventory_job.transport.http.app import AppOptions, build_app
+from inventory_job.transport.http.calls import CallLimits, JobCalls
+from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.entrance import Entrance
+from inventory_job.transport.http.server import HttpOptions, HttpServer
+from inventory_job.transport.limiter import Limiter
+from inventory_job.transport.limiter import Limits as CallsAtATime
+from tests.support.running import LoopThread
+from tests.support.store import Store
+
+SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
+
+
+LIMITS = CallLimits(
+    max_request_bytes=4 * 1024 * 1024,
+    max_request_values=Limits().values,
+    request_seconds=10.0,
+)
+
+
+def _ready() -> None:
+    """Nothing is in the way."""
+
+
+@dataclass(frozen=True)
+class HttpPort:
+    """What a port may be made with."""
+
+    authenticator: Authenticator = field(default_factory=AnonymousAuthenticator)
+    limits: CallLimits = LIMITS
+    calls: CallsAtATime = field(default_factory=CallsAtATime)
+    max_response_bytes: int = 64 * 1024 * 1024
+    unready: Callable[[], str | None] = _ready
+    metrics: ASGIApp | None = None
+    cors_origins: tuple[str, ...] = ()
+    hosts: Collection[str] = ()
+    has_pages: bool = True
+    entrance: Entrance = field(default_factory=Entrance)
+    grace_seconds: float = 1.0
+    port: int = 0
+    tls: TlsFiles | None = None
+    connections: int = 1000
+    unread_seconds: float = 20.0
+
+
+@contextmanager
+def served(store: Store, port: HttpPort | None = None) -> Iterator[str]:
+    """The origin, `http://host:port`, of a port that serves the jobs of `store`."""
+    with LoopThread() as loop, ExitStack() as resources:
+        opened = _Opened(store, port or HttpPort())
+        number = loop.run(opened.start())
+        resources.callback(lambda: loop.run(opened.stop()))
+        scheme = "https" if port and port.tls else "http"
+        yield f"{scheme}://127.0.0.1:{number}"
+
+
+class _Opened:
+    """A port in the running event loop."""
+
+    def __init__(self, store: Store, port: HttpPort) -> None:
+        self._store = store
+        self._port = port
+        self._resources = AsyncExitStack()
+
+    async def start(self) -> int:
+        port, resources = self._port, self._resources
+        database = Database(self._store.uri, self._store.name)
+        resources.push_async_callback(database.close)
+        manager = JobManager(database, CountCache(database, 0))
+        authorization = Authorization(port.authenticator)
+        servicer = JobServicer(manager, authorization, Limits(), 20.0, _now)
+        dispatcher = Dispatcher(Limiter(port.calls), port.max_response_bytes)
+        calls = JobCalls(servicer, authorization, dispatcher, CallLog(Metrics()), port.limits)
+        connections = Connections(
+            port.connections, port.limits.request_seconds, port.unread_seconds
+        )
+        app = AppOptions(
+            unready=port.unready,
+            connections=connections,
+            metrics=port.metrics,
+            cors_origins=port.cors_origins,
+            hosts=port.hosts,
+            has_pages=port.has_pages,
+            entrance=port.entrance,
+        )
+        server = HttpServer(
+            build_app(SERVICE, calls, app),
+            HttpOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
+            connections,
+            lambda: None,
+        )
+        number = await server.start()
+        resources.push_async_callback(server.stop)
+        return number
+
+    async def stop(self) -> None:
+        await self._resources.aclose()
+
+
+@contextmanager
+def client_of(store: Store, port: HttpPort | None = None) -> Iterator[httpx.Client]:
+    """A client of such a port."""
+    with served(store, port) as origin, httpx.Client(base_url=origin) as client:
+        yield client
+
+
+def connected(origin: str) -> socket.socket:
+    """A connection to a port, for what no client would send."""
+    host, _, port = origin.partition("//")[2].rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def status_of(response: httpx.Response) -> dict[str, Any]:
+    """The google.rpc.Status that the body is, as it must."""
+    body = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert body.keys() == {"code", "message", "details"}
+    return dict(body)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def main() -> None:
+    """Serves demo data, of a database that is gone afterwards."""
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8080
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedMongod(Path(folder)) as mongod,
+        Store(mongod.uri, "inventory") as store,
+    ):
+        load_demo(store.for_seeding, Demo(10_000, seed=0, until=midnight()))
+        with served(store, HttpPort(port=port)) as origin:
+            sys.stdout.write(f"{origin}  x-domain-id: domain-demo00000001\n")
+            sys.stdout.flush()
+            signal.sigwait(ends)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Where a test's keys and apps are known: in memory, and counted."""
+
+from __future__ import annotations
+
+from inventory_job.auth.keys import VerificationKey, parse_key
+from tests.support.tokens import Issuer
+
+
+class Keys:
+    """A KeySource over keys that a test may change."""
+
+    def __init__(self, *issuers: Issuer) -> None:
+        self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
+
+    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        return self.known.get(domain_id)
+
+    async def find_newer(
+        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
+    ) -> VerificationKey | None:
+        return self.known.get(domain_id)
+
+
+class Apps:
+    """Knows one app; remembers what it was asked."""
+
+    def __init__(self, permissions: tuple[str, ...] | None) -> None:
+        self.permissions = permissions
+        self.asked: list[tuple[str, str]] = []
+
+    async def check(self, app: tuple[str, str]) -> tuple[str, ...] | None:
+        self.asked.append(app)
+        return self.permissions

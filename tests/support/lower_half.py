@@ -1,0 +1,124 @@
+"""The server below its transport: a request as proto3 JSON in, the answer as proto3 JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from pymongo import monitoring
+
+from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
+from inventory_job.manager import JobManager
+from inventory_job.model.client import Database
+from inventory_job.model.counts.cache import CountCache
+from inventory_job.query.limits import Limits
+from inventory_job.query.names import ParseContext
+from inventory_job.query.plans import (
+    AnalyzePlan,
+    DistinctPlan,
+    ListPlan,
+    StatPlan,
+    plan_analyze,
+    plan_list,
+    plan_stat,
+)
+from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
+from inventory_job.wire import encode
+from inventory_job.wire.decode import decode
+from tests.support.running import LoopThread
+from tests.support.store import Store
+
+REQUESTS: dict[str, type[Message]] = {
+    "list": job_pb2.JobsQuery,
+    "stat": job_pb2.JobStatQuery,
+    "analyze": job_pb2.JobAnalyzeQuery,
+}
+
+
+Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
+
+
+class LowerHalf:
+    """Decodes, parses, plans, runs and encodes, as the servicer does, on the database of a store;
+    a context manager.
+
+    Args:
+        store: the database.
+        now: the time that requests come.
+        most_totals: for how many filters totals are kept.
+        listeners: receive an event for every command.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: datetime,
+        *,
+        most_totals: int = 0,
+        listeners: Sequence[monitoring.CommandListener] = (),
+    ) -> None:
+        self._store = store
+        self._most_totals = most_totals
+        self._listeners = listeners
+        self._context = ParseContext(Limits(), now)
+        self._loop = LoopThread()
+
+    def __enter__(self) -> Self:
+        self._loop.__enter__()
+        self._loop.run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.run(self._close())
+        self._loop.__exit__()
+
+    async def _open(self) -> None:
+        self._database = Database(self._store.uri, self._store.name, listeners=self._listeners)
+        self._counts = CountCache(self._database, self._most_totals)
+        self._manager = JobManager(self._database, self._counts)
+
+    async def _close(self) -> None:
+        await self._counts.close()
+        await self._database.close()
+
+    def plan(self, method: str, request: Message, scope: Scope) -> Plan:
+        """What is to be run for `request`; raises InvalidRequest and PermissionDenied."""
+        decoded = decode(request)
+        if method == "list":
+            return plan_list(parse_list(decoded, self._context), scope)
+        if method == "stat":
+            return plan_stat(parse_stat(decoded, self._context), scope, 100_000)
+        return plan_analyze(parse_analyze(decoded, self._context), scope)
+
+    def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
+        """The answer to `request`; raises ServiceErrors."""
+        answer = self._loop.run(self._run(self.plan(method, request, scope)))
+        received = type(answer).FromString(answer.SerializeToString())
+        return json_format.MessageToDict(
+            received,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=method == "list",
+        )
+
+    async def _run(self, plan: Plan) -> Message:
+        deadline = Deadline.after(60.0)
+        if isinstance(plan, ListPlan):
+            jobs = await self._manager.list(plan, deadline)
+            return encode.jobs_info(jobs.documents, jobs.total, plan.fields)[0]
+        if isinstance(plan, AnalyzePlan):
+            rows = await self._manager.analyze(plan, deadline)
+            return encode.analyze_result(rows.rows, rows.more)
+        page = await self._manager.stat(plan, deadline)
+        if isinstance(plan, DistinctPlan):
+            return encode.distinct_result(page.rows, page.total)
+        return encode.stat_result(page.rows, page.total)
+
+
+def message(method: str, request: dict[str, Any]) -> Message:
+    """The request as a message; raises json_format.ParseError when it cannot be one."""
+    return json_format.ParseDict(request, REQUESTS[method]())

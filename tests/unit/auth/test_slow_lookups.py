@@ -1,0 +1,405 @@
+"""Look-ups at a remote directory that is slow: which wait, for what, and how many calls run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inventory_job.auth.lookups import LookupLimits
+from inventory_job.errors import Unavailable
+from tests.support.directory import Directory, Gate
+from tests.support.loops import in_loop, settle
+
+
+async def started(*coroutines: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    """Tasks of these, each gone as far as it can."""
+    tasks = [asyncio.create_task(each) for each in coroutines]
+    await settle()
+    return tasks
+
+
+@in_loop
+async def test_nobody_waits_for_a_key_that_is_looked_for_unseen() -> None:
+    directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
+    await directory.find("a")
+    directory.now += 5
+    gate = Gate(directory)
+
+    assert await directory.admits("a") is None
+    await gate.entered.acquire()
+    assert await directory.admits("a") is None
+    gate.opened.set()
+    await directory.rest()
+    assert directory.asked == ["a"] * 2
+
+
+@in_loop
+async def test_a_call_under_way_unseen_does_not_show_that_a_key_is_known() -> None:
+    limits = LookupLimits(burst=1, per_second=1.0)
+    known, unknown = Directory(limits, a="1"), Directory(limits)
+    await known.find("a")
+    await unknown.find("a")
+    answers = []
+    for directory in (known, unknown):
+        directory.now += 1
+        await directory.drain()
+        gate = Gate(directory)
+        assert await directory.admits("a") is None
+        await settle()
+        directory.now += 1
+        (bad,) = await started(directory.admits("a"))
+        answers.append(bad.done())
+        gate.opened.set()
+        answers.append(await bad)
+
+    assert answers == [False, False] * 2
+
+
+@in_loop
+async def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
+    directory = Directory(a="1", b="2")
+    directory.is_down = True
+    assert await directory.is_refused("a")
+    directory.is_down = False
+    directory.now += 1
+    others: list[bool] = []
+
+    async def meanwhile() -> None:
+        others.append(await directory.is_refused("b"))
+
+    directory.meanwhile = meanwhile
+
+    assert await directory.find("a") == "1"
+    assert others == [True]
+
+
+@in_loop
+async def test_those_who_want_the_same_wait_for_one_call() -> None:
+    directory = Directory(a="1")
+    gate = Gate(directory)
+    waiting = await started(*[directory.find("a") for _ in range(1000)])
+
+    gate.opened.set()
+
+    assert await asyncio.gather(*waiting) == ["1"] * 1000
+    assert directory.asked == ["a"]
+
+
+@in_loop
+async def test_a_slow_call_holds_up_no_caller_whose_key_is_known() -> None:
+    directory = Directory(known="1")
+    await directory.find("known")
+    gate = Gate(directory)
+    waiting = await started(*[directory.find(f"{number}") for number in range(1000)])
+
+    assert await directory.find("known") == "1"
+    gate.opened.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@in_loop
+async def test_who_came_after_a_call_was_made_waits_for_it_and_has_another_made() -> None:
+    directory = Directory(a="1")
+    await directory.find("a")
+    directory.now += 10
+    gate = Gate(directory)
+    (early,) = await started(directory.admits("a"))
+    directory.now += 0.1
+    (late,) = await started(directory.admits("a"))
+    assert not late.done()
+    gate.opened.set()
+
+    assert [await early, await late] == [False, False]
+    assert directory.asked == ["a"] * 3
+
+
+@in_loop
+async def test_who_came_after_a_call_was_made_takes_its_answer_if_it_fits() -> None:
+    directory = Directory(a="1")
+    await directory.find("a")
+    directory.now += 10
+    gate = Gate(directory)
+    directory.answers["a"] = "2"
+    (early,) = await started(directory.admits("a", "2"))
+    directory.now += 0.1
+    (late,) = await started(directory.admits("a", "2"))
+    assert not late.done()
+    gate.opened.set()
+
+    assert [await early, await late] == [True, True]
+    assert directory.asked == ["a"] * 2
+
+
+@in_loop
+async def test_nobody_waits_beyond_a_deadline_and_the_call_goes_on_for_others() -> None:
+    directory = Directory(a="1")
+    gate = Gate(directory)
+    (patient,) = await started(directory.find("a"))
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await directory.find("a")
+    gate.opened.set()
+
+    assert await patient == "1"
+    assert directory.asked == ["a"]
+
+
+@in_loop
+async def test_a_call_whose_only_waiter_has_gone_is_of_use_to_the_next() -> None:
+    directory = Directory(a="1")
+    gate = Gate(directory)
+    (waiting,) = await started(directory.find("a"))
+    waiting.cancel()
+    await settle()
+    gate.opened.set()
+
+    assert await directory.find("a") == "1"
+    assert directory.asked == ["a"]
+
+
+@in_loop
+async def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
+    directory = Directory()
+    directory.is_down = True
+    gate = Gate(directory)
+    waiting = await started(*[directory.is_refused("a") for _ in range(4)])
+    gate.opened.set()
+
+    assert await asyncio.gather(*waiting) == [True] * 4
+    assert directory.asked == ["a"]
+
+
+@in_loop
+async def test_those_who_come_at_once_are_asked_for_a_few_at_a_time() -> None:
+    answers = dict.fromkeys("abcdefgh", "1")
+    directory = Directory(LookupLimits(at_a_time=2), **answers)
+    gate = Gate(directory)
+    found = await started(*[directory.find(key) for key in answers])
+    assert directory.asked == ["a", "b"]
+    gate.opened.set()
+
+    assert await asyncio.gather(*found) == ["1"] * 8
+    assert directory.asked == list(answers)
+
+
+@in_loop
+async def test_those_who_wait_for_their_turn_with_the_same_wait_for_one_call() -> None:
+    directory = Directory(LookupLimits(at_a_time=1), a="1", b="1")
+    gate = Gate(directory)
+    found = await started(*[directory.find(key) for key in "abbb"])
+    gate.opened.set()
+
+    assert await asyncio.gather(*found) == ["1"] * 4
+    assert directory.asked == ["a", "b"]
+
+
+@in_loop
+async def test_a_bad_token_waits_for_its_turn_too() -> None:
+    """As one of an unknown domain does."""
+    directory = Directory(LookupLimits(at_a_time=1), known="1")
+    await directory.find("known")
+    directory.now += 10
+    gate = Gate(directory)
+    first, bad = await started(directory.find("a"), directory.admits("known"))
+    assert not bad.done()
+    gate.opened.set()
+
+    assert await first is None
+    assert await bad is False
+    assert directory.asked == ["known", "a", "known"]
+
+
+@in_loop
+async def test_nobody_waits_for_a_turn_beyond_a_deadline() -> None:
+    directory = Directory(LookupLimits(at_a_time=1), a="1")
+    gate = Gate(directory)
+    (first,) = await started(directory.find("a"))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await directory.find("b")
+    gate.opened.set()
+
+    assert await first == "1"
+
+
+@in_loop
+async def test_those_who_wait_for_their_turn_learn_at_once_that_the_directory_is_down() -> None:
+    directory = Directory(LookupLimits(at_a_time=1))
+    directory.is_down = True
+    gate = Gate(directory)
+    waiting = await started(*[directory.is_refused(key) for key in "abc"])
+    gate.opened.set()
+
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert directory.asked == ["a"]
+
+
+@in_loop
+async def test_only_so_many_calls_of_strangers_run_or_wait_for_their_turn() -> None:
+    directory = Directory(LookupLimits(at_a_time=1, pending=2))
+    gate = Gate(directory)
+    waiting = await started(*[directory.is_refused(key) for key in "abcd"])
+
+    assert [each.done() for each in waiting] == [False, False, True, True]
+    gate.opened.set()
+
+    assert await asyncio.gather(*waiting) == [False, False, True, True]
+
+
+@in_loop
+async def test_strangers_do_not_hold_up_renewals_while_the_directory_is_slow() -> None:
+    directory = Directory(LookupLimits(at_a_time=2), known="1", other="1")
+    for key in ("known", "other"):
+        await directory.find(key)
+    directory.now += 290
+    await directory.find("other")
+    directory.now += 11
+    gate = Gate(directory)
+    await started(*[directory.is_refused(key) for key in "abcdefgh"])
+    directory.asked.clear()
+
+    (renewed,) = await started(directory.find("known"))
+    assert directory.asked == ["known"]
+    gate.opened.set()
+
+    assert await renewed == "1"
+
+
+@in_loop
+async def test_background_renewals_leave_slots_to_those_that_are_waited_for() -> None:
+    known = dict.fromkeys("abcdef", "1")
+    directory = Directory(LookupLimits(at_a_time=4, burst=9, per_second=0.0), **known)
+    for key in known:
+        await directory.find(key)
+    directory.now += 100
+    await directory.drain()
+    gate = Gate(directory)
+    directory.asked.clear()
+
+    for key in "abcde":
+        assert await directory.admits(key) is None
+    await settle()
+    assert directory.asked == ["a", "b"]
+    directory.now += 201
+    (renewed,) = await started(directory.find("f"))
+    assert directory.asked == ["a", "b", "f"]
+    gate.opened.set()
+
+    assert await renewed == "1"
+
+
+@in_loop
+async def test_renewals_run_a_few_at_a_time() -> None:
+    known = dict.fromkeys("abcd", "1")
+    directory = Directory(LookupLimits(at_a_time=3), **known)
+    for key in known:
+        await directory.find(key)
+    directory.now += 301
+    directory.asked.clear()
+    gate = Gate(directory)
+    renewed = await started(*[directory.find(key) for key in known])
+
+    assert directory.asked == ["a", "b", "c"]
+    gate.opened.set()
+
+    assert await asyncio.gather(*renewed) == ["1"] * 4
+
+
+@in_loop
+async def test_an_older_answer_that_comes_late_does_not_replace_a_newer_one() -> None:
+    directory = Directory(LookupLimits(burst=2, per_second=1.0), a="old")
+    await directory.find("a")
+    directory.now += 5
+    await directory.drain()
+    released = asyncio.Event()
+
+    async def slow() -> None:
+        directory.meanwhile = quick
+        await released.wait()
+        directory.answers["a"] = "old"
+
+    async def quick() -> None:
+        directory.answers["a"] = "new"
+
+    directory.meanwhile = slow
+    assert await directory.admits("a", "new") is None
+    await settle()
+    directory.now += 1.5
+    assert await directory.admits("a", "new") is True
+    released.set()
+    await settle()
+
+    assert await directory.find("a") == "new"
+
+
+@in_loop
+async def test_closing_ends_the_calls_under_way() -> None:
+    directory = Directory()
+    gate = Gate(directory)
+    await started(directory.find("a"))
+
+    await directory.lookups.close()
+
+    gate.opened.set()
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def caller(directory: Directory, chance: random.Random, key: str) -> None:
+    """Looks `key` up in one of the ways that tokens do; "a", "b" and "c" are known."""
+    is_known = key in "abc"
+    try:
+        if chance.random() < 0.3:
+            assert await directory.find(key) == ("1" if is_known else None)
+        elif chance.random() < 0.5:
+            assert not await directory.admits(key)
+        else:
+            assert await directory.admits(key, "1") in (None, is_known)
+    except Unavailable:
+        return
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 200))
+@in_loop
+async def test_whatever_comes_calls_are_few_at_a_time_and_one_for_each_key(
+    seed: int, at_a_time: int, number: int
+) -> None:
+    """Random callers, cancelled at random, of a directory that takes its time and fails at times:
+    everyone gets an answer, the right one, and no call is left."""
+    chance = random.Random(seed)
+    limits = LookupLimits(at_a_time=at_a_time, burst=50, per_second=50.0, keep_seconds=2.0)
+    directory = Directory(limits, **dict.fromkeys("abc", "1"))
+    running: list[str] = []
+
+    async def meanwhile() -> None:
+        key = directory.asked[-1]
+        running.append(key)
+        assert len(running) <= 2 * at_a_time
+        assert running.count(key) <= 2
+        for _ in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+        running.remove(key)
+        directory.is_down = chance.random() < 0.1
+
+    directory.meanwhile = meanwhile
+    callers = []
+    for _ in range(number):
+        directory.now += chance.choice([0.0, 0.01, 0.5])
+        callers.append(asyncio.create_task(caller(directory, chance, chance.choice("abcxyz"))))
+        if chance.random() < 0.1:
+            chance.choice(callers).cancel()
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+    for ended in await asyncio.gather(*callers, return_exceptions=True):
+        assert ended is None or isinstance(ended, asyncio.CancelledError)
+    await settle()
+    assert len(asyncio.all_tasks()) == 1
