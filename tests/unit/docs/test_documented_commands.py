@@ -76,6 +76,9 @@ def text_of(script: str) -> str:
     """A script, with the modules that it runs, and with the options of the tests if it does."""
     text = (ROOT / script).read_text(encoding="utf-8")
     modules = re.findall(r"scripts/\w+\.py", text)
+    modules += [
+        f"scripts/{name}/__main__.py" for name in re.findall(r"exec .*python -m (\w+)", text)
+    ]
     if "pytest" in text:
         modules.append("tests/conftest.py")
     return text + "".join((ROOT / name).read_text(encoding="utf-8") for name in modules)

@@ -12,24 +12,24 @@ from tests.support.documents import README, ROOT, SHOWN, Block, Page
 BLOCKS = [block for each in SHOWN for block in each.blocks]
 
 KINDS = {
-    # Run by integration/test_page_examples.py, each with the block after it.
+    # Run by integration/docs/test_page_examples.py, each with the block after it.
     *("json get", "json list", "json stat", "json analyze", "json delete"),
     *("json answer", "json refusal"),
     # Compared by unit/test_operations_doc.py.
     "json service-config",
-    # Run by integration/test_shown_calls.py, with the text after it.
+    # Run by integration/docs/test_shown_calls.py, with the text after it.
     "python",
-    # Checked by unit/test_documented_commands.py.
+    # Checked by unit/docs/test_documented_commands.py.
     "shell",
-    # What a program prints, or a drawing, whose names unit/test_references.py looks up.
+    # What a program prints, or a drawing, whose names unit/docs/test_references.py looks up.
     "text",
     "console",
 }
 CONSOLES = {
-    "README.md": "integration/test_shown_calls.py",
-    "docs/clients.md": "integration/test_shown_calls.py",
-    "docs/authentication.md": "integration/test_authentication_doc.py",
-    "docs/command-line.md": "integration/test_command_line_doc.py",
+    "README.md": "integration/docs/test_shown_calls.py",
+    "docs/clients.md": "integration/docs/test_shown_calls.py",
+    "docs/authentication.md": "integration/docs/test_authentication_doc.py",
+    "docs/command-line.md": "integration/docs/test_command_line_doc.py",
 }
 """What runs the terminal sessions of a page."""
 
