@@ -23,7 +23,7 @@ from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """The pipeline of an analyze over job documents, without scope, filter and page.
 
-    `scope` is put on the joined side of lookups.
+    `scope` also confines what lookups join.
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
@@ -82,7 +82,7 @@ def _key_columns(query: AnalyzeQuery) -> list[str]:
     if not query.select:
         return keys
     copies = [f"$_id.{key}" for key in keys]
-    return [name for name, source in query.select.items() if source in copies]
+    return [name for name, selected in query.select.items() if selected in copies]
 
 
 def _totals(query: AnalyzeQuery) -> dict[str, str]:
@@ -91,6 +91,6 @@ def _totals(query: AnalyzeQuery) -> dict[str, str]:
     totals = {f"${name}": field.operator.total for name, field in query.fields.items()}
     return {
         name: total
-        for name, source in columns.items()
-        if isinstance(source, str) and (total := totals.get(source))
+        for name, selected in columns.items()
+        if isinstance(selected, str) and (total := totals.get(selected))
     }

@@ -141,8 +141,8 @@ def plan_analyze(request: AnalyzeRequest, scope: Scope) -> AnalyzePlan:
 
 
 def _fields_shown(query: ListQuery) -> tuple[str, ...]:
-    asked = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
-    return tuple(name for name in SHOWN if name in asked) if asked else SHOWN
+    requested = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
+    return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
 
 
 def _order(query: ListQuery) -> Document:
