@@ -25,7 +25,7 @@ async def started(*coroutines: Coroutine[Any, Any, Any]) -> list[asyncio.Task[An
 
 
 @in_loop
-async def test_nobody_waits_for_a_key_that_is_looked_for_unseen() -> None:
+async def test_no_look_up_waits_for_a_renewal_in_the_background() -> None:
     directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
     await directory.find("a")
     directory.now += 5
@@ -137,7 +137,7 @@ async def test_who_came_after_a_call_was_made_takes_its_answer_if_it_fits() -> N
 
 
 @in_loop
-async def test_nobody_waits_beyond_a_deadline_and_the_call_goes_on_for_others() -> None:
+async def test_no_look_up_waits_beyond_a_deadline_and_the_call_goes_on_for_others() -> None:
     directory = Directory(a="1")
     gate = Gate(directory)
     (patient,) = await started(directory.find("a"))
@@ -166,7 +166,7 @@ async def test_a_call_whose_only_waiter_has_gone_is_of_use_to_the_next() -> None
 
 
 @in_loop
-async def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
+async def test_look_ups_that_wait_for_a_call_that_fails_fail_too() -> None:
     directory = Directory()
     directory.is_down = True
     gate = Gate(directory)
@@ -178,7 +178,7 @@ async def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
 
 
 @in_loop
-async def test_those_who_come_at_once_are_asked_for_a_few_at_a_time() -> None:
+async def test_concurrent_look_ups_fetch_a_few_keys_at_a_time() -> None:
     answers = dict.fromkeys("abcdefgh", "1")
     directory = Directory(LookupLimits(at_a_time=2), **answers)
     gate = Gate(directory)
@@ -191,7 +191,7 @@ async def test_those_who_come_at_once_are_asked_for_a_few_at_a_time() -> None:
 
 
 @in_loop
-async def test_those_who_wait_for_their_turn_with_the_same_wait_for_one_call() -> None:
+async def test_look_ups_of_the_same_key_that_wait_for_a_slot_share_one_call() -> None:
     directory = Directory(LookupLimits(at_a_time=1), a="1", b="1")
     gate = Gate(directory)
     found = await started(*[directory.find(key) for key in "abbb"])
@@ -202,7 +202,7 @@ async def test_those_who_wait_for_their_turn_with_the_same_wait_for_one_call() -
 
 
 @in_loop
-async def test_a_bad_token_waits_for_its_turn_too() -> None:
+async def test_a_bad_token_waits_for_a_slot_too() -> None:
     """As one of an unknown domain does."""
     directory = Directory(LookupLimits(at_a_time=1), known="1")
     await directory.find("known")
@@ -218,7 +218,7 @@ async def test_a_bad_token_waits_for_its_turn_too() -> None:
 
 
 @in_loop
-async def test_nobody_waits_for_a_turn_beyond_a_deadline() -> None:
+async def test_no_look_up_waits_for_a_slot_beyond_a_deadline() -> None:
     directory = Directory(LookupLimits(at_a_time=1), a="1")
     gate = Gate(directory)
     (first,) = await started(directory.find("a"))
@@ -232,7 +232,7 @@ async def test_nobody_waits_for_a_turn_beyond_a_deadline() -> None:
 
 
 @in_loop
-async def test_those_who_wait_for_their_turn_learn_at_once_that_the_directory_is_down() -> None:
+async def test_look_ups_that_wait_for_a_slot_learn_immediately_that_the_directory_is_down() -> None:
     directory = Directory(LookupLimits(at_a_time=1))
     directory.is_down = True
     gate = Gate(directory)
@@ -244,7 +244,7 @@ async def test_those_who_wait_for_their_turn_learn_at_once_that_the_directory_is
 
 
 @in_loop
-async def test_only_so_many_calls_of_strangers_run_or_wait_for_their_turn() -> None:
+async def test_only_so_many_calls_of_strangers_run_or_wait_for_a_slot() -> None:
     directory = Directory(LookupLimits(at_a_time=1, pending=2))
     gate = Gate(directory)
     waiting = await started(*[directory.is_refused(key) for key in "abcd"])
