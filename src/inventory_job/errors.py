@@ -2,8 +2,8 @@
 
 Every answer that is not a result is a `ServiceError`: a code that existing clients act on, the
 kind of failure, a sentence a caller can act on and, for a bad request, one `Problem` for each
-thing wrong with it. Nothing here knows gRPC or HTTP; `transport.status` maps each kind to a
-status. docs/errors.md lists the codes.
+thing wrong with it. Nothing here knows gRPC or HTTP; `status.py` of each transport maps
+each kind to a status. docs/errors.md lists the codes.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Outage:
 
 
 class ServiceError(Exception):
-    """A failure the caller is told about, its `message` made from a public `reason`: that never
+    """A failure that ends a call, its `message` made from a public `reason`: that never
     holds driver internals, tokens or another tenant's data; the cause, if any, is chained and goes
     to the log. `problems` are what is wrong with the request, field by field."""
 
@@ -184,8 +184,8 @@ class TooLarge(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More calls than the server can hold: this one was not begun, or only read what there was no
-    room for. `retry_seconds` is when it is worth another try."""
+    """More calls than the server can hold: this one was not begun, or its body did not fit into
+    the memory for bodies. `retry_seconds` is when it is worth another try."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED

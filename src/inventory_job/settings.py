@@ -247,8 +247,8 @@ class Settings(BaseSettings):
     @field_validator(*_MODES)
     @classmethod
     def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
-        """What has no effect in the chosen mode is refused: so nobody believes to have switched
-        something on that is not. The defaults may be spelled out in every mode."""
+        """Refuses settings that have no effect in the chosen mode: they would look switched on
+        and not be. The defaults may be spelled out in every mode."""
         name, chosen = str(info.field_name), info.data.get("auth_mode")
         modes = _MODES[name]
         if value is None and chosen in modes and name in ("auth_key_file", "identity_endpoint"):

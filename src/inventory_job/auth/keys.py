@@ -58,7 +58,7 @@ class VerificationKey:
 
 
 class KeySource(Protocol):
-    """Where keys come from. Both methods raise Unavailable while that cannot be asked."""
+    """Finds keys. Both methods raise Unavailable while that is impossible."""
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
         """The key of a domain's tokens, or None; `kid` is the token's name for its key."""

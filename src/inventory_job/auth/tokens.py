@@ -125,7 +125,7 @@ class TokenAuthenticator:
         began = self._clock()
         payload, kid = _unverified(token)
         domain_id = domain_of(payload)
-        # Any key asked for since the token was first seen settles whether it is good.
+        # Any key fetched since the token was first seen settles whether it is good.
         since = self._unsettled.get(digest, began)
         try:
             key = await self._verifying_key(token, domain_id, kid, since)

@@ -171,7 +171,7 @@ class _Batches(io.TextIOBase):
                 self._stream.write(batch)
                 self._stream.flush()
             except (OSError, ValueError):
-                # A full disk, a pipe that nobody reads: told of once the stream takes something.
+                # A full disk, a pipe that is not read: logged once the stream takes something.
                 self._lost += len(pieces)
 
     def _taken(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Stages → aggregation pipeline, keeping track of what the rows look like on the way.
 
-After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows whose
-order nobody asked for, but matters, are put in one: the same question then gives the same answer,
+After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows that come
+without a sort are put in order where it matters: the same question then gives the same answer,
 and pages do not overlap (docs/differences.md, W12).
 """
 

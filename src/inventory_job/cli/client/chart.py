@@ -128,8 +128,7 @@ def draw(counts: Counts, title: str, console: Console) -> None:
     console.print(Columns(names, padding=(0, 2)))
     largest = counts.largest()
     label_width = max(map(len, counts.periods), default=0)
-    room = console.width - label_width - len(str(largest)) - 3
-    width = max(room, _SHORTEST_BAR)
+    width = max(console.width - label_width - len(str(largest)) - 3, _SHORTEST_BAR)
     for period in counts.periods:
         row = counts.row(period)
         line = Text(f"{period:<{label_width}} ", no_wrap=True)

@@ -116,7 +116,7 @@ def delete(
 
 
 class _Listed:
-    """A page of jobs as a View: those of them that there is room for."""
+    """A page of jobs as a View: as many of them as fit."""
 
     def __init__(
         self, client: JobClient, request: Plain, fields: Sequence[str], interval: float

@@ -12,7 +12,7 @@ from inventory_job.cli.client.periods import FORMATS, Period
 Request = dict[str, Any]
 
 LARGEST_PAGE = 1000
-"""The most rows that a server answers with at once."""
+"""The most rows of one answer."""
 
 COUNT = "jobs"
 """What the number of jobs is called in results."""
