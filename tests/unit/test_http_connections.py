@@ -182,7 +182,7 @@ async def test_connections_that_come_together_keep_within_the_limit(
 
 
 @in_loop
-async def test_connections_that_ended_leave_room(connections: Connections) -> None:
+async def test_connections_that_ended_do_not_count(connections: Connections) -> None:
     for port in range(10):
         client = Client(connections, port)
         client.outer.connection_lost(None)
