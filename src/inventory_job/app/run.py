@@ -97,7 +97,7 @@ class _LoopErrors:
         self._log = structlog.get_logger(__name__)
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """As loop.set_exception_handler has it."""
+        """The handler that asyncio calls with the context of a failure."""
         if loop.time() < self._next_at:
             self._unlogged += 1
             return

@@ -102,7 +102,6 @@ class TokenAuthenticator:
         self._decoy = lru_cache(MOST_KEY_BITS // 8)(_decoy)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        """As Authenticator."""
         given = read_metadata(metadata)
         digest = _digest_of(given.token)
         verified = self._remembered.get(digest)
