@@ -39,7 +39,7 @@ def ids(page: Page) -> list[str]:
     return page.locator("#list a.open").all_text_contents()
 
 
-def asked(origin: str, domain: str = scene.MANY, **query: Any) -> list[str]:
+def listed(origin: str, domain: str = scene.MANY, **query: Any) -> list[str]:
     """The ids of the first page of a list, by the public call."""
     answer = httpx.post(
         f"{origin}/inventory/v1/job/list",
@@ -88,7 +88,7 @@ def test_any_column_sorts(visited: Visit, console: str) -> None:
 
         order = str(visited.page.locator("#list [aria-sort]").get_attribute("aria-sort"))
         sort = {"key": field, "desc": order == "descending"}
-        assert ids(visited.page) == asked(console, sort=[sort]), title
+        assert ids(visited.page) == listed(console, sort=[sort]), title
         assert "page=" not in visited.page.url
 
 
@@ -117,7 +117,7 @@ def test_filters_are_in_the_address_and_shown_from_it(visited: Visit, console: s
     page.keyboard.press("Enter")
     page.wait_for_url("**workspace=workspace-1**")
     awaited(page)
-    expected = asked(
+    expected = listed(
         console,
         filter=[
             {"k": "status", "v": "FAILURE", "o": "eq"},
