@@ -89,7 +89,7 @@ def _change_level(level: str) -> None:
 
 class _LoopErrors:
     """Logs what fails in the event loop outside of calls, once a second at most: where connections
-    cannot be accepted, say, it fails again at once."""
+    cannot be accepted, say, it fails again and again."""
 
     def __init__(self) -> None:
         self._next_at = 0.0

@@ -1,6 +1,6 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
-Anyone who can send a bad token can make the server want a key. So calls that strangers cause draw
+A bad token can make the server look for a key. So calls that strangers cause draw
 on two token buckets, the key's own and one for all; renewals of known keys draw on neither and have
 slots of their own. While the directory is down one probe at a time is made; other look-ups fail.
 
@@ -41,7 +41,7 @@ class Unanswered(Unavailable):
 class LookupLimits:
     """How long answers are kept, in seconds, how many, and how often the directory is called.
 
-    Strangers may cause `key_burst` calls for one key at once and then one in `again_seconds` (more
+    Strangers may cause `key_burst` calls for one key in a row and then one in `again_seconds` (more
     than 0), which is also how long it is cached that there is no answer; for all keys together
     `burst` calls and then `per_second`. `at_a_time` of their calls run, `pending` run or wait.
     Renewals have as many slots, background renewals half of them and the same rate.

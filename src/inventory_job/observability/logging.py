@@ -1,7 +1,7 @@
 """Structured log lines, on standard error: for people on a terminal, as JSON elsewhere.
 
-What is logged says which fields, methods and errors, never tokens, connection strings or what was
-asked for. Exceptions come without the values of variables, which could be any of these.
+What is logged says which fields, methods and errors, never tokens, connection strings or values of
+queries. Exceptions come without the values of variables, which could be any of these.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     keys = present({key.name: key.key for key in query.group_by})
     group(keys, {name: _value(field) for name, field in query.fields.items()}, pipeline)
     if query.select:
-        # `_id` stays for now: it is what tells rows apart when they are put in order.
+        # `_id` stays for now: it distinguishes rows when they are put in order.
         pipeline.convert({"$project": dict(query.select)}, Rows())
     totals: dict[str, str] = {}
     folded = [name for name in _key_columns(query) if name in query.field_group]

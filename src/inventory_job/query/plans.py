@@ -156,7 +156,7 @@ def _order(query: ListQuery) -> Document:
 
 
 def _computed(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
-    """What sort keys name that is not stored; nothing else of it has a place in a JobInfo."""
+    """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
     computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
     if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
         return ()

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OTHERS = "others"
-"""What the series that are too many to tell apart are called together."""
+"""The name of all series that are too many to distinguish."""
 
 MOST_SERIES = 7
-"""How many series eyes can tell apart."""
+"""How many series eyes can distinguish."""
 
 
 @dataclass(frozen=True, slots=True)

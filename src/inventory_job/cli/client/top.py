@@ -70,7 +70,7 @@ ORDERS = (
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Running jobs, each with its `flags`: those from the place `start`, counted from 0, and how
+    """Running jobs, each with its `flags`: those from number `start`, counted from 0, and how
     many there are in all."""
 
     jobs: Sequence[Job]
@@ -173,7 +173,7 @@ def fetched(
     usual: UsualDurations,
     window: tuple[int, int],
 ) -> Running:
-    """The running jobs in `window`: the place of the first, from 0, and how many at most. Raises
+    """The running jobs in `window`: the number of the first, from 0, and how many at most. Raises
     CallFailed."""
     start, most = window
     answer = client.call("list", running_request(selected, order.sort, start, most))
