@@ -78,7 +78,7 @@ class Outage:
 
 
 class ServiceError(Exception):
-    """A failure the caller is told about, its `message` made from a public `reason`: that never
+    """A failure that ends a call, its `message` made from a public `reason`: that never
     holds driver internals, tokens or another tenant's data; the cause, if any, is chained and goes
     to the log. `problems` are what is wrong with the request, field by field."""
 
@@ -94,7 +94,7 @@ class ServiceError(Exception):
 
 
 class InvalidRequest(ServiceError):
-    """The request is wrong in one or more places; the first gives code and message."""
+    """The request has one or more problems; the first gives code and message."""
 
     kind = Kind.INVALID_ARGUMENT
 
@@ -114,7 +114,7 @@ class QueryFailed(ServiceError):
 
 
 class QueryRefused(QueryFailed):
-    """The database refused the query because of what the caller asked."""
+    """The database refused the query because of what it contains."""
 
     kind = Kind.INVALID_ARGUMENT
 

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         description="How long a client may take to send a request over HTTP, in seconds.",
     )
     connection_seconds: Seconds = Field(
-        600.0, ge=1, description="Age at which a client is asked for a new connection, in seconds."
+        600.0, ge=1, description="Age at which a client has to make a new connection, in seconds."
     )
     grace_seconds: Seconds = Field(
         10.0, description="How long running calls may go on after SIGTERM, in seconds."
@@ -205,8 +205,8 @@ class Settings(BaseSettings):
         5.0,
         gt=0,
         le=1000,
-        description="Mode identity: how often tokens of domains whose key is not known may have it "
-        "asked, all together in one process; four times as often for a moment.",
+        description="Mode identity: look-ups there per second and process that tokens of domains "
+        "whose key is not known may cause, all together; four times as many for a moment.",
     )
     token_leeway_seconds: float = Field(
         10.0, ge=0, le=300, description="How much a token's times may be off."
@@ -247,8 +247,8 @@ class Settings(BaseSettings):
     @field_validator(*_MODES)
     @classmethod
     def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
-        """What has no effect in the chosen mode is refused: so nobody believes to have switched
-        something on that is not. The defaults may be spelled out in every mode."""
+        """Refuses settings that have no effect in the chosen mode: they would look switched on
+        and not be. The defaults may be spelled out in every mode."""
         name, chosen = str(info.field_name), info.data.get("auth_mode")
         modes = _MODES[name]
         if value is None and chosen in modes and name in ("auth_key_file", "identity_endpoint"):

@@ -40,7 +40,7 @@ def ids(page: Page) -> list[str]:
     return page.locator("#list a.open").all_text_contents()
 
 
-def asked(origin: str, domain: str = scene.MANY, **query: Any) -> list[str]:
+def listed(origin: str, domain: str = scene.MANY, **query: Any) -> list[str]:
     """The ids of the first page of a list, by the public call."""
     answer = httpx.post(
         f"{origin}/inventory/v1/job/list",
@@ -89,7 +89,7 @@ def test_any_column_sorts(visited: Visit, console: str) -> None:
 
         order = str(visited.page.locator("#list [aria-sort]").get_attribute("aria-sort"))
         sort = {"key": field, "desc": order == "descending"}
-        assert ids(visited.page) == asked(console, sort=[sort]), title
+        assert ids(visited.page) == listed(console, sort=[sort]), title
         assert "page=" not in visited.page.url
 
 
@@ -114,7 +114,7 @@ def test_a_whole_id_its_beginning_and_its_end_find_it(
     assert (
         scene.job_id(0xABC)
         in ids(visited.page)
-        == asked(console, filter=[{"k": "job_id", "v": part, "o": "contain"}])
+        == listed(console, filter=[{"k": "job_id", "v": part, "o": "contain"}])
     )
 
 
@@ -131,7 +131,7 @@ def test_filters_are_in_the_address_and_shown_from_it(visited: Visit, console: s
     page.keyboard.press("Enter")
     page.wait_for_url("**workspace=workspace-1**")
     awaited(page)
-    expected = asked(
+    expected = listed(
         console,
         filter=[
             {"k": "status", "v": "FAILURE", "o": "eq"},

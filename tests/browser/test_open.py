@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from inventory_job.cli.client.filters import parse_filter
 from tests.browser import scene
 from tests.browser.home import awaited
-from tests.browser.test_jobs import asked, ids
+from tests.browser.test_jobs import ids, listed
 from tests.browser.visits import Visit
 from tests.support.shell import Shell
 
@@ -33,7 +33,7 @@ def test_open_leads_to_the_jobs_that_list_shows(
     visited.page.goto(opened.stdout.strip())
     awaited(visited.page)
 
-    expected = asked(console, filter=[parse_filter(text) for text in filters])
+    expected = listed(console, filter=[parse_filter(text) for text in filters])
     assert expected
     assert ids(visited.page) == expected
 

@@ -27,7 +27,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Visit:
-    """An open page, the URLs that were asked for, and what the console complained about."""
+    """An open page, the URLs that it requested, and what the console complained about."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -76,11 +76,11 @@ def visit(browser: Browser, look: Look | None = None) -> Iterator[Visit]:
 
 
 def _record(opened: Visit) -> None:
-    def asked(request: Request) -> None:
+    def record(request: Request) -> None:
         opened.requests.append(request.url)
 
     page = opened.page
-    page.on("request", asked)
+    page.on("request", record)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on(
         "console",

@@ -40,6 +40,6 @@ JOBS = (
     _job(5, status="SUCCESS", plugin_id=AWS),
     _job(6, status="CANCELED", plugin_id=AWS),
     _job(7, status="SUCCESS", plugin_id=AZURE),
-    # Whoever may write jobs may write this.
+    # Every writer of jobs may write this.
     _job(8, status="IN_PROGRESS", plugin_id="\x1b[2J=1+1,\n\u202eplugin"),
 )

@@ -141,11 +141,11 @@ def tenants(channel: grpc.Channel, database: Store) -> Tenant:
 
 
 class Recorder(monitoring.CommandListener):
-    """What clients made from now on ask one database for; every client of this process."""
+    """The commands that clients of this process, made from now on, send to one database."""
 
     def __init__(self, database_name: str) -> None:
         self._database_name = database_name
-        self._asked: list[Plain] | None = None
+        self._commands: list[Plain] | None = None
         self.answered = 0
         """How many commands have been answered so far."""
         monitoring.register(self)
@@ -153,19 +153,19 @@ class Recorder(monitoring.CommandListener):
     @contextmanager
     def recording(self) -> Iterator[list[Plain]]:
         """The commands sent within, as they are sent."""
-        asked: list[Plain] = []
-        self._asked = asked
+        commands: list[Plain] = []
+        self._commands = commands
         try:
-            yield asked
+            yield commands
         finally:
-            self._asked = None
+            self._commands = None
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Notes a command; whoever looks for indexes reads no documents."""
-        if event.command_name == "listIndexes" or self._asked is None:
+        """Notes a command; listIndexes reads no documents."""
+        if event.command_name == "listIndexes" or self._commands is None:
             return
         if event.database_name == self._database_name:
-            self._asked.append(dict(event.command))
+            self._commands.append(dict(event.command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Counts an answer."""

@@ -15,18 +15,18 @@ async def _nothing() -> None:
 
 
 class Directory:
-    """A remote directory at a time of the test's; remembers what it was asked."""
+    """A remote directory at a time of the test's; records the keys that were fetched."""
 
     def __init__(self, limits: LookupLimits | None = None, **answers: str) -> None:
         self.now = 1000.0
         self.answers = answers
-        self.asked: list[str] = []
+        self.fetched: list[str] = []
         self.is_down = False
         self.meanwhile: Callable[[], Awaitable[None]] = _nothing
         self.lookups = Lookups(self._fetch, limits or LookupLimits(), lambda: self.now)
 
     async def _fetch(self, key: str) -> str | None:
-        self.asked.append(key)
+        self.fetched.append(key)
         await self.meanwhile()
         if self.is_down:
             raise Unavailable("the identity service cannot be reached")
@@ -36,7 +36,7 @@ class Directory:
         return await self.lookups.find(key)
 
     async def admits(self, key: str, fitting: str = "none") -> bool | None:
-        """Whether a token that fits only this answer comes in; None: it cannot be told now."""
+        """Whether a token that fits only this answer is admitted; None where that stays open."""
         since = self.now
         try:
             value = await self.find(key)
@@ -50,13 +50,13 @@ class Directory:
         return True
 
     async def drain(self) -> None:
-        """Has strangers ask until they may not any more."""
+        """Has strangers cause calls until the limits forbid it."""
         number = 0
         while not await self.is_refused(f"stranger {self.now} {number}"):
             number += 1
 
     async def rest(self) -> None:
-        """Waits for the calls that nobody waits for; they take no time."""
+        """Waits for calls in the background; they take no time."""
         await settle()
 
     async def is_refused(self, key: str) -> bool:
@@ -67,14 +67,14 @@ class Directory:
         return False
 
 
-class Gate:
-    """Holds calls to a directory until it is opened."""
+class Pause:
+    """Holds calls to a directory until it has ended."""
 
     def __init__(self, directory: Directory) -> None:
         self.entered = asyncio.Semaphore(0)
-        self.opened = asyncio.Event()
-        directory.meanwhile = self.pass_through
+        self.ended = asyncio.Event()
+        directory.meanwhile = self.wait
 
-    async def pass_through(self) -> None:
+    async def wait(self) -> None:
         self.entered.release()
-        await self.opened.wait()
+        await self.ended.wait()

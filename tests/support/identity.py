@@ -17,9 +17,9 @@ from tests.support.tokens import Issuer
 
 
 class IdentityService:
-    """Starts, stops and starts again on one port; says what it was asked.
+    """Starts, stops and starts again on one port; records its requests.
 
-    `delay` seconds pass before each answer; questions in `broken` fail. Callers have to show
+    `delay` seconds pass before each answer; requests in `broken` fail. Callers have to show
     `token`. An app that is not in `apps` may be disabled as well: identity answers the same.
     """
 
@@ -29,7 +29,7 @@ class IdentityService:
         self.apps: dict[str, tuple[list[str], list[str]]] = {}
         self.broken: set[str] = set()
         self.delay = 0.0
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.port = 0
         self._lock = threading.Lock()
         self._server: grpc.Server | None = None
@@ -62,7 +62,7 @@ class IdentityService:
 
     def answer(
         self,
-        asked: str,
+        request_name: str,
         context: grpc.ServicerContext,
         made: Callable[[], Any | None],
         absent: grpc.StatusCode = grpc.StatusCode.NOT_FOUND,
@@ -71,12 +71,12 @@ class IdentityService:
         ends with `absent` if that is nothing."""
         metadata: Mapping[str, Any] = dict(context.invocation_metadata())
         with self._lock:
-            self.asked.append(asked)
+            self.requests.append(request_name)
             answer = made()
         time.sleep(self.delay)
         if metadata.get("token") != self.token:
             _abort(context, grpc.StatusCode.UNAUTHENTICATED)
-        if asked in self.broken:
+        if request_name in self.broken:
             _abort(context, grpc.StatusCode.INTERNAL)
         if answer is None:
             _abort(context, absent)
@@ -111,5 +111,5 @@ class _Apps(app_pb2_grpc.AppServicer):  # type: ignore[misc]  # published withou
             grant = self._service.apps.get(request.client_id)
             return grant and app_pb2.CheckAppInfo(permissions=grant[0], projects=grant[1])
 
-        asked = f"app {request.domain_id} {request.client_id}"
-        return self._service.answer(asked, context, made, grpc.StatusCode.PERMISSION_DENIED)
+        request_name = f"app {request.domain_id} {request.client_id}"
+        return self._service.answer(request_name, context, made, grpc.StatusCode.PERMISSION_DENIED)

@@ -1,4 +1,4 @@
-"""Where a test's keys and apps are known: in memory, and counted."""
+"""Keys and apps of a test, in memory, with a record of checks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Keys:
 
 
 class Apps:
-    """Knows one app; remembers what it was asked."""
+    """Knows one app; records the apps that were checked."""
 
     def __init__(self, permissions: tuple[str, ...] | None) -> None:
         self.permissions = permissions
-        self.asked: list[tuple[str, str]] = []
+        self.checked: list[tuple[str, str]] = []
 
     async def check(self, app: tuple[str, str]) -> tuple[str, ...] | None:
-        self.asked.append(app)
+        self.checked.append(app)
         return self.permissions

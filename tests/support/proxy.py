@@ -24,7 +24,7 @@ class Line:
     """What the way between client and server is like.
 
     `delay` in seconds, each way; `bytes_per_second`, each way and connection; `is_silent`: nothing
-    arrives, and nobody is told (what was sent arrives when it ends, as TCP sends it again);
+    arrives, and neither end notices (what was sent arrives when it ends, as TCP sends it again);
     `reset_after`: an answer that takes the bytes of a connection beyond that many is broken off
     in the middle by a reset.
     """
@@ -107,7 +107,7 @@ class Proxy:
 
     def forsake(self, client_port: int | None = None) -> None:
         """Nothing passes on the connections there are, or that of one port alone, ever again, and
-        nobody is told, as when a firewall has forgotten them; new ones are served."""
+        neither end notices, as when a firewall has forgotten them; new ones are served."""
         for connection in [*self._connections]:
             port = connection.sockets[0].get_extra_info("peername")[1]
             connection.is_forsaken |= client_port in {None, port}

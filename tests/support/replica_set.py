@@ -209,7 +209,7 @@ class ReplicaSet:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Free ports."""
     with ExitStack() as open_:
         probes = [open_.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

@@ -40,7 +40,7 @@ class Serving:
     """A running server, as a context manager; `settings` by their names. Without a URI it has the
     embedded database.
 
-    A log line that is not a JSON object fails whoever reads the log.
+    A log line that is not a JSON object fails the test that reads the log.
     """
 
     def __init__(self, mongo_uri: str | None, **settings: object) -> None:

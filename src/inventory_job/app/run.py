@@ -91,7 +91,7 @@ def _change_level(level: str) -> None:
 
 class _LoopErrors:
     """Logs what fails in the event loop outside of calls, once a second at most: where connections
-    cannot be accepted, say, it fails again at once."""
+    cannot be accepted, say, it fails again and again."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
@@ -99,7 +99,7 @@ class _LoopErrors:
         self._log = structlog.get_logger(__name__)
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """As loop.set_exception_handler has it."""
+        """The handler that asyncio calls with the context of a failure."""
         if loop.time() < self._next_at:
             self._unlogged += 1
             return

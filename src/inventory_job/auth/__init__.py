@@ -1,1 +1,1 @@
-"""Who is calling, and what they may see. Pure: no gRPC, no database."""
+"""Callers and what they may see. Pure: no gRPC, no database."""

@@ -58,7 +58,7 @@ class AnonymousAuthenticator:
         self._default_domain_id = default_domain_id or ""
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        """As Authenticator; never suspends. The domain is x_domain_id, else the default."""
+        """Never suspends. The domain is x_domain_id, else the default."""
         given = read_metadata(metadata)
         return trusted_caller(given, given.domain_id or self._default_domain_id)
 

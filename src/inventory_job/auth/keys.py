@@ -58,7 +58,7 @@ class VerificationKey:
 
 
 class KeySource(Protocol):
-    """Where keys come from. Both methods raise Unavailable while that cannot be asked."""
+    """Finds keys. Both methods raise Unavailable while that is impossible."""
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
         """The key of a domain's tokens, or None; `kid` is the token's name for its key."""
@@ -134,7 +134,6 @@ class KeySet:
         return len(self.by_domain or self.by_kid)
 
     def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource.find."""
         if self.by_domain is not None:
             return self.by_domain.get(domain_id)
         if kid is None and len(self.by_kid) == 1:
@@ -236,7 +235,7 @@ class KeyFile:
             raise InvalidKey(f"There is no key in {path}.")
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource; never suspends. Whether the file has changed takes some microseconds."""
+        """Never suspends. Whether the file has changed takes some microseconds."""
         version = self._stat()
         if version != self._version:
             self._version = version
@@ -246,7 +245,7 @@ class KeyFile:
     async def find_newer(
         self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
-        """As KeySource; never suspends."""
+        """Never suspends."""
         return await self.find(domain_id, kid)
 
     def _read_again(self) -> None:
@@ -280,11 +279,9 @@ class RemoteKeys:
         self._lookups = lookups
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        """As KeySource."""
         return await self._lookups.find(domain_id)
 
     async def find_newer(
         self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
     ) -> VerificationKey | None:
-        """As KeySource."""
         return await self._lookups.find_newer(domain_id, since, unfit)

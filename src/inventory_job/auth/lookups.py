@@ -1,6 +1,6 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
-Anyone who can send a bad token can make the server want a key. So calls that strangers cause draw
+A bad token can make the server look for a key. So calls that strangers cause draw
 on two token buckets, the key's own and one for all; renewals of known keys draw on neither and have
 slots of their own. While the directory is down one probe at a time is made; other look-ups fail.
 
@@ -9,7 +9,7 @@ buckets refuses a stranger, whether there is a key or not; with the buckets empt
 Unavailable. A known key is renewed in the background then, within a rate limit of its own: a token
 signed with a new key is accepted at the next attempt.
 
-Each call is a task of its own: cancelling a look-up leaves the call to the others who wait for it.
+Each call is a task of its own: cancelling a look-up leaves the call to other look-ups that wait.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Unanswered(Unavailable):
 class LookupLimits:
     """How long answers are kept, in seconds, how many, and how often the directory is called.
 
-    Strangers may cause `key_burst` calls for one key at once and then one in `again_seconds` (more
+    Strangers may cause `key_burst` calls for one key in a row and then one in `again_seconds` (more
     than 0), which is also how long it is cached that there is no answer; for all keys together
     `burst` calls and then `per_second`. `at_a_time` of their calls run, `pending` run or wait.
     Renewals have as many slots, background renewals half of them and the same rate.
@@ -64,7 +64,7 @@ class _Entry(Generic[_Found]):
 
     bucket: TokenBucket
     value: _Found | None = None
-    asked_at: float = -math.inf
+    fetched_at: float = -math.inf
     settles_before: float = -math.inf
     settles_until: float = -math.inf
 
@@ -118,7 +118,7 @@ class Lookups(Generic[_Key, _Found]):
         """
         while True:
             entry = self._entry(key)
-            is_other = entry.asked_at > -math.inf and entry.value != unfit
+            is_other = entry.fetched_at > -math.inf and entry.value != unfit
             if is_other or (entry.settles_before >= since and self._is_settled(entry)):
                 return entry.value
             await _result(self._strangers_call(key, entry))
@@ -148,7 +148,7 @@ class Lookups(Generic[_Key, _Found]):
     def _is_fresh(self, entry: _Entry[_Found]) -> bool:
         if entry.value is None:
             return self._is_settled(entry)
-        return self._clock() - entry.asked_at < self._limits.keep_seconds
+        return self._clock() - entry.fetched_at < self._limits.keep_seconds
 
     def _is_settled(self, entry: _Entry[_Found]) -> bool:
         return self._clock() < entry.settles_until
@@ -161,8 +161,8 @@ class Lookups(Generic[_Key, _Found]):
             return under_way
         if not self._back_off.is_time():
             raise Unavailable(_DOWN)
-        has_room = len(self._strangers) < self._limits.pending
-        if has_room and entry.bucket.has_one() and self._strangers_bucket.take():
+        is_free = len(self._strangers) < self._limits.pending
+        if is_free and entry.bucket.has_one() and self._strangers_bucket.take():
             entry.bucket.take()
             self._keep(key, entry)
             return self._started(self._strangers, key)
@@ -171,9 +171,9 @@ class Lookups(Generic[_Key, _Found]):
         raise Unavailable(_TOO_MANY)
 
     def _renew_in_background(self, key: _Key, entry: _Entry[_Found]) -> None:
-        is_old = self._clock() - entry.asked_at >= self._limits.again_seconds
-        has_room = len(self._renewals) < self._limits.at_a_time / 2
-        if is_old and has_room and self._background_bucket.take():
+        is_old = self._clock() - entry.fetched_at >= self._limits.again_seconds
+        is_free = len(self._renewals) < self._limits.at_a_time / 2
+        if is_old and is_free and self._background_bucket.take():
             self._started(self._renewals, key)
 
     def _started(self, calls: _Calls[_Key, _Found], key: _Key) -> asyncio.Task[_Found | None]:
@@ -216,8 +216,8 @@ class Lookups(Generic[_Key, _Found]):
     def _answered(self, key: _Key, value: _Found | None, began: float, *, settle: bool) -> None:
         entry = self._entry(key)
         # A renewal and a stranger's call for one key may end in any order.
-        if began >= entry.asked_at:
-            entry.value, entry.asked_at = value, began
+        if began >= entry.fetched_at:
+            entry.value, entry.fetched_at = value, began
         if settle:
             entry.settles_before = began
             entry.settles_until = self._clock() + self._limits.again_seconds

@@ -26,7 +26,7 @@ INJECTABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may call a method, and what it takes.
+    """The roles and permissions that may call a method, and the parameters it takes.
 
     `sees_domain_wide`: a caller of one workspace also gets at the jobs of the whole domain.
     `parameters`: its injectable request parameters, those that are part of the scope aside.

@@ -17,7 +17,7 @@ _Value = TypeVar("_Value")
 
 
 class TokenBucket:
-    """Lets `burst` through at once, and `per_second` from then on."""
+    """Lets a `burst` through, and `per_second` from then on."""
 
     __slots__ = ("_burst", "_clock", "_filled_at", "_left", "_per_second")
 

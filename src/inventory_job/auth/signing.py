@@ -53,7 +53,7 @@ def app_claims(
     workspace_id: str | None,
     permissions: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The claims of an app's token, its times aside; `client_id` is what identity is asked for."""
+    """The claims of an app's token, its times aside; `client_id` is the app's name at identity."""
     user = user_claims(domain_id, role, workspace_id, permissions)
     return user | {"typ": "CLIENT_SECRET", "own": "APP", "jti": client_id}
 

@@ -102,7 +102,6 @@ class TokenAuthenticator:
         self._decoy = lru_cache(MOST_KEY_BITS // 8)(_decoy)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        """As Authenticator."""
         given = read_metadata(metadata)
         digest = _digest_of(given.token)
         verified = self._remembered.get(digest)
@@ -125,7 +124,7 @@ class TokenAuthenticator:
         began = self._clock()
         payload, kid = _unverified(token)
         domain_id = domain_of(payload)
-        # Any key asked for since the token was first seen settles whether it is good.
+        # Any key fetched since the token was first seen settles whether it is good.
         since = self._unsettled.get(digest, began)
         try:
             key = await self._verifying_key(token, domain_id, kid, since)

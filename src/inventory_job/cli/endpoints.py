@@ -22,7 +22,7 @@ class InvalidEndpoint(ValueError):
 
 def parse_endpoint(text: str, *, tls: bool) -> tuple[str, bool]:
     """The target for gRPC and whether it has TLS, of `HOST:PORT` or a URL of http, https, grpc,
-    grpcs or grpc+ssl; gRPC's own names stay as they are. `tls` is what was asked for beside it.
+    grpcs or grpc+ssl; gRPC's own names stay as they are. `tls` is the option given beside it.
 
     Raises InvalidEndpoint.
     """

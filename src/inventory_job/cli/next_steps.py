@@ -1,4 +1,4 @@
-"""What to do with a server that serves demo data, for whoever has just started it."""
+"""Next steps for a newcomer, printed by a server that serves demo data."""
 
 from __future__ import annotations
 

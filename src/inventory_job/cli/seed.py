@@ -24,7 +24,7 @@ from inventory_job.model.driver_errors import translated
 from inventory_job.settings import Settings
 
 DEMO_JOBS = 10_000
-"""Jobs of the demo data unless told otherwise."""
+"""How many jobs of demo data by default."""
 
 
 def seed(

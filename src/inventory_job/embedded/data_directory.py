@@ -112,7 +112,7 @@ class DataDirectory:
 
 
 def note(lock: int, uri: str = "") -> None:
-    """Let others read who owns the directory and, once it takes writes, its server's address."""
+    """Notes the process that owns the directory and, once it takes writes, its server's address."""
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n{uri}".encode())
 

@@ -57,7 +57,7 @@ _SAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """One collector of a tenant: what it runs, and for whom."""
+    """One collector of a tenant."""
 
     domain_id: str
     workspace_id: str

@@ -1,6 +1,6 @@
 """A private MongoDB server for development, demonstrations and tests.
 
-It listens on the loopback interface only, and without authentication: whoever may run programs
+It listens on the loopback interface only, and without authentication: every program
 on the machine may use it.
 """
 

@@ -1,4 +1,4 @@
-"""One run of mongod as a replica set of one: started, configured, asked whether it takes writes."""
+"""One run of mongod as a replica set of one: started, configured, awaited until it takes writes."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def load(
     force: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Counts:
-    """Inserts jobs, each with its tasks; `on_progress` is told how many jobs each step took.
+    """Inserts jobs, each with its tasks; `on_progress` is called with the jobs of each step.
 
     Tasks go first, so that no job is ever seen without its own. Documents whose _id or job_id is
     there already are left alone. Raises NotEmpty when there are jobs and `force` is not given,

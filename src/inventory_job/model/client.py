@@ -96,7 +96,7 @@ class Database:
         self.job_tasks = self.collection(JOB_TASK_COLLECTION)
 
     async def renew(self) -> bool:
-        """Opens a new client in the place of the present one, whose connections log in anew;
+        """Replaces the client by a new one, whose connections log in anew;
         whether it did: not if it did so a moment ago.
 
         A connection whose user is dropped is logged out for good, also when there is such a user

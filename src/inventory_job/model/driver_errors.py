@@ -1,7 +1,7 @@
 """What the driver raises → our errors: one table, nothing of the driver's text in public.
 
 Which failures are the query's fault follows MongoDB's error codes (src/mongo/base/error_codes.yml
-of its sources); numbers from 10000 are assertions, which a read only meets through what it asks.
+in its repository); numbers from 10000 are assertions, which only the query of a read can cause.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
     another index under its name, duplicates under a unique one) is logged as a warning and
     counted as refused, and the others are still tried; after a lost connection the rest is
     refused untried. Building an index of a large collection can take minutes: call this where
-    nothing waits for it. Two callers at once do no harm.
+    nothing waits for it. Concurrent calls do no harm.
     """
     log = structlog.get_logger(__name__)
     created: list[str] = []
@@ -134,7 +134,7 @@ async def _existing(collection: AsyncCollection[StoredDocument]) -> list[Mapping
     try:
         return [index async for index in await collection.list_indexes()]
     except OperationFailure:
-        # Not everyone who may create indexes may list them: creation then gives the verdict.
+        # The right to create indexes may come without that to list them: creation decides.
         return []
 
 

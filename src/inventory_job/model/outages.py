@@ -1,7 +1,7 @@
 """Why a database cannot be used, for operators: kind, hosts and the driver's plain sentence.
 
-The sentences of the driver come with its settings, and those of the database may quote what they
-were asked; neither is part of the reason, so that it only changes when something else is wrong.
+The sentences of the driver come with its settings, and those of the database may quote the
+query; neither is part of the reason, so that it only changes when something else is wrong.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads what finds and pipelines give, no more of it than memory has room for."""
+"""Reads what finds and pipelines give, up to a bound of bytes."""
 
 from __future__ import annotations
 

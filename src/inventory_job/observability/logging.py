@@ -1,7 +1,7 @@
 """Structured log lines, on standard error: for people on a terminal, as JSON elsewhere.
 
-What is logged says which fields, methods and errors, never tokens, connection strings or what was
-asked for. Exceptions come without the values of variables, which could be any of these.
+What is logged says which fields, methods and errors, never tokens, connection strings or values of
+queries. Exceptions come without the values of variables, which could be any of these.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class _Batches(io.TextIOBase):
                 self._stream.write(batch)
                 self._stream.flush()
             except (OSError, ValueError):
-                # A full disk, a pipe that nobody reads: told of once the stream takes something.
+                # A full disk, a pipe that is not read: logged once the stream takes something.
                 self._lost += len(pieces)
 
     def _taken(self) -> list[str]:

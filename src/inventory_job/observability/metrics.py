@@ -1,4 +1,4 @@
-"""What the server tells a Prometheus about itself."""
+"""The metrics that Prometheus scrapes."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class _CallsCommandTracer(CommandTracer):
             super().started(event)
 
     def failed(self, event: Any) -> None:
-        # The database's sentence may repeat what was asked for.
+        # The database's sentence may quote values of the query.
         name = str(event.failure.get("codeName", "failed"))
         super().failed(
             type(event)(

@@ -157,7 +157,7 @@ def accumulation(
 
 def compare(comparison: Comparison, path: str) -> Document:
     """The comparison as an expression over the row; its value stays a literal. An absent field is
-    null: an index does not tell one from the other, so the answer would depend on those there are.
+    null: an index does not distinguish them, so the answer would depend on those there are.
     """
     compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
     return {COMPARISONS[comparison.operator]: [compared, {"$literal": comparison.value}]}

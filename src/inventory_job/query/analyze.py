@@ -23,7 +23,7 @@ from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """The pipeline of an analyze over job documents, without scope, filter and page.
 
-    `scope` is put on the joined side of lookups.
+    `scope` also confines what lookups join.
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
@@ -35,7 +35,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     keys = present({key.name: key.key for key in query.group_by})
     group(keys, {name: _value(field) for name, field in query.fields.items()}, pipeline)
     if query.select:
-        # `_id` stays for now: it is what tells rows apart when they are put in order.
+        # `_id` stays for now: it distinguishes rows when they are put in order.
         pipeline.convert({"$project": dict(query.select)}, Rows())
     totals: dict[str, str] = {}
     folded = [name for name in _key_columns(query) if name in query.field_group]
@@ -82,7 +82,7 @@ def _key_columns(query: AnalyzeQuery) -> list[str]:
     if not query.select:
         return keys
     copies = [f"$_id.{key}" for key in keys]
-    return [name for name, source in query.select.items() if source in copies]
+    return [name for name, selected in query.select.items() if selected in copies]
 
 
 def _totals(query: AnalyzeQuery) -> dict[str, str]:
@@ -91,6 +91,6 @@ def _totals(query: AnalyzeQuery) -> dict[str, str]:
     totals = {f"${name}": field.operator.total for name, field in query.fields.items()}
     return {
         name: total
-        for name, source in columns.items()
-        if isinstance(source, str) and (total := totals.get(source))
+        for name, selected in columns.items()
+        if isinstance(selected, str) and (total := totals.get(selected))
     }

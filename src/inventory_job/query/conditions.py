@@ -102,7 +102,7 @@ class Condition(Strict):
 
 
 class UnwindCondition(Condition):
-    """One entry of an unwind's filter: the key is any place in the row, the value is raw."""
+    """One entry of an unwind's filter: the key is any path in the row, the value is raw."""
 
     key: Annotated[Field, PlainValidator(_row_field)] = Member(validation_alias=alias("key", "k"))
     operator: Annotated[Operator, PlainValidator(_unwind_operator)] = Member(

@@ -20,7 +20,7 @@ _FEW_PATTERNS = 20
 class Costs:
     """What every job of a query is compared with and looked up by.
 
-    `patterns` are how many there are by their places in the request; `lookups` the foreign field of
+    `patterns` are how many there are by their paths in the request; `lookups` the foreign field of
     each lookup.
     """
 
@@ -34,7 +34,7 @@ class Costs:
 
     @property
     def costliest(self) -> str:
-        """The place in the request with the most patterns."""
+        """The path in the request with the most patterns."""
         return max(self.patterns, key=lambda each: each[1])[0]
 
 
@@ -46,8 +46,8 @@ def costs_of(plan: Plan) -> Costs | None:
         stages = plan.computed
     elif isinstance(plan, StatPlan | AnalyzePlan):
         stages = plan.stages
-        place = "query.aggregate" if isinstance(plan, StatPlan) else "query.unwind.filter"
-        patterns = (*patterns, (place, patterns_in([stage.get("$match") for stage in stages])))
+        path = "query.aggregate" if isinstance(plan, StatPlan) else "query.unwind.filter"
+        patterns = (*patterns, (path, patterns_in([stage.get("$match") for stage in stages])))
     lookups = tuple(str(stage["$lookup"]["foreignField"]) for stage in stages if "$lookup" in stage)
     costs = Costs(patterns, lookups)
     return costs if lookups or costs.comparisons > _FEW_PATTERNS else None

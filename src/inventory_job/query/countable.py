@@ -109,7 +109,7 @@ class Countable:
 
 
 def countable(jobs: ScopedFilter) -> Countable | None:
-    """The filter in a form that tells of a single job whether it counts; None when it is not
+    """The filter in a form that decides for a single job whether it counts; None when it is not
     countable."""
     try:
         groups = _groups(scope_conditions(jobs.scope))

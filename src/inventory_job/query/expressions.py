@@ -180,8 +180,8 @@ def _below(where: int | str, value: Any, info: ValidationInfo, parse: _Parse) ->
 
 
 def _each(values: list[Any], info: ValidationInfo, parse: _Parse) -> list[Any]:
-    places = (((index,), value) for index, value in enumerate(values))
-    return gather(places, lambda given: parse(given, info))
+    located = (((index,), value) for index, value in enumerate(values))
+    return gather(located, lambda given: parse(given, info))
 
 
 AddFields = dict[Name, Annotated[Any, PlainValidator(added_expression)]]

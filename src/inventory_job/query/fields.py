@@ -71,7 +71,7 @@ SEARCHABLE: tuple[Field, ...] = (FIELDS["job_id"],)
 
 
 def untyped(path: str) -> Field:
-    """A place in the rows of a pipeline: any path, holding any type."""
+    """A field of the rows of a pipeline: any path, holding any type."""
     return Field(path, path, FieldType.ANY)
 
 

@@ -29,7 +29,7 @@ class ScopedFilter:
     """The caller's regular expressions with their paths in the request: whether they are right,
     only MongoDB knows."""
     patterns_at: tuple[tuple[str, int], ...] = ()
-    """How many patterns a job is compared with, by their places in the request."""
+    """How many patterns a job is compared with, by their paths in the request."""
 
     @property
     def document(self) -> Document:
@@ -69,10 +69,10 @@ def compile_filter(
     conditions += filtered
     if alternatives or words:
         conditions.append({"$or": alternatives + words})
-    places = [(f"query.filter[{index}]", emitted) for index, emitted in enumerate(filtered)]
-    places += [(f"query.filter_or[{index}]", each) for index, each in enumerate(alternatives)]
-    places += [("query.keyword", each) for each in words]
-    patterns_at = tuple((place, number) for place, each in places if (number := patterns_in(each)))
+    located = [(f"query.filter[{index}]", emitted) for index, emitted in enumerate(filtered)]
+    located += [(f"query.filter_or[{index}]", each) for index, each in enumerate(alternatives)]
+    located += [("query.keyword", each) for each in words]
+    patterns_at = tuple((path, number) for path, each in located if (number := patterns_in(each)))
     return ScopedFilter(scope, tuple(conditions), patterns_of(query), patterns_at)
 
 

@@ -63,7 +63,7 @@ class Limits(BaseModel):
 def check_size(request: Mapping[str, Any], limits: Limits) -> None:
     """Walks a decoded request before anything else looks at it.
 
-    Raises InvalidRequest with a problem (at most a hundred) for each place that passes a limit.
+    Raises InvalidRequest with a problem (at most a hundred) for each value that passes a limit.
     """
     if all(
         value.__class__ is str and len(value) * 4 <= limits.text_bytes for value in request.values()

@@ -105,7 +105,7 @@ Name = Annotated[KeyName, AfterValidator(_not_reserved)]
 """The name of a computed value."""
 
 Path = Annotated[str, PlainValidator(checked_path)]
-"""A place in a row: a field name, dotted for nested ones."""
+"""The path of a value in a row: a field name, dotted for nested ones."""
 
 SortKey = Annotated[Path, AfterValidator(_without_operators)]
 """What a list may be sorted by; a name no document has is allowed."""

@@ -63,7 +63,7 @@ class Operator:
 
 def literal(text: str) -> Regex[str]:
     """A pattern that finds `text` itself, whatever its case."""
-    # A BSON pattern cannot hold NUL, but PCRE can be told to look for one.
+    # A BSON pattern cannot hold NUL, but PCRE has an escape for it.
     return Regex(re.escape(text).replace("\0", r"\x00"), _IGNORING_CASE)
 
 
@@ -99,10 +99,10 @@ def words(field: Field, value: Any, now: datetime) -> Regex[str]:
 
 def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
     """A regular expression; whether MongoDB's PCRE accepts it, only MongoDB knows."""
-    source = text(field, value, now)
-    if "\0" in source:
+    expression = text(field, value, now)
+    if "\0" in expression:
         raise fault("a regular expression cannot hold a NUL character")
-    return Regex(source, _IGNORING_CASE)
+    return Regex(expression, _IGNORING_CASE)
 
 
 def iso_time(field: Field, value: Any, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """Stages → aggregation pipeline, keeping track of what the rows look like on the way.
 
-After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows whose
-order nobody asked for, but matters, are put in one: the same question then gives the same answer,
+After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows that come
+without a sort are put in order where it matters: the same question then gives the same answer,
 and pages do not overlap (docs/differences.md, W12).
 """
 
@@ -33,9 +33,9 @@ class Rows:
     keys: frozenset[str] = frozenset()
     """Names that live in `_id`."""
     identity: tuple[str, ...] = ("_id",)
-    """Paths that together tell rows apart; empty where there is one row at most."""
+    """Paths that together distinguish rows; empty where there is one row at most."""
     covering: frozenset[str] = frozenset({"_id"})
-    """Paths that tell rows apart as well as `identity` does."""
+    """Paths that distinguish rows as well as `identity` does."""
     sets: frozenset[str] = frozenset()
     """Lists whose elements are in no order."""
 
@@ -70,7 +70,7 @@ class Pipeline:
         self.rows = rows
 
     def drop_id(self, members: Document, rows: Rows) -> None:
-        """Appends a projection to `members` without `_id`, which still tells the rows apart."""
+        """Appends a projection to `members` without `_id`, which still distinguishes the rows."""
         stage: Document = {"$project": {"_id": 0, **members}}
         self.convert(stage, rows)
         if rows.identity:
@@ -99,7 +99,7 @@ class Pipeline:
             self._unordered = (len(self.stages), self._order)
 
     def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
-        """Appends a sort by (path, descending), ties broken by what tells rows apart."""
+        """Appends a sort by (path, descending), ties broken by what distinguishes rows."""
         dropped = self._undrop_id()
         order: dict[str, int] = {}
         for path, descending in keys:

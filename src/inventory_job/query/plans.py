@@ -141,8 +141,8 @@ def plan_analyze(request: AnalyzeRequest, scope: Scope) -> AnalyzePlan:
 
 
 def _fields_shown(query: ListQuery) -> tuple[str, ...]:
-    asked = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
-    return tuple(name for name in SHOWN if name in asked) if asked else SHOWN
+    requested = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
+    return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
 
 
 def _order(query: ListQuery) -> Document:
@@ -156,7 +156,7 @@ def _order(query: ListQuery) -> Document:
 
 
 def _computed(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
-    """What sort keys name that is not stored; nothing else of it has a place in a JobInfo."""
+    """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
     computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
     if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
         return ()

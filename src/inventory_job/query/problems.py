@@ -53,25 +53,25 @@ def missing(key: str | None = None) -> PydanticCustomError:
 
 
 def faults(found: Iterable[tuple[Location, PydanticCustomError]]) -> ValidationError:
-    """Several findings, each at a place below the value under validation, to raise at once."""
+    """Several findings, each located below the value under validation, to raise together."""
     lines = [InitErrorDetails(type=error, loc=where, input=None) for where, error in found]
     return ValidationError.from_exception_data("value", lines)
 
 
 def raise_any(found: Iterable[tuple[Location, PydanticCustomError]]) -> None:
-    """Raises the findings at once, if there are any."""
+    """Raises the findings together, if there are any."""
     lines = list(found)
     if lines:
         raise faults(lines)
 
 
 def gather(
-    places: Iterable[tuple[Location, Given]], parse: Callable[[Given], Parsed]
+    values: Iterable[tuple[Location, Given]], parse: Callable[[Given], Parsed]
 ) -> list[Parsed]:
-    """Parses every value, each with its place; raises what all of them found, at once."""
+    """Parses every value, each given with its location; raises the findings of all together."""
     parsed: list[Parsed] = []
     found: list[tuple[Location, PydanticCustomError]] = []
-    for where, value in places:
+    for where, value in values:
         try:
             parsed.append(parse(value))
         except PydanticCustomError as error:

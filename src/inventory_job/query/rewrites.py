@@ -34,7 +34,7 @@ def separate_groups(stages: Sequence[Document]) -> list[Document]:
 
 
 def by_one_of_each_list(stages: Iterable[Document]) -> list[Document]:
-    """The same stages, a sort by several keys having one value in the place of each list: what
+    """The same stages, a sort by several keys having one value instead of each list: what
     MongoDB itself takes in a sort by a single key, the least, or the greatest for descending."""
     return [other for stage in stages for other in _spread(stage)]
 
@@ -75,5 +75,5 @@ def _place(value: str, direction: int) -> Document:
             "default": 2,
         }
     }
-    place = {"$let": {"vars": {"one": one}, "in": {"rank": rank, "value": "$$one"}}}
-    return {"$let": {"vars": {"stored": value}, "in": place}}
+    ranked = {"$let": {"vars": {"one": one}, "in": {"rank": rank, "value": "$$one"}}}
+    return {"$let": {"vars": {"stored": value}, "in": ranked}}

@@ -18,7 +18,8 @@ class Authorization:
         self._authenticator = authenticator
 
     async def identify(self, call: Call) -> Caller:
-        """The caller of a call, noted in it, who may call its method: all that the headers decide.
+        """The caller of a call, noted in it, once its right to the method is checked: all that the
+        headers decide.
 
         Raises Unauthenticated, PermissionDenied, InvalidRequest or Unavailable.
         """

@@ -1,4 +1,4 @@
-"""Exceptions → the failure that a caller is told about, and what the log is told beside it."""
+"""Exceptions → the failure that ends the call, and the log entry with its cause."""
 
 from __future__ import annotations
 

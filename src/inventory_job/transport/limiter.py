@@ -1,8 +1,8 @@
 """How many calls the server holds and runs, in all and for each tenant and connection.
 
 A call takes a permit once its message is there, and gives it back when its client has taken the
-answer. With a permit it waits for its turn to run; beyond the permits, and after waiting for too
-long, it is refused with RESOURCE_EXHAUSTED. Slow work leaves its tenant fewer turns for a while
+answer. With a permit it waits for a slot to run; beyond the permits, and after waiting for too
+long, it is refused with RESOURCE_EXHAUSTED. Slow work leaves its tenant fewer slots for a while
 (docs/adr/0005-one-limiter.md).
 """
 
@@ -20,7 +20,7 @@ from inventory_job.transport.shares import Charges, Share, Table
 _QUICK_SECONDS = 0.1
 """Work is charged to its tenant beyond this."""
 _LOOK_AGAIN_SECONDS = 0.25
-"""How soon calls that wait notice that their tenant has more turns again."""
+"""How soon calls that wait notice that their tenant has more slots again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Permit:
 
     async def run(self) -> None:
         """Waits until the call may run; raises Overloaded when that takes too long."""
-        if all(share.has_room for share in self._shares):
+        if all(share.can_run for share in self._shares):
             for share in self._shares:
                 share.running += 1
             self._running = len(self._shares)
@@ -75,7 +75,7 @@ class Permit:
         except TimeoutError:
             self.stop()
             self._limiter.refuse(self.tenant, self.peer)
-            raise Overloaded("too many calls at once: no turn to run came in time") from None
+            raise Overloaded("too many calls at once: no slot to run came free in time") from None
 
     def charge(self) -> None:
         """Charges the tenant for what the call has done since it began to run."""
@@ -157,7 +157,7 @@ class Limiter:
         self._peers.refuse(peer)
 
     def charge(self, tenant: str, seconds: float) -> None:
-        """Charges a tenant for slow work: while others want turns, it has fewer for a while."""
+        """Charges a tenant for slow work: while others call, it has fewer slots for a while."""
         if seconds > 0:
             self._charges.add(tenant, seconds)
             self._fit(tenant)
@@ -177,13 +177,13 @@ class Limiter:
 
     def _fit(self, tenant: str) -> None:
         """Has a charged tenant run as many calls as are left to it: one at least, and all while
-        there is no one else."""
+        no other tenant calls."""
         share = self._tenants.get(tenant)
         if share is None:
             return
         lost = 0
         if self._tenants.is_wanted_by_others(tenant):
-            lost = self._charges.turns_lost(tenant)
+            lost = self._charges.slots_lost(tenant)
         share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
     async def wait_idle(self, seconds: float) -> bool:

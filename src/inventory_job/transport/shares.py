@@ -14,8 +14,8 @@ _SHORT_WAIT_SECONDS = 0.1
 _STANDING_QUEUE_SECONDS = 1.0
 _HALF_LIFE_SECONDS = 10.0
 """After so long half of what was charged counts."""
-_SECONDS_A_TURN = 2.5
-"""So much charged time costs a tenant one of its turns."""
+_SECONDS_PER_SLOT = 2.5
+"""So much charged time costs a tenant one of its slots to run."""
 _FORGOTTEN_SECONDS = 0.25
 """A charge of less is none."""
 
@@ -40,8 +40,8 @@ class Share:
         self._waiting_since = 0.0
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more call may run now; calls wait only while there is no room."""
+    def can_run(self) -> bool:
+        """Whether one more call may run now; calls wait only while none may."""
         return self.running < self._most_running
 
     def longest_wait(self, patience: float) -> float:
@@ -52,46 +52,46 @@ class Share:
 
     async def enter(self) -> None:
         """Waits until one more call may run, and counts it among those that run."""
-        if self.has_room:
+        if self.can_run:
             self.running += 1
             return
         if not self._waiting:
             self._waiting_since = self._clock()
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
-            await turn
+            await waiter
         except BaseException:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif not turn.cancelled():
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.cancelled():
                 self.leave()
             raise
 
     def leave(self) -> None:
-        """A call runs no more: the first of those that wait takes its turn."""
+        """A call runs no more: the first of those that wait runs instead."""
         self.running -= 1
-        self._give_turns()
+        self._wake_waiting()
 
     def change_most_running(self, most_running: int) -> None:
         """From now on, so many may run at a time; those that run already go on."""
         self._most_running = most_running
-        self._give_turns()
+        self._wake_waiting()
 
-    def _give_turns(self) -> None:
-        while self._waiting and self.has_room:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+    def _wake_waiting(self) -> None:
+        while self._waiting and self.can_run:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 self.running += 1
 
 
 class Charges:
     """What slow work was charged to tenants, in seconds, of which half count after
-    `_HALF_LIFE_SECONDS`. A tenant loses `most_turns` at most."""
+    `_HALF_LIFE_SECONDS`. A tenant loses `most_slots` at most."""
 
-    def __init__(self, most_turns: int, clock: Callable[[], float]) -> None:
-        self._most = most_turns * _SECONDS_A_TURN
+    def __init__(self, most_slots: int, clock: Callable[[], float]) -> None:
+        self._most = most_slots * _SECONDS_PER_SLOT
         self._clock = clock
         self._charged: dict[str, tuple[float, float]] = {}
         """By tenant: the seconds, and when they were that many."""
@@ -106,9 +106,9 @@ class Charges:
         """Charges a tenant with so many seconds more."""
         self._charged[tenant] = (min(self._of(tenant) + seconds, self._most), self._clock())
 
-    def turns_lost(self, tenant: str) -> int:
-        """How many turns the charges cost a tenant now."""
-        return int(self._of(tenant) / _SECONDS_A_TURN)
+    def slots_lost(self, tenant: str) -> int:
+        """How many slots the charges cost a tenant now."""
+        return int(self._of(tenant) / _SECONDS_PER_SLOT)
 
     def tenants(self) -> list[str]:
         """Those that are charged; from now on, without those whose charges count no more."""
@@ -137,7 +137,7 @@ class Table(Generic[_Key]):
         self._shares: dict[_Key, Share] = {}
         self._refused: OrderedDict[_Key, float] = OrderedDict()
         """When each was refused last, the latest last; older ones go with the next refusal."""
-        # Who entered last and when, and who before, of all others.
+        # The key that entered last, and the last other one; each with its time.
         self._entered: tuple[_Key | None, float] = (None, -math.inf)
         self._entered_before: tuple[_Key | None, float] = (None, -math.inf)
 
@@ -146,7 +146,7 @@ class Table(Generic[_Key]):
         return self._shares.get(key)
 
     def is_wanted_by_others(self, key: _Key) -> bool:
-        """Whether others than `key` hold permits, or asked for one a moment ago."""
+        """Whether others than `key` hold permits, or took one a moment ago."""
         latest, at = self._entered
         if latest == key:
             at = self._entered_before[1]

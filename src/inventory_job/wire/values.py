@@ -57,7 +57,7 @@ def text(value: Any) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-@lru_cache(4096)  # of a list that is asked for again
+@lru_cache(4096)  # of a list that is read again
 def iso(time: datetime) -> str:
     """A naive UTC time as ISO 8601 text with milliseconds and `Z`."""
     return time.isoformat("T", "milliseconds") + "Z"

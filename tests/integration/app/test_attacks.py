@@ -67,9 +67,9 @@ def first_condition(command: dict[str, Any]) -> Any:
     return command.get("filter", command.get("query"))
 
 
-def assert_harmless(asked: list[dict[str, Any]]) -> None:
+def assert_harmless(commands: list[dict[str, Any]]) -> None:
     """Commands that read nothing outside of the caller's scope and run no code."""
-    for command in asked:
+    for command in commands:
         assert first_condition(command)["domain_id"] == DOMAIN
         # This stage is the same whatever is asked.
         pipeline = [each for each in command.get("pipeline", []) if each != REFUSING_LARGE_ROWS]
@@ -100,14 +100,14 @@ def test_s1_no_other_lookup_reaches_the_database(
     analyze = {"lookup": [LOOKUP, lookup], "group_by": ["x"], "fields": COUNT}
     listing = {"lookup": [lookup], "sort": [{"key": "x"}]}
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refusals = [
             client.refused("analyze", {"query": analyze}),
             client.refused("list", {"query": listing}),
         ]
 
     assert [each.status for each in refusals] == [grpc.StatusCode.PERMISSION_DENIED] * 2
-    assert asked == []
+    assert commands == []
 
 
 @pytest.mark.parametrize("field", ["job_id", "workspace_id", "nothing"])
@@ -123,12 +123,12 @@ def test_s1_the_allowed_lookup_joins_nothing_of_another_tenant(
         "fields": COUNT,
     }
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         answer = client.analyze(query)
 
-    assert_harmless(asked)
-    assert {next(iter(command)) for command in asked} == {"aggregate"}
-    assert len([command for command in asked if "$lookup" in str(command)]) == 1
+    assert_harmless(commands)
+    assert {next(iter(command)) for command in commands} == {"aggregate"}
+    assert len([command for command in commands if "$lookup" in str(command)]) == 1
     assert {row["domain_id"] for row in answer["results"]} <= {DOMAIN}
     assert SECRET not in str(answer)
 
@@ -161,7 +161,7 @@ def test_s2_no_other_expression_reaches_the_database(
 ) -> None:
     added = {"add_fields": {"x": expression}}
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refusals = [
             client.refused("analyze", {"query": {**added, "fields": COUNT}}),
             client.refused("list", {"query": {**added, "sort": [{"key": "x"}]}}),
@@ -169,7 +169,7 @@ def test_s2_no_other_expression_reaches_the_database(
 
     assert [each.status for each in refusals] == [grpc.StatusCode.INVALID_ARGUMENT] * 2
     assert [each.code for each in refusals] == ["ERROR_INVALID_PARAMETER"] * 2
-    assert asked == []
+    assert commands == []
 
 
 KEYS = ["__raw__", "status__ne", "status__regex", "domain_id__in", "pk", "_cls", "$or", "$nor",
@@ -193,7 +193,7 @@ def test_s3_a_key_is_a_field_and_nothing_else(
         "analyze": {"fields": COUNT},
     }
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refusals = [
             client.refused(method, {"query": {**query, **rest}})
             for method, rest in requests.items()
@@ -203,16 +203,16 @@ def test_s3_a_key_is_a_field_and_nothing_else(
         assert each.status is grpc.StatusCode.INVALID_ARGUMENT
         assert each.paths[0] == f"query.{lists}[0].k"
         assert f"a job has no field {key!r}" in each.details
-    assert asked == []
+    assert commands == []
 
 
 @pytest.mark.parametrize("sort", ["status__ne", "$natural", "$where", "domain_id__x"])
 def test_s3_a_sort_key_is_no_operator(client: Client, recorder: Recorder, sort: str) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused("list", {"query": {"sort": [{"key": sort}]}})
 
     assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
-    assert asked == []
+    assert commands == []
 
 
 DICTIONARIES = [
@@ -236,34 +236,34 @@ def test_s4_a_dictionary_is_no_value(
 ) -> None:
     key = "created_at" if operator.endswith("_lt") else "status"
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused(
             "list", {"query": {"filter": [{"k": key, "o": operator, "v": value}]}}
         )
 
     assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
     assert refused.paths == ["query.filter[0].v"]
-    assert asked == []
+    assert commands == []
 
 
 @pytest.mark.parametrize("operator", ["in", "not_in", "contain_in", "not_contain_in", "regex_in"])
 def test_s4_a_dictionary_is_no_item(client: Client, recorder: Recorder, operator: str) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused(
             "list", {"query": {"filter": [{"k": "status", "o": operator, "v": ["x", {"$ne": 1}]}]}}
         )
 
     assert refused.paths == ["query.filter[0].v[1]"]
-    assert asked == []
+    assert commands == []
 
 
 def test_s4_a_match_never_passes_its_dictionary_on(client: Client, recorder: Recorder) -> None:
     condition = {"k": "status", "o": "match", "v": {"$where": "sleep(1000)"}}
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         assert client.numbers({"filter": [condition]}) == []
 
-    assert_harmless(asked)
+    assert_harmless(commands)
 
 
 def stages(key: str) -> dict[str, Any]:
@@ -292,12 +292,12 @@ def stages(key: str) -> dict[str, Any]:
 def test_s5_a_key_is_no_expression(
     client: Client, recorder: Recorder, key: str, place: str
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused("stat", {"query": {"aggregate": [stages(key)[place]]}})
 
     assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
     assert refused.code == "ERROR_INVALID_PARAMETER"
-    assert asked == []
+    assert commands == []
 
 
 @pytest.mark.parametrize(
@@ -322,11 +322,11 @@ def test_s5_a_key_is_no_expression(
 def test_s5_no_part_of_an_analyze_is_an_expression(
     client: Client, recorder: Recorder, part: dict[str, Any]
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused("analyze", {"query": {"fields": COUNT, **part}})
 
     assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
-    assert asked == []
+    assert commands == []
 
 
 def test_s5_values_are_literals(client: Client, recorder: Recorder) -> None:
@@ -334,14 +334,14 @@ def test_s5_values_are_literals(client: Client, recorder: Recorder) -> None:
     counted = {"group": {"fields": [{"o": "count", "n": "n", "conditions": [condition]}]}}
     found = {"filter": [condition], "aggregate": [{"count": {"name": "n"}}]}
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         assert client.rows(counted) == [{"n": 0}]
         assert client.stat(found)["results"] == []
 
-    assert_harmless(asked)
-    assert {"$eq": ["$status", {"$literal": "$status"}]} in asked[0]["pipeline"][1]["$group"]["n"][
-        "$sum"
-    ]["$cond"][0]["$and"]
+    assert_harmless(commands)
+    assert {"$eq": ["$status", {"$literal": "$status"}]} in commands[0]["pipeline"][1]["$group"][
+        "n"
+    ]["$sum"]["$cond"][0]["$and"]
 
 
 ATTEMPTS: list[tuple[str, dict[str, Any]]] = [
@@ -364,11 +364,11 @@ ATTEMPTS: list[tuple[str, dict[str, Any]]] = [
 def test_no_query_reads_another_tenants_jobs(
     client: Client, recorder: Recorder, method: str, query: dict[str, Any]
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         answer = client.call(method, {"query": query})
 
-    assert asked
-    assert_harmless(asked)
+    assert commands
+    assert_harmless(commands)
     assert SECRET not in str(answer)
 
 
@@ -378,10 +378,10 @@ def test_another_tenants_job_is_not_found(
 ) -> None:
     database.jobs.insert_one({"job_id": "job-of-the-victim", "domain_id": VICTIM})
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refused = client.refused(method, {"job_id": "job-of-the-victim"})
 
     assert refused.status is grpc.StatusCode.NOT_FOUND
-    assert_harmless([command for command in asked if "find" in command])
-    assert {next(iter(command)) for command in asked} <= {"find", "abortTransaction"}
+    assert_harmless([command for command in commands if "find" in command])
+    assert {next(iter(command)) for command in commands} <= {"find", "abortTransaction"}
     assert database.jobs.find_one({"job_id": "job-of-the-victim"})

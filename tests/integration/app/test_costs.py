@@ -95,7 +95,7 @@ PATTERNS: dict[str, tuple[str, Plain, str]] = {
 def test_patterns_times_jobs_are_limited(
     client: Client, recorder: Recorder, method: str, query: Plain, path: str
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refusal = client.refused(method, {"query": query})
 
     assert refusal.code == "ERROR_INVALID_PARAMETER"
@@ -103,19 +103,19 @@ def test_patterns_times_jobs_are_limited(
     assert " patterns a query may be about 3" in refusal.details
     assert "narrow the filter by job_id, collector_id, status, created_at" in refusal.details
     # Jobs were counted, and compared with nothing.
-    assert len(asked) == 1
-    assert "word" not in str(asked)
+    assert len(commands) == 1
+    assert "word" not in str(commands)
     few = {"filter": [{"k": "created_at", "o": "datetime_lt", "v": "2026-01-31"}]}
     narrowed = {**query, "filter": [*query.get("filter", []), *few["filter"]]}
     client.call(method, {"query": narrowed})
 
 
 def test_few_patterns_are_always_allowed(client: Client, recorder: Recorder) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         answer = client.list({"filter": [condition("not_contain_in", words(20))], "only": ["id"]})
 
     assert answer["total_count"] == JOBS
-    assert len(asked) == 1
+    assert len(commands) == 1
 
 
 def test_what_is_no_pattern_is_not_counted(client: Client) -> None:
@@ -161,13 +161,13 @@ def test_lookups_times_jobs_are_limited(
     named = [{**lookup, "as": f"tasks{number}"} for number, lookup in enumerate(lookups)]
 
     assert client.analyze(analyzed(*named, jobs=jobs))["results"] == ([{"n": jobs}] * (jobs > 0))
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         refusal = client.refused("analyze", {"query": analyzed(*named, *named[:1], jobs=JOBS)})
 
     assert refusal.code == "ERROR_INVALID_PARAMETER"
     assert refusal.paths == ["query.lookup"]
     assert "read more than 1000 tasks; narrow the filter" in refusal.details
-    assert "$lookup" not in str(asked)
+    assert "$lookup" not in str(commands)
 
 
 def test_lookups_of_a_list_are_limited(client: Client) -> None:
@@ -191,7 +191,7 @@ def test_a_row_that_is_too_large_is_refused_on_a_connection_that_stays(
         client = tenants(channel, database)(*[wide] * size)
         pushes = [{"o": "push", "n": name, "k": "plugin_id"} for name in "ab"]
 
-        with recorder.recording() as asked:
+        with recorder.recording() as commands:
             refusal = client.refused(
                 "stat", {"query": {"aggregate": [{"group": {"fields": pushes}}]}}
             )
@@ -200,4 +200,4 @@ def test_a_row_that_is_too_large_is_refused_on_a_connection_that_stays(
         "ERROR_DB_QUERY: Database query failed. (reason = a result is larger than 16 MiB)"
     )
     # Another attempt would follow a lost connection.
-    assert len(asked) == 1
+    assert len(commands) == 1

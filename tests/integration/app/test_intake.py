@@ -59,7 +59,7 @@ def refusal(call: Any) -> Any:
     return raised.value
 
 
-def test_who_has_no_token_is_refused_before_sending_anything(
+def test_a_call_without_a_token_is_refused_before_it_sends_anything(
     serving: Serving, tmp_path: Path
 ) -> None:
     with (
@@ -69,7 +69,7 @@ def test_who_has_no_token_is_refused_before_sending_anything(
         assert refusal(call).code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_who_has_no_token_is_not_told_about_the_bytes_sent(
+def test_a_call_without_a_token_is_refused_before_its_bytes_are_read(
     serving: Serving, tmp_path: Path
 ) -> None:
     with serving(**with_tokens(tmp_path)) as channel:

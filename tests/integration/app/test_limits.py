@@ -129,7 +129,7 @@ def test_a_request_nested_too_deep_is_refused(client: Client) -> None:
     assert "nested more than 8 levels deep" in refusal.details
 
 
-def test_every_excess_is_told(client: Client) -> None:
+def test_every_excess_is_reported(client: Client) -> None:
     query = {**items(7), "only": ["status"] * 5, "keyword": "x" * 25}
 
     refusal = client.refused("list", {"query": query})

@@ -1,4 +1,4 @@
-"""Slow queries in the log: which, and what is told of them."""
+"""Slow queries in the log: which, and with what."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def client(settings: Settings, database: Store) -> Iterator[Client]:
         yield tenants(channel, database)({"plugin_id": "plugin-1"})
 
 
-def told(entries: list[Any], event: str) -> list[Plain]:
+def logged(entries: list[Any], event: str) -> list[Plain]:
     return [entry for entry in entries if entry["event"] == event]
 
 
@@ -54,19 +54,19 @@ CALLS: dict[str, tuple[Plain, list[Plain]]] = {
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_a_slow_query_is_told_with_its_shape(client: Client, method: str) -> None:
+def test_a_slow_query_is_logged_with_its_shape(client: Client, method: str) -> None:
     request, shape = CALLS[method]
 
     with capture_logs() as entries:
         client.call(method, request)
 
-    [entry] = told(entries, "slow_query")
+    [entry] = logged(entries, "slow_query")
     assert (entry["log_level"], entry["operation"]) == ("warning", method)
     assert entry["seconds"] >= 0
     assert json.loads(entry["shape"]) == shape
 
 
-def test_values_are_not_told(client: Client) -> None:
+def test_values_are_not_logged(client: Client) -> None:
     group = {"group": {"keys": [{"key": "status", "name": "of"}], "fields": []}}
     requests: dict[str, Plain] = {
         "list": {"query": FILTER, "plugin_id": SECRET},
@@ -80,15 +80,15 @@ def test_values_are_not_told(client: Client) -> None:
         for method, request in requests.items():
             client.call(method, request)
 
-    assert [entry["operation"] for entry in told(entries, "slow_query")] == [*requests]
+    assert [entry["operation"] for entry in logged(entries, "slow_query")] == [*requests]
     assert SECRET not in json.dumps(entries)
 
 
-def test_a_query_that_comes_to_nothing_is_told_as_well(client: Client) -> None:
+def test_a_query_that_finds_nothing_is_logged_as_well(client: Client) -> None:
     with capture_logs() as entries:
         client.refused("delete", {"job_id": "job-none"})
 
-    [entry] = told(entries, "slow_query")
+    [entry] = logged(entries, "slow_query")
     assert entry["operation"] == "delete"
 
 
@@ -104,11 +104,11 @@ def test_a_wait_for_a_database_that_is_away_is_time_of_the_database() -> None:
     ):
         Client(channel, "domain-1").refused("list", {})
 
-    assert told(entries, "slow_query")
+    assert logged(entries, "slow_query")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["off", "not slow"])
-def test_other_queries_are_told_at_the_level_debug(
+def test_other_queries_are_logged_at_the_level_debug(
     settings: Settings, database: Store, seconds: float
 ) -> None:
     with (
@@ -118,6 +118,6 @@ def test_other_queries_are_told_at_the_level_debug(
     ):
         tenants(channel, database)().list()
 
-    assert told(entries, "slow_query") == []
-    [entry] = told(entries, "query")
+    assert logged(entries, "slow_query") == []
+    [entry] = logged(entries, "query")
     assert entry["log_level"] == "debug"

@@ -61,7 +61,7 @@ def lists_logged(entries: list[Any]) -> int:
     return sum(entry["event"] == "call" and entry["method"] == f"{JOB}/list" for entry in entries)
 
 
-def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Settings) -> None:
+def test_an_open_watch_gets_not_serving_and_does_not_delay_the_stop(settings: Settings) -> None:
     patient = settings.model_copy(update={"grace_seconds": 60.0})
     server = ServerThread(patient)
     with grpc.insecure_channel(server.__enter__().address) as channel:
@@ -69,13 +69,13 @@ def test_an_open_watch_is_told_of_the_stop_and_does_not_delay_it(settings: Setti
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=50)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         with ThreadPoolExecutor(1) as pool:
-            told = pool.submit(next, watch)
+            update = pool.submit(next, watch)
 
             started = time.monotonic()
             server.__exit__(None, None, None)
 
             assert time.monotonic() - started < 20
-            assert told.result().status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert update.result().status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ def test_a_token_far_too_long_is_refused_by_either_port(
     assert operations(profiled) == before
 
 
-def test_without_a_token_nobody_is_authenticated(
+def test_without_a_token_no_caller_is_authenticated(
     stub: job_pb2_grpc.JobStub, profiled: Store
 ) -> None:
     before = operations(profiled)
@@ -381,7 +381,7 @@ def test_a_second_tenant_is_refused(
     assert operations(profiled) == before
 
 
-def test_an_unknown_domain_and_a_wrong_signature_cannot_be_told_apart(
+def test_an_unknown_domain_and_a_wrong_signature_look_the_same(
     stub: job_pb2_grpc.JobStub, domains: Domains
 ) -> None:
     tokens = [domains.stranger.token("DOMAIN_ADMIN"), of_another_key(domains), domains.admin()[:-8]]

@@ -57,7 +57,7 @@ def test_the_key_file_holds_the_public_part_of_every_domains_key(directory: Path
     assert all("d" not in jwk for jwk in keys.values())
 
 
-def test_a_domains_key_is_replaced_only_when_told_so(tmp_path: Path) -> None:
+def test_a_domains_key_is_replaced_only_with_force(tmp_path: Path) -> None:
     command = ("keys", "--domain-id", "domain-1", "--directory", tmp_path)
     assert token(*command).exit_code == 0
     before = (tmp_path / "keys.json").read_text()
@@ -71,7 +71,7 @@ def test_a_domains_key_is_replaced_only_when_told_so(tmp_path: Path) -> None:
     assert (tmp_path / "keys.json").read_text() != before
 
 
-def test_a_public_key_whose_private_part_is_elsewhere_is_replaced_only_when_told_so(
+def test_a_public_key_whose_private_part_is_elsewhere_is_replaced_only_with_force(
     tmp_path: Path,
 ) -> None:
     command = ("keys", "--domain-id", "domain-1", "--directory", tmp_path)
@@ -157,7 +157,7 @@ def test_an_apps_token_is_asked_about_at_identity(directory: Path) -> None:
     assert asyncio.run(authenticator.authenticate([("token", text)])) == Caller(
         "domain-1", role="DOMAIN_ADMIN", permissions=("inventory:Job.read",)
     )
-    assert apps.asked == [("domain-1", "client-1")]
+    assert apps.checked == [("domain-1", "client-1")]
 
 
 def test_an_apps_token_has_the_permissions_asked_for_where_there_is_no_identity(

@@ -308,7 +308,7 @@ def test_what_is_no_query_is_refused_with_the_reason(shell: Shell, text: str, re
     assert reason in refused.stderr
 
 
-def test_nobody_is_asked_where_nobody_can_answer(shell: Shell, tenant: Tenant) -> None:
+def test_delete_does_not_prompt_without_a_terminal(shell: Shell, tenant: Tenant) -> None:
     client = tenant({})
 
     refused = shell("delete", "--domain", client.domain_id, "job-000000000001", typed="y\n")

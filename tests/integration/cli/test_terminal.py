@@ -161,16 +161,16 @@ def test_delete_asks_first(server: ServerThread, database: Store) -> None:
     database.jobs.insert_one({"job_id": "job-doomed", "domain_id": "domain-2"})
     command = ("delete", "job-doomed", "--domain", "domain-2")
 
-    def asked(screen: Screen) -> bool:
+    def shows_the_question(screen: Screen) -> bool:
         return any("Delete job-doomed with all tasks? [y/N]:" in line for line in screen)
 
     with run(server, *command) as opened:
-        opened.wait_for(asked)
+        opened.wait_for(shows_the_question)
         opened.press("n\n")
         assert opened.finish() == 1
     assert database.jobs.count_documents({"job_id": "job-doomed"}) == 1
     with run(server, *command) as opened:
-        opened.wait_for(asked)
+        opened.wait_for(shows_the_question)
         opened.press("y\n")
         assert opened.finish() == 0
     assert database.jobs.count_documents({"job_id": "job-doomed"}) == 0

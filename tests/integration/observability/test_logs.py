@@ -78,11 +78,11 @@ def test_options_of_the_uri_that_the_driver_does_not_know_are_entries(mongo_uri:
         # A line that is no entry fails this.
         serving.read_to_the_end()
 
-    told = [
+    warnings = [
         str(entry["event"])
         for entry in serving.entries
         if (entry["level"], entry.get("logger")) == ("warning", "UserWarning")
     ]
-    assert len(told) == 2
-    assert sum("Unknown option: retryreadz" in reason for reason in told) == 1
-    assert sum("maxidletimems" in reason for reason in told) == 1
+    assert len(warnings) == 2
+    assert sum("Unknown option: retryreadz" in reason for reason in warnings) == 1
+    assert sum("maxidletimems" in reason for reason in warnings) == 1

@@ -158,5 +158,5 @@ def test_the_attributes_of_spans_are_documented(
 
     stub.list(job_pb2.JobsQuery(), metadata=CALLER, timeout=10)
 
-    told = {name for span in spans.get_finished_spans() for name in span.attributes or ()}
-    assert told == documented
+    recorded = {name for span in spans.get_finished_spans() for name in span.attributes or ()}
+    assert recorded == documented

@@ -88,8 +88,8 @@ def test_an_invalid_regular_expression_is_blamed(
 def test_an_invalid_regular_expression_is_blamed_in_every_method(
     client: Client, method: str
 ) -> None:
-    asked: dict[str, Any] = {"distinct": "status"} if method == "stat" else {"fields": COUNT}
-    query = {"filter": [{"k": "plugin_id", "o": "regex", "v": "*"}], **asked}
+    measure: dict[str, Any] = {"distinct": "status"} if method == "stat" else {"fields": COUNT}
+    query = {"filter": [{"k": "plugin_id", "o": "regex", "v": "*"}], **measure}
 
     assert client.refused(method, {"query": query}).paths == ["query.filter[0]"]
 

@@ -41,9 +41,9 @@ def tenant(client: Client, channel: grpc.Channel, database: Store) -> Tenant:
     return tenants(channel, database)
 
 
-def kinds(asked: list[dict[str, Any]]) -> list[str]:
+def kinds(commands: list[dict[str, Any]]) -> list[str]:
     """The names of commands."""
-    return [next(iter(command)) for command in asked]
+    return [next(iter(command)) for command in commands]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_s6_a_refusal_of_the_database_says_nothing_of_the_driver(client: Client)
     assert refusal.violations == ()
 
 
-def test_s6_an_unknown_refusal_is_told_by_its_number(client: Client) -> None:
+def test_s6_an_unknown_refusal_is_named_by_its_number(client: Client) -> None:
     group = {"group": {"fields": [{"o": "push", "k": "status", "n": "x"}]}}
     project = {"project": {"fields": [{"k": "x", "n": "x", "o": "array_to_object"}]}}
 
@@ -276,15 +276,15 @@ def test_s6_an_unknown_refusal_is_told_by_its_number(client: Client) -> None:
 
 
 def test_c1_a_get_asks_once(client: Client, recorder: Recorder) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         client.call("get", {"job_id": "job-000000000003"})
 
-    assert kinds(asked) == ["find"]
-    assert asked[0]["filter"] == {"domain_id": DOMAIN, "$and": [{"job_id": "job-000000000003"}]}
+    assert kinds(commands) == ["find"]
+    assert commands[0]["filter"] == {"domain_id": DOMAIN, "$and": [{"job_id": "job-000000000003"}]}
 
 
 @pytest.mark.parametrize(
-    ("query", "commands"),
+    ("query", "expected"),
     [
         ({}, ["find"]),
         ({"page": {"limit": 7}}, ["find"]),
@@ -296,20 +296,20 @@ def test_c1_a_get_asks_once(client: Client, recorder: Recorder) -> None:
     ids=str,
 )
 def test_c2_a_list_counts_only_where_the_page_does_not_prove_the_total(
-    client: Client, recorder: Recorder, query: dict[str, Any], commands: list[str]
+    client: Client, recorder: Recorder, query: dict[str, Any], expected: list[str]
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         answer = client.list(query)
 
-    assert kinds(asked) == commands
+    assert kinds(commands) == expected
     assert answer["total_count"] == 6
 
 
 def test_c2_a_list_reads_only_what_it_shows(client: Client, recorder: Recorder) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         client.list({"minimal": True, "sort": [{"key": "plugin_id"}]})
 
-    [found] = [command for command in asked if "find" in command]
+    [found] = [command for command in commands if "find" in command]
     assert found["projection"] == {
         "_id": 0,
         "job_id": 1,
@@ -323,26 +323,26 @@ def test_c2_a_list_reads_only_what_it_shows(client: Client, recorder: Recorder) 
 def test_c3_a_stat_with_paging_runs_once(
     client: Client, recorder: Recorder, page: dict[str, int]
 ) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         answer = client.stat(
             {"aggregate": [{"group": {"keys": [{"k": "status", "n": "s"}]}}], "page": page}
         )
 
-    assert kinds(asked) == ["aggregate"]
+    assert kinds(commands) == ["aggregate"]
     assert answer["total_count"] == 3
 
 
 def test_c3_a_distinct_asks_once(client: Client, recorder: Recorder) -> None:
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         client.stat({"distinct": "status", "page": {"start": 2, "limit": 1}})
 
-    assert kinds(asked) == ["distinct"]
+    assert kinds(commands) == ["distinct"]
 
 
 def test_an_analyze_asks_once(client: Client, recorder: Recorder) -> None:
     query = {"group_by": ["status"], "fields": {"n": {"operator": "count"}}, "page": {"limit": 2}}
 
-    with recorder.recording() as asked:
+    with recorder.recording() as commands:
         assert client.analyze(query)["more"] is True
 
-    assert kinds(asked) == ["aggregate"]
+    assert kinds(commands) == ["aggregate"]

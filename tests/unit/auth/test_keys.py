@@ -45,7 +45,7 @@ def short_key() -> dict[str, str]:
 
 
 def key_of(bits: int) -> dict[str, str]:
-    """A key nobody has the private part of."""
+    """A key whose private part does not exist."""
     modulus = 2 ** (bits - 1) + 1
     return {"kty": "RSA", "n": encoded(modulus.to_bytes((bits + 7) // 8)), "e": "AQAB"}
 

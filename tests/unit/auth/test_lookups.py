@@ -21,12 +21,12 @@ async def test_an_answer_is_kept_for_its_time() -> None:
     assert [await directory.find("a") for _ in range(3)] == ["1", "1", "1"]
     directory.now += 299.9
     assert await directory.find("a") == "1"
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
     directory.answers["a"] = "2"
     directory.now += 0.2
 
     assert await directory.find("a") == "2"
-    assert directory.asked == ["a", "a"]
+    assert directory.fetched == ["a", "a"]
 
 
 @in_loop
@@ -35,7 +35,7 @@ async def test_that_there_is_nothing_is_kept_for_a_moment() -> None:
 
     assert await directory.find("a") is None
     assert await directory.find("a") is None
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
     directory.now += 1.1
     directory.answers["a"] = "1"
 
@@ -43,7 +43,7 @@ async def test_that_there_is_nothing_is_kept_for_a_moment() -> None:
 
 
 @in_loop
-async def test_a_newer_answer_is_asked_for_a_few_times_at_once_and_then_once_in_a_while() -> None:
+async def test_a_newer_answer_is_fetched_a_few_times_in_a_row_and_then_once_in_a_while() -> None:
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 10
@@ -70,24 +70,24 @@ async def test_a_token_of_a_new_key_is_never_refused_for_want_of_look_ups() -> N
         await directory.admits("a")
     directory.answers["a"] = "2"
     directory.now += 0.01
-    told = []
+    admitted = []
 
     for _ in range(13):
-        told.append(await directory.admits("a", "2"))
+        admitted.append(await directory.admits("a", "2"))
         directory.now += 0.1
 
-    assert False not in told
-    assert told[-1] is True
+    assert False not in admitted
+    assert admitted[-1] is True
 
 
 @in_loop
-async def test_an_answer_asked_for_since_then_is_new_enough() -> None:
+async def test_an_answer_fetched_since_then_is_new_enough() -> None:
     directory = Directory(a="1")
     began = directory.now
     await directory.find("a")
 
     assert await directory.lookups.find_newer("a", began, "1") == "1"
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
@@ -108,7 +108,7 @@ async def test_an_answer_that_others_got_meanwhile_is_tried_without_asking() -> 
     directory.now += 5
 
     assert await directory.lookups.find_newer("a", directory.now, "1") == "2"
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -119,15 +119,15 @@ async def test_bad_tokens_cause_the_same_calls_for_known_and_unknown_domains(kno
         directory.answers["a"] = "1"
         await directory.find("a")
         directory.now += 10
-        directory.asked.clear()
+        directory.fetched.clear()
 
-    told = []
+    admitted = []
     for _ in range(100):
         directory.now += 0.001
-        told.append(await directory.admits("a"))
+        admitted.append(await directory.admits("a"))
 
-    assert told == [False] * 3 + [None] * 97
-    assert directory.asked == ["a"] * 3
+    assert admitted == [False] * 3 + [None] * 97
+    assert directory.fetched == ["a"] * 3
 
 
 STEPS = {"a bad token": 0.0, "a moment": 0.1, "a second": 1.0, "the answer runs out": 301.0}
@@ -136,21 +136,21 @@ STEPS = {"a bad token": 0.0, "a moment": 0.1, "a second": 1.0, "the answer runs 
 @settings(max_examples=200)
 @given(st.lists(st.sampled_from([*STEPS, "strangers"]), max_size=30))
 @in_loop
-async def test_whether_a_domain_is_known_cannot_be_told_from_outside(steps: list[str]) -> None:
+async def test_whether_a_domain_is_known_cannot_be_seen_from_outside(steps: list[str]) -> None:
     limits = LookupLimits(burst=5, per_second=1.0)
     known, unknown = Directory(limits, a="1"), Directory(limits)
     assert await known.admits("a", "1") is True
     assert await unknown.admits("a") is False
 
     for step in ["a second", *steps, "strangers", "a bad token"]:
-        told = []
+        admitted = []
         for directory in (known, unknown):
             directory.now += STEPS.get(step, 0.0)
             if step == "strangers":
                 await directory.drain()
-            told.append(await directory.admits("a") if step == "a bad token" else None)
+            admitted.append(await directory.admits("a") if step == "a bad token" else None)
             await directory.rest()
-        assert told[0] == told[1]
+        assert admitted[0] == admitted[1]
 
 
 @in_loop
@@ -182,7 +182,7 @@ async def test_10_000_bad_tokens_cause_tens_of_calls_and_the_known_come_in_meanw
             assert await directory.admits("known", "1") is True
 
     await directory.rest()
-    assert len(directory.asked) <= 1 + 20 + 5 * 5 + 5
+    assert len(directory.fetched) <= 1 + 20 + 5 * 5 + 5
 
 
 @in_loop
@@ -192,7 +192,7 @@ async def test_look_ups_of_the_unknown_are_let_through_in_a_burst_and_then_one_b
     assert [await directory.is_refused(key) for key in "abcde"] == [False, False, False, True, True]
     directory.now += 0.5
     assert [await directory.is_refused(key) for key in "fg"] == [False, True]
-    assert len(directory.asked) == 4
+    assert len(directory.fetched) == 4
 
 
 @in_loop
@@ -207,7 +207,7 @@ async def test_strangers_do_not_keep_the_known_from_being_renewed() -> None:
 
 
 @in_loop
-async def test_without_tokens_left_even_a_known_key_cannot_be_told_bad() -> None:
+async def test_without_tokens_left_even_a_token_of_a_known_key_is_not_refused() -> None:
     directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
     await directory.find("a")
     directory.now += 5
@@ -235,14 +235,14 @@ async def test_a_key_looked_for_unseen_is_looked_for_once_in_a_while() -> None:
     directory = Directory(LookupLimits(burst=2, per_second=0.0), a="1")
     await directory.find("a")
     await directory.drain()
-    directory.asked.clear()
+    directory.fetched.clear()
 
     for _ in range(30):
         directory.now += 0.1
         assert await directory.admits("a") is None
         await directory.rest()
 
-    assert directory.asked == ["a"] * 2
+    assert directory.fetched == ["a"] * 2
 
 
 @in_loop
@@ -252,7 +252,7 @@ async def test_only_so_many_answers_are_kept() -> None:
     for key in "abcba":
         await directory.find(key)
 
-    assert directory.asked == ["a", "b", "c", "a"]
+    assert directory.fetched == ["a", "b", "c", "a"]
 
 
 @in_loop
@@ -264,20 +264,20 @@ async def test_strangers_push_out_nothing_that_is_known() -> None:
         assert await directory.find(key) is None
 
     assert await directory.find("a") == "1"
-    assert directory.asked == list("awxyz")
+    assert directory.fetched == list("awxyz")
 
 
 @in_loop
-async def test_while_the_directory_is_down_it_is_asked_with_growing_pauses() -> None:
+async def test_while_the_directory_is_down_it_is_tried_with_growing_pauses() -> None:
     directory = Directory()
     directory.is_down = True
     tried_at = []
 
     for step in range(400):
         directory.now = 1000.0 + step / 10
-        before = len(directory.asked)
+        before = len(directory.fetched)
         assert await directory.is_refused("a")
-        if len(directory.asked) > before:
+        if len(directory.fetched) > before:
             tried_at.append(directory.now - 1000.0)
 
     pauses = [round(b - a, 1) for a, b in pairwise(tried_at)]
@@ -330,7 +330,7 @@ async def test_a_question_without_an_answer_is_no_outage_and_its_repetition_no_r
 
     directory.meanwhile = fail
     assert [await directory.is_refused("a") for _ in range(5)] == [True] * 5
-    assert directory.asked == ["a"] * 4
+    assert directory.fetched == ["a"] * 4
     directory.meanwhile = Directory().meanwhile
     with pytest.raises(Unavailable, match="too many"):
         await directory.find("b")
@@ -340,14 +340,14 @@ def failing(directory: Directory, *keys: str) -> None:
     """Has the directory fail on questions for these keys."""
 
     async def fail() -> None:
-        if directory.asked[-1] in keys:
+        if directory.fetched[-1] in keys:
             raise Unanswered("the identity service has no answer")
 
     directory.meanwhile = fail
 
 
 @in_loop
-async def test_a_question_without_an_answer_is_asked_as_rarely_as_any_other() -> None:
+async def test_a_fetch_that_fails_is_repeated_as_rarely_as_any_other() -> None:
     directory = Directory(a="1", b="2")
     failing(directory, "a")
 
@@ -355,23 +355,23 @@ async def test_a_question_without_an_answer_is_asked_as_rarely_as_any_other() ->
         directory.now += 0.01
         assert await directory.is_refused("a")
 
-    assert len(directory.asked) <= 3 + 4
+    assert len(directory.fetched) <= 3 + 4
     assert await directory.find("b") == "2"
 
 
 @in_loop
-async def test_what_could_not_be_renewed_is_asked_as_rarely_as_any_other() -> None:
+async def test_what_could_not_be_renewed_is_fetched_as_rarely_as_any_other() -> None:
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 301
     failing(directory, "a")
-    directory.asked.clear()
+    directory.fetched.clear()
 
     for _ in range(100):
         directory.now += 0.01
         assert await directory.is_refused("a")
 
-    assert len(directory.asked) <= 1 + 3 + 1
+    assert len(directory.fetched) <= 1 + 3 + 1
 
 
 @in_loop
@@ -381,10 +381,10 @@ async def test_only_so_many_questions_without_an_answer_are_kept_in_mind() -> No
 
     for key in "aaabc":
         assert await directory.is_refused(key)
-    directory.asked.clear()
+    directory.fetched.clear()
 
     assert await directory.is_refused("a")
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop

@@ -28,7 +28,7 @@ def stranger() -> Issuer:
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """A clock that the test moves."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -38,8 +38,8 @@ class Clock:
 
 
 class Verifications:
-    """An authenticator at a time of the test's, whose verifications can be told from memories:
-    a token of an app is asked about once for each verification."""
+    """An authenticator at a time of the test's, whose verifications differ from memories:
+    a token of an app is checked once for each verification."""
 
     def __init__(self, domain: Issuer, rules: TokenRules | None = None) -> None:
         self.keys = Keys(domain)
@@ -54,10 +54,10 @@ class Verifications:
         self.wall.now += seconds
 
     def count(self, *tokens: str) -> int:
-        before = len(self.apps.asked)
+        before = len(self.apps.checked)
         for token in tokens:
             asyncio.run(self.authenticator.authenticate([("token", token)]))
-        return len(self.apps.asked) - before
+        return len(self.apps.checked) - before
 
 
 def app_token(domain: Issuer, **claims: Any) -> str:

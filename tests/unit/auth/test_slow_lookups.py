@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inventory_job.auth.lookups import LookupLimits
 from inventory_job.errors import Unavailable
-from tests.support.directory import Directory, Gate
+from tests.support.directory import Directory, Pause
 from tests.support.loops import in_loop, settle
 
 
@@ -25,18 +25,18 @@ async def started(*coroutines: Coroutine[Any, Any, Any]) -> list[asyncio.Task[An
 
 
 @in_loop
-async def test_nobody_waits_for_a_key_that_is_looked_for_unseen() -> None:
+async def test_no_look_up_waits_for_a_renewal_in_the_background() -> None:
     directory = Directory(LookupLimits(burst=1, per_second=0.0), a="1")
     await directory.find("a")
     directory.now += 5
-    gate = Gate(directory)
+    pause = Pause(directory)
 
     assert await directory.admits("a") is None
-    await gate.entered.acquire()
+    await pause.entered.acquire()
     assert await directory.admits("a") is None
-    gate.opened.set()
+    pause.ended.set()
     await directory.rest()
-    assert directory.asked == ["a"] * 2
+    assert directory.fetched == ["a"] * 2
 
 
 @in_loop
@@ -49,13 +49,13 @@ async def test_a_call_under_way_unseen_does_not_show_that_a_key_is_known() -> No
     for directory in (known, unknown):
         directory.now += 1
         await directory.drain()
-        gate = Gate(directory)
+        pause = Pause(directory)
         assert await directory.admits("a") is None
         await settle()
         directory.now += 1
         (bad,) = await started(directory.admits("a"))
         answers.append(bad.done())
-        gate.opened.set()
+        pause.ended.set()
         answers.append(await bad)
 
     assert answers == [False, False] * 2
@@ -82,24 +82,24 @@ async def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
 @in_loop
 async def test_those_who_want_the_same_wait_for_one_call() -> None:
     directory = Directory(a="1")
-    gate = Gate(directory)
+    pause = Pause(directory)
     waiting = await started(*[directory.find("a") for _ in range(1000)])
 
-    gate.opened.set()
+    pause.ended.set()
 
     assert await asyncio.gather(*waiting) == ["1"] * 1000
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
 async def test_a_slow_call_holds_up_no_caller_whose_key_is_known() -> None:
     directory = Directory(known="1")
     await directory.find("known")
-    gate = Gate(directory)
+    pause = Pause(directory)
     waiting = await started(*[directory.find(f"{number}") for number in range(1000)])
 
     assert await directory.find("known") == "1"
-    gate.opened.set()
+    pause.ended.set()
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -108,15 +108,15 @@ async def test_who_came_after_a_call_was_made_waits_for_it_and_has_another_made(
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 10
-    gate = Gate(directory)
+    pause = Pause(directory)
     (early,) = await started(directory.admits("a"))
     directory.now += 0.1
     (late,) = await started(directory.admits("a"))
     assert not late.done()
-    gate.opened.set()
+    pause.ended.set()
 
     assert [await early, await late] == [False, False]
-    assert directory.asked == ["a"] * 3
+    assert directory.fetched == ["a"] * 3
 
 
 @in_loop
@@ -124,133 +124,133 @@ async def test_who_came_after_a_call_was_made_takes_its_answer_if_it_fits() -> N
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 10
-    gate = Gate(directory)
+    pause = Pause(directory)
     directory.answers["a"] = "2"
     (early,) = await started(directory.admits("a", "2"))
     directory.now += 0.1
     (late,) = await started(directory.admits("a", "2"))
     assert not late.done()
-    gate.opened.set()
+    pause.ended.set()
 
     assert [await early, await late] == [True, True]
-    assert directory.asked == ["a"] * 2
+    assert directory.fetched == ["a"] * 2
 
 
 @in_loop
-async def test_nobody_waits_beyond_a_deadline_and_the_call_goes_on_for_others() -> None:
+async def test_no_look_up_waits_beyond_a_deadline_and_the_call_goes_on_for_others() -> None:
     directory = Directory(a="1")
-    gate = Gate(directory)
+    pause = Pause(directory)
     (patient,) = await started(directory.find("a"))
 
     for _ in range(2):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await directory.find("a")
-    gate.opened.set()
+    pause.ended.set()
 
     assert await patient == "1"
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
 async def test_a_call_whose_only_waiter_has_gone_is_of_use_to_the_next() -> None:
     directory = Directory(a="1")
-    gate = Gate(directory)
+    pause = Pause(directory)
     (waiting,) = await started(directory.find("a"))
     waiting.cancel()
     await settle()
-    gate.opened.set()
+    pause.ended.set()
 
     assert await directory.find("a") == "1"
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
-async def test_those_who_wait_for_a_call_that_fails_are_told_so() -> None:
+async def test_look_ups_that_wait_for_a_call_that_fails_fail_too() -> None:
     directory = Directory()
     directory.is_down = True
-    gate = Gate(directory)
+    pause = Pause(directory)
     waiting = await started(*[directory.is_refused("a") for _ in range(4)])
-    gate.opened.set()
+    pause.ended.set()
 
     assert await asyncio.gather(*waiting) == [True] * 4
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
-async def test_those_who_come_at_once_are_asked_for_a_few_at_a_time() -> None:
+async def test_concurrent_look_ups_fetch_a_few_keys_at_a_time() -> None:
     answers = dict.fromkeys("abcdefgh", "1")
     directory = Directory(LookupLimits(at_a_time=2), **answers)
-    gate = Gate(directory)
+    pause = Pause(directory)
     found = await started(*[directory.find(key) for key in answers])
-    assert directory.asked == ["a", "b"]
-    gate.opened.set()
+    assert directory.fetched == ["a", "b"]
+    pause.ended.set()
 
     assert await asyncio.gather(*found) == ["1"] * 8
-    assert directory.asked == list(answers)
+    assert directory.fetched == list(answers)
 
 
 @in_loop
-async def test_those_who_wait_for_their_turn_with_the_same_wait_for_one_call() -> None:
+async def test_look_ups_of_the_same_key_that_wait_for_a_slot_share_one_call() -> None:
     directory = Directory(LookupLimits(at_a_time=1), a="1", b="1")
-    gate = Gate(directory)
+    pause = Pause(directory)
     found = await started(*[directory.find(key) for key in "abbb"])
-    gate.opened.set()
+    pause.ended.set()
 
     assert await asyncio.gather(*found) == ["1"] * 4
-    assert directory.asked == ["a", "b"]
+    assert directory.fetched == ["a", "b"]
 
 
 @in_loop
-async def test_a_bad_token_waits_for_its_turn_too() -> None:
+async def test_a_bad_token_waits_for_a_slot_too() -> None:
     """As one of an unknown domain does."""
     directory = Directory(LookupLimits(at_a_time=1), known="1")
     await directory.find("known")
     directory.now += 10
-    gate = Gate(directory)
+    pause = Pause(directory)
     first, bad = await started(directory.find("a"), directory.admits("known"))
     assert not bad.done()
-    gate.opened.set()
+    pause.ended.set()
 
     assert await first is None
     assert await bad is False
-    assert directory.asked == ["known", "a", "known"]
+    assert directory.fetched == ["known", "a", "known"]
 
 
 @in_loop
-async def test_nobody_waits_for_a_turn_beyond_a_deadline() -> None:
+async def test_no_look_up_waits_for_a_slot_beyond_a_deadline() -> None:
     directory = Directory(LookupLimits(at_a_time=1), a="1")
-    gate = Gate(directory)
+    pause = Pause(directory)
     (first,) = await started(directory.find("a"))
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await directory.find("b")
-    gate.opened.set()
+    pause.ended.set()
 
     assert await first == "1"
 
 
 @in_loop
-async def test_those_who_wait_for_their_turn_learn_at_once_that_the_directory_is_down() -> None:
+async def test_look_ups_that_wait_for_a_slot_learn_immediately_that_the_directory_is_down() -> None:
     directory = Directory(LookupLimits(at_a_time=1))
     directory.is_down = True
-    gate = Gate(directory)
+    pause = Pause(directory)
     waiting = await started(*[directory.is_refused(key) for key in "abc"])
-    gate.opened.set()
+    pause.ended.set()
 
     assert await asyncio.gather(*waiting) == [True] * 3
-    assert directory.asked == ["a"]
+    assert directory.fetched == ["a"]
 
 
 @in_loop
-async def test_only_so_many_calls_of_strangers_run_or_wait_for_their_turn() -> None:
+async def test_only_so_many_calls_of_strangers_run_or_wait_for_a_slot() -> None:
     directory = Directory(LookupLimits(at_a_time=1, pending=2))
-    gate = Gate(directory)
+    pause = Pause(directory)
     waiting = await started(*[directory.is_refused(key) for key in "abcd"])
 
     assert [each.done() for each in waiting] == [False, False, True, True]
-    gate.opened.set()
+    pause.ended.set()
 
     assert await asyncio.gather(*waiting) == [False, False, True, True]
 
@@ -263,13 +263,13 @@ async def test_strangers_do_not_hold_up_renewals_while_the_directory_is_slow() -
     directory.now += 290
     await directory.find("other")
     directory.now += 11
-    gate = Gate(directory)
+    pause = Pause(directory)
     await started(*[directory.is_refused(key) for key in "abcdefgh"])
-    directory.asked.clear()
+    directory.fetched.clear()
 
     (renewed,) = await started(directory.find("known"))
-    assert directory.asked == ["known"]
-    gate.opened.set()
+    assert directory.fetched == ["known"]
+    pause.ended.set()
 
     assert await renewed == "1"
 
@@ -282,17 +282,17 @@ async def test_background_renewals_leave_slots_to_those_that_are_waited_for() ->
         await directory.find(key)
     directory.now += 100
     await directory.drain()
-    gate = Gate(directory)
-    directory.asked.clear()
+    pause = Pause(directory)
+    directory.fetched.clear()
 
     for key in "abcde":
         assert await directory.admits(key) is None
     await settle()
-    assert directory.asked == ["a", "b"]
+    assert directory.fetched == ["a", "b"]
     directory.now += 201
     (renewed,) = await started(directory.find("f"))
-    assert directory.asked == ["a", "b", "f"]
-    gate.opened.set()
+    assert directory.fetched == ["a", "b", "f"]
+    pause.ended.set()
 
     assert await renewed == "1"
 
@@ -304,12 +304,12 @@ async def test_renewals_run_a_few_at_a_time() -> None:
     for key in known:
         await directory.find(key)
     directory.now += 301
-    directory.asked.clear()
-    gate = Gate(directory)
+    directory.fetched.clear()
+    pause = Pause(directory)
     renewed = await started(*[directory.find(key) for key in known])
 
-    assert directory.asked == ["a", "b", "c"]
-    gate.opened.set()
+    assert directory.fetched == ["a", "b", "c"]
+    pause.ended.set()
 
     assert await asyncio.gather(*renewed) == ["1"] * 4
 
@@ -344,12 +344,12 @@ async def test_an_older_answer_that_comes_late_does_not_replace_a_newer_one() ->
 @in_loop
 async def test_closing_ends_the_calls_under_way() -> None:
     directory = Directory()
-    gate = Gate(directory)
+    pause = Pause(directory)
     await started(directory.find("a"))
 
     await directory.lookups.close()
 
-    gate.opened.set()
+    pause.ended.set()
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -381,7 +381,7 @@ async def test_whatever_comes_calls_are_few_at_a_time_and_one_for_each_key(
     running: list[str] = []
 
     async def meanwhile() -> None:
-        key = directory.asked[-1]
+        key = directory.fetched[-1]
         running.append(key)
         assert len(running) <= 2 * at_a_time
         assert running.count(key) <= 2

@@ -1,4 +1,4 @@
-"""Bad tokens do not tell which domains there are, nor do they keep good ones out for long."""
+"""Bad tokens do not show which domains there are, nor do they keep good ones out for long."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Service:
         return self.keys.get(domain_id)
 
     async def answer(self, token: str) -> str:
-        """What the caller is told; calls that nobody waits for have ended then."""
+        """The caller's answer, once calls in the background have ended."""
         try:
             return (await self.authenticator.authenticate([("token", token)])).domain_id
         except ServiceError as error:
@@ -71,18 +71,18 @@ async def test_known_and_unknown_domains_get_the_same_answers(
     await unknown.answer(bad[0])
 
     for step in ["a second", *steps, "strangers", 0]:
-        told = []
+        answers = []
         for service in (known, unknown):
             if step == "strangers":
                 await service.drain()
             elif isinstance(step, str):
                 service.now += SECONDS[step]
-            told.append(await service.answer(bad[step]) if isinstance(step, int) else "")
-        assert told[0] == told[1]
+            answers.append(await service.answer(bad[step]) if isinstance(step, int) else "")
+        assert answers[0] == answers[1]
 
 
 @in_loop
-async def test_a_good_token_is_never_told_that_it_is_bad(domain: Issuer, bad: list[str]) -> None:
+async def test_a_good_token_is_never_refused_as_bad(domain: Issuer, bad: list[str]) -> None:
     service = Service(domain)
     await service.answer(domain.token("DOMAIN_ADMIN"))
     for token in bad * 3:
@@ -103,7 +103,7 @@ async def test_a_good_token_is_never_told_that_it_is_bad(domain: Issuer, bad: li
 
 
 @in_loop
-async def test_a_bad_token_is_told_so_once_its_domain_was_looked_up(
+async def test_a_bad_token_is_refused_once_its_domain_was_looked_up(
     domain: Issuer, bad: list[str]
 ) -> None:
     service = Service(domain)

@@ -84,7 +84,7 @@ def test_a_system_tokens_tenant_is_named_by_the_call(domain: Issuer) -> None:
     assert caller == Caller("d", "w", system=True)
 
 
-def test_a_system_token_without_a_tenant_is_told_to_name_it(domain: Issuer) -> None:
+def test_a_system_token_without_a_tenant_is_refused_until_it_names_one(domain: Issuer) -> None:
     with pytest.raises(InvalidRequest, match=r"Required parameter\. \(key = domain_id\)"):
         caller_of(domain.system_token(), domain)
 
@@ -94,7 +94,7 @@ def test_a_system_token_alone_may_be_without_an_expiry(domain: Issuer) -> None:
     refused(domain.token("DOMAIN_ADMIN", exp=None), "has no expiry", domain)
 
 
-def test_system_tokens_are_taken_from_the_root_domain_alone_unless_told_otherwise(
+def test_system_tokens_are_taken_from_the_root_domain_alone_unless_configured(
     domain: Issuer,
 ) -> None:
     root = Issuer("domain-root")
@@ -119,7 +119,7 @@ def test_system_tokens_of_other_domains_than_the_system_domain_are_refused(
     assert asyncio.run(authenticator.authenticate([("token", stranger.token("DOMAIN_ADMIN"))])).role
 
 
-def test_without_a_token_nobody_is_authenticated(domain: Issuer) -> None:
+def test_without_a_token_no_caller_is_authenticated(domain: Issuer) -> None:
     for metadata in ([], [("token", "")], [("x_domain_id", "domain-1")]):
         with pytest.raises(Unauthenticated, match="a token is required"):
             asyncio.run(TokenAuthenticator(Keys(domain)).authenticate(metadata))
@@ -357,7 +357,7 @@ def test_an_apps_permissions_are_those_that_the_identity_service_has(domain: Iss
     )
 
     assert caller.permissions == ("inventory:Job.read",)
-    assert apps.asked == [("domain-1", "client-1")]
+    assert apps.checked == [("domain-1", "client-1")]
 
 
 def test_an_app_that_the_identity_service_does_not_know_is_refused(domain: Issuer) -> None:
@@ -380,7 +380,7 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
     with pytest.raises(Unauthenticated):
         asyncio.run(authenticator.authenticate([("token", forged)]))
 
-    assert apps.asked == []
+    assert apps.checked == []
 
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
@@ -395,7 +395,7 @@ def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) 
 
 
 class Scripted(Keys):
-    """Has the keys of a script, one after the other; None: it cannot be told."""
+    """Has the keys of a script, one after the other; None: Unavailable."""
 
     def __init__(self, issuer: Issuer, *script: Issuer | None) -> None:
         super().__init__(issuer)
@@ -425,7 +425,7 @@ def test_every_newer_key_is_tried_until_there_is_none(domain: Issuer, stranger: 
     assert caller.domain_id == "domain-1"
 
 
-def test_a_token_that_cannot_be_told_good_or_bad_is_settled_by_a_later_answer(
+def test_a_token_that_could_not_be_verified_is_settled_by_a_later_answer(
     domain: Issuer, stranger: Issuer
 ) -> None:
     """It was there before that answer was asked for, whenever it is shown again."""

@@ -117,20 +117,20 @@ def test_every_query_of_the_dashboard_finds_its_metrics_and_labels(scraped: str)
     known = queryable(scraped)
 
     for query, legend in dashboard_queries():
-        asked = _NAME.findall(query)
-        assert asked, query
-        assert set(asked) <= known.keys(), query
-        for name in asked:
+        queried = _NAME.findall(query)
+        assert queried, query
+        assert set(queried) <= known.keys(), query
+        for name in queried:
             assert labels_of(query, legend) <= known[name], query
 
 
 def test_every_metric_that_an_alert_names_is_there(scraped: str) -> None:
     section = PAGE.text.partition("### Alerts")[2].partition("\n## ")[0]
 
-    asked = _NAME.findall(section)
+    queried = _NAME.findall(section)
 
-    assert asked
-    assert set(asked) <= queryable(scraped).keys() | metrics(scraped).keys()
+    assert queried
+    assert set(queried) <= queryable(scraped).keys() | metrics(scraped).keys()
 
 
 # The log

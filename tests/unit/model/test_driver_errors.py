@@ -1,4 +1,4 @@
-"""What the driver raises, as callers are told of it."""
+"""What the driver raises, and what callers get for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines: whole, in order, none lost, nothing in them that is nobody's business, and levels."""
+"""Log lines: whole, in order, none lost, no secrets in them, and levels."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ except KeyError as error:
 """
 
 
-def test_a_traceback_tells_where_and_no_values_of_variables() -> None:
+def test_a_traceback_shows_where_and_no_values_of_variables() -> None:
     [entry] = logged_by(FAILURE.replace("STYLE", "json"))
 
     [trace] = entry["exception"]
@@ -117,7 +117,7 @@ for level in ("warning", "debug", "info"):
     ]
 
 
-def test_where_nobody_takes_the_log_memory_is_bounded_and_the_loss_is_told() -> None:
+def test_while_the_log_is_not_read_memory_is_bounded_and_the_loss_is_logged() -> None:
     program = """
 import sys, threading, structlog
 from inventory_job.observability.logging import configure_logging

@@ -171,7 +171,7 @@ def test_every_excess_is_found() -> None:
     ]
 
 
-def test_excesses_are_told_up_to_a_hundred() -> None:
+def test_excesses_are_reported_up_to_a_hundred() -> None:
     query = {"filter": [{"k": "status", "o": "in", "v": ["x" * 4097] * 1000}]}
 
     assert len(problems_of("list", query)) == 100

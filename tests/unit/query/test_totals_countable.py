@@ -96,9 +96,9 @@ def test_other_conditions_are_not_countable(request_: dict[str, Any]) -> None:
 
 
 def test_the_same_list_asked_for_twice_is_one_countable() -> None:
-    asked = [listed(filtered("plugin_id", "in", ["a", "b"])) for _ in range(2)]
+    countables = [listed(filtered("plugin_id", "in", ["a", "b"])) for _ in range(2)]
 
-    assert len({*asked}) == 1
+    assert len({*countables}) == 1
 
 
 @pytest.mark.parametrize(

@@ -92,23 +92,23 @@ def lower_bound(distribution: str) -> tuple[int, ...]:
 
 
 def test_grpcio_lower_bound_is_what_the_stubs_ask_for() -> None:
-    asked = {
+    required = {
         match
         for path in STUBS.rglob("*_pb2_grpc.py")
         for match in re.findall(r"\nGRPC_GENERATED_VERSION = '(.+)'\n", path.read_text())
     }
 
-    assert asked == {".".join(map(str, lower_bound("grpcio")))}
+    assert required == {".".join(map(str, lower_bound("grpcio")))}
 
 
 def test_protobuf_lower_bound_is_what_the_stubs_ask_for() -> None:
-    asked = {
+    required = {
         tuple(map(int, match))
         for path in STUBS.rglob("*_pb2.py")
         for match in re.findall(r"Domain\.PUBLIC,\s+(\d+),\s+(\d+),\s+(\d+),", path.read_text())
     }
 
-    assert asked == {lower_bound("protobuf")}
+    assert required == {lower_bound("protobuf")}
 
 
 @pytest.fixture(scope="module")

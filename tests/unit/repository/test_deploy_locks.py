@@ -30,7 +30,7 @@ def pinned(lock: Path) -> dict[str, str]:
     return {canonicalize_name(each.name): str(each.specifier)[2:] for each in requirements}
 
 
-def asked() -> dict[str, list[str]]:
+def declared() -> dict[str, list[str]]:
     """What pyproject.toml asks for, by lock."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
@@ -56,7 +56,7 @@ def test_every_package_is_pinned_with_hashes(lock: Path) -> None:
 )
 def test_every_requirement_is_met_by_its_pin(lock: Path, name: str) -> None:
     pins = pinned(lock)
-    requirements = [Requirement(text) for text in asked()[name]]
+    requirements = [Requirement(text) for text in declared()[name]]
 
     unmet = [
         str(requirement)

@@ -74,32 +74,32 @@ def project(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_dependency_that_only_tests_use_is_none_of_the_program() -> None:
-    asked = project(dependencies=["pymongo>=4"])
+    needs = project(dependencies=["pymongo>=4"])
 
-    assert list(unused(asked, of(""), of("import pymongo"))) == ["pymongo is not imported in src"]
-    assert list(unused(asked, of("import bson"), of(""))) == []
+    assert list(unused(needs, of(""), of("import pymongo"))) == ["pymongo is not imported in src"]
+    assert list(unused(needs, of("import bson"), of(""))) == []
 
 
 def test_a_dependency_for_development_is_used_anywhere() -> None:
-    asked = project(**{"optional-dependencies": {"dev": ["mongomock", "ruff", "hatchling"]}})
+    needs = project(**{"optional-dependencies": {"dev": ["mongomock", "ruff", "hatchling"]}})
 
-    assert list(unused(asked, of(""), of("import mongomock"))) == [
+    assert list(unused(needs, of(""), of("import mongomock"))) == [
         "ruff is not used in development"
     ]
-    assert list(unused(asked, of(""), of('import mongomock\n".venv/bin/ruff"'))) == []
+    assert list(unused(needs, of(""), of('import mongomock\n".venv/bin/ruff"'))) == []
 
 
 def test_types_are_used_where_what_they_describe_is() -> None:
-    asked = project(**{"optional-dependencies": {"dev": ["types-pyyaml"]}})
+    needs = project(**{"optional-dependencies": {"dev": ["types-pyyaml"]}})
 
-    assert list(unused(asked, of(""), of("import yaml"))) == []
-    assert list(unused(asked, of(""), of(""))) == ["types-PyYAML is not used in development"]
+    assert list(unused(needs, of(""), of("import yaml"))) == []
+    assert list(unused(needs, of(""), of(""))) == ["types-PyYAML is not used in development"]
 
 
 def test_a_dependency_of_another_platform_is_not_looked_at() -> None:
-    asked = project(dependencies=["no-such-package; sys_platform == 'none'"])
+    needs = project(dependencies=["no-such-package; sys_platform == 'none'"])
 
-    assert list(unused(asked, of(""), of(""))) == []
+    assert list(unused(needs, of(""), of(""))) == []
 
 
 def test_all_dependencies_of_the_project_are_used(capsys: pytest.CaptureFixture[str]) -> None:

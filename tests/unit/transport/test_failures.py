@@ -1,4 +1,4 @@
-"""What the log is told of a failed call, and what it is not."""
+"""What the log says of a failed call, and what it does not."""
 
 from __future__ import annotations
 

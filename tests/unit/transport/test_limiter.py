@@ -118,7 +118,7 @@ def test_what_was_refused_on_connections_that_are_gone_is_forgotten() -> None:
 # How many run
 
 
-def test_calls_run_as_far_as_their_connection_their_tenant_and_all_have_room() -> None:
+def test_calls_run_within_the_limits_of_their_connection_their_tenant_and_all() -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
         callers = [("a", "p1"), ("a", "p1"), ("a", "p2"), ("a", "p3"), ("b", "q1"), ("b", "q2")]
@@ -203,7 +203,7 @@ def test_a_call_whose_answer_is_on_its_way_is_held_but_does_not_run() -> None:
 
 
 @pytest.mark.parametrize("when", ["waiting", "about to run"])
-def test_a_call_that_is_cancelled_gives_its_turn_to_the_next(when: str) -> None:
+def test_a_call_that_is_cancelled_gives_its_slot_to_the_next(when: str) -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
         running, given_up, following = (limiter.enter("a", "p") for _ in range(3))
@@ -369,7 +369,7 @@ async def runs_now(limiter: Limiter, tenant: str) -> int:
     ("seconds", "later", "expected"),
     [(0.1, 0, 8), (2.7, 0, 7), (10.2, 0, 4), (10.2, 10, 6), (100, 0, 1), (1000, 10, 4)],
 )
-def test_slow_work_costs_a_tenant_turns_for_a_while(
+def test_slow_work_costs_a_tenant_slots_for_a_while(
     seconds: float, later: float, expected: int
 ) -> None:
     async def run() -> None:
@@ -397,7 +397,7 @@ def test_slow_work_costs_nothing_while_there_are_no_others() -> None:
     asyncio.run(run())
 
 
-def test_others_that_called_a_moment_ago_want_turns_too() -> None:
+def test_others_that_called_a_moment_ago_want_slots_too() -> None:
     async def run() -> None:
         clock = Clock()
         limiter = Limiter(Limits(), clock)
@@ -423,7 +423,7 @@ def test_short_calls_are_charged_all_together() -> None:
     asyncio.run(run())
 
 
-def test_calls_that_wait_run_once_their_tenant_has_its_turns_again() -> None:
+def test_calls_that_wait_run_once_their_tenant_has_its_slots_again() -> None:
     async def run() -> None:
         clock = Clock()
         limiter = Limiter(Limits(wait_seconds=30), clock)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OTHERS = "others"
-"""What the series that are too many to tell apart are called together."""
+"""The name of all series that are too many to distinguish."""
 
 MOST_SERIES = 7
-"""How many series eyes can tell apart."""
+"""How many series eyes can distinguish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def counted(periods: Iterable[str], found: Iterable[tuple[str, str, int]]) -> Co
 
 def segments(row: Sequence[int], largest: int, width: int) -> list[int]:
     """The cells of each part of a bar, of `width` cells for `largest`. Whatever there is has a
-    cell at least, and together they have the length that the sum asks for, if there is room."""
+    cell at least, and together they have the length that the sum asks for, if they fit."""
     if largest <= 0:
         return [0 for _ in row]
     length = max(round(sum(row) * width / largest), sum(number > 0 for number in row))

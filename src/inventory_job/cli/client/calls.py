@@ -75,7 +75,7 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where a server is and who is calling; `timeout` is that of each call, in seconds."""
+    """A server's address and how to call it; `timeout` is that of each call, in seconds."""
 
     endpoint: str
     tls: bool = False

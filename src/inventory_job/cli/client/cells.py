@@ -1,7 +1,7 @@
 """Values as text that a terminal, a spreadsheet or a pipe can take; pure.
 
-Stored text is anybody's: control characters, which terminals obey, and marks that turn the
-direction of writing are shown as escapes.
+Stored text may hold anything: control characters, which terminals obey, and marks that turn
+the direction of writing are shown as escapes.
 """
 
 from __future__ import annotations

@@ -33,12 +33,12 @@ from inventory_job.cli.client.session import connected, warn
 _MOST_PERIODS = 1000
 _MOST_PAGES = 20
 _NULL = "(none)"
-# Okabe and Ito's colours, which colour-blind people tell apart, too; and a filling for each, for
-# those who see none.
+# Okabe and Ito's colours, which colour-blind people can distinguish; and a filling for each,
+# for terminals without colours.
 _COLOURS = ("#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#e69f00", "#0072b2", "#f0e442", "#999999")
 _FILLINGS = "█▓▒░▚▞▤▨"
 _PLAIN_FILLINGS = "#=+-x%o."
-_STATUS_PLACES: Mapping[str, int] = {
+_STATUS_INDEXES: Mapping[str, int] = {
     "SUCCESS": 0,
     "FAILURE": 1,
     "IN_PROGRESS": 2,
@@ -116,11 +116,11 @@ def chart(
 def draw(counts: Counts, title: str, console: Console) -> None:
     """Prints the counts as bars as wide as the console, below a title and what they mean."""
     fillings = _PLAIN_FILLINGS if console.options.ascii_only else _FILLINGS
-    places = _places(counts.series)
+    indexes = _indexes_of(counts.series)
     console.print(Text(encodable(visible(title), console.encoding), style="bold"))
     names = [
         Text.assemble(
-            (fillings[places[name]] * 2, _COLOURS[places[name]]),
+            (fillings[indexes[name]] * 2, _COLOURS[indexes[name]]),
             f" {encodable(visible(name), console.encoding)} {counts.total(name)}",
         )
         for name in counts.series
@@ -128,13 +128,12 @@ def draw(counts: Counts, title: str, console: Console) -> None:
     console.print(Columns(names, padding=(0, 2)))
     largest = counts.largest()
     label_width = max(map(len, counts.periods), default=0)
-    room = console.width - label_width - len(str(largest)) - 3
-    width = max(room, _SHORTEST_BAR)
+    width = max(console.width - label_width - len(str(largest)) - 3, _SHORTEST_BAR)
     for period in counts.periods:
         row = counts.row(period)
         line = Text(f"{period:<{label_width}} ", no_wrap=True)
         for name, cells in zip(counts.series, segments(row, largest, width), strict=True):
-            line.append(fillings[places[name]] * cells, style=_COLOURS[places[name]])
+            line.append(fillings[indexes[name]] * cells, style=_COLOURS[indexes[name]])
         line.append(f"{' ' if any(row) else ''}{sum(row)}", style="dim")
         console.print(line)
 
@@ -148,17 +147,17 @@ def numbers(counts: Counts, per: Period) -> Answer:
     return Answer({"results": rows}, rows, columns)
 
 
-def _places(series: Sequence[str]) -> dict[str, int]:
+def _indexes_of(series: Sequence[str]) -> dict[str, int]:
     """A colour and filling for each series; a status has its own."""
-    own = {name: _STATUS_PLACES[name] for name in series if name in _STATUS_PLACES}
+    own = {name: _STATUS_INDEXES[name] for name in series if name in _STATUS_INDEXES}
     free = iter(sorted({*range(len(_COLOURS))} - {*own.values()}))
     return {name: own[name] if name in own else next(free) for name in series}
 
 
 def _ordered(counts: Counts) -> Counts:
     """The counts with statuses in an order of their own, whatever their numbers."""
-    places = _places(counts.series)
-    return replace(counts, series=sorted(counts.series, key=lambda name: places[name]))
+    indexes = _indexes_of(counts.series)
+    return replace(counts, series=sorted(counts.series, key=lambda name: indexes[name]))
 
 
 def _span(per: Period, since: str, until: str) -> Span:

@@ -116,7 +116,7 @@ def delete(
 
 
 class _Listed:
-    """A page of jobs as a View: those of them that there is room for."""
+    """A page of jobs as a View: as many of them as fit."""
 
     def __init__(
         self, client: JobClient, request: Plain, fields: Sequence[str], interval: float
@@ -129,15 +129,13 @@ class _Listed:
         self._answer: Plain = {"results": [], "total_count": 0}
 
     def fetch(self) -> None:
-        """As View has it."""
         self._answer = self._client.call("list", self.request)
 
     def press(self, key: str) -> bool:
-        """As View has it: no key but that for the end means anything."""
+        """No key but that for the end means anything."""
         return False
 
     def shown(self) -> Sequence[RenderableType]:
-        """As View has it."""
         console, total = self.console, self._answer["total_count"]
         heading = f"  {visible(self._client.endpoint)}, every {self.interval:g} s, q ends"
         title = Text.assemble((f"{total} jobs", "bold"), (heading, "dim"), no_wrap=True)

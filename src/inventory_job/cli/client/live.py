@@ -17,13 +17,13 @@ from inventory_job.cli.client.tables import overflow
 
 
 class View(Protocol):
-    """What is shown, how it is asked for, and which keys change it."""
+    """What is shown, how it is requested, and which keys change it."""
 
     def fetch(self) -> None:
         """Asks the server anew; raises CallFailed, and stays as it was then."""
 
     def press(self, key: str) -> bool:
-        """Does what a key of keyboard.Keyboard means here; whether the server has to be asked."""
+        """Does what a key of keyboard.Keyboard means here; whether that takes a new request."""
 
     def shown(self) -> Sequence[RenderableType]:
         """What it looks like: a title of one line, and what is below it."""

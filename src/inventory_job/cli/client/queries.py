@@ -12,7 +12,7 @@ from inventory_job.cli.client.periods import FORMATS, Period
 Request = dict[str, Any]
 
 LARGEST_PAGE = 1000
-"""The most rows that a server answers with at once."""
+"""The most rows of one answer."""
 
 COUNT = "jobs"
 """What the number of jobs is called in results."""
@@ -46,7 +46,7 @@ class Page:
 
     @property
     def start(self) -> int:
-        """The place of its first row, from 1."""
+        """The number of its first row, from 1."""
         return (self.number - 1) * self.size + 1
 
     def query(self) -> Request:
@@ -149,7 +149,7 @@ def job_request(job_id: str) -> Request:
 def running_request(
     selection: Selection, sort: Sequence[Request], start: int, most: int
 ) -> Request:
-    """The request of a list of running jobs: `most` of them from the place `start`, from 0."""
+    """The request of a list of running jobs: `most` of them from number `start`, from 0."""
     running: Condition = {"key": "status", "value": "IN_PROGRESS", "operator": "eq"}
     chosen = Selection((running, *selection.conditions), selection.alternatives, selection.keyword)
     page = {"page": {"start": start + 1, "limit": most}}

@@ -19,7 +19,7 @@ _P = ParamSpec("_P")
 
 
 def configured(command: Callable[Concatenate[Connection, _P], None]) -> Callable[..., None]:
-    """A command with the options of a connection beside its own, in place of its first parameter,
+    """A command with the options of a connection beside its own, instead of its first parameter,
     the connection. A failed call ends it with the server's words and an ExitCode."""
     own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
     shared = [*inspect.signature(connect, eval_str=True).parameters.values()]
@@ -38,7 +38,7 @@ def configured(command: Callable[Concatenate[Connection, _P], None]) -> Callable
 
 
 def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[..., None]:
-    """As `configured`, with a client in place of the first parameter."""
+    """As `configured`, with a client instead of the first parameter."""
 
     @functools.wraps(command)
     def run(connection: Connection, **given: Any) -> None:

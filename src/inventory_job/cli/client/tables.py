@@ -59,7 +59,7 @@ def table(
     folded: Collection[str] = (),
 ) -> tuple[Table, list[str]]:
     """The rows as a table for a terminal of `width` columns and this encoding, and the names of
-    the columns that there is no room for. Text in the columns `folded`, and lists in any, are
+    the columns that do not fit. Text in the columns `folded`, and lists in any, are
     broken into lines where they are too long."""
     made = [_column(name, rows, encoding, name in folded) for name in columns]
     if _total([column.longest for column in made]) > width:
@@ -67,13 +67,13 @@ def table(
     while len(made) > 1 and _total(_least(made)) > width:
         made.pop()
     shown = bare_table()
-    for column, room in zip(made, _widths(made, width), strict=True):
+    for column, column_width in zip(made, _widths(made, width), strict=True):
         shown.add_column(
             Text(column.title),
             justify="right" if column.is_number else "left",
             overflow="fold" if column.folds else overflow(encoding),
-            no_wrap=not column.folds or column.longest <= room,
-            width=room,
+            no_wrap=not column.folds or column.longest <= column_width,
+            width=column_width,
         )
     for index, row in enumerate(rows):
         shown.add_row(*(Text(c.texts[index], style=_style(row.get(c.name))) for c in made))
@@ -119,11 +119,11 @@ def _widths(columns: Sequence[_Column], width: int) -> list[int]:
     found = _least(columns)
     spare = max(width - _total(found), 0)
     wanting = sorted(range(len(columns)), key=lambda index: columns[index].longest - found[index])
-    for place, index in enumerate(wanting):
-        more = min(columns[index].longest - found[index], spare // (len(wanting) - place))
+    for position, index in enumerate(wanting):
+        more = min(columns[index].longest - found[index], spare // (len(wanting) - position))
         found[index] += more
         spare -= more
-    return [min(room, width) for room in found]
+    return [min(each, width) for each in found]
 
 
 def _total(widths: Sequence[int]) -> int:

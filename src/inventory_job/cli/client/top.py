@@ -70,7 +70,7 @@ ORDERS = (
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Running jobs, each with its `flags`: those from the place `start`, counted from 0, and how
+    """Running jobs, each with its `flags`: those from number `start`, counted from 0, and how
     many there are in all."""
 
     jobs: Sequence[Job]
@@ -100,7 +100,6 @@ class Top:
         self._running = Running((), 0, 0)
 
     def fetch(self) -> None:
-        """As View has it."""
         running = self._asked()
         last = max(running.total - self._room(), 0)
         if self._start > last:
@@ -109,7 +108,7 @@ class Top:
         self._running = running
 
     def press(self, key: str) -> bool:
-        """As View has it: s sorts otherwise, arrows and the like scroll."""
+        """The key s sorts otherwise, arrows and the like scroll."""
         if key == "s":
             self._order, self._start = (self._order + 1) % len(self._orders), 0
             return True
@@ -122,7 +121,6 @@ class Top:
         return self._start != before
 
     def shown(self) -> Sequence[RenderableType]:
-        """As View has it."""
         heading = f"{visible(self._client.endpoint)}, every {self._interval:g} s"
         return view(self._running, self._orders[self._order].name, heading, self._console, _now())
 
@@ -175,7 +173,7 @@ def fetched(
     usual: UsualDurations,
     window: tuple[int, int],
 ) -> Running:
-    """The running jobs in `window`: the place of the first, from 0, and how many at most. Raises
+    """The running jobs in `window`: the number of the first, from 0, and how many at most. Raises
     CallFailed."""
     start, most = window
     answer = client.call("list", running_request(selected, order.sort, start, most))

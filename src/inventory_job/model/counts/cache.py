@@ -56,7 +56,7 @@ class CountCache:
         """The number of `jobs`: the known one, else what counting them gives, each operation
         within the `seconds()` that are left, which may raise.
 
-        What others wrote shows within a second, what `forget` reported at once. Raises pymongo
+        What others wrote shows within a second, what `forget` reported immediately. Raises pymongo
         errors.
         """
         if self._is_on:

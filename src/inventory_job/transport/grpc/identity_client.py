@@ -118,7 +118,7 @@ class IdentityClient:
         request = AppCheckRequest(client_id=client_id, domain_id=domain_id)
         answer = await self._call(_CHECK_APP, request, AppCheckInfo, _NO_APP)
         if answer is None:
-            # All apps refused at once: it is this server's own token that lacks the right.
+            # All apps are refused: it is this server's own token that lacks the right.
             self._log.warning("app refused", domain_id=domain_id, client_id=client_id)
             return None
         return tuple(answer.permissions)

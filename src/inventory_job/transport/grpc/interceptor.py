@@ -64,7 +64,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """The handler of one call, as grpc.aio.ServerInterceptor has it."""
+        """The handler of one call."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None:

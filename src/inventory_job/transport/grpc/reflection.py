@@ -39,7 +39,7 @@ def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None
 
 
 class _WithMethods:
-    """A pool that finds files by the names of methods as well, as reflection is asked to."""
+    """A pool that finds files by the names of methods as well, which reflection needs."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool

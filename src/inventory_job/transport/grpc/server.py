@@ -37,7 +37,7 @@ _HANG_UP_SECONDS = 1.0
 class PortOptions:
     """What the port is like. Sizes in bytes, times in seconds.
 
-    `connection_age` is how long a connection may live before its client is asked to make a new one,
+    `connection_age` is how long a connection may live before gRPC has its client make a new one,
     which may go to another process; `connections` is how many there may be.
     """
 
@@ -142,7 +142,7 @@ def _channel_options(options: PortOptions) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", options.max_request_bytes),
         ("grpc.max_send_message_length", options.max_response_bytes),
-        # Room for tokens that are too long, to answer them with the reason.
+        # Larger than a token may be: one that is too long gets an answer with the reason.
         ("grpc.max_metadata_size", 16 * 1024),
         ("grpc.absolute_max_metadata_size", 32 * 1024),
         ("grpc.max_concurrent_streams", 256),

@@ -41,7 +41,7 @@ _MANY_VALUES = 10_000
 class JobServicer(job_pb2_grpc.JobServicer):
     """spaceone.api.inventory.v1.Job, for calls over gRPC and over HTTP. Raises ServiceErrors.
 
-    In the place of gRPC's context its methods take the Call, already identified.
+    Its methods take the Call, already identified, instead of gRPC's context.
 
     `clock` gives the current time as a naive UTC datetime; `query_seconds` is the longest a call
     may keep the database busy, whatever its deadline.

@@ -16,7 +16,7 @@ import grpc
 import structlog
 
 SESSION_SECONDS = 60.0
-"""The longest that a client may resume a TLS session, and is not asked for its certificate."""
+"""How long a TLS session may be resumed, which takes no certificate, in seconds."""
 
 Clock = Callable[[], float]
 
@@ -45,7 +45,7 @@ class TlsFiles:
 def server_credentials(files: TlsFiles, clock: Clock = time.monotonic) -> grpc.ServerCredentials:
     """Credentials for a port; each new connection gets what is in the files at that time.
 
-    With a client CA only clients with a certificate of it are served; who resumes a session shows
+    With a client CA only clients with a certificate of it are served; a resumed session shows
     none, so sessions are forgotten after SESSION_SECONDS. Changed files that do not fit together
     are logged, and the former stay in use until they do. `clock` is monotonic, in seconds. Raises
     InvalidTls when the first reading fails.

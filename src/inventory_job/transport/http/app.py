@@ -53,7 +53,7 @@ class AppOptions:
 
     `cors_origins`: origins whose pages may call it, `*` for all; none by default. `hosts`: the
     names that requests may be for, beside the address they come to; any, if empty. `has_pages`:
-    serve the pages for people, too, which begin with what `entrance` tells. `unready` says why
+    serve the pages for people, too, which begin with what `entrance` answers. `unready` says why
     calls cannot be served now, for `/readyz`, None if they can. `metrics` answers `/metrics`.
     """
 
@@ -128,7 +128,7 @@ def _probes(unready: Callable[[], str | None]) -> list[Route]:
 def _pages(options: AppOptions) -> list[Route]:
     text = files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
     described = json.loads(text)
-    # Of the ways to say who calls, and examples of it, those of the mode in force.
+    # Security schemes and examples of them: those of the mode in force alone.
     if options.entrance.auth_mode == "none":
         described["security"] = [{}]
         described["components"]["securitySchemes"] = {}

@@ -22,7 +22,7 @@ _CHARSETS = frozenset({"utf-8", "ascii"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 # Compressed files may be put together, each a member of the result.
 _MOST_MEMBERS = 1000
-# A list of ids takes a tenth; what takes less than this has been made to be taken for small.
+# A list of ids takes a tenth; what takes less than this was made to look small.
 _MOST_GROWTH = 100
 _UNSUSPICIOUS_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ _LEAST_COMPRESSED_BYTES = 1024
 _LEVEL = 4
 
 
-class Intake:
+class BodyReader:
     """Reads bodies: of at most `most_bytes` each, within `seconds`, `held_bytes` of all together.
 
     A body is counted until it is given back. For one event loop.
@@ -39,7 +39,7 @@ class Intake:
 
     def __init__(self, most_bytes: int, held_bytes: int, seconds: float) -> None:
         self._most_bytes = most_bytes
-        self._room = held_bytes
+        self._free_bytes = held_bytes
         self._seconds = seconds
 
     async def read(self, request: Request) -> bytes:
@@ -66,15 +66,15 @@ class Intake:
         return bytes(body)
 
     def release(self, body: bytes | bytearray) -> None:
-        """Gives the room for `body` back."""
-        self._room += len(body)
+        """Gives back the bytes that `body` takes of those held."""
+        self._free_bytes += len(body)
 
     def _take(self, body: bytearray, chunk: bytes) -> None:
         if len(body) + len(chunk) > self._most_bytes:
             raise RequestTooLarge(self._most_bytes)
-        if len(chunk) > self._room:
+        if len(chunk) > self._free_bytes:
             raise Overloaded("too many bodies at once")
-        self._room -= len(chunk)
+        self._free_bytes -= len(chunk)
         body += chunk
 
 

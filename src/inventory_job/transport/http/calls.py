@@ -22,14 +22,14 @@ from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.http.body import Intake, accepts_gzip, compressed, decompressed
+from inventory_job.transport.http.body import BodyReader, accepts_gzip, compressed, decompressed
 from inventory_job.transport.http.context import deadline_of, metadata_of
 from inventory_job.transport.http.messages import encoded, json_of, message_of
 from inventory_job.transport.http.routes import Route
 from inventory_job.transport.http.status import http_headers, http_status, status_json
 
 _MOST_BODIES = 16
-"""As many bodies as this may be held at once, all of the largest size."""
+"""How many bodies of the largest size may be held together."""
 _LARGE_BYTES = 64 * 1024
 """A message above this is read, or becomes JSON, in a thread: 14 ms for a list of 1 000 jobs."""
 
@@ -61,7 +61,7 @@ class JobCalls:
         self._dispatcher = dispatcher
         self._call_log = call_log
         self._limits = limits
-        self._intake = Intake(
+        self._bodies = BodyReader(
             limits.max_request_bytes,
             _MOST_BODIES * limits.max_request_bytes,
             limits.request_seconds,
@@ -87,8 +87,8 @@ class JobCalls:
             try:
                 call.deadline = deadline_of(headers)
                 await self._authorization.identify(call)
-                body = await self._intake.read(request)
-                when_sent(partial(self._intake.release, body))
+                body = await self._bodies.read(request)
+                when_sent(partial(self._bodies.release, body))
                 async with _bounded_by(request, call):
                     content = await self._dispatcher.run(
                         call, partial(self._answer, route, call, body, headers), when_sent

@@ -2,7 +2,7 @@
 
 uvicorn limits neither the time of the headers nor that of a client that does not read, and counts
 no connections. Each of its protocols is therefore wrapped in one that looks at bytes alone, through
-the interfaces of asyncio: which connections are silent, and whose answers are not taken.
+the interfaces of asyncio: which connections are silent, and which clients do not read.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class _Bounded(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
         self._requests = 0
-        self._unsent = 0
-        self._unsent_since = 0.0
+        self._buffered_bytes = 0
+        self._progress_at = 0.0
         self.address: Address = ("", 0)
 
     @property
@@ -132,11 +132,11 @@ class _Bounded(asyncio.Protocol):
 
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
         """Ends the connection if its client is too slow."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent < self._unsent:
-            self._unsent_since = now
-        self._unsent = unsent
-        if now - self._unsent_since > unread_seconds:
+        buffered = self.transport.get_write_buffer_size()
+        if buffered == 0 or buffered < self._buffered_bytes:
+            self._progress_at = now
+        self._buffered_bytes = buffered
+        if now - self._progress_at > unread_seconds:
             self.transport.abort()
         elif self._waiting_since is not None and now - self._waiting_since > request_seconds:
             self.transport.close()
@@ -144,7 +144,7 @@ class _Bounded(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.address = _address(transport.get_extra_info("peername"))
-        self._waiting_since = self._unsent_since = self._loop.time()
+        self._waiting_since = self._progress_at = self._loop.time()
         self._inner.connection_made(transport)
         self._connections.add(self)
 

@@ -19,8 +19,8 @@ async def _no_domain() -> str | None:
 class Entrance:
     """How callers are authenticated, and a domain to begin with.
 
-    `find_domain` gives the id of a domain with jobs, None without one; only where everybody is
-    trusted, in mode none, it is asked.
+    `find_domain` gives the id of a domain with jobs, None without one; it is called in mode
+    none only, where every caller is trusted.
     """
 
     auth_mode: str = "none"

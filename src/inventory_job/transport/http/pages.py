@@ -68,7 +68,7 @@ class Asset:
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    """`content` in pieces, each sent once the client has room for it: a client that does not read
+    """`content` in pieces, each sent once the client takes it: a client that does not read
     keeps none of it in memory but the piece on its way."""
     for start in range(0, len(content), _PIECE_BYTES):
         yield content[start : start + _PIECE_BYTES]

@@ -23,7 +23,7 @@ from inventory_job.transport.listening import bound_sockets
 _KEEP_ALIVE_SECONDS = 75
 _SEND_BUFFER_BYTES = 256 * 1024
 _MOST_HEADER_BYTES = 128 * 1024
-"""Room for tokens that are too long, to answer them with the reason."""
+"""Larger than a token may be: one that is too long gets an answer with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

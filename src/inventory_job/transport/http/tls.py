@@ -35,7 +35,7 @@ class _Contexts:
             if files.client_ca is not None:
                 context.load_verify_locations(files.client_ca)
                 context.verify_mode = ssl.CERT_REQUIRED
-                # Who resumes a session is not asked for a certificate, which may be withdrawn;
+                # A resumed session shows no certificate, and the first one may have been withdrawn;
                 # before TLS 1.3 sessions can be resumed without tickets too.
                 context.minimum_version = ssl.TLSVersion.TLSv1_3
                 context.num_tickets = 0
@@ -60,5 +60,5 @@ class _Contexts:
 
 
 def _no_password() -> str:
-    # Otherwise a key that needs one would be asked for at the terminal.
+    # Otherwise OpenSSL would prompt for it at the terminal.
     return ""

@@ -1,4 +1,4 @@
-"""How often many bad tokens have an identity service asked, and who is served meanwhile."""
+"""How many requests bad tokens cause at an identity service, and which callers it serves then."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_10_000_bad_tokens_cause_a_handful_of_calls(
     seconds = time.monotonic() - started
     assert set(codes) <= {UNAUTHENTICATED, UNAVAILABLE}
     # One in 5000 is of the known domain, which is looked for unseen as well.
-    assert len(identity.asked) <= 1 + 20 + 5 * (seconds + 1) + 2
+    assert len(identity.requests) <= 1 + 20 + 5 * (seconds + 1) + 2
     assert client.list(issuer.token("DOMAIN_ADMIN", aud="after")) == ["job-1"]
 
 
@@ -51,7 +51,7 @@ def test_the_rate_of_look_ups_is_a_setting(
         codes = {client.code(token) for token in strangers}
 
         assert codes == {UNAUTHENTICATED, UNAVAILABLE}
-        assert len(identity.asked) == 1
+        assert len(identity.requests) == 1
 
 
 def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
@@ -64,13 +64,13 @@ def test_bad_tokens_of_a_known_domain_cause_a_call_a_second(
     codes = {client.code(thief.token("DOMAIN_ADMIN", aud=str(n))) for n in range(500)}
 
     assert codes <= {UNAUTHENTICATED, UNAVAILABLE}
-    assert len(identity.asked) <= 1 + 3 + (time.monotonic() - started)
+    assert len(identity.requests) <= 1 + 3 + (time.monotonic() - started)
 
 
 def test_a_token_of_a_new_key_comes_in_while_bad_ones_keep_the_look_ups_used_up(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:
-    """It is told to come again, not that it is no good."""
+    """Its answer is to come again, not that it is bad."""
     assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
     thief = Issuer("domain-1")
     flood = [thief.token("DOMAIN_ADMIN", did=f"domain-{n}") for n in range(100)]
@@ -91,7 +91,7 @@ def test_a_token_of_a_new_key_comes_in_while_bad_ones_keep_the_look_ups_used_up(
     assert UNAUTHENTICATED not in codes
 
 
-def test_a_bad_token_is_told_so_in_the_end_however_many_there_are(
+def test_a_bad_token_is_refused_in_the_end_however_many_there_are(
     client: Client, issuer: Issuer
 ) -> None:
     """After a rotation the holders of old tokens learn that they need new ones."""

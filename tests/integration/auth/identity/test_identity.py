@@ -34,7 +34,7 @@ def test_a_token_is_verified_with_the_key_of_its_domain(
     tokens = [issuer.token("DOMAIN_ADMIN", aud=str(number)) for number in range(20)]
 
     assert {tuple(client.list(token)) for token in tokens} == {("job-1",)}
-    assert identity.asked == ["key domain-1"]
+    assert identity.requests == ["key domain-1"]
 
 
 def test_another_domains_key_does_not_do(client: Client, issuer: Issuer) -> None:
@@ -76,7 +76,7 @@ def test_an_apps_permissions_come_from_identity_and_are_kept(
 
     assert client.code(other) is grpc.StatusCode.PERMISSION_DENIED
     assert client.code(unknown) is UNAUTHENTICATED
-    assert Counter(identity.asked) == {
+    assert Counter(identity.requests) == {
         "key domain-1": 1,
         "app domain-1 reader": 1,
         "app domain-1 other": 1,
@@ -84,7 +84,7 @@ def test_an_apps_permissions_come_from_identity_and_are_kept(
     }
 
 
-def test_an_app_that_is_disabled_is_unauthenticated_and_asked_for_now_and_then(
+def test_an_app_that_is_disabled_is_unauthenticated_and_checked_now_and_then(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:
     app = {"own": "APP", "typ": "CLIENT_SECRET"}
@@ -96,7 +96,7 @@ def test_an_app_that_is_disabled_is_unauthenticated_and_asked_for_now_and_then(
 
     seconds = time.monotonic() - started
     assert codes == {UNAUTHENTICATED}
-    assert identity.asked.count("app domain-1 disabled") <= 1 + seconds
+    assert identity.requests.count("app domain-1 disabled") <= 1 + seconds
     refusal = {"domain_id": "domain-1", "client_id": "disabled", "log_level": "warning"}
     assert {"event": "app refused", **refusal} in entries
     identity.apps = {"enabled": (["inventory:Job"], [])}
@@ -113,7 +113,7 @@ def test_a_question_that_identity_fails_on_leaves_it_there_for_others(
 
     assert {client.code(token) for _ in range(100)} == {UNAVAILABLE}
 
-    assert len(identity.asked) <= 3 + (time.monotonic() - started)
+    assert len(identity.requests) <= 3 + (time.monotonic() - started)
     assert client.list(issuer.token("DOMAIN_ADMIN")) == ["job-1"]
 
 
@@ -152,7 +152,7 @@ def test_calls_in_flight_during_a_rotation_succeed(
         in_flight = [each for each in before if not each.cancelled()]
         assert {tuple(each.result(10)) for each in in_flight} == {("job-1",)}
         assert {tuple(each.result(10)) for each in after} == {("job-1",)}
-    assert len(identity.asked) <= 3
+    assert len(identity.requests) <= 3
 
 
 def test_a_key_that_has_run_out_is_renewed(
@@ -179,7 +179,7 @@ def test_calls_that_need_the_same_key_wait_for_one_slow_answer(
         waited = time.monotonic() - started
 
     assert answers == [["job-1"]] * 6
-    assert identity.asked == ["key domain-1"]
+    assert identity.requests == ["key domain-1"]
     assert waited < 2.0
 
 
@@ -206,11 +206,11 @@ def test_an_identity_too_slow_to_answer_is_unavailable_and_does_not_hold_calls_u
 
     assert codes == {UNAVAILABLE}
     assert time.monotonic() - started < 1.0
-    assert len(identity.asked) == 1
+    assert len(identity.requests) == 1
 
 
 @pytest.mark.parametrize("did", ["domain-1", "domain-unknown"])
-def test_bad_tokens_hold_nobody_up_while_identity_is_slow(
+def test_bad_tokens_hold_up_no_caller_while_identity_is_slow(
     make_settings: MakeSettings, issuer: Issuer, identity: IdentityService, did: str
 ) -> None:
     bad, good = Issuer(did).token("DOMAIN_ADMIN"), issuer.token("DOMAIN_ADMIN")
@@ -224,7 +224,7 @@ def test_bad_tokens_hold_nobody_up_while_identity_is_slow(
         identity.delay = 2.0
         for _ in range(16):
             pool.submit(eventually, flood)
-        assert eventually(lambda: len(identity.asked) > 1)
+        assert eventually(lambda: len(identity.requests) > 1)
         while len(waits) < 10:
             started = time.monotonic()
             client.code(good)
@@ -245,10 +245,10 @@ def test_strangers_and_apps_do_not_hold_up_the_known_while_identity_is_slow(
         identity.delay = 2.0
         for token in [*strangers, *strangers]:
             pool.submit(client.code, token)
-        assert eventually(lambda: len(identity.asked) == 4)
+        assert eventually(lambda: len(identity.requests) == 4)
         for token in apps:
             pool.submit(client.code, token)
-        assert eventually(lambda: any(asked.startswith("app") for asked in identity.asked))
+        assert eventually(lambda: any(name.startswith("app") for name in identity.requests))
 
         started = time.monotonic()
         assert client.list(good) == ["job-1"]
@@ -272,7 +272,7 @@ def test_an_outage_is_unavailable_for_the_unknown_and_unnoticed_by_the_known(
     assert eventually(lambda: client.code(other.token("DOMAIN_ADMIN")) is grpc.StatusCode.OK)
 
 
-def test_an_outage_is_told_as_unavailable_with_the_reason(
+def test_an_outage_is_answered_with_unavailable_and_the_reason(
     client: Client, issuer: Issuer, identity: IdentityService
 ) -> None:
     identity.stop()

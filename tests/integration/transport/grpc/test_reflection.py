@@ -25,7 +25,7 @@ SERVICES = {
 }
 
 
-def asked(channel: grpc.Channel, version: str, **request: Any) -> Any:
+def reflected(channel: grpc.Channel, version: str, **request: Any) -> Any:
     """One answer of a version; their messages are the same."""
     call: Any = channel.stream_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
@@ -37,7 +37,7 @@ def asked(channel: grpc.Channel, version: str, **request: Any) -> Any:
 
 def pool_of(channel: grpc.Channel, version: str, symbol: str) -> DescriptorPool:
     """The files with a symbol and what they import, all of which have to be there."""
-    answer = asked(channel, version, file_containing_symbol=symbol)
+    answer = reflected(channel, version, file_containing_symbol=symbol)
     files = [
         FileDescriptorProto.FromString(each)
         for each in answer.file_descriptor_response.file_descriptor_proto
@@ -60,7 +60,7 @@ def in_order(files: list[FileDescriptorProto]) -> Iterator[FileDescriptorProto]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_both_versions_list_the_services(channel: grpc.Channel, version: str) -> None:
-    answer = asked(channel, version, list_services="")
+    answer = reflected(channel, version, list_services="")
 
     assert {each.name for each in answer.list_services_response.service} == SERVICES
 
@@ -105,7 +105,7 @@ def test_a_client_of_v1_needs_nothing_but_what_v1_describes(channel: grpc.Channe
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_name_that_is_not_served_is_not_found(channel: grpc.Channel, version: str) -> None:
     for name in ("no.such.Service", f"{JOB}.no_such_method"):
-        answer = asked(channel, version, file_containing_symbol=name)
+        answer = reflected(channel, version, file_containing_symbol=name)
 
         assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 

@@ -151,8 +151,8 @@ def test_the_health_command_asks_a_server_with_tls(
     make_settings: MakeSettings, directory: Path
 ) -> None:
     with server_of(make_settings()) as server:
-        asked = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
-        answered = health(*asked)
+        options = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
+        answered = health(*options)
         unanswered = health("--endpoint", server.address, "--timeout", "1")
 
     assert (answered.returncode, answered.stdout) == (0, "SERVING\n")
@@ -165,10 +165,10 @@ def test_the_health_command_shows_a_certificate(
     certificate, key = authority.issue("probe").write(directory, "probe")
     shown = ["--certificate-file", str(certificate), "--key-file", str(key)]
     with server_of(make_settings(mutual=True)) as server:
-        asked = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
-        answered = health(*asked, *shown)
+        options = ["--endpoint", server.address, "--tls", "--ca-file", str(directory / "ca.crt")]
+        answered = health(*options, *shown)
         started = time.monotonic()
-        unanswered = health(*asked, "--timeout", "1")
+        unanswered = health(*options, "--timeout", "1")
 
     assert (answered.returncode, answered.stdout) == (0, "SERVING\n")
     assert unanswered.returncode == 1

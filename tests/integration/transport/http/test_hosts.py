@@ -92,7 +92,7 @@ def test_without_authentication_a_server_answers_to_its_names_alone() -> None:
     assert {status for status in statuses.values() if status != 200} == {421}
 
 
-def test_with_authentication_a_server_answers_to_any_name_unless_it_is_told_which(
+def test_with_authentication_a_server_answers_to_any_name_unless_names_are_configured(
     tmp_path: Path,
 ) -> None:
     issuer = Issuer("domain-1")

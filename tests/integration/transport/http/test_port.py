@@ -153,7 +153,9 @@ def test_a_stopping_port_lets_calls_finish(database: Store, held: Held) -> None:
         assert call.result().status_code == 200
 
 
-def test_calls_beyond_what_is_held_are_told_to_come_again(database: Store, held: Held) -> None:
+def test_calls_beyond_what_is_held_are_refused_with_a_time_to_come_again(
+    database: Store, held: Held
+) -> None:
     with (
         served(database, HttpPort(calls=Limits(held=1))) as origin,
         ThreadPoolExecutor(1) as threads,
@@ -220,7 +222,7 @@ def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: S
         assert received(connection) == b""
 
 
-def test_a_client_that_does_not_send_its_body_is_told_so(database: Store) -> None:
+def test_a_body_that_does_not_arrive_ends_with_408(database: Store) -> None:
     with served(database, HASTY) as origin, connected(origin) as connection:
         connection.sendall(head(LIST, 2) + b"{")
 
@@ -244,7 +246,7 @@ def test_what_is_not_http_is_refused(database: Store, sent: bytes) -> None:
 
 def test_nothing_is_waited_for_from_a_stranger(database: Store) -> None:
     with (
-        served(database, HttpPort(authenticator=Nobody())) as origin,
+        served(database, HttpPort(authenticator=Refusing())) as origin,
         connected(origin) as connection,
     ):
         connection.sendall(head(LIST, LIMITS.max_request_bytes))
@@ -252,14 +254,14 @@ def test_nothing_is_waited_for_from_a_stranger(database: Store) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 401")
 
 
-class Nobody:
-    """Knows nobody."""
+class Refusing:
+    """Refuses every caller."""
 
     async def authenticate(self, *_: object) -> Caller:
         raise Unauthenticated("the signature does not fit")
 
 
-def test_silent_connections_make_room_for_others(database: Store) -> None:
+def test_silent_connections_give_way_to_others(database: Store) -> None:
     with served(database, HttpPort(connections=20)) as origin, ExitStack() as opened:
         silent = [opened.enter_context(connected(origin)) for _ in range(10)]
         httpx.get(origin + "/healthz")  # they are accepted before this one is
@@ -273,7 +275,7 @@ def test_silent_connections_make_room_for_others(database: Store) -> None:
         gone = [connection for connection in silent if has_ended(connection)]
 
     assert probes == [200] * 5
-    # Those that never asked anything were silent for longer than those that did.
+    # Connections without any request were silent for longer than those with one.
     assert set(gone) == {silent[0], *silent[5:10]}
 
 

@@ -167,9 +167,9 @@ def test_a_refused_request_is_logged_with_its_status(client: httpx.Client) -> No
 
 
 def test_other_origins_may_not_call(client: httpx.Client) -> None:
-    asked = {"origin": "https://other.example", "access-control-request-method": "POST"}
+    preflight = {"origin": "https://other.example", "access-control-request-method": "POST"}
 
-    response = client.options(LIST, headers=asked)
+    response = client.options(LIST, headers=preflight)
 
     assert response.status_code == 405
     assert not [name for name in response.headers if name.startswith("access-control")]
@@ -177,28 +177,28 @@ def test_other_origins_may_not_call(client: httpx.Client) -> None:
 
 def test_origins_that_are_configured_may_call(database: Store) -> None:
     options = HttpPort(cors_origins=("https://ours.example",))
-    asked = {
+    preflight = {
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type,token,x-domain-id",
     }
     with client_of(database, options) as http:
-        ours = http.options(LIST, headers=asked | {"origin": "https://ours.example"})
-        other = http.options(LIST, headers=asked | {"origin": "https://other.example"})
+        ours = http.options(LIST, headers=preflight | {"origin": "https://ours.example"})
+        other = http.options(LIST, headers=preflight | {"origin": "https://other.example"})
 
     assert ours.status_code == 200
     assert ours.headers["access-control-allow-origin"] == "https://ours.example"
     assert "access-control-allow-origin" not in other.headers
 
 
-class Nobody:
-    """Lets nobody in."""
+class Refusing:
+    """Refuses every caller."""
 
     async def authenticate(self, *_: object) -> Caller:
         raise Unauthenticated("the token is not a JSON Web Token")
 
 
 def test_callers_are_looked_at_before_what_they_sent(database: Store) -> None:
-    with client_of(database, HttpPort(authenticator=Nobody())) as http:
+    with client_of(database, HttpPort(authenticator=Refusing())) as http:
         response = http.post(LIST, content=b"{", headers=TENANT)
 
     assert response.status_code == 401
@@ -261,7 +261,7 @@ class Broken:
         raise LookupError("the secret of the house")
 
 
-def test_a_bug_is_told_by_its_reference_alone(database: Store) -> None:
+def test_the_answer_to_a_bug_is_its_reference_alone(database: Store) -> None:
     with (
         capture_logs() as entries,
         client_of(database, HttpPort(authenticator=Broken())) as http,

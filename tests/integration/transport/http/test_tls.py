@@ -65,13 +65,13 @@ def test_clients_of_a_withdrawn_ca_cannot_resume_a_session(
     shown.load_cert_chain(*authority.issue("client").write(tmp_path, "client"))
     with served(database, HttpPort(tls=files)) as origin:
         with tls_connected(origin, shown) as connection:
-            assert asked(connection).startswith(b"HTTP/1.1 200")
+            assert health_of(connection).startswith(b"HTTP/1.1 200")
             session = connection.session
         assert files.client_ca is not None
         files.client_ca.write_bytes(Authority("another").certificate)
 
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            asked(tls_connected(origin, shown, session))
+            health_of(tls_connected(origin, shown, session))
 
 
 def test_mutual_tls_takes_tls_1_3(database: Store, tmp_path: Path, authority: Authority) -> None:
@@ -91,7 +91,7 @@ def tls_connected(
     return context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
 
 
-def asked(connection: ssl.SSLSocket) -> bytes:
+def health_of(connection: ssl.SSLSocket) -> bytes:
     connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
     if not (answer := connection.recv(65536)):
         raise ConnectionResetError

@@ -352,7 +352,7 @@ def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Ste
             known_at[jobs] = at
             assert shown in {total, history.total(jobs, max(at, history.reported))}
 
-        for asked in _FILTERS:
-            number = counters.get(asked)
+        for each in _FILTERS:
+            number = counters.get(each)
             if number is not None:
-                assert number == history.total(asked, max(known_at[asked], history.reported))
+                assert number == history.total(each, max(known_at[each], history.reported))

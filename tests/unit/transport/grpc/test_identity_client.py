@@ -77,7 +77,7 @@ async def test_callers_who_come_at_once_cause_one_call_for_each_domain(
         outcomes = await asyncio.gather(*[outcome(built, token) for token in tokens])
 
     assert outcomes == ["domain-1"] * 50 + ["Unauthenticated"]
-    assert sorted(identity.asked) == ["key domain-1", "key domain-3"]
+    assert sorted(identity.requests) == ["key domain-1", "key domain-3"]
     assert built.stats == AuthStats(verified=51, identity_calls=2)
 
 
@@ -110,7 +110,7 @@ async def test_apps_are_asked_for_once_also_those_that_are_refused(
             with pytest.raises(Unauthenticated, match="the app is not known"):
                 await built.authenticator.authenticate([("token", disabled)])
 
-    assert Counter(identity.asked) == {
+    assert Counter(identity.requests) == {
         "key domain-1": 1,
         "app domain-1 reader": 1,
         "app domain-1 disabled": 1,
@@ -149,7 +149,7 @@ async def test_an_identity_service_that_is_too_slow_is_down(
         assert {await outcome(built, token) for token in tokens} == {"Unavailable"}
 
     assert time.monotonic() - started < 0.5
-    assert len(identity.asked) == 1
+    assert len(identity.requests) == 1
 
 
 @in_loop
@@ -183,7 +183,7 @@ async def test_a_deadline_ends_the_wait_and_not_the_call(
                 await built.authenticator.authenticate(metadata)
 
         assert (await built.authenticator.authenticate(metadata)).domain_id == "domain-1"
-    assert identity.asked == ["key domain-1"]
+    assert identity.requests == ["key domain-1"]
 
 
 @in_loop
@@ -225,7 +225,7 @@ async def test_10_000_bad_tokens_cause_a_handful_of_calls(
         assert await outcome(built, issuer.token("DOMAIN_ADMIN", aud="after")) == "domain-1"
 
     assert set(outcomes) == {"Unauthenticated", "Unavailable"}
-    assert len(identity.asked) <= 1 + 20 + 5 * (time.monotonic() - started + 1) + 2
+    assert len(identity.requests) <= 1 + 20 + 5 * (time.monotonic() - started + 1) + 2
 
 
 @in_loop

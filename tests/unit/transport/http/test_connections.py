@@ -20,12 +20,12 @@ class FakeTransport(asyncio.Transport):
 
     def __init__(self, port: int) -> None:
         super().__init__({"peername": ("192.0.2.1", port, 0, 0)})
-        self.unsent = 0
+        self.buffered_bytes = 0
         self.ended = ""
         self.has_ended = asyncio.Event()
 
     def get_write_buffer_size(self) -> int:
-        return self.unsent
+        return self.buffered_bytes
 
     def close(self) -> None:
         self.ended = self.ended or "closed"
@@ -182,7 +182,7 @@ async def test_connections_that_come_together_keep_within_the_limit(
 
 
 @in_loop
-async def test_connections_that_ended_leave_room(connections: Connections) -> None:
+async def test_connections_that_ended_do_not_count(connections: Connections) -> None:
     for port in range(10):
         client = Client(connections, port)
         client.outer.connection_lost(None)
@@ -253,7 +253,7 @@ async def test_an_answer_that_is_not_taken_aborts_the_connection(connections: Co
     client, requests = Client(connections, 1), Requests(connections)
     await requests.begin(1)
     assert client.look(0) == ""
-    client.transport.unsent = 1000
+    client.transport.buffered_bytes = 1000
     assert client.look(UNREAD_SECONDS - 1) == ""
 
     assert client.look(UNREAD_SECONDS + 1) == "aborted"
@@ -265,7 +265,7 @@ async def test_an_answer_that_is_taken_slowly_goes_on(connections: Connections) 
     client, requests = Client(connections, 1), Requests(connections)
     await requests.begin(1)
     for step in range(10):
-        client.transport.unsent = 1000 - step
+        client.transport.buffered_bytes = 1000 - step
         assert client.look(step * (UNREAD_SECONDS - 1)) == ""
     await requests.end(1)
 
@@ -275,7 +275,7 @@ async def test_an_answer_after_a_long_pause_has_its_own_time(connections: Connec
     client, requests = Client(connections, 1), Requests(connections)
     await requests.begin(1)
     assert client.look(1000) == ""
-    client.transport.unsent = 1000
+    client.transport.buffered_bytes = 1000
 
     assert client.look(1000 + UNREAD_SECONDS - 1) == ""
     assert client.look(1000 + UNREAD_SECONDS + 1) == "aborted"
