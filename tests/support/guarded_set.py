@@ -20,7 +20,7 @@ SERVICE = "service"
 
 @dataclass
 class GuardedMember(Member):
-    """A mongod that wants to know who asks; `login` is how its tests say so."""
+    """A mongod with authentication; `login` is what its tests log in with."""
 
     login: dict[str, Any] = field(default_factory=dict)
 

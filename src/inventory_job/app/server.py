@@ -104,14 +104,14 @@ class Server:
         resources.push_async_callback(manager.close)
         authorization = Authorization(authentication.authenticator)
         served = Served(
-            JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now),
-            authorization,
-            Dispatcher(limiter, settings.max_response_bytes),
-            CallLog(metrics, tracing),
-            limiter,
-            metrics,
-            health,
-            readiness,
+            jobs=JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now),
+            authorization=authorization,
+            dispatcher=Dispatcher(limiter, settings.max_response_bytes),
+            call_log=CallLog(metrics, tracing),
+            limiter=limiter,
+            metrics=metrics,
+            health=health,
+            readiness=readiness,
         )
         await self._open_ports(served, database)
         if settings.create_indexes:

@@ -247,7 +247,7 @@ def test_reflection_lists_the_services_and_every_file_they_import(channel: grpc.
         assert reflection.FindFileByName(name).name == name
 
 
-def test_server_info_tells_the_version(channel: grpc.Channel) -> None:
+def test_server_info_has_the_version(channel: grpc.Channel) -> None:
     stub = server_info_pb2_grpc.ServerInfoStub(channel)
 
     assert stub.get_version(Empty(), timeout=10).version == __version__

@@ -131,7 +131,7 @@ def test_paths_may_begin_with_the_home_directory(
         assert "~nobody-here/file" in absent.stderr
 
 
-def test_who_is_not_known_or_not_allowed_gets_status_4(
+def test_callers_that_are_unknown_or_not_allowed_get_status_4(
     strict_server: ServerThread, keys: Path
 ) -> None:
     token = signed(keys, "--role", "WORKSPACE_MEMBER", "--workspace-id", "ws-1")

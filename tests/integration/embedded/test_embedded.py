@@ -118,7 +118,9 @@ def test_an_interrupt_at_the_terminal_does_not_reach_the_database(
     assert os.getpgid(server_pid(running.uri)) != os.getpgid(0)
 
 
-def test_a_second_owner_is_told_the_directory_and_the_first_one(running: EmbeddedMongod) -> None:
+def test_the_refusal_of_a_second_owner_names_the_directory_and_the_first_one(
+    running: EmbeddedMongod,
+) -> None:
     with pytest.raises(DataDirectoryInUse) as refusal:
         EmbeddedMongod(running.data_dir).start()
 

@@ -1,4 +1,4 @@
-"""A database user who may not do what a call needs: whose fault it is, and what is logged."""
+"""A database user without a right that a call needs: the failure, and what is logged."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_the_newest_jobs_of_a_scope_are_read_in_order(
 
 @pytest.fixture
 def read_only_uri(tmp_path: Path, database_name: str) -> Iterator[str]:
-    """A server with authentication, and there a user who may only read."""
+    """A server with authentication, and there a user with read rights alone."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -293,7 +293,7 @@ def read_only_uri(tmp_path: Path, database_name: str) -> Iterator[str]:
             server.kill()
 
 
-def test_a_user_who_may_only_read_is_refused_what_is_missing(
+def test_a_user_with_read_rights_alone_is_refused_missing_indexes(
     read_only_uri: str, database_name: str
 ) -> None:
     with Store(read_only_uri, database_name) as store:

@@ -132,7 +132,7 @@ def test_what_the_server_asks_for_itself_makes_no_spans(
     assert all(span.parent is not None for span in commands)
 
 
-def test_a_command_that_fails_tells_its_error_and_not_the_databases_sentence(
+def test_a_command_that_fails_records_its_error_and_not_the_databases_sentence(
     stub: job_pb2_grpc.JobStub, spans: InMemorySpanExporter
 ) -> None:
     pattern = {"key": "plugin_id", "value": "(", "operator": "regex"}

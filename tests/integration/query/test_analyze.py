@@ -136,7 +136,7 @@ def test_stored_lists_can_be_folded(nested: Client) -> None:
     ],
     ids=str,
 )
-def test_a_page_tells_whether_more_rows_follow(
+def test_a_page_says_whether_more_rows_follow(
     client: Client, page: dict[str, int], days: list[int], more: bool
 ) -> None:
     answer = client.analyze({"group_by": ["total_tasks"], "fields": COUNT, "page": page})

@@ -80,7 +80,7 @@ async def test_while_one_tries_after_an_outage_the_others_do_not_wait() -> None:
 
 
 @in_loop
-async def test_those_who_want_the_same_wait_for_one_call() -> None:
+async def test_look_ups_of_the_same_key_wait_for_one_call() -> None:
     directory = Directory(a="1")
     pause = Pause(directory)
     waiting = await started(*[directory.find("a") for _ in range(1000)])
@@ -104,7 +104,7 @@ async def test_a_slow_call_holds_up_no_caller_whose_key_is_known() -> None:
 
 
 @in_loop
-async def test_who_came_after_a_call_was_made_waits_for_it_and_has_another_made() -> None:
+async def test_a_look_up_after_a_call_was_made_waits_for_it_and_has_another_made() -> None:
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 10
@@ -120,7 +120,7 @@ async def test_who_came_after_a_call_was_made_waits_for_it_and_has_another_made(
 
 
 @in_loop
-async def test_who_came_after_a_call_was_made_takes_its_answer_if_it_fits() -> None:
+async def test_a_look_up_after_a_call_was_made_takes_its_answer_if_it_fits() -> None:
     directory = Directory(a="1")
     await directory.find("a")
     directory.now += 10

@@ -321,7 +321,7 @@ def test_array_fields_are_computed_over_their_elements_first() -> None:
     assert analysis({"fields": {"x": spec}}, jobs).results == [{"x": 7.0}]
 
 
-def test_more_tells_that_rows_follow() -> None:
+def test_more_says_that_rows_follow() -> None:
     query = {"group_by": ["status"], "fields": COUNT}
 
     assert analysis(query | {"page": {"limit": 2}}).more

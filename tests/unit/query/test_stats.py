@@ -95,7 +95,7 @@ def test_distinct_takes_any_path(path: str) -> None:
     assert planned.path == path
 
 
-def test_rows_of_unwound_lists_are_told_apart_by_their_elements_too() -> None:
+def test_rows_of_unwound_lists_differ_by_their_elements_too() -> None:
     """Or else two elements of one job change places from page to page."""
     assert pipeline({"unwind": {"path": "tags"}}, {"sort": [{"key": "status"}]}) == [
         {"$unwind": "$tags"},
@@ -117,7 +117,7 @@ def test_rows_keep_their_id_until_they_are_sorted() -> None:
     ]
 
 
-def test_projected_elements_tell_rows_apart() -> None:
+def test_projected_elements_distinguish_rows() -> None:
     fields = [{"k": "tags.key", "n": "k"}, {"k": "tagsets", "n": "t"}, {"k": "status", "n": "s"}]
     unwind: dict[str, Any] = {"unwind": {"path": "tags"}}
 

@@ -204,7 +204,7 @@ def test_files_named_in_settings_are_mounted() -> None:
         assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
 
 
-def test_certificates_of_mongodb_are_where_the_uri_is_told_to_look() -> None:
+def test_certificates_of_mongodb_are_where_the_uri_looks_for_them() -> None:
     spec = pod(rendered("identity-values"))
     [volume] = [volume for volume in spec["volumes"] if volume["name"] == "mongo-ca"]
     [mount] = [

@@ -183,7 +183,7 @@ def test_calls_that_need_the_same_key_wait_for_one_slow_answer(
     assert waited < 2.0
 
 
-def test_tenants_who_come_at_once_after_a_start_are_all_served(
+def test_tenants_that_all_call_after_a_start_are_all_served(
     make_settings: MakeSettings, identity: IdentityService
 ) -> None:
     issuers = [Issuer(f"domain-{number}") for number in range(11, 19)]

@@ -153,7 +153,7 @@ def test_a_compressed_request_is_bounded_and_whole(
     ("accepted", "encoding"),
     [("gzip", "gzip"), ("br, GZIP;q=0.5", "gzip"), ("*", "gzip"), ("gzip;q=0", None), ("", None)],
 )
-def test_answers_are_compressed_for_who_takes_it(
+def test_answers_are_compressed_for_clients_that_accept_it(
     client: httpx.Client, accepted: str, encoding: str | None
 ) -> None:
     headers = TENANT | {"accept-encoding": accepted}

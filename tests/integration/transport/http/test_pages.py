@@ -69,7 +69,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.Client) -> 
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_files_are_compressed_for_who_takes_it(client: httpx.Client) -> None:
+def test_files_are_compressed_for_clients_that_accept_it(client: httpx.Client) -> None:
     path = "/docs/swagger-ui-bundle.js"
     small = client.get(path, headers={"accept-encoding": "gzip"})
     plain = client.get(path, headers={"accept-encoding": "identity"})
@@ -186,7 +186,7 @@ def test_the_description_is_for_the_mode_in_force(database: Store) -> None:
     assert trusting["components"]["parameters"]["x-domain-id"]["example"] == LARGEST_TENANT
 
 
-def test_metrics_are_answered_by_who_keeps_them(client: httpx.Client, database: Store) -> None:
+def test_metrics_are_served_where_they_are_kept(client: httpx.Client, database: Store) -> None:
     options = HttpPort(metrics=PlainTextResponse("calls 3"))
     with client_of(database, options) as http:
         assert http.get("/metrics").text == "calls 3"

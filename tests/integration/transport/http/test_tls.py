@@ -1,4 +1,4 @@
-"""The HTTP port with TLS: who is served, and what becomes of files that change."""
+"""The HTTP port with TLS: which clients are served, and what becomes of files that change."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def trusting(authority: Authority) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=authority.certificate.decode())
 
 
-def test_a_port_with_tls_serves_who_trusts_it(
+def test_a_port_with_tls_serves_clients_that_trust_it(
     database: Store, tmp_path: Path, authority: Authority
 ) -> None:
     options = HttpPort(tls=tls_files(tmp_path, authority))
@@ -45,7 +45,7 @@ def test_a_port_with_tls_serves_who_trusts_it(
             httpx.get(origin + "/healthz", verify=trusting(Authority("another")))
 
 
-def test_mutual_tls_serves_only_who_shows_a_certificate(
+def test_mutual_tls_serves_only_clients_with_a_certificate(
     database: Store, tmp_path: Path, authority: Authority
 ) -> None:
     options = HttpPort(tls=tls_files(tmp_path, authority, mutual=True))

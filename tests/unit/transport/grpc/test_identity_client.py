@@ -68,7 +68,7 @@ async def eventually(built: Authentication, token: str, expected: str) -> None:
 
 
 @in_loop
-async def test_callers_who_come_at_once_cause_one_call_for_each_domain(
+async def test_concurrent_callers_cause_one_call_for_each_domain(
     issuer: Issuer, identity: IdentityService
 ) -> None:
     tokens = [issuer.token("DOMAIN_ADMIN", aud=f"{number}") for number in range(50)]
