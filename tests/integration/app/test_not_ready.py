@@ -38,10 +38,12 @@ class Told:
         return f"{self.entry}{self.readyz.text}{self.health}"
 
 
-def told_of(uri: str) -> Told:
-    """What a server over that database says, once it knows."""
+def told_of(uri: str, kind: str | None = None) -> Told:
+    """What a server over that database says, once it knows; given a `kind`, once it says that."""
     with Serving(uri, **HTTP) as serving:
         entry = serving.await_entry("database is not usable")
+        while kind is not None and entry["kind"] != kind:
+            entry = serving.await_entry("database is not usable")
         http_address = serving.entries[0]["http_address"]
         readyz = httpx.get(f"http://{http_address}/readyz")
         health = Shell()("health", "--endpoint", serving.address)
@@ -150,15 +152,12 @@ def test_no_server() -> None:
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
-    """The port of a server of something else, which answers whatever it reads; with nothing to
-    say, it hangs up, else the client is first to do so."""
+    """The port of a server of something else, which answers whatever it reads and hangs up."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65536)
             self.request.sendall(answer)
-            while answer and self.request.recv(65536):
-                pass
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
@@ -174,8 +173,9 @@ def answering(answer: bytes) -> Iterator[int]:
     ],
 )
 def test_a_server_that_is_no_mongodb(answer: bytes, kind: str, words: str) -> None:
+    # Of an answer that comes before it reads, the driver sees the end of the connection alone.
     with answering(answer) as port:
-        told = told_of(f"mongodb://127.0.0.1:{port}/")
+        told = told_of(f"mongodb://127.0.0.1:{port}/", kind)
 
     check(told, kind, f"127.0.0.1:{port}", words)
 

@@ -51,6 +51,9 @@ scopes = st.sampled_from(
         Scope("domain-a", ("workspace-2", "*")),
     ]
 )
+# As in test_properties.py; a busy machine takes several times as long as an idle one.
+pytestmark = pytest.mark.timeout(60 + 0.25 * settings().max_examples)
+
 law = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
