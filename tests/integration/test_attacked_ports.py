@@ -93,6 +93,24 @@ def test_connections_that_say_nothing_make_room(
             assert list_jobs(channel) == 0
 
 
+def test_clients_that_wait_for_a_connection_get_in_soon_after_silent_ones(
+    settings: Settings, database: Store
+) -> None:
+    few = settings.model_copy(update={"connections": 10})
+    with ServerThread(few) as server, ExitStack() as opened:
+        for _ in range(10):
+            opened.enter_context(connected(server.address))
+
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(server.address, own) as channel:
+            stub = job_pb2_grpc.JobStub(channel)
+            call = stub.list.future(
+                job_pb2.JobsQuery(), metadata=TENANT, timeout=4.5, wait_for_ready=True
+            )
+
+            assert call.code() is grpc.StatusCode.OK
+
+
 def test_rapid_resets_take_no_memory_and_hold_up_no_other(
     mongo_uri: str, database_name: str, tmp_path: Path
 ) -> None:
