@@ -28,7 +28,7 @@ _LAST_SECONDS = 5.0
 """What clients have for getting their answers, once no call of the Job service is held."""
 _HANDSHAKE_SECONDS = 2.0
 """What a client has for TLS and the beginning of HTTP/2. At its limit of connections gRPC refuses
-new ones, so silent ones keep clients out for so long; these come again after 1.0 and 2.6 seconds."""
+new ones, so silent ones keep clients out for so long; these try again after 1 and 2.6 seconds."""
 _HANG_UP_SECONDS = 1.0
 """What gRPC has for closing connections."""
 
