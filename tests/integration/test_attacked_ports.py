@@ -4,6 +4,8 @@ them."""
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from attacking.attacks import Target, resets
+from attacking.attacks import Target, many_conditions, resets
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from loading.callers import SERVICE, usage_of
 from served import Served
 
 from inventory_job.embedded.data_directory import wait_until
@@ -137,6 +140,37 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
         assert attack.result()["resets"] > 0
         assert answered == [0] * 30
         assert wait_until(lambda: memory_of(served) < before + 50, 10)
+
+
+@pytest.mark.parametrize(
+    ("method", "content"),
+    [
+        (f"/{SERVICE}/list", many_conditions().SerializeToString()),
+        ("/grpc.health.v1.Health/Check", b"\xff" * 2_000_000),
+    ],
+    ids=["list", "stranger"],
+)
+def test_requests_that_are_refused_leave_nothing_in_memory(
+    settings: Settings, database: Store, method: str, content: bytes
+) -> None:
+    with ServerThread(settings) as server, grpc.insecure_channel(server.address) as channel:
+        call: Any = channel.unary_unary(method)
+
+        def refuse(count: int) -> float:
+            for _ in range(count):
+                with pytest.raises(grpc.RpcError, match="INVALID_ARGUMENT"):
+                    call(content, metadata=TENANT, timeout=30)
+            return usage_of(os.getpid()).memory
+
+        gc.collect()
+        gc.disable()
+        try:
+            before = refuse(10)
+            after = refuse(60)
+        finally:
+            gc.enable()
+
+    assert after < before + 60
 
 
 def memory_of(served: Served) -> float:
