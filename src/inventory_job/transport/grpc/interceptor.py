@@ -186,7 +186,7 @@ def _written(handler: Handler, message: Any) -> bytes:
     return content
 
 
-def _when_done(context: Context, callback: Callable[[], None]) -> None:
+def _when_done(context: Context, callback: Callable[[], object]) -> None:
     done: Any = lambda _: callback()  # noqa: E731  its declared type has two parameters
     context.add_done_callback(done)
 
