@@ -10,14 +10,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
-from attacking.attacks import Target, many_conditions, resets
+from attacking.attacks import Attack, Target, many_conditions, resets, unread
+from attacking.rows import STAT_PATH
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from loading.callers import SERVICE, usage_of
 from served import Served
@@ -34,6 +35,7 @@ from tests.store import Store
 from tests.tokens import Issuer, key_file_text
 
 DESCRIPTORS, CAP = 250, 50
+TENANT_OVER_HTTP = (("x-domain-id", "domain-1"),)
 
 
 @pytest.fixture
@@ -231,6 +233,48 @@ def test_slow_queries_cost_their_tenant_turns_and_no_other(
     # The charges of 14 seconds and more leave 2 or 3 of 8 turns; they halve in 10 seconds.
     assert 1 <= slow.most < 6
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+def test_a_large_answer_over_http_that_is_not_read_keeps_its_turn(
+    settings: Settings, database: Store
+) -> None:
+    """So a tenant has as few of them in memory as it may run calls."""
+    database.jobs.insert_many(
+        {"job_id": f"{n:04}" + "x" * 100, "domain_id": "domain-1"} for n in range(5000)
+    )
+    push = [{"o": "push", "n": f"ids{n}", "k": "job_id"} for n in range(8)]
+    query = {"aggregate": [{"group": {"fields": push}}]}
+    narrow = {"http": True, "http_port": 0, "tenant_running_calls": 1, "wait_seconds": 0.2}
+    with (
+        ServerThread(settings.model_copy(update=narrow)) as server,
+        grpc.insecure_channel(server.address) as channel,
+        running(unread(1, "POST", STAT_PATH, query), server, TENANT_OVER_HTTP),
+    ):
+
+        def is_refused() -> bool:
+            try:
+                return list_jobs(channel) < 0
+            except grpc.RpcError as error:
+                failed: Any = error
+                return bool(failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+        assert wait_until(is_refused, 10)
+        assert [is_refused() for _ in range(5)] == [True] * 5
+        assert list_jobs(channel, (("x_domain_id", "domain-2"),)) == 0
+
+
+@contextmanager
+def running(attack: Attack, server: ServerThread, metadata: Any) -> Iterator[None]:
+    """An attack that goes on meanwhile."""
+    stop = threading.Event()
+    target = Target(server.address, server.http_address or "", metadata)
+    with ThreadPoolExecutor(1) as threads:
+        going_on = threads.submit(attack, target, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+            going_on.result()
 
 
 def test_connections_over_http_whose_answers_are_not_read_are_closed(

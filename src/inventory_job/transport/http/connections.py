@@ -113,6 +113,7 @@ class _Bounded(asyncio.Protocol):
         self._requests = 0
         self._unsent = 0
         self._unsent_since = 0.0
+        self._was_taken = False
         self.address: Address = ("", 0)
 
     @property
@@ -133,8 +134,10 @@ class _Bounded(asyncio.Protocol):
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
         """Ends the connection if its client is too slow."""
         unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent < self._unsent:
+        # What is written next may have filled the place of what was taken.
+        if unsent == 0 or unsent < self._unsent or self._was_taken:
             self._unsent_since = now
+        self._was_taken = False
         self._unsent = unsent
         if now - self._unsent_since > unread_seconds:
             self.transport.abort()
@@ -165,6 +168,7 @@ class _Bounded(asyncio.Protocol):
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
+        self._was_taken = True
         self._inner.resume_writing()
 
 
