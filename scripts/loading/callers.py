@@ -80,12 +80,14 @@ def mixed_requests(job_ids: Iterable[str]) -> list[Request]:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How callers go on: `pause` seconds after an answer, `shed_pause` after a refusal, and whether
-    they follow the retry policy that clients are advised to have."""
+    """How callers go on: `pause` seconds after an answer, `shed_pause` after a refusal, whether
+    they follow the retry policy that clients are advised to have, and whether calls wait for a
+    connection, as they do by that policy, without being tried again."""
 
     pause: float = 0.0
     shed_pause: float = 0.0
     retries: bool = False
+    waits: bool = False
 
     def pause_after(self, answer: Answer) -> float:
         """Seconds to the next call."""
@@ -151,16 +153,21 @@ class Callers:
             }
             while not self._stop.is_set():
                 request = source.choice(self._requests)
-                answer = _answer(calls[request.method], request.message, self._metadata)
+                answer = _answer(
+                    calls[request.method], request.message, self._metadata, waits=self._habits.waits
+                )
                 answers.append(answer)
                 self._stop.wait(self._habits.pause_after(answer))
 
 
-def _answer(call: Any, message: bytes, metadata: Sequence[tuple[str, str]]) -> Answer:
+def _answer(
+    call: Any, message: bytes, metadata: Sequence[tuple[str, str]], *, waits: bool
+) -> Answer:
     began = time.monotonic()
     status = OK
     try:
-        call(message, metadata=metadata, timeout=30)
+        # None leaves it to the service config.
+        call(message, metadata=metadata, timeout=30, wait_for_ready=waits or None)
     except grpc.RpcError as error:
         failed: Any = error
         status = failed.code().name

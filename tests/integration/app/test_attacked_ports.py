@@ -4,19 +4,23 @@ them."""
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
-from attacking.attacks import Target, resets
+from attacking.attacks import Attack, Target, many_conditions, resets, unread
+from attacking.rows import STAT_PATH
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from loading.callers import SERVICE, usage_of
 from served import Served
 
 from inventory_job.embedded.data_directory import wait_until
@@ -31,6 +35,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer, key_file_text
 
 DESCRIPTORS, CAP = 250, 50
+TENANT_OVER_HTTP = (("x-domain-id", "domain-1"),)
 
 
 @pytest.fixture
@@ -93,6 +98,24 @@ def test_connections_that_say_nothing_make_room(
             assert list_jobs(channel) == 0
 
 
+def test_clients_that_wait_for_a_connection_get_in_soon_after_silent_ones(
+    settings: Settings, database: Store
+) -> None:
+    few = settings.model_copy(update={"connections": 10})
+    with ServerThread(few) as server, ExitStack() as opened:
+        for _ in range(10):
+            opened.enter_context(connected(server.address))
+
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(server.address, own) as channel:
+            stub = job_pb2_grpc.JobStub(channel)
+            call = stub.list.future(
+                job_pb2.JobsQuery(), metadata=TENANT, timeout=4.5, wait_for_ready=True
+            )
+
+            assert call.code() is grpc.StatusCode.OK
+
+
 def test_rapid_resets_take_no_memory_and_hold_up_no_other(
     mongo_uri: str, database_name: str, tmp_path: Path
 ) -> None:
@@ -119,6 +142,37 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
         assert attack.result()["resets"] > 0
         assert answered == [0] * 30
         assert wait_until(lambda: memory_of(served) < before + 50, 10)
+
+
+@pytest.mark.parametrize(
+    ("method", "content"),
+    [
+        (f"/{SERVICE}/list", many_conditions().SerializeToString()),
+        ("/grpc.health.v1.Health/Check", b"\xff" * 2_000_000),
+    ],
+    ids=["list", "stranger"],
+)
+def test_requests_that_are_refused_leave_nothing_in_memory(
+    settings: Settings, database: Store, method: str, content: bytes
+) -> None:
+    with ServerThread(settings) as server, grpc.insecure_channel(server.address) as channel:
+        call: Any = channel.unary_unary(method)
+
+        def refuse(count: int) -> float:
+            for _ in range(count):
+                with pytest.raises(grpc.RpcError, match="INVALID_ARGUMENT"):
+                    call(content, metadata=TENANT, timeout=30)
+            return usage_of(os.getpid()).memory
+
+        gc.collect()
+        gc.disable()
+        try:
+            before = refuse(10)
+            after = refuse(60)
+        finally:
+            gc.enable()
+
+    assert after < before + 60
 
 
 def memory_of(served: Served) -> float:
@@ -179,6 +233,48 @@ def test_slow_queries_cost_their_tenant_turns_and_no_other(
     # The charges of 14 seconds and more leave 2 or 3 of 8 turns; they halve in 10 seconds.
     assert 1 <= slow.most < 6
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+def test_a_large_answer_over_http_that_is_not_read_keeps_its_turn(
+    settings: Settings, database: Store
+) -> None:
+    """So a tenant has as few of them in memory as it may run calls."""
+    database.jobs.insert_many(
+        {"job_id": f"{n:04}" + "x" * 100, "domain_id": "domain-1"} for n in range(5000)
+    )
+    push = [{"o": "push", "n": f"ids{n}", "k": "job_id"} for n in range(8)]
+    query = {"aggregate": [{"group": {"fields": push}}]}
+    narrow = {"http": True, "http_port": 0, "tenant_running_calls": 1, "wait_seconds": 0.2}
+    with (
+        ServerThread(settings.model_copy(update=narrow)) as server,
+        grpc.insecure_channel(server.address) as channel,
+        running(unread(1, "POST", STAT_PATH, query), server, TENANT_OVER_HTTP),
+    ):
+
+        def is_refused() -> bool:
+            try:
+                return list_jobs(channel) < 0
+            except grpc.RpcError as error:
+                failed: Any = error
+                return bool(failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+        assert wait_until(is_refused, 10)
+        assert [is_refused() for _ in range(5)] == [True] * 5
+        assert list_jobs(channel, (("x_domain_id", "domain-2"),)) == 0
+
+
+@contextmanager
+def running(attack: Attack, server: ServerThread, metadata: Any) -> Iterator[None]:
+    """An attack that goes on meanwhile."""
+    stop = threading.Event()
+    target = Target(server.address, server.http_address or "", metadata)
+    with ThreadPoolExecutor(1) as threads:
+        going_on = threads.submit(attack, target, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+            going_on.result()
 
 
 def test_connections_over_http_whose_answers_are_not_read_are_closed(

@@ -186,7 +186,7 @@ def _written(handler: Handler, message: Any) -> bytes:
     return content
 
 
-def _when_done(context: Context, callback: Callable[[], None]) -> None:
+def _when_done(context: Context, callback: Callable[[], object]) -> None:
     done: Any = lambda _: callback()  # noqa: E731  its declared type has two parameters
     context.add_done_callback(done)
 
@@ -198,5 +198,11 @@ def _ending(error: Exception, method: str, record: CallRecord) -> EndStatus:
 
 
 async def _abort(context: Context, status: EndStatus) -> bytes:
-    await context.abort_with_status(status)
-    raise AssertionError  # the line before has raised
+    try:
+        await context.abort_with_status(status)
+    except grpc.aio.AbortError as error:
+        # gRPC makes a cycle of it and the call: its frames would keep the request in memory until
+        # garbage is collected, which a hundred calls may come before.
+        _when_done(context, partial(error.with_traceback, None))
+        raise
+    raise AssertionError  # the first line has raised

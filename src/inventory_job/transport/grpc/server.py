@@ -26,9 +26,9 @@ JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
 _LAST_SECONDS = 5.0
 """What clients have for getting their answers, once no call of the Job service is held."""
-_HANDSHAKE_SECONDS = 5.0
-"""What a client has for the beginning of HTTP/2, with TLS for that as well: a connection that says
-nothing makes room for another one."""
+_HANDSHAKE_SECONDS = 2.0
+"""What a client has for TLS and the beginning of HTTP/2. At its limit of connections gRPC refuses
+new ones, so silent ones keep clients out for so long; these try again after 1 and 2.6 seconds."""
 _HANG_UP_SECONDS = 1.0
 """What gRPC has for closing connections."""
 

@@ -7,7 +7,7 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.message import Message
 from typing import Any
 
@@ -149,6 +149,13 @@ def compressed(content: bytes) -> bytes | None:
     if len(content) < _LEAST_COMPRESSED_BYTES:
         return None
     return gzip.compress(content, _LEVEL, mtime=0)
+
+
+async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
+    """`content` in pieces, each to be sent once the client has taken most of those before: whatever
+    is sent at once would be in memory, and its sending over, however little the client reads."""
+    for start in range(0, len(content), _CHUNK_BYTES):
+        yield content[start : start + _CHUNK_BYTES]
 
 
 def _is_json(headers: Headers) -> bool:

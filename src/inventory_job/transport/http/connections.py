@@ -113,6 +113,7 @@ class _Bounded(asyncio.Protocol):
         self._requests = 0
         self._buffered_bytes = 0
         self._progress_at = 0.0
+        self._was_taken = False
         self.address: Address = ("", 0)
 
     @property
@@ -133,8 +134,10 @@ class _Bounded(asyncio.Protocol):
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
         """Ends the connection if its client is too slow."""
         buffered = self.transport.get_write_buffer_size()
-        if buffered == 0 or buffered < self._buffered_bytes:
+        # What is written next may have filled the buffer again with as much as was taken.
+        if buffered == 0 or buffered < self._buffered_bytes or self._was_taken:
             self._progress_at = now
+        self._was_taken = False
         self._buffered_bytes = buffered
         if now - self._progress_at > unread_seconds:
             self.transport.abort()
@@ -165,6 +168,7 @@ class _Bounded(asyncio.Protocol):
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
+        self._was_taken = True
         self._inner.resume_writing()
 
 

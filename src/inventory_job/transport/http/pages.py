@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from inventory_job.transport.http.body import accepts_gzip, compressed
+from inventory_job.transport.http.body import accepts_gzip, compressed, pieces_of
 from inventory_job.transport.http.messages import encoded
 
 _PAGE_HEADERS = {
@@ -23,7 +23,6 @@ _PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
-_PIECE_BYTES = 64 * 1024
 
 
 class Asset:
@@ -60,18 +59,11 @@ class Asset:
             headers["content-encoding"] = "gzip"
             content = self._compressed
         headers["content-length"] = str(len(content))
-        return StreamingResponse(_pieces(content), headers=headers)
+        return StreamingResponse(pieces_of(content), headers=headers)
 
     @cached_property
     def _compressed(self) -> bytes | None:
         return compressed(self._content)
-
-
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    """`content` in pieces, each sent once the client takes it: a client that does not read
-    keeps none of it in memory but the piece on its way."""
-    for start in range(0, len(content), _PIECE_BYTES):
-        yield content[start : start + _PIECE_BYTES]
 
 
 def page_assets() -> dict[str, Asset]:

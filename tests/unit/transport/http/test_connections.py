@@ -271,6 +271,21 @@ async def test_an_answer_that_is_taken_slowly_goes_on(connections: Connections) 
 
 
 @in_loop
+async def test_an_answer_whose_next_piece_follows_at_once_goes_on(connections: Connections) -> None:
+    client, requests = Client(connections, 1), Requests(connections)
+    await requests.begin(1)
+    client.transport.buffered_bytes = 1000
+    for step in range(10):
+        client.outer.resume_writing()
+        assert client.look(step * (UNREAD_SECONDS - 1)) == ""
+
+    last = 9 * (UNREAD_SECONDS - 1)
+    assert client.look(last + UNREAD_SECONDS - 1) == ""
+    assert client.look(last + UNREAD_SECONDS + 1) == "aborted"
+    await requests.end(1)
+
+
+@in_loop
 async def test_an_answer_after_a_long_pause_has_its_own_time(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
     await requests.begin(1)
