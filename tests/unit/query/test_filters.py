@@ -8,6 +8,8 @@ import pytest
 from bson import Regex
 
 from inventory_job.auth.scope import Scope
+from inventory_job.query.fields import SEARCHABLE
+from inventory_job.query.filters import patterns_in
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.operators import OPERATORS
@@ -155,3 +157,32 @@ def test_the_scope_stands_first_and_beside_all_else(scope: Scope, expected: dict
         {"domain_id": "domain-b"},
         {"$or": [{"job_id": {"$in": [Regex("x", "i")]}}]},
     ]
+
+
+def test_the_patterns_of_every_condition_are_counted_with_its_path() -> None:
+    def condition(operator: str, value: Any) -> dict[str, Any]:
+        return {"key": "plugin_id", "operator": operator, "value": value}
+
+    query = {
+        "filter": [condition("contain_in", ["a", "b", "c"]), condition("eq", "d")],
+        "filter_or": [condition("regex", "e"), condition("not_contain", "f")],
+        "keyword": "g h",
+    }
+
+    counted = [each for each in plan({"query": query}).jobs.patterns_at if each[1]]
+
+    assert counted[:3] == [
+        ("query.filter[0]", 3),
+        ("query.filter_or[0]", 1),
+        ("query.filter_or[1]", 1),
+    ]
+    assert set(counted[3:]) == {("query.keyword", 2)}
+    assert len(counted[3:]) == len(SEARCHABLE)
+
+
+def test_patterns_are_counted_wherever_they_lie() -> None:
+    found = Regex("a", "i")
+
+    assert patterns_in(found) == 1
+    assert patterns_in("a") == 0
+    assert patterns_in({"x": [found, {"$not": found}], "y": {"z": [[found], 1]}}) == 3
