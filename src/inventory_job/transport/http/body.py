@@ -26,6 +26,7 @@ _MOST_MEMBERS = 1000
 _MOST_GROWTH = 100
 _UNSUSPICIOUS_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
+_PIECE_BYTES = 16 * 1024
 _LEAST_COMPRESSED_BYTES = 1024
 # Above this the answers grow hardly smaller, only slower.
 _LEVEL = 4
@@ -154,8 +155,8 @@ def compressed(content: bytes) -> bytes | None:
 async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
     """`content` in pieces, each to be sent once the client has taken most of those before: whatever
     is sent at once would be in memory, and its sending over, however little the client reads."""
-    for start in range(0, len(content), _CHUNK_BYTES):
-        yield content[start : start + _CHUNK_BYTES]
+    for start in range(0, len(content), _PIECE_BYTES):
+        yield content[start : start + _PIECE_BYTES]
 
 
 def _is_json(headers: Headers) -> bool:

@@ -17,6 +17,9 @@ Address: TypeAlias = "tuple[str, int]"
 
 _LOOK_SECONDS = 0.5
 
+_MOST_BUFFERED_BYTES = 16 * 1024
+"""Of an answer, beside the piece that is written last; beyond it the next piece waits."""
+
 
 class Connections:
     """The connections of one port, at most `most`: beyond, the one that has been silent for longest
@@ -146,6 +149,8 @@ class _Bounded(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        # What a client does not take stays in memory, for each of many connections.
+        transport.set_write_buffer_limits(high=_MOST_BUFFERED_BYTES)
         self.address = _address(transport.get_extra_info("peername"))
         self._waiting_since = self._progress_at = self._loop.time()
         self._inner.connection_made(transport)

@@ -24,6 +24,9 @@ class FakeTransport(asyncio.Transport):
         self.ended = ""
         self.has_ended = asyncio.Event()
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert (high, low) == (16 * 1024, None)
+
     def get_write_buffer_size(self) -> int:
         return self.buffered_bytes
 
