@@ -58,7 +58,7 @@ class Served:
                 stderr=log,
             )
         try:
-            [entry] = self._await_serving()[:1]
+            entry = self._await_serving()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -84,16 +84,10 @@ class Served:
 
     @property
     def pid(self) -> int:
-        """The process; with several workers that of their supervisor."""
+        """The process."""
         if self._process is None:
             raise RuntimeError("the server is not running")
         return self._process.pid
-
-    @property
-    def workers(self) -> list[int]:
-        """The processes of the workers that live."""
-        pids = [int(entry["worker"]) for entry in self._entries("serving") if "worker" in entry]
-        return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
     def count(self, words: str) -> int:
         """How many lines of the log hold these words."""
@@ -112,15 +106,14 @@ class Served:
             self._process.kill()
             self._process.wait()
 
-    def _await_serving(self) -> list[dict[str, Any]]:
-        wanted = int(str(self._settings.get("WORKERS", 1)))
+    def _await_serving(self) -> dict[str, Any]:
         ends = time.monotonic() + _START_SECONDS
-        while len(found := self._entries("serving")) < wanted:
+        while not (found := self._entries("serving")):
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > ends:
                 raise RuntimeError(f"the server does not serve; see {self._log}")
             time.sleep(0.01)
-        return found
+        return found[0]
 
     def _entries(self, event: str) -> list[dict[str, Any]]:
         """The whole lines of the log about `event`."""

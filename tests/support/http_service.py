@@ -47,6 +47,10 @@ from tests.support.store import Store
 SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
 
 
+LIST = "/inventory/v1/job/list"
+TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
+MOST_BYTES = 64 * 1024
+"""The largest request of the tests' small ports."""
 LIMITS = CallLimits(
     max_request_bytes=4 * 1024 * 1024,
     max_request_values=Limits().values,

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.data_directory import DataDirectoryInUse
+from inventory_job.embedded.data_directory import DataDirectoryInUse, wait_until
 from inventory_job.embedded.mongod import EmbeddedMongod, MongodFailed, find_mongod, running_uri
 from inventory_job.results import StoredDocument
 
@@ -56,13 +56,6 @@ def is_running(pid: int) -> bool:
     listing = ["ps", "-o", "stat=", "-p", str(pid)]
     state = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
     return bool(state) and not state.startswith("Z")
-
-
-def comes_true(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def script(path: Path, lines: str) -> Path:
@@ -182,7 +175,7 @@ def test_the_thread_that_started_it_may_end(tmp_path: Path) -> None:
 
     try:
         pid = server_pid(mongod.uri)
-        assert not comes_true(lambda: not is_running(pid), seconds=1.5)
+        assert not wait_until(lambda: not is_running(pid), 1.5)
     finally:
         mongod.stop()
 
@@ -210,7 +203,7 @@ def test_the_database_of_a_killed_owner_ends_by_itself(tmp_path: Path) -> None:
 
         owner.kill()
 
-        assert comes_true(lambda: not is_running(pid))
+        assert wait_until(lambda: not is_running(pid), 10.0)
         assert running_uri(tmp_path) is None
 
 
@@ -255,7 +248,7 @@ def test_one_that_is_being_started_again_is_stopped_soon(tmp_path: Path) -> None
     )
     with EmbeddedMongod(tmp_path / "data", binary=once) as mongod:
         os.kill(server_pid(mongod.uri), signal.SIGKILL)
-        assert comes_true((tmp_path / "second").exists)
+        assert wait_until((tmp_path / "second").exists, 10.0)
         begun = time.monotonic()
 
     assert time.monotonic() - begun < 5.0

@@ -6,40 +6,14 @@ from typing import Any
 
 import grpc
 import pytest
-from bson import ObjectId
 
-from tests import oracle
-from tests.cases import analyses, expressions, stats
+from tests.cases import analyses, expressions
 from tests.cases.analyses import AnalyzeCase
 from tests.cases.expressions import ExpressionCase
-from tests.support.client import Client, Tenant, tenants
-from tests.support.store import Store
+from tests.support.client import Client, Tenant
 
-DOMAIN = "domain-of-six"
 COUNT = {"n": {"operator": "count"}}
 LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
-
-
-@pytest.fixture(scope="module")
-def client(channel: grpc.Channel, database: Store) -> Client:
-    """A client of the domain with the six jobs."""
-    database.jobs.insert_many(oracle.six_jobs(DOMAIN))
-    return Client(channel, DOMAIN)
-
-
-@pytest.fixture(scope="module")
-def nested(channel: grpc.Channel, database: Store) -> Client:
-    """A client of a domain with jobs that have lists and documents."""
-    database.jobs.insert_many(
-        job | {"_id": ObjectId(), "job_id": f"job-{n:012x}", "domain_id": "domain-nested"}
-        for n, job in enumerate(stats.NESTED, start=1)
-    )
-    return Client(channel, "domain-nested")
-
-
-@pytest.fixture(scope="module")
-def tenant(channel: grpc.Channel, database: Store) -> Tenant:
-    return tenants(channel, database)
 
 
 @pytest.mark.parametrize("case", analyses.CASES, ids=lambda case: case.name)

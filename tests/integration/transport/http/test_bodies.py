@@ -6,30 +6,23 @@ import gzip
 import socket
 import time
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.support.http_service import LIMITS, HttpPort, client_of, connected, status_of
+from tests.support.http_service import (
+    LIMITS,
+    LIST,
+    MOST_BYTES,
+    TENANT,
+    HttpPort,
+    client_of,
+    connected,
+    status_of,
+)
 from tests.support.store import Store
-
-LIST = "/inventory/v1/job/list"
-TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
-MOST_BYTES = 64 * 1024
-
-
-@pytest.fixture(scope="module")
-def client(database: Store) -> Iterator[httpx.Client]:
-    database.jobs.insert_many(
-        {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
-        for n in range(300)
-    )
-    options = HttpPort(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
-    with client_of(database, options) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import http.client
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,25 +17,17 @@ from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, Ca
 from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
-from tests.support.http_service import LIMITS, HttpPort, client_of, status_of
+from tests.support.http_service import (
+    LIST,
+    MOST_BYTES,
+    TENANT,
+    HttpPort,
+    client_of,
+    status_of,
+)
 from tests.support.key_sources import Keys
 from tests.support.store import Store
 from tests.support.tokens import Issuer
-
-LIST = "/inventory/v1/job/list"
-TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
-MOST_BYTES = 64 * 1024
-
-
-@pytest.fixture(scope="module")
-def client(database: Store) -> Iterator[httpx.Client]:
-    database.jobs.insert_many(
-        {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
-        for n in range(300)
-    )
-    options = HttpPort(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
-    with client_of(database, options) as opened:
-        yield opened
 
 
 def test_a_job_is_listed(client: httpx.Client) -> None:
