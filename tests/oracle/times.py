@@ -10,7 +10,7 @@ from typing import Any, Final
 from bson import ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from .values import NotEvaluable, Refused
+from .values import AnyOf, NotEvaluable, Refused
 
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -134,6 +134,8 @@ def date_part(value: Any, date_format: str) -> int | str | None:
 
 
 def _moment(value: Any) -> datetime | None:
+    if isinstance(value, AnyOf):
+        raise NotEvaluable("the time in a value that is undefined")
     if isinstance(value, datetime):
         return value
     if isinstance(value, Timestamp):

@@ -68,7 +68,7 @@ _AT_FAULT: Mapping[int, str] = {
     5126704: "first or last of an array was given a value that is not a list",
     28689: "first or last of an array was given a value that is not a list",
     **dict.fromkeys(
-        (14, 16554, 16555, 16556, 16609, 16610, 16611), "arithmetic on other than numbers"
+        (14, 16554, 16555, 16556, 16609, 16610, 16611, 16612), "arithmetic on other than numbers"
     ),
     **dict.fromkeys((159, 31109), "arithmetic on dates that leaves the calendar"),
 }

@@ -162,6 +162,16 @@ def test_a_date_moved_by_more_than_there_is_is_refused(
     assert reason == "arithmetic on dates that leaves the calendar"
 
 
+def test_the_sum_of_two_dates_is_refused(tenant: Tenant) -> None:
+    client = tenant({"created_at": datetime(2026, 3, 4)})
+    fields = {"at": {"operator": "max", "key": "created_at"}}
+    select = {"x": {"operator": "add", "fields": ["at", "at"]}}
+
+    reason = at_fault(client.refused("analyze", {"query": {"fields": fields, "select": select}}))
+
+    assert reason == "arithmetic on other than numbers"
+
+
 @pytest.mark.parametrize("operator", ["first", "last"])
 def test_elements_of_what_is_no_list_are_refused(client: Client, operator: str) -> None:
     field = {"operator": operator, "key": "status", "data_type": "array"}

@@ -11,6 +11,7 @@ from bson.datetime_ms import DatetimeMS
 
 from tests.oracle import (
     AnalyzeAnswer,
+    NotEvaluable,
     Refused,
     Scope,
     StatAnswer,
@@ -179,6 +180,17 @@ def test_a_date_format_of_what_is_no_date_is_null() -> None:
     assert rows(stage)[0] == {"at": None}
     for odd in ("2026-03-04", DatetimeMS(300_000_000_000_000), 7):
         assert {"at": None} in rows(stage, jobs=with_job(JOBS, 1, finished_at=odd))
+
+
+def test_the_date_of_a_value_that_is_open_is_open() -> None:
+    by_status = {
+        "keys": [{"k": "status", "n": "status"}],
+        "fields": [{"o": "first", "k": "created_at", "n": "any"}],
+    }
+    by_year = {"keys": [{"k": "any", "n": "year", "date_format": "year"}]}
+
+    with pytest.raises(NotEvaluable):
+        rows({"group": by_status}, {"group": by_year})
 
 
 def test_absent_counts_as_null_in_group_keys() -> None:
