@@ -70,7 +70,7 @@ _AT_FAULT: Mapping[int, str] = {
     **dict.fromkeys(
         (14, 16554, 16555, 16556, 16609, 16610, 16611, 16612), "arithmetic on other than numbers"
     ),
-    **dict.fromkeys((159, 31109), "arithmetic on dates that leaves the calendar"),
+    **dict.fromkeys((15, 159, 31109), "arithmetic on dates that leaves the calendar"),
 }
 # BadValue, FailedToParse, TypeMismatch, Overflow, InvalidLength, InvalidBSON, InvalidPath,
 # EmptyFieldName, DottedFieldName, CommandNotSupportedOnView, ConversionFailure and their like.
