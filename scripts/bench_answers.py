@@ -46,7 +46,7 @@ def distinct_values(values: list[str]) -> Struct:
 def analyze_stages(request: job_pb2.JobAnalyzeQuery, context: Any) -> list[dict[str, Any]]:
     """The pipeline of an analyze."""
     keys = [value.string_value for value in request.query.group_by.values]
-    identity = {key: f"${key}" for key in keys}
+    identity = {key: _or_null(key) for key in keys}
     stages: list[dict[str, Any]] = [
         {"$match": scope(context)},
         {"$group": {"_id": identity, "jobs": {"$sum": 1}}},
@@ -91,11 +91,16 @@ def group_stage(group: Any) -> dict[str, Any]:
         identity[key.name] = (
             {"$dateToString": {"format": key.date_format, "date": f"${key.key}"}}
             if key.date_format
-            else f"${key.key}"
+            else _or_null(key.key)
         )
     [field] = group.fields
     total = 1 if field.operator == "count" else f"${field.key}"
     return {"_id": identity, field.name: {"$sum": total}}
+
+
+def _or_null(field: str) -> dict[str, Any]:
+    """A group key, for which an absent field counts as null."""
+    return {"$ifNull": [f"${field}", None]}
 
 
 def answer(rows: Iterable[Value], total: int) -> Struct:
