@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -20,6 +22,9 @@ from inventory_job.observability.logging import show_from
 from inventory_job.settings import Settings
 
 _DIAGNOSED_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
+"""How long a thread goes on that works on a large message while the event loop waits: a tenth of
+Python's own interval, by which a get takes 7 ms meanwhile instead of 19."""
 
 
 def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
@@ -48,6 +53,7 @@ def run(settings: Settings, when_serving: Callable[[Server], object] = lambda _:
     """Serves until SIGTERM or SIGINT; SIGUSR1 also logs entries of the level debug, SIGUSR2 again
     what the settings say. Calls `when_serving` with the server once it serves. Raises
     CannotStart."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(settings, when_serving))
@@ -62,6 +68,9 @@ async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -
     loop.add_signal_handler(signal.SIGUSR1, partial(_change_level, "debug"))
     loop.add_signal_handler(signal.SIGUSR2, partial(_change_level, settings.log_level))
     async with Server(settings) as server:
+        # What is there now stays: garbage is no longer looked for in it, which takes 40 ms.
+        gc.collect()
+        gc.freeze()
         when_serving(server)
         await ending.wait()
 
