@@ -49,7 +49,7 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
+from inventory_job.results import AnalyzePage, DistinctPage, JobPage, StatPage, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
@@ -123,18 +123,13 @@ class JobManager:
         """A page of jobs, as stored, and the total."""
         return await self._run("list", plan, deadline, lambda: self._list(plan, deadline))
 
-    async def stat(self, plan: StatPlan | DistinctPlan, deadline: Deadline) -> StatPage:
-        """A page of a stat's rows or values, and the total."""
-        return await self._run(
-            "stat",
-            plan,
-            deadline,
-            lambda: (
-                self._distinct(plan, deadline)
-                if isinstance(plan, DistinctPlan)
-                else self._stat(plan, deadline)
-            ),
-        )
+    async def stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
+        """A page of a stat's rows, and the total."""
+        return await self._run("stat", plan, deadline, lambda: self._stat(plan, deadline))
+
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
+        """A page of a distinct stat's values, and the total."""
+        return await self._run("stat", plan, deadline, lambda: self._distinct(plan, deadline))
 
     async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
@@ -225,18 +220,20 @@ class JobManager:
         if problems:
             raise InvalidRequest(problems)
 
-    async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
+    async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
         values = await self._reader.distinct(plan, deadline)
-        return StatPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
+        return DistinctPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
     async def _list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
-        documents, total = [], None
+        documents: list[StoredDocument] = []
+        size, total = 0, None
         if not plan.count_only:
-            documents = await self._reader.page(plan, deadline)
+            page = await self._reader.page(plan, deadline)
+            documents, size = page.decoded(), page.size
             total = proven_total(len(documents), plan.page.size, plan.page)
         if total is None:
             total = await self._counts.count(plan.jobs, deadline.seconds)
-        return JobPage(documents, total)
+        return JobPage(documents, size, total)
 
     async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,36 @@ StoredDocument = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Documents as they came, `size` bytes. `decoded` gives them, in several times the memory; it
+    raises ServiceError."""
+
+    size: int
+    decoded: Callable[[], list[StoredDocument]]
+
+
+@dataclass(frozen=True, slots=True)
 class JobPage:
-    """Stored jobs of one page, and how many match in all."""
+    """Stored jobs of one page, `size` bytes, and how many match in all."""
 
     documents: list[StoredDocument]
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctPage:
+    """Values of one page, and how many there are in all."""
+
+    values: list[Any]
     total: int
 
 
 @dataclass(frozen=True, slots=True)
 class StatPage:
-    """Rows (or values) of one page, and how many there are in all."""
+    """Rows of one page, and how many there are in all."""
 
-    rows: list[Any]
+    rows: Rows
     total: int
 
 
@@ -29,5 +48,5 @@ class StatPage:
 class AnalyzePage:
     """Rows of one page, and whether more follow."""
 
-    rows: list[StoredDocument]
+    rows: Rows
     more: bool

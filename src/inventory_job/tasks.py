@@ -7,7 +7,7 @@ Where what a coroutine waits for ends at the moment it is cancelled, `asyncio.wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -33,6 +33,23 @@ async def ending_with_caller(work: Coroutine[Any, Any, _Result]) -> _Result:
         await end([task])
         raise
     return task.result()
+
+
+async def in_thread(work: Callable[[], _Result]) -> _Result:
+    """What `work` gives or raises, in a thread; it has ended when this call, if cancelled, ends."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        # A thread cannot be ended.
+        await asyncio.wait([task])
+        task.exception()
+        raise
+    try:
+        return task.result()
+    finally:
+        # An error keeps this frame, which is not to keep the error, and all it comes from.
+        del task
 
 
 def in_background(work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:

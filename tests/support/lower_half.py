@@ -112,11 +112,12 @@ class LowerHalf:
             return encode.jobs_info(jobs.documents, jobs.total, plan.fields)[0]
         if isinstance(plan, AnalyzePlan):
             rows = await self._manager.analyze(plan, deadline)
-            return encode.analyze_result(rows.rows, rows.more)
-        page = await self._manager.stat(plan, deadline)
+            return encode.analyze_result(rows.rows.decoded(), rows.more)
         if isinstance(plan, DistinctPlan):
-            return encode.distinct_result(page.rows, page.total)
-        return encode.stat_result(page.rows, page.total)
+            values = await self._manager.distinct(plan, deadline)
+            return encode.distinct_result(values.values, values.total)
+        page = await self._manager.stat(plan, deadline)
+        return encode.stat_result(page.rows.decoded(), page.total)
 
 
 def message(method: str, request: dict[str, Any]) -> Message:

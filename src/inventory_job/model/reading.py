@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from types import NoneType
 from typing import Any
 
-from bson import decode_all
+from bson import CodecOptions, decode_all
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure
@@ -14,14 +15,19 @@ from pymongo.errors import OperationFailure
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
-from inventory_job.model.driver_errors import is_about_hint, is_about_lists
+from inventory_job.model.driver_errors import (
+    DRIVER_ERRORS,
+    is_about_hint,
+    is_about_lists,
+    translate,
+)
 from inventory_job.model.indexes import NewestIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, ListPlan
 from inventory_job.query.rewrites import by_one_of_each_list, separate_groups
-from inventory_job.results import StoredDocument
+from inventory_job.results import Rows, StoredDocument
 
 _BATCH = 1000
 
@@ -39,7 +45,7 @@ class Reader:
         self._indexes = NewestIndexes(database)
         self._result_bytes = result_bytes
 
-    async def page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
+    async def page(self, plan: ListPlan, deadline: Deadline) -> Rows:
         """The jobs of a list's page."""
         if not plan.computed:
             try:
@@ -51,7 +57,7 @@ class Reader:
         stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
         return (await self.rows(plan.jobs, stages, plan.page.size, deadline))[0]
 
-    async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> list[StoredDocument]:
+    async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> Rows:
         """The same where all that it is sorted by is stored."""
         batches = self._database.jobs.find_raw_batches(
             plan.jobs.document,
@@ -77,11 +83,11 @@ class Reader:
             # The index was dropped a moment ago.
             self._indexes.forget()
             return await self._stored_page(plan, deadline)
-        return kept.documents()
+        return kept.rows()
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
-    ) -> tuple[list[StoredDocument], int]:
+    ) -> tuple[Rows, int]:
         """The first rows, at most `most`, that a pipeline over `jobs` gives, and how many it gives
         in all."""
         pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
@@ -108,7 +114,7 @@ class Reader:
                 for row in batch[: max(most - seen, 0)]:
                     kept.add(row.raw)
                 seen += len(batch)
-        return kept.documents(), seen
+        return kept.rows(), seen
 
     async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> list[Any]:
         """The values of a path, in MongoDB's order."""
@@ -137,7 +143,7 @@ class Reader:
     ) -> int:
         """How many rows a pipeline over `jobs` gives."""
         rows, _ = await self.rows(jobs, [*stages, {"$count": "total"}], 1, deadline)
-        return sum(int(row["total"]) for row in rows)
+        return sum(int(row["total"]) for row in rows.decoded())
 
 
 class _Kept:
@@ -157,9 +163,16 @@ class _Kept:
             raise InvalidRequest(invalid("query", reason))
         self._pieces.append(piece)
 
-    def documents(self) -> list[StoredDocument]:
-        """All of them, decoded."""
-        return decode_all(b"".join(self._pieces), self._codec_options)
+    def rows(self) -> Rows:
+        """All of them."""
+        return Rows(self._bytes, partial(_decoded, b"".join(self._pieces), self._codec_options))
+
+
+def _decoded(content: bytes, options: CodecOptions[StoredDocument]) -> list[StoredDocument]:
+    try:
+        return decode_all(content, options)
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
 
 
 _GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Authenticator, Caller
@@ -33,6 +32,4 @@ class Authorization:
         PermissionDenied."""
         if call.caller is None:
             raise ValueError("the call is not identified")
-        confined = confine(call.caller, call.name, decode(request))
-        structlog.contextvars.bind_contextvars(domain_id=confined.scope.domain_id)
-        return confined
+        return confine(call.caller, call.name, decode(request))

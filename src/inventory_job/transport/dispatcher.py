@@ -8,11 +8,7 @@ import structlog
 
 from inventory_job.errors import TooLarge
 from inventory_job.transport.call import Call
-from inventory_job.transport.limiter import Limiter
-
-_LARGE_BYTES = 64 * 1024
-"""An answer above this counts among the calls that run until its client has taken it: so a tenant
-whose clients do not read has a bounded number of large answers in memory."""
+from inventory_job.transport.limiter import LARGE_BYTES, Limiter
 
 
 class Dispatcher:
@@ -34,9 +30,8 @@ class Dispatcher:
         gone. Raises Overloaded, TooLarge, and what `work` raises.
         """
         assert call.caller is not None  # noqa: S101  identified calls only
-        # Of a call that is refused the log names the tenant, too.
         structlog.contextvars.bind_contextvars(domain_id=call.caller.domain_id)
-        permit = self._limiter.enter(call.caller.domain_id, call.peer)
+        call.permit = permit = self._limiter.enter(call.caller.domain_id, call.peer)
         try:
             await permit.run()
             try:
@@ -44,7 +39,9 @@ class Dispatcher:
             finally:
                 permit.charge()
             self.check_size(len(answer))
-            if len(answer) <= _LARGE_BYTES:
+            # A large one counts among the calls that run until its client has taken it: so a tenant
+            # whose clients do not read has a bounded number of them in memory.
+            if len(answer) <= LARGE_BYTES:
                 permit.stop()
             when_taken(permit.leave)
         except BaseException:

@@ -82,6 +82,6 @@ def page(store: Store, most: int) -> list[StoredDocument]:
 
     async def read(database: Database) -> list[StoredDocument]:
         reader = Reader(database, most)
-        return await reader.page(plan, Deadline.after(20.0))
+        return (await reader.page(plan, Deadline.after(20.0))).decoded()
 
     return in_database(store, read)

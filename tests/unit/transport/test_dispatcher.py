@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Caller
 from inventory_job.errors import NotFound, Overloaded, TooLarge
@@ -20,7 +21,8 @@ LARGE = b"x" * 100_000
 
 def call(tenant: str = "domain-1", peer: str = "p") -> Call:
     caller = Caller(tenant)
-    return Call("/spaceone.api.inventory.v1.Job/list", "grpc", (), peer=peer, caller=caller)
+    method = "/spaceone.api.inventory.v1.Job/list"
+    return Call(method, "grpc", (), Message.SerializeToString, 0, peer, caller=caller)
 
 
 def answering(content: bytes) -> Callable[[], Awaitable[bytes]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
@@ -33,8 +33,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _NEAR_SECONDS = 0.05
 """A client that gives up at its deadline is heard of so long before it."""
 
-_LARGE_BYTES = 64 * 1024
-"""A message above this is read in a thread: 25 ms for 50 000 values."""
+_QUICK_BYTES = 1024 * 1024
+"""A list of 1 000 jobs, 400 KiB as stored, takes 8 ms, and half as much again in a thread."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -71,7 +71,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return None
         if method not in self._deserializers:
             return self._other(method, handler)
-        call = Call(method, "grpc", tuple(handler_call_details.invocation_metadata))
+        metadata = tuple(handler_call_details.invocation_metadata)
+        call = Call(method, "grpc", metadata, _written, _QUICK_BYTES)
         try:
             await self._authorization.identify(call)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
@@ -96,12 +97,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def work() -> bytes:
             behavior: Any = handler.unary_unary
-            deserializer = self._deserializers[call.method]
-            if len(content) > _LARGE_BYTES:
-                request = await asyncio.to_thread(_read, deserializer, content)
-            else:
-                request = _read(deserializer, content)
-            return _written(handler, await behavior(request, call))
+            read = partial(_read, self._deserializers[call.method], content)
+            answer: bytes = await behavior(await call.work(len(content), read), call)
+            return answer
 
         with self._call_log.record(call.method, "grpc", call.metadata) as record:
             try:
@@ -180,10 +178,8 @@ async def _read_or_abort(
     return await _abort(context, status)
 
 
-def _written(handler: Handler, message: Any) -> bytes:
-    serializer: Any = handler.response_serializer
-    content: bytes = serializer(message)
-    return content
+def _written(answer: Message) -> bytes:
+    return answer.SerializeToString()
 
 
 def _when_done(context: Context, callback: Callable[[], object]) -> None:

@@ -33,12 +33,10 @@ from inventory_job.transport.http.context import deadline_of, metadata_of
 from inventory_job.transport.http.messages import encoded, json_of, message_of
 from inventory_job.transport.http.routes import Route
 from inventory_job.transport.http.status import http_headers, http_status, status_json
+from inventory_job.transport.limiter import LARGE_BYTES
 
 _MOST_BODIES = 16
 """How many bodies of the largest size may be held together."""
-_LARGE_BYTES = 64 * 1024
-"""A message above this is read, or becomes JSON, in a thread: 14 ms for a list of 1 000 jobs. JSON
-above this is sent in pieces, so that its call is held until the client has taken it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,9 @@ class JobCalls:
         self, route: Route, request: Request, when_sent: Callable[[Callable[[], None]], Any]
     ) -> Response:
         headers = request.headers
-        call = Call(route.method, "http", metadata_of(headers), _peer(request))
+        call = Call(
+            route.method, "http", metadata_of(headers), self._written, LARGE_BYTES, _peer(request)
+        )
         request_id = request.state.request_id
         with self._call_log.record(route.method, "http", call.metadata, request_id) as record:
             try:
@@ -100,7 +100,7 @@ class JobCalls:
                     content = await self._dispatcher.run(
                         call, partial(self._answer, route, call, body, headers), when_sent
                     )
-                    smaller = await _compressed(content, headers)
+                    smaller = await _compressed(content, headers, call)
             except ClientDisconnect:
                 record.code = "CANCELLED"
                 return Response(status_code=499)
@@ -111,11 +111,12 @@ class JobCalls:
     async def _answer(self, route: Route, call: Call, body: bytes, headers: Headers) -> bytes:
         content = decompressed(body, headers, self._limits.max_request_bytes)
         read = partial(message_of, content, route.request_type, self._limits.max_request_values)
-        message = await asyncio.to_thread(read) if len(content) > _LARGE_BYTES else read()
-        answer: Message = await getattr(self._servicer, route.name)(message, call)
+        message = await call.work(len(content), read)
+        answer: bytes = await getattr(self._servicer, route.name)(message, call)
+        return answer
+
+    def _written(self, answer: Message) -> bytes:
         self._dispatcher.check_size(answer.ByteSize())
-        if answer.ByteSize() > _LARGE_BYTES:
-            return await asyncio.to_thread(json_of, answer)
         return json_of(answer)
 
 
@@ -144,12 +145,10 @@ async def _end_with_client(request: Request, scope: asyncio.Timeout) -> None:
     scope.reschedule(asyncio.get_running_loop().time())
 
 
-async def _compressed(content: bytes, headers: Headers) -> bytes | None:
+async def _compressed(content: bytes, headers: Headers, call: Call) -> bytes | None:
     if not accepts_gzip(headers):
         return None
-    if len(content) > _LARGE_BYTES:
-        return await asyncio.to_thread(compressed, content)
-    return compressed(content)
+    return await call.work(len(content), partial(compressed, content))
 
 
 def _peer(request: Request) -> str:
@@ -177,7 +176,8 @@ def _json_response(
     if smaller is not None:
         headers["content-encoding"] = "gzip"
     sent = smaller or content
-    if len(sent) <= _LARGE_BYTES:
+    if len(sent) <= LARGE_BYTES:
         return Response(sent, status, headers)
+    # In pieces, so that the call is held until the client has taken it.
     headers["content-length"] = str(len(sent))
     return StreamingResponse(pieces_of(sent), status, headers)

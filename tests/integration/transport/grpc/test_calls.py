@@ -69,7 +69,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Stuck:
     async def stat(_: JobManager, *given: object) -> Any:
         return await made(*given)
 
-    monkeypatch.setattr(JobManager, "stat", stat)
+    monkeypatch.setattr(JobManager, "distinct", stat)
     return made
 
 
