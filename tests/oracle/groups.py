@@ -32,6 +32,9 @@ Runs = Sequence[Sequence[Any]]
 PathOf = Callable[[str], str]
 
 _CONDITIONAL: Final = frozenset({"count", "sum", "average"})
+_EXACT: Final = 2.0**53
+"""Whole numbers above this have no double of their own."""
+_LEAST_LEFT: Final = 1e-3
 _PUSHED_DATE: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -178,9 +181,13 @@ def added_up(found: Sequence[int | float]) -> int | float:
     if all(isinstance(number, int) for number in found):
         return sum(found)
     try:
-        return math.fsum(found)
+        total = math.fsum(found)
     except (OverflowError, ValueError):
         return sum(float(number) for number in found)
+    largest = max(abs(number) for number in found)
+    if largest > _EXACT and abs(total) < largest * _LEAST_LEFT:
+        raise NotEvaluable("what is left of a sum is within what MongoDB may round")
+    return total
 
 
 def _averaged(found: Sequence[int | float]) -> float | None:
