@@ -30,8 +30,8 @@ from bench_load import Figures, Load
 from bench_servers import Contender, Start, contenders, start_time
 from bench_workloads import DOMAIN, Workload, workloads
 from google.protobuf import json_format
+from harness.servers import unwind_on_sigterm
 from pymongo.collection import Collection
-from served import unwind_on_sigterm
 
 from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import EmbeddedMongod

@@ -20,8 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from harness.servers import ServerProcess, unwind_on_sigterm
 from playwright.sync_api import Browser
-from served import Served, unwind_on_sigterm
 
 from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.embedded.seeding import open_store
@@ -67,7 +67,7 @@ def main() -> None:
         _seed(uri, given.jobs)
         log = Path(folder) / "log"
         settings = {"MONGO_URI": uri, "MONGO_DATABASE": _DATABASE, "HTTP": True, "HTTP_PORT": 0}
-        resources.enter_context(Served(log, settings))
+        resources.enter_context(ServerProcess(log, settings))
         browser = resources.enter_context(chromium(path))
         print(f"{given.jobs} jobs; seconds until the table is there, {given.visits} visits")
         for name, filters in _VIEWS.items():

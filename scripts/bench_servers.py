@@ -15,7 +15,7 @@ from pathlib import Path
 
 import grpc
 from bench_workloads import DOMAIN
-from served import Served
+from harness.servers import ServerProcess
 
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
@@ -31,7 +31,7 @@ class Contender:
     name: str
     port: int
     pid: int
-    served: Served | None = None
+    served: ServerProcess | None = None
 
     def answered(self) -> int | None:
         """How many calls were answered with OK so far, if there is a log of them: the load takes
@@ -101,8 +101,11 @@ def _hand_written(name: str, uri: str, database: str, threads: int) -> Iterator[
 @contextmanager
 def _ours(uri: str, database: str, settings: Mapping[str, object]) -> Iterator[Contender]:
     given = {"MONGO_URI": uri, "MONGO_DATABASE": database, **settings}
-    with tempfile.TemporaryDirectory() as folder, Served(Path(folder) / "log", given) as served:
-        yield Contender("ours", int(served.address.rpartition(":")[2]), served.pid, served)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess(Path(folder) / "log", given) as served,
+    ):
+        yield Contender("ours", int(served.address.rpartition(":")[2]), served.process.pid, served)
 
 
 @dataclass(frozen=True, slots=True)

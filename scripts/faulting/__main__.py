@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from served import unwind_on_sigterm
+from harness.servers import unwind_on_sigterm
 
 from faulting import standalone
 from faulting.callers import DEADLINE, RIGHT, SHED, UNAVAILABLE, WRONG

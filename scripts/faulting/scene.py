@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.servers import ServerProcess
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from served import Served
 
 from tests.support.guarded_set import GuardedReplicaSet
 from tests.support.proxy import Proxies, Proxy
@@ -42,7 +42,7 @@ class Scene:
 
     members: ReplicaSet
     proxies: Proxies
-    served: Served
+    server: ServerProcess
 
     @property
     def guarded(self) -> GuardedReplicaSet:
@@ -86,8 +86,8 @@ class Stage:
         self._servers += 1
         log = self._directory / f"server-{self._servers}.log"
         settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE, **dict(setup.settings)}
-        with Served(log, settings) as served:
-            yield Scene(members, proxies, served)
+        with ServerProcess(log, settings) as server:
+            yield Scene(members, proxies, server)
 
     def _set(self, *, has_auth: bool) -> tuple[ReplicaSet, Proxies]:
         if has_auth not in self._sets:

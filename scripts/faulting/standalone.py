@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from harness.servers import ServerProcess
 from pymongo import MongoClient
-from served import Served
 
 from faulting.callers import RIGHT, WRONG
 from faulting.kinds import APP
@@ -57,14 +57,14 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
     truth = store(client, DATABASE, seed, 3)
     doomed = truth.doomed[1]
     settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE}
-    with Served(log, settings) as served, _blocked_after_tasks(client):
-        threading.Thread(target=delete, args=(served.address, doomed.job_id), daemon=True).start()
+    with ServerProcess(log, settings) as server, _blocked_after_tasks(client):
+        threading.Thread(target=delete, args=(server.address, doomed.job_id), daemon=True).start()
         if not wait_until(lambda: _is_half_done(client, doomed.job_id), _WAIT_SECONDS):
             raise RuntimeError("the tasks were not deleted")
-        served.kill()
+        server.kill()
     began = time.monotonic()
-    with Served(log.with_suffix(".again.log"), settings) as served:
-        repeated, again = (delete(served.address, doomed.job_id) for _ in range(2))
+    with ServerProcess(log.with_suffix(".again.log"), settings) as server:
+        repeated, again = (delete(server.address, doomed.job_id) for _ in range(2))
     took = time.monotonic() - began
     truth.begin(doomed)
     truth.acknowledge(doomed)
