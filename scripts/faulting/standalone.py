@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
+from harness.callers import OWN_CONNECTION, ended
 from harness.servers import ServerProcess
 from pymongo import MongoClient
 
@@ -22,7 +21,7 @@ from faulting.scene import DATABASE
 from faulting.truth import DOMAIN, Plain, judge, store
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from tests.support.replica_set import Member
+from tests.support.replica_set import Member, free_ports
 
 NAME = "server killed in a delete"
 
@@ -77,16 +76,14 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
 
 def delete(address: str, job_id: str, seconds: float = _WAIT_SECONDS) -> str:
     """The name of the status that deleting the job ends with, within `seconds`."""
-    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        request = job_pb2.JobRequest(job_id=job_id)
-        try:
-            job_pb2_grpc.JobStub(channel).delete(
-                request, metadata=(("x_domain_id", DOMAIN),), timeout=seconds
-            )
-        except grpc.RpcError as error:
-            failed: Any = error
-            return str(failed.code().name)
-    return "OK"
+    with grpc.insecure_channel(address, OWN_CONNECTION) as channel:
+        status, _ = ended(
+            job_pb2_grpc.JobStub(channel).delete,
+            job_pb2.JobRequest(job_id=job_id),
+            metadata=(("x_domain_id", DOMAIN),),
+            timeout=seconds,
+        )
+    return status
 
 
 def _is_half_done(client: MongoClient[Plain], job_id: str) -> bool:
@@ -110,9 +107,8 @@ def _blocked_after_tasks(client: MongoClient[Plain]) -> Iterator[None]:
 
 @contextmanager
 def _standalone(directory: Path) -> Iterator[Member]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        member = Member(directory, probe.getsockname()[1], set_name=None)
+    [port] = free_ports(1)
+    member = Member(directory, port, set_name=None)
     member.start()
     try:
         if not wait_until(member.answers, _WAIT_SECONDS):
