@@ -6,11 +6,11 @@ import gzip
 import http.client
 import json
 import socket
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -81,27 +81,20 @@ def calls(method: str, request: Message, callers: int) -> Attack:
     """The same call again and again, by so many callers, each on a connection of its own."""
     content = request.SerializeToString()
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
+        with grpc.insecure_channel(target.address, OWN_CONNECTION) as channel:
+            call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
+            while not stop.is_set():
+                future = call.future(content, metadata=target.metadata, timeout=30)
+                while not future.done() and not stop.is_set():
+                    _ended_within(future, _PAUSE_SECONDS)
+                future.cancel()
+                code = future.code()
+                found[code.name] += 1
+                if code is not grpc.StatusCode.OK:
+                    stop.wait(_PAUSE_SECONDS)
 
-        def go_on(stopping: threading.Event) -> None:
-            with grpc.insecure_channel(target.address, OWN_CONNECTION) as channel:
-                call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
-                while not stopping.is_set():
-                    future = call.future(content, metadata=target.metadata, timeout=30)
-                    while not future.done() and not stopping.is_set():
-                        _ended_within(future, _PAUSE_SECONDS)
-                    future.cancel()
-                    code = future.code()
-                    found[code.name] += 1
-                    if code is not grpc.StatusCode.OK:
-                        stopping.wait(_PAUSE_SECONDS)
-
-        with in_threads([go_on] * callers):
-            _await(stop)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, callers)
 
 
 def _ended_within(future: Any, seconds: float) -> None:
@@ -119,27 +112,20 @@ def many_conditions() -> Message:
 def posts(path: str, body: Callable[[], bytes], headers: Mapping[str, str], callers: int) -> Attack:
     """The same request over HTTP again and again, by so many callers."""
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
         content = body()
         given = {"content-type": "application/json", **dict(target.metadata), **headers}
+        while not stop.is_set():
+            connection = http.client.HTTPConnection(target.http_address, timeout=30)
+            try:
+                connection.request("POST", path, content, given)
+                found[str(connection.getresponse().status)] += 1
+            except OSError as error:
+                found[type(error).__name__] += 1
+            finally:
+                connection.close()
 
-        def go_on(stopping: threading.Event) -> None:
-            while not stopping.is_set():
-                connection = http.client.HTTPConnection(target.http_address, timeout=30)
-                try:
-                    connection.request("POST", path, content, given)
-                    found[str(connection.getresponse().status)] += 1
-                except OSError as error:
-                    found[type(error).__name__] += 1
-                finally:
-                    connection.close()
-
-        with in_threads([go_on] * callers):
-            _await(stop)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, callers)
 
 
 def zipped_conditions() -> bytes:
@@ -210,23 +196,16 @@ def silent_connections(count: int) -> Attack:
 def resets(connections: int) -> Attack:
     """Rapid reset: streams that are opened and reset at once, without a token."""
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
         headers = call_headers(target.address, f"/{SERVICE}/get")
+        while not stop.is_set():
+            with suppress(OSError), RawConnection(target.address) as connection:
+                found["connections"] += 1
+                while not stop.is_set():
+                    connection.open_and_reset(headers, 50)
+                    found["resets"] += 50
 
-        def go_on(stopping: threading.Event) -> None:
-            while not stopping.is_set():
-                with suppress(OSError), RawConnection(target.address) as connection:
-                    found["connections"] += 1
-                    while not stopping.is_set():
-                        connection.open_and_reset(headers, 50)
-                        found["resets"] += 50
-
-        with in_threads([go_on] * connections):
-            _await(stop)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, connections)
 
 
 def flood(padding: int = 0) -> Attack:
@@ -246,3 +225,15 @@ def flood(padding: int = 0) -> Attack:
 def _await(stop: Signal) -> None:
     while not stop.wait(1.0):
         pass
+
+
+def _in_threads(go_on: Callable[[Target, Counter[str], Signal], None], count: int) -> Attack:
+    """An attack by so many threads, each of which counts what came of it."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        with in_threads([partial(go_on, target, found)] * count):
+            _await(stop)
+        return dict(found)
+
+    return attack
