@@ -10,8 +10,8 @@ import grpc
 from bench_servers import Contender
 from bench_workloads import Workload
 from google.protobuf.message import Message
+from harness.answers import percentile
 from harness.callers import request
-from harness.figures import percentile
 from harness.h2load import h2load
 from harness.processes import Process
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import grpc
 from fuzz_requests import Generator
-from harness.callers import METADATA, OWN_CONNECTION, REQUESTS, SERVICE, ended
+from harness.callers import METADATA, OWN_CONNECTION, REQUESTS, SERVICE, outcome_of
 from harness.databases import DATABASE, demo_database
 from harness.processes import memory_samples
 from harness.servers import ServerProcess
@@ -88,7 +88,7 @@ def fuzz(address: str, seed: int, report: Report, stop: threading.Event) -> None
         while not stop.is_set():
             method, data = generator.request()
             metadata, timeout = generator.metadata(), generator.timeout()
-            status, answer = ended(calls[method], data, metadata=metadata, timeout=timeout)
+            status, answer = outcome_of(calls[method], data, metadata=metadata, timeout=timeout)
             report.count(method, status)
             if status in FAULTS:
                 sent = base64.b64encode(data[:4096]).decode()

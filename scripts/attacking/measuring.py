@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.callers import Habits, calling, request
+from harness.answers import Summary, summary
+from harness.callers import CallerOptions, calling, request
 from harness.databases import DATABASE, job_ids_of
-from harness.figures import Summary, summary
 from harness.processes import memory_samples, mongod_of
 from harness.servers import ServerProcess
 from pymongo import MongoClient
@@ -28,7 +28,7 @@ from tests.support.tokens import Issuer, key_file_text
 HONEST_TENANT = "domain-demo00000002"
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  what is to be attacked
 _CALLERS = 2
-_HABITS = Habits(pause=0.01, shed_pause=0.01, waits=True)
+_OPTIONS = CallerOptions(pause=0.01, shed_pause=0.01, waits=True)
 _LOOK_SECONDS = 0.1
 _BEGIN_SECONDS = 1.0
 _END_SECONDS = 60.0
@@ -122,7 +122,7 @@ class Scene:
 
     def _calls(self, server: ServerProcess, mode: str, seconds: float) -> Summary:
         metadata = self._metadata(mode, HONEST_TENANT)
-        with calling(server.address, self._requests, _CALLERS, _HABITS, metadata) as answers:
+        with calling(server.address, self._requests, _CALLERS, _OPTIONS, metadata) as answers:
             time.sleep(seconds)
         return summary(answers)
 

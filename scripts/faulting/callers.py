@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import grpc
 from google.protobuf import json_format
-from harness.callers import OWN_CONNECTION, SHED, ended, message_of
-from harness.figures import OK
+from harness.answers import OK
+from harness.callers import OWN_CONNECTION, SHED, message_of, outcome_of
 from harness.threads import in_threads
 
 from faulting.truth import DOMAIN, DOOMED, Doomed, Plain, Question, Truth, questions
@@ -79,7 +79,7 @@ class Caller:
         self._questions = questions(self.truth.steady)
 
     def run(self, stop: threading.Event) -> None:
-        """Calls until told to stop."""
+        """Calls until the event is set."""
         with grpc.insecure_channel(self.address, options=_CHANNEL) as channel:
             self._stub = job_pb2_grpc.JobStub(channel)
             while not stop.wait(self._random.uniform(0, 2 / self.options.calls_per_second)):
@@ -135,7 +135,7 @@ class Caller:
             self._note("delete", RIGHT if answer == {} else WRONG, began, str(answer))
             return
         if outcome == "NOT_FOUND":
-            # Right if an earlier try, of which nobody heard, was carried out: then it is gone.
+            # Right if an earlier try succeeded whose answer was lost: then the job is gone.
             self.truth.acknowledge(job)
             self._note("delete", RIGHT if was_tried else WRONG, began, f"{job.job_id} not found")
             return
@@ -149,7 +149,7 @@ class Caller:
         deadline = self._random.choice(self.options.deadlines)
         call, metadata = getattr(self._stub, method), (("x_domain_id", DOMAIN),)
         began = time.monotonic()
-        outcome, answer = ended(call, message, metadata=metadata, timeout=deadline)
+        outcome, answer = outcome_of(call, message, metadata=metadata, timeout=deadline)
         if outcome == OK:
             return OK, json_format.MessageToDict(answer, preserving_proto_field_name=True), began
         if outcome in {*_HONEST, "NOT_FOUND"}:

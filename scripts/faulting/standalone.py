@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
-from harness.callers import OWN_CONNECTION, ended
+from harness.callers import OWN_CONNECTION, outcome_of
 from harness.servers import ServerProcess
 from pymongo import MongoClient
 
@@ -77,7 +77,7 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
 def delete(address: str, job_id: str, seconds: float = _WAIT_SECONDS) -> str:
     """The name of the status that deleting the job ends with, within `seconds`."""
     with grpc.insecure_channel(address, OWN_CONNECTION) as channel:
-        status, _ = ended(
+        status, _ = outcome_of(
             job_pb2_grpc.JobStub(channel).delete,
             job_pb2.JobRequest(job_id=job_id),
             metadata=(("x_domain_id", DOMAIN),),
@@ -101,7 +101,7 @@ def _blocked_after_tasks(client: MongoClient[Plain]) -> Iterator[None]:
         waiting: list[Plain] = [{"$currentOp": {}}, {"$match": {"appName": APP, "active": True}}]
         for operation in client.admin.aggregate(waiting):
             client.admin.command("killOp", op=operation["opid"])
-        # Returns when nobody waits in it any more.
+        # Returns when no command waits in it any more.
         client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 

@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from harness.figures import OK, Answer
+from harness.answers import OK, Answer
 from harness.threads import in_threads
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
@@ -45,7 +45,7 @@ def message_of(method: str, request: dict[str, Any]) -> Message:
     return json_format.ParseDict(request, REQUESTS[method]())
 
 
-def ended(call: Any, message: Message | bytes, **options: Any) -> tuple[str, Any]:
+def outcome_of(call: Any, message: Message | bytes, **options: Any) -> tuple[str, Any]:
     """Calls; the name of the status, and the answer, or the details of an error."""
     try:
         return OK, call(message, **options)
@@ -68,15 +68,14 @@ def request(method: str, content: dict[str, Any]) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """How callers go on: `pause` seconds after an answer, `shed_pause` after a refusal; whether
-    calls wait for a connection (None leaves it to the service config), and options of the
-    channel."""
+class CallerOptions:
+    """How callers call: `pause` and `shed_pause` are seconds after an answer and after a refusal;
+    `waits`: calls wait for a connection (None leaves it to the service config)."""
 
     pause: float = 0.0
     shed_pause: float = 0.0
     waits: bool | None = None
-    options: Sequence[tuple[str, Any]] = ()
+    channel_options: Sequence[tuple[str, Any]] = ()
 
     def pause_after(self, status: str) -> float:
         """Seconds to the next call."""
@@ -90,7 +89,7 @@ def calling(
     address: str,
     requests: Sequence[Request],
     count: int,
-    habits: Habits,
+    options: CallerOptions,
     metadata: Sequence[tuple[str, str]] = METADATA,
 ) -> Iterator[list[Answer]]:
     """The answers so far to `count` callers, each of which sends some of the requests, one after
@@ -99,19 +98,19 @@ def calling(
 
     def run(seed: int, stop: threading.Event) -> None:
         source = random.Random(seed)
-        with grpc.insecure_channel(address, [*OWN_CONNECTION, *habits.options]) as channel:
+        with grpc.insecure_channel(address, [*OWN_CONNECTION, *options.channel_options]) as channel:
             methods = {each.method for each in requests}
             calls: dict[str, Any] = {
                 method: channel.unary_unary(f"/{SERVICE}/{method}") for method in methods
             }
             while not stop.is_set():
                 chosen = source.choice(requests)
-                sent: Any = {"metadata": metadata, "wait_for_ready": habits.waits, "timeout": 30}
+                sent: Any = {"metadata": metadata, "wait_for_ready": options.waits, "timeout": 30}
                 began = time.monotonic()
-                status, _ = ended(calls[chosen.method], chosen.message, **sent)
+                status, _ = outcome_of(calls[chosen.method], chosen.message, **sent)
                 now = time.monotonic()
                 answers.append(Answer(status, now, now - began))
-                stop.wait(habits.pause_after(status))
+                stop.wait(options.pause_after(status))
 
     with in_threads(partial(run, seed) for seed in range(count)):
         yield answers

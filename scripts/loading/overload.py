@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.callers import METADATA, REFUSALS, Habits, calling
-from harness.figures import OK, Answer, summary
+from harness.answers import OK, Answer, summary
+from harness.callers import METADATA, REFUSALS, CallerOptions, calling
 from harness.h2load import h2load
 from harness.processes import memory_samples
 
@@ -54,7 +54,7 @@ class Phase:
 
 def measure(site: Site, seconds: float, unloaded_seconds: float) -> dict[str, Any]:
     """The two phases and the flood's rate; `verdicts` judges them."""
-    with calling(site.server.address, site.requests, CALLERS, Habits()):
+    with calling(site.server.address, site.requests, CALLERS, CallerOptions()):
         time.sleep(5)  # connections, caches and memory as in use
     unloaded = phase(site, unloaded_seconds)
     rate = TIMES * unloaded.served_per_second
@@ -92,7 +92,7 @@ def phase(site: Site, seconds: float, shed_pause: float = 0.0) -> Phase:
     busy, answered, began = process.processor_seconds, server.count(_ANSWERED), time.monotonic()
     with memory_samples(process, _LOOK_SECONDS) as memory:
         with calling(
-            server.address, site.requests, CALLERS, Habits(shed_pause=shed_pause)
+            server.address, site.requests, CALLERS, CallerOptions(shed_pause=shed_pause)
         ) as answers:
             time.sleep(seconds)
         took = time.monotonic() - began

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.callers import Habits, calling
-from harness.figures import summary
+from harness.answers import summary
+from harness.callers import CallerOptions, calling
 from harness.servers import ServerProcess
 
 from loading.site import Site
@@ -18,9 +18,9 @@ from tests.support.serving import RETRYING
 
 CALLERS = 6
 
-_HABITS = Habits(
+_OPTIONS = CallerOptions(
     pause=0.005,
-    options=[
+    channel_options=[
         ("grpc.service_config", json.dumps(RETRYING)),
         # Where there are several servers.
         ("grpc.lb_policy_name", "round_robin"),
@@ -35,7 +35,7 @@ def measure(site: Site, rounds: int, directory: Path) -> dict[str, Any]:
     update does; in the end one server is ended."""
     with ExitStack() as opened:
         pair = _Pair(site, directory, opened)
-        with calling(pair.target, site.requests, CALLERS, _HABITS) as answers:
+        with calling(pair.target, site.requests, CALLERS, _OPTIONS) as answers:
             for _ in range(rounds):
                 for number in range(2):
                     time.sleep(_STEADY_SECONDS)
@@ -83,8 +83,8 @@ class _Pair:
 
 
 def _last_phase(site: Site) -> dict[str, Any]:
-    """Only calls that were under way when the server was told to end have to succeed."""
-    with calling(site.server.address, site.requests, CALLERS, _HABITS) as answers:
+    """Only calls that were under way when the server got SIGTERM have to succeed."""
+    with calling(site.server.address, site.requests, CALLERS, _OPTIONS) as answers:
         time.sleep(_STEADY_SECONDS)
         ended = time.monotonic()
         site.server.terminate(_MOST_SECONDS)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.callers import SHED, Habits, calling
-from harness.figures import OK, summary
+from harness.answers import OK, summary
+from harness.callers import SHED, CallerOptions, calling
 from harness.processes import Process
 from pymongo import MongoClient
 
 from loading.site import Site
 
 CALLERS = 4
-_PAUSE = 0.02
+_OPTIONS = CallerOptions(pause=0.02)
 _SAMPLE_SECONDS = 2.0
 _WARM_SHARE = 0.2
 _MOST_GROWTH = {"memory": 0.05, "threads": 0.05, "descriptors": 0.05, "connections": 0.05}
@@ -51,7 +51,7 @@ def measure(site: Site, minutes: float) -> dict[str, Any]:
     began = time.monotonic()
     with (
         MongoClient[dict[str, Any]](site.uri) as client,
-        calling(site.server.address, site.requests, CALLERS, Habits(pause=_PAUSE)) as answers,
+        calling(site.server.address, site.requests, CALLERS, _OPTIONS) as answers,
     ):
         while time.monotonic() - began < minutes * 60:
             time.sleep(_SAMPLE_SECONDS)

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from harness.answers import Answer, percentile, summary
 from harness.callers import REFUSALS, Request
-from harness.figures import Answer, percentile, summary
 from harness.h2load import h2load
 from harness.processes import Process, memory_samples
 from harness.threads import in_threads
