@@ -36,7 +36,6 @@ from pymongo.collection import Collection
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.seeding import load, open_store
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
-from inventory_job.observability.logging import configure_logging
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
@@ -62,7 +61,6 @@ def main() -> None:
     given = _arguments()
     if not given.start_time and shutil.which("h2load") is None:
         sys.exit("bench needs h2load: apt-get install nghttp2-client")
-    configure_logging("error", "json")
     unwind_on_sigterm()
     with mongodb(given.mongo_uri) as uri, ExitStack() as resources:
         results: list[dict[str, Any]] = []

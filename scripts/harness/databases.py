@@ -19,6 +19,7 @@ from inventory_job.embedded.seeding import open_store
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, Index
 from inventory_job.model.indexes import ensure_indexes
+from inventory_job.observability.logging import configure_logging
 
 DATABASE = "inventory"
 _DEMO = Demo(100_000, 0, datetime(2026, 1, 1))
@@ -45,13 +46,15 @@ def demo_database(demo: Demo = _DEMO) -> Iterator[str]:
 
 
 def create_indexes(uri: str, name: str, indexes: Sequence[Index] = INDEXES) -> None:
-    """Creates the indexes that the database of that name lacks."""
+    """Creates the indexes that the database of that name lacks. This process logs errors only from
+    then on: the output of programs is theirs alone."""
 
     async def create() -> None:
         database = Database(uri, name)
         await ensure_indexes(database, indexes)
         await database.close()
 
+    configure_logging("error", "json")
     asyncio.run(create())
 
 
