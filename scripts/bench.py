@@ -13,12 +13,10 @@ rps: calls a second. p50, p99: milliseconds. server, mongod: processor milliseco
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
@@ -28,18 +26,16 @@ from typing import Any
 
 from bench_load import Figures, Load
 from bench_servers import Contender, Start, contenders, start_time
-from bench_workloads import DOMAIN, Workload, workloads
+from bench_workloads import Workload, workloads
 from google.protobuf import json_format
+from harness.databases import create_indexes, mongodb
+from harness.processes import mongod_of
+from harness.servers import unwind_on_sigterm
 from pymongo.collection import Collection
-from served import unwind_on_sigterm
 
-from inventory_job.embedded.demo_data import Demo
-from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.seeding import load, open_store
-from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
-from inventory_job.model.indexes import ensure_indexes
-from inventory_job.observability.logging import configure_logging
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
@@ -65,22 +61,16 @@ def main() -> None:
     given = _arguments()
     if not given.start_time and shutil.which("h2load") is None:
         sys.exit("bench needs h2load: apt-get install nghttp2-client")
-    configure_logging("error", "json")
     unwind_on_sigterm()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
-        uri = given.mongo_uri
-        if uri is None:
-            uri = resources.enter_context(EmbeddedMongod(Path(folder) / "mongod")).uri
+    with mongodb(given.mongo_uri) as uri, ExitStack() as resources:
         results: list[dict[str, Any]] = []
         for jobs in given.growth or [given.jobs]:
             database = _seeded(uri, jobs, INDEXES, resources)
             if given.start_time:
                 _print_starts(uri, database.name)
                 continue
-            print(
-                f"\n{jobs} jobs, {database.jobs.count_documents({'domain_id': DOMAIN})} of them "
-                "in the tenant"
-            )
+            of_tenant = database.jobs.count_documents({"domain_id": LARGEST_TENANT})
+            print(f"\n{jobs} jobs, {of_tenant} of them in the tenant")
             results += [
                 {"jobs": jobs, **asdict(result), "figures": result.figures._asdict()}
                 for result in _measure(given, uri, database, resources)
@@ -153,20 +143,14 @@ def _seeded(uri: str, jobs: int, indexes: Sequence[Index], resources: ExitStack)
     if store.jobs.estimated_document_count() < jobs:
         store.jobs.drop()
         load(store, ((job, []) for job, _ in Demo(jobs, 0, _UNTIL).documents()))
-        asyncio.run(_create(uri, name, indexes))
+        create_indexes(uri, name, indexes)
     return _Seeded(name, store.jobs)
-
-
-async def _create(uri: str, name: str, indexes: Sequence[Index]) -> None:
-    database = Database(uri, name)
-    await ensure_indexes(database, indexes)
-    await database.close()
 
 
 def _measure(
     given: argparse.Namespace, uri: str, database: _Seeded, resources: ExitStack
 ) -> Iterator[Result]:
-    job = database.jobs.find_one({"domain_id": DOMAIN}, sort=[("job_id", 1)]) or {}
+    job = database.jobs.find_one({"domain_id": LARGEST_TENANT}, sort=[("job_id", 1)]) or {}
     workspace = _largest_workspace(database)
     jobs = database.jobs.estimated_document_count()
     wanted = given.workloads.split(",") if given.workloads else None
@@ -177,7 +161,8 @@ def _measure(
     ]
     rivals = _seeded(uri, jobs, _RIVALS_INDEXES[given.rivals_indexes], resources)
     names = (database.name, rivals.name)
-    with contenders(given, uri, *names) as running, Load(uri, workspace) as load_:
+    with contenders(given, uri, *names) as running:
+        load_ = Load(mongod_of(uri), workspace)
         servers = [one for one in running if one.name in given.contenders.split(",")]
         for workload in chosen:
             _same_answers(load_, servers, workload)
@@ -191,7 +176,7 @@ def _measure(
 
 def _largest_workspace(database: _Seeded) -> str:
     stages: list[dict[str, Any]] = [
-        {"$match": {"domain_id": DOMAIN, "workspace_id": {"$nin": ["*", None]}}},
+        {"$match": {"domain_id": LARGEST_TENANT, "workspace_id": {"$nin": ["*", None]}}},
         {"$sortByCount": "$workspace_id"},
         {"$limit": 1},
     ]

@@ -1,4 +1,4 @@
-"""What the bare handlers of the benchmark share: filters and messages, no I/O."""
+"""What the handlers that the benchmark compares share: filters and messages, no I/O."""
 
 from __future__ import annotations
 
@@ -112,8 +112,12 @@ def answer(rows: Iterable[Value], total: int) -> Struct:
     )
 
 
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row.pop("_id"), **row}
+
+
 def _row(row: dict[str, Any]) -> Value:
-    return _value({**row.pop("_id"), **row})
+    return _value(flat(row))
 
 
 def _value(value: Any) -> Value:

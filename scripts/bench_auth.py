@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
+from harness.databases import mongodb
 from pydantic import SecretStr
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.auth.keys import KeyFile
 from inventory_job.auth.signing import make_key_pair, sign, user_claims
 from inventory_job.auth.tokens import TokenAuthenticator
-from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
@@ -129,14 +129,12 @@ def main() -> None:
     parser.add_argument("--mongo-uri", help="default: a MongoDB of its own")
     given = parser.parse_args()
     configure_logging("error", "json")
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
+    with tempfile.TemporaryDirectory() as folder:
         tokens = Tokens(Path(folder))
         show("in process", measure(in_process(tokens, given.rounds), given.rounds))
-        uri = given.mongo_uri
-        if uri is None:
-            uri = resources.enter_context(EmbeddedMongod(Path(folder) / "mongod")).uri
-        variants = over_grpc(uri, tokens, given.rounds, resources)
-        show("get over gRPC", measure(variants, given.rounds))
+        with mongodb(given.mongo_uri) as uri, ExitStack() as resources:
+            variants = over_grpc(uri, tokens, given.rounds, resources)
+            show("get over gRPC", measure(variants, given.rounds))
 
 
 if __name__ == "__main__":

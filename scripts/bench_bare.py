@@ -8,19 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import bench_answers as answers
 import grpc
-from bench_answers import (
-    ORDER,
-    PROJECTION,
-    analyze_rows,
-    analyze_stages,
-    distinct_values,
-    list_filter,
-    members,
-    scope,
-    stat_rows,
-    stat_stages,
-)
 from bench_serving import Context, serve_in_loop
 from google.protobuf.struct_pb2 import Struct
 from pymongo import AsyncMongoClient
@@ -37,29 +26,31 @@ class Bare:
         self._jobs = AsyncMongoClient[dict[str, Any]](uri)[database].job
 
     async def get(self, request: job_pb2.JobRequest, context: Context) -> job_pb2.JobInfo:
-        filter_ = {"job_id": request.job_id, **scope(context)}
-        return job_pb2.JobInfo(**members(await self._jobs.find_one(filter_, PROJECTION) or {}))
+        filter_ = {"job_id": request.job_id, **answers.scope(context)}
+        return job_pb2.JobInfo(
+            **answers.members(await self._jobs.find_one(filter_, answers.PROJECTION) or {})
+        )
 
     async def list(self, request: job_pb2.JobsQuery, context: Context) -> job_pb2.JobsInfo:
-        filter_ = list_filter(request, context)
+        filter_ = answers.list_filter(request, context)
         if request.query.count_only:
             return job_pb2.JobsInfo(total_count=await self._jobs.count_documents(filter_))
         page = request.query.page
         found = self._jobs.find(
-            filter_, PROJECTION, sort=ORDER, skip=page.start - 1, limit=page.limit
+            filter_, answers.PROJECTION, sort=answers.ORDER, skip=page.start - 1, limit=page.limit
         )
-        results: Any = [members(document) for document in await found.to_list()]
+        results: Any = [answers.members(document) for document in await found.to_list()]
         return job_pb2.JobsInfo(results=results)
 
     async def stat(self, request: job_pb2.JobStatQuery, context: Context) -> Struct:
         if request.query.distinct:
-            return distinct_values(
-                await self._jobs.distinct(request.query.distinct, scope(context))
+            return answers.distinct_values(
+                await self._jobs.distinct(request.query.distinct, answers.scope(context))
             )
-        return stat_rows(request, await self._rows(stat_stages(request, context)))
+        return answers.stat_rows(request, await self._rows(answers.stat_stages(request, context)))
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, context: Context) -> Struct:
-        return analyze_rows(await self._rows(analyze_stages(request, context)))
+        return answers.analyze_rows(await self._rows(answers.analyze_stages(request, context)))
 
     async def delete(self, request: job_pb2.JobRequest, context: Context) -> None:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not measured")

@@ -8,19 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import bench_answers as answers
 import grpc
-from bench_answers import (
-    ORDER,
-    PROJECTION,
-    analyze_rows,
-    analyze_stages,
-    distinct_values,
-    list_filter,
-    members,
-    scope,
-    stat_rows,
-    stat_stages,
-)
 from bench_serving import serve
 from google.protobuf.struct_pb2 import Struct
 from pymongo import MongoClient
@@ -35,28 +24,34 @@ class Floor(job_pb2_grpc.JobServicer):
         self._jobs = MongoClient[dict[str, Any]](uri)[database].job
 
     def get(self, request: job_pb2.JobRequest, context: grpc.ServicerContext) -> job_pb2.JobInfo:
-        filter_ = {"job_id": request.job_id, **scope(context)}
-        return job_pb2.JobInfo(**members(self._jobs.find_one(filter_, PROJECTION) or {}))
+        filter_ = {"job_id": request.job_id, **answers.scope(context)}
+        return job_pb2.JobInfo(
+            **answers.members(self._jobs.find_one(filter_, answers.PROJECTION) or {})
+        )
 
     def list(self, request: job_pb2.JobsQuery, context: grpc.ServicerContext) -> job_pb2.JobsInfo:
-        filter_ = list_filter(request, context)
+        filter_ = answers.list_filter(request, context)
         total = self._jobs.count_documents(filter_)
         if request.query.count_only:
             return job_pb2.JobsInfo(total_count=total)
         page = request.query.page
         found = self._jobs.find(
-            filter_, PROJECTION, sort=ORDER, skip=page.start - 1, limit=page.limit
+            filter_, answers.PROJECTION, sort=answers.ORDER, skip=page.start - 1, limit=page.limit
         )
-        results: Any = [members(document) for document in found]
+        results: Any = [answers.members(document) for document in found]
         return job_pb2.JobsInfo(results=results, total_count=total)
 
     def stat(self, request: job_pb2.JobStatQuery, context: grpc.ServicerContext) -> Struct:
         if request.query.distinct:
-            return distinct_values(self._jobs.distinct(request.query.distinct, scope(context)))
-        return stat_rows(request, list(self._jobs.aggregate(stat_stages(request, context))))
+            return answers.distinct_values(
+                self._jobs.distinct(request.query.distinct, answers.scope(context))
+            )
+        return answers.stat_rows(
+            request, list(self._jobs.aggregate(answers.stat_stages(request, context)))
+        )
 
     def analyze(self, request: job_pb2.JobAnalyzeQuery, context: grpc.ServicerContext) -> Struct:
-        return analyze_rows(self._jobs.aggregate(analyze_stages(request, context)))
+        return answers.analyze_rows(self._jobs.aggregate(answers.analyze_stages(request, context)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import mongoengine
-from bench_answers import group_stage, scope
+from bench_answers import FIELDS, analyze_stages, flat, list_filter, scope, stat_stages
 from bench_serving import serve
 from google.protobuf.struct_pb2 import Struct
 
@@ -20,7 +20,6 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 _ENUMS = {"status": job_pb2.JobInfo.Status, "resource_group": job_pb2.JobInfo.ResourceGroup}
 _MOST_ROWS = 1000
-_FIELDS = [field.name for field in job_pb2.JobInfo.DESCRIPTOR.fields]
 
 
 class Odm(job_pb2_grpc.JobServicer):
@@ -36,12 +35,7 @@ class Odm(job_pb2_grpc.JobServicer):
         return _info(found.first())
 
     def list(self, request: job_pb2.JobsQuery, context: grpc.ServicerContext) -> job_pb2.JobsInfo:
-        filter_ = scope(context)
-        for condition in request.query.filter:
-            filter_[condition.k] = condition.v.string_value
-        if request.query.keyword:
-            filter_["job_id"] = {"$regex": request.query.keyword, "$options": "i"}
-        found = Job.objects(__raw__=filter_)
+        found = Job.objects(__raw__=list_filter(request, context))
         total = found.count()
         if request.query.count_only:
             return job_pb2.JobsInfo(total_count=total)
@@ -55,34 +49,22 @@ class Odm(job_pb2_grpc.JobServicer):
         if request.query.distinct:
             values = sorted(found.distinct(request.query.distinct))
             return _struct({"results": values, "total_count": len(values)})
-        stages: list[dict[str, Any]] = [
-            {"$group": group_stage(request.query.aggregate[0].group)},
-            {"$sort": {"_id": 1}},
-        ]
+        _, *stages = stat_stages(request, context)
         page = request.query.page
         [total] = found.aggregate([*stages, {"$count": "total"}])
         window = [{"$skip": max(page.start, 1) - 1}, {"$limit": page.limit or _MOST_ROWS}]
         rows = list(found.aggregate([*stages, *window]))
-        return _struct({"results": [_flat(row) for row in rows], "total_count": total["total"]})
+        return _struct({"results": [flat(row) for row in rows], "total_count": total["total"]})
 
     def analyze(self, request: job_pb2.JobAnalyzeQuery, context: grpc.ServicerContext) -> Struct:
-        keys = [value.string_value for value in request.query.group_by.values]
-        identity = {key: f"${key}" for key in keys}
-        stages: list[dict[str, Any]] = [{"$group": {"_id": identity, "jobs": {"$sum": 1}}}]
-        if request.query.field_group:
-            folded = list(request.query.field_group)
-            rest = {key: f"$_id.{key}" for key in keys if key not in folded}
-            pushed = {"value": "$jobs", **{key: f"$_id.{key}" for key in folded}}
-            group = {"_id": rest, "jobs": {"$push": pushed}, "_total_jobs": {"$sum": "$jobs"}}
-            stages += [{"$sort": {"_id": 1}}, {"$group": group}]
-        stages.append({"$sort": {"_id": 1}})
+        _, *stages = analyze_stages(request, context)
         rows = Job.objects(__raw__=scope(context)).aggregate(stages)
-        return _struct({"results": [_flat(row) for row in rows], "more": False})
+        return _struct({"results": [flat(row) for row in rows], "more": False})
 
 
 def _info(job: Any) -> job_pb2.JobInfo:
     info = job_pb2.JobInfo()
-    for name in _FIELDS:
+    for name in FIELDS:
         value = getattr(job, name)
         if value is None:
             continue
@@ -92,10 +74,6 @@ def _info(job: Any) -> job_pb2.JobInfo:
             value = f"{value.isoformat(timespec='milliseconds')}Z"
         setattr(info, name, value)
     return info
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row.pop("_id"), **row}
 
 
 def _struct(members: dict[str, Any]) -> Struct:

@@ -8,8 +8,6 @@ start has to count the jobs; those after it find the total kept.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import statistics
 import sys
 import tempfile
@@ -20,13 +18,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from harness.databases import create_indexes, mongodb
+from harness.servers import ServerProcess, unwind_on_sigterm
 from playwright.sync_api import Browser
-from served import Served, unwind_on_sigterm
 
-from inventory_job.embedded.mongod import EmbeddedMongod
 from inventory_job.embedded.seeding import open_store
-from inventory_job.model.client import Database
-from inventory_job.model.indexes import ensure_indexes
 from tests.browser.visits import chromium, chromium_path, visit
 
 _DOMAIN = "domain-large"
@@ -60,18 +56,16 @@ def main() -> None:
     if path is None:
         sys.exit("this needs chromium on the PATH")
     unwind_on_sigterm()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
-        uri = given.mongo_uri
-        if uri is None:
-            uri = resources.enter_context(EmbeddedMongod(Path(folder) / "mongod")).uri
+    with mongodb(given.mongo_uri) as uri, ExitStack() as resources:
         _seed(uri, given.jobs)
-        log = Path(folder) / "log"
+        folder = resources.enter_context(tempfile.TemporaryDirectory())
         settings = {"MONGO_URI": uri, "MONGO_DATABASE": _DATABASE, "HTTP": True, "HTTP_PORT": 0}
-        resources.enter_context(Served(log, settings))
+        server = resources.enter_context(ServerProcess(Path(folder) / "log", settings))
+        origin = f"http://{server.http_address}"
         browser = resources.enter_context(chromium(path))
         print(f"{given.jobs} jobs; seconds until the table is there, {given.visits} visits")
         for name, filters in _VIEWS.items():
-            _print(name, [_seconds(browser, _origin(log), filters) for _ in range(given.visits)])
+            _print(name, [_seconds(browser, origin, filters) for _ in range(given.visits)])
 
 
 def _seed(uri: str, jobs: int) -> None:
@@ -82,7 +76,7 @@ def _seed(uri: str, jobs: int) -> None:
         documents = _documents(jobs)
         while batch := list(islice(documents, _BATCH)):
             store.jobs.insert_many(batch, ordered=False)
-    asyncio.run(_index(uri))
+    create_indexes(uri, _DATABASE)
 
 
 def _documents(jobs: int) -> Iterator[dict[str, Any]]:
@@ -105,18 +99,6 @@ def _documents(jobs: int) -> Iterator[dict[str, Any]]:
             "updated_at": begun + timedelta(seconds=40),
             "finished_at": begun + timedelta(seconds=40),
         }
-
-
-async def _index(uri: str) -> None:
-    database = Database(uri, _DATABASE)
-    await ensure_indexes(database)
-    await database.close()
-
-
-def _origin(log: Path) -> str:
-    lines = (json.loads(line) for line in log.read_text("utf-8").splitlines())
-    [address] = {line["http_address"] for line in lines if line.get("event") == "serving"}
-    return f"http://{address}"
 
 
 def _seconds(browser: Browser, origin: str, filters: str | None) -> float:

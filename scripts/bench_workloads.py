@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
+from harness.callers import METADATA, message_of
 
-from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-
-DOMAIN = LARGEST_TENANT
 GROUP = {
     "keys": [{"key": "plugin_id", "name": "plugin_id"}, {"key": "status", "name": "status"}],
     "fields": [{"operator": "count", "name": "jobs"}],
@@ -29,13 +24,6 @@ ANALYSIS = {"group_by": ["plugin_id", "status"], "fields": {"jobs": {"operator":
 KEYWORD = "a1b"
 FIRST_ROWS = {"start": 1, "limit": 5}
 
-_MESSAGES: Mapping[str, type[Message]] = {
-    "get": job_pb2.JobRequest,
-    "list": job_pb2.JobsQuery,
-    "stat": job_pb2.JobStatQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -48,12 +36,12 @@ class Workload:
 
     def message(self) -> Message:
         """The request."""
-        return json_format.ParseDict(self.request, _MESSAGES[self.method]())
+        return message_of(self.method, self.request)
 
     def metadata(self, workspace_id: str) -> list[tuple[str, str]]:
         """The metadata of the caller."""
         named = [("x_workspace_id", workspace_id)] if self.in_workspace else []
-        return [("x_domain_id", DOMAIN), *named]
+        return [*METADATA, *named]
 
 
 def workloads(job_id: str, deep: int) -> tuple[Workload, ...]:

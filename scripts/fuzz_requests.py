@@ -5,20 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from harness.callers import METADATA, REQUESTS, message_of
 
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-
-TENANT = "domain-demo00000001"
-METHODS: dict[str, type[Message]] = {
-    "delete": job_pb2.JobRequest,
-    "get": job_pb2.JobRequest,
-    "list": job_pb2.JobsQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-    "stat": job_pb2.JobStatQuery,
-}
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("get", {"job_id": "job-3b124006c2d2"}),
@@ -124,26 +115,26 @@ class Generator:
         """A method and the bytes to send it."""
         kind = self._random.random()
         if kind < 0.25:
-            method = self._random.choice(list(METHODS))
-            message = METHODS[method]()
+            method = self._random.choice(list(REQUESTS))
+            message = REQUESTS[method]()
             self._fill(message, depth=6)
             return method, message.SerializeToString()
         method, good = self._random.choice(GOOD)
-        message = json_format.ParseDict(good, METHODS[method]())
+        message = message_of(method, good)
         for _ in range(self._random.choice([0, 1, 1, 2, 4])):
             self._change(message)
         data = message.SerializeToString()
         if kind < 0.75:
             return method, data
         if kind < 0.97:
-            return self._random.choice([method, *METHODS]), self._mutated(data)
+            return self._random.choice([method, *REQUESTS]), self._mutated(data)
         return method, self._extreme(method)
 
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """Metadata that mostly name the tenant."""
         entries: list[tuple[str, str | bytes]] = []
         if self._random.random() < 0.97:
-            entries.append(("x_domain_id", TENANT))
+            entries.extend(METADATA)
         if self._random.random() < 0.1:
             entries.append(("x_workspace_id", self._random.choice(["*", "workspace-x", "$ne"])))
         if self._random.random() < 0.05:
@@ -261,7 +252,7 @@ class Generator:
 
     def _extreme(self, method: str) -> bytes:
         """Something huge or deep."""
-        message = METHODS[method]()
+        message = REQUESTS[method]()
         if method in ("get", "delete"):
             message = job_pb2.JobRequest(job_id="j" * self._random.choice([10**5, 5 * 10**6]))
             return message.SerializeToString()

@@ -10,30 +10,32 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
-from fuzz_requests import METHODS, TENANT, Generator
+from fuzz_requests import Generator
+from harness.callers import METADATA, OWN_CONNECTION, REQUESTS, SERVICE, outcome_of
+from harness.databases import DATABASE, demo_database
+from harness.processes import memory_samples
+from harness.servers import ServerProcess
+from harness.threads import in_threads
 
-from inventory_job.embedded.mongod import running_uri
-from inventory_job.embedded.seeding import SeedStore, open_store
+from inventory_job.cli.seed import DEMO_JOBS, midnight
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.embedded.seeding import open_store
 
-SERVICE = "spaceone.api.inventory.v1.Job"
 WITNESS = "domain-0f0e0d0c0b0a"  # named by no request
-FAULTS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE)
+FAULTS = ("INTERNAL", "UNKNOWN", "UNAVAILABLE")
 MOST_MIB = 1024
 GROWTH = 1.25
 
@@ -49,9 +51,9 @@ class Report:
     """Resident memory of the server in MiB, every half second."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, method: str, code: grpc.StatusCode) -> None:
+    def count(self, method: str, status: str) -> None:
         with self.lock:
-            self.statuses[method, code.name] += 1
+            self.statuses[method, status] += 1
 
     def verdicts(self) -> list[str]:
         """Everything that is wrong; nothing when the server passes."""
@@ -76,73 +78,25 @@ class Report:
             print(f"server memory in MiB: start {start}, peak {peak}, end {end}")
 
 
-def fuzz(address: str, seconds: float, seed: int, report: Report) -> None:
-    """Sends requests one after the other for `seconds`."""
+def fuzz(address: str, seed: int, report: Report, stop: threading.Event) -> None:
+    """Sends requests one after the other until the event is set."""
     generator = Generator(seed)
-    ends = time.monotonic() + seconds
-    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+    with grpc.insecure_channel(address, OWN_CONNECTION) as channel:
         calls: dict[str, Any] = {
-            method: channel.unary_unary(f"/{SERVICE}/{method}") for method in METHODS
+            method: channel.unary_unary(f"/{SERVICE}/{method}") for method in REQUESTS
         }
-        while time.monotonic() < ends:
+        while not stop.is_set():
             method, data = generator.request()
             metadata, timeout = generator.metadata(), generator.timeout()
-            try:
-                answer: bytes = calls[method](data, metadata=metadata, timeout=timeout)
-            except grpc.RpcError as error:
-                failed: Any = error
-                report.count(method, failed.code())
-                if failed.code() in FAULTS:
-                    sent = base64.b64encode(data[:4096]).decode()
-                    said = f"{method} {failed.code().name}: {failed.details()}"
-                    report.faults.append(f"{said}\n  request: {sent}\n  metadata: {metadata}")
-                shown = str(failed.details()).encode()
-            else:
-                report.count(method, grpc.StatusCode.OK)
-                shown = answer
+            status, answer = outcome_of(calls[method], data, metadata=metadata, timeout=timeout)
+            report.count(method, status)
+            if status in FAULTS:
+                sent = base64.b64encode(data[:4096]).decode()
+                said = f"{method} {status}: {answer}"
+                report.faults.append(f"{said}\n  request: {sent}\n  metadata: {metadata}")
+            shown = answer if isinstance(answer, bytes) else str(answer).encode()
             if WITNESS.encode() in shown:
                 report.leaks.append(f"{method} showed the witness: {base64.b64encode(data)!r}")
-
-
-@contextmanager
-def own_server(directory: Path) -> Iterator[tuple[str, subprocess.Popen[str], SeedStore]]:
-    """A server of our own with demo data: its address, its process, its database."""
-    command = [sys.executable, "-m", "inventory_job", "serve", "--demo", "--port", "0"]
-    command += ["--data-dir", str(directory), "--log-format", "json", "--log-level", "info"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    log = directory.parent / "server.log"
-    try:
-        address = _address_in(process, log)
-        uri = running_uri(directory)
-        if uri is None:
-            raise RuntimeError("the server's database is not running")
-        with open_store(uri, "inventory", 5.0) as store:
-            store.jobs.insert_many(witnesses())
-            yield address, process, store
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _address_in(process: subprocess.Popen[str], log: Path) -> str:
-    stream = process.stderr
-    if stream is None:
-        raise RuntimeError("the server has no standard error")
-    for line in stream:
-        entry = json.loads(line)
-        if entry["event"] == "serving":
-            # The rest is kept for whoever wants to know; an unread pipe would stop the server.
-            threading.Thread(target=_copy, args=(stream, log), daemon=True).start()
-            return str(entry["address"])
-    raise RuntimeError("the server ended before it served")
-
-
-def _copy(stream: Any, log: Path) -> None:
-    with log.open("w") as copy:
-        for line in stream:
-            if '"level":"info"' not in line:
-                copy.write(line)
-                copy.flush()
 
 
 def witnesses() -> list[dict[str, Any]]:
@@ -160,30 +114,16 @@ def witnesses() -> list[dict[str, Any]]:
     ]
 
 
-def watch_memory(pid: int, done: threading.Event, report: Report) -> None:
-    """Notes the resident memory of the process twice a second."""
-    status = Path(f"/proc/{pid}/status")
-    while not done.wait(0.5):
-        for line in status.read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                report.memory.append(int(line.split()[1]) // 1024)
-
-
 def run(address: str, options: argparse.Namespace, report: Report) -> None:
     """All callers at once, for as long as the options say; then asks whether it still serves."""
-    callers = [
-        threading.Thread(
-            target=fuzz, args=(address, options.seconds, options.seed * 1000 + number, report)
-        )
+    with in_threads(
+        partial(fuzz, address, options.seed * 1000 + number, report)
         for number in range(options.callers)
-    ]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
+    ):
+        time.sleep(options.seconds)
     with grpc.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(f"/{SERVICE}/list")
-        call(b"", metadata=(("x_domain_id", TENANT),), timeout=20)
+        call(b"", metadata=METADATA, timeout=20)
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -204,8 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.endpoint:
         run(options.endpoint, options, report)
     else:
-        with tempfile.TemporaryDirectory() as directory:
-            wrong = _run_own(Path(directory) / "data", options, report)
+        wrong = _run_own(options, report)
     report.show()
     wrong += report.verdicts()
     for verdict in wrong:
@@ -214,18 +153,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _run_own(directory: Path, options: argparse.Namespace, report: Report) -> list[str]:
-    done = threading.Event()
-    with own_server(directory) as (address, process, database):
-        watcher = threading.Thread(target=watch_memory, args=(process.pid, done, report))
-        watcher.start()
-        try:
-            run(address, options, report)
-        finally:
-            done.set()
-            watcher.join()
-        left = list(database.jobs.find({"domain_id": WITNESS}, {"_id": 0}, sort=[("job_id", 1)]))
-        return [] if left == witnesses() else ["the witness jobs are not what they were"]
+def _run_own(options: argparse.Namespace, report: Report) -> list[str]:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        demo_database(Demo(DEMO_JOBS, 0, midnight())) as uri,
+        open_store(uri, DATABASE, 5.0) as store,
+        ServerProcess(Path(directory) / "server.log", {"MONGO_URI": uri}) as server,
+    ):
+        store.jobs.insert_many(witnesses())
+        with memory_samples(server.process, 0.5) as memory:
+            run(server.address, options, report)
+        report.memory += map(int, memory)
+        left = list(store.jobs.find({"domain_id": WITNESS}, {"_id": 0}, sort=[("job_id", 1)]))
+    return [] if left == witnesses() else ["the witness jobs are not what they were"]
 
 
 if __name__ == "__main__":

@@ -5,18 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from harness.databases import DATABASE, demo_database
 from playwright.sync_api import Browser, FloatRect
 
-from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
-from inventory_job.embedded.mongod import EmbeddedMongod
 from tests.browser import home
 from tests.browser.visits import Look, chromium, chromium_path, visit
 from tests.support.http_service import served
@@ -66,15 +64,13 @@ def main() -> int:
 @contextmanager
 def _demo() -> Iterator[str]:
     """The origin of a server whose database is gone afterwards."""
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedMongod(Path(folder)) as mongod,
-        Store(mongod.uri, "inventory") as store,
+        demo_database(Demo(_JOBS, seed=0, until=now)) as uri,
+        Store(uri, DATABASE) as store,
+        served(store) as origin,
     ):
-        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        load_demo(store.for_seeding, Demo(_JOBS, seed=0, until=now))
-        with served(store) as origin:
-            yield origin
+        yield origin
 
 
 def _failed(origin: str) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import grpc
+from harness.servers import ServerProcess, unwind_on_sigterm
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from served import Served, unwind_on_sigterm
 
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
@@ -170,9 +170,9 @@ def main(arguments: list[str] | None = None) -> int:
         shard(client)
         fill(client)
         settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE, "CREATE_INDEXES": "true"}
-        served = running.enter_context(Served(directory / "server.log", settings))
-        _await("indexes were not looked after", lambda: served.count("indexes_ensured") > 0)
-        channel = running.enter_context(grpc.insecure_channel(served.address))
+        server = running.enter_context(ServerProcess(directory / "server.log", settings))
+        _await("indexes were not looked after", lambda: server.count("indexes_ensured") > 0)
+        channel = running.enter_context(grpc.insecure_channel(server.address))
         for findings in (placement(client), answers(channel), deletes(channel, client)):
             for finding, is_right in findings:
                 print("right" if is_right else "WRONG", finding)

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from loading.site import demo_database
-from served import unwind_on_sigterm
+from harness.databases import demo_database
+from harness.servers import unwind_on_sigterm
 
 from attacking.measuring import Figures, Scene
 from attacking.rows import ROWS
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| " + " | ".join(_HEADINGS) + " |\n|" + "---|" * len(_HEADINGS), flush=True)
     with (
         tempfile.TemporaryDirectory() as directory,
-        demo_database(Path(directory)) as uri,
+        demo_database() as uri,
     ):
         scene = Scene(uri, Path(directory))
         for mode in ("jwt", "none"):
@@ -58,7 +58,7 @@ def line(name: str, mode: str, figures: Figures) -> str:
         name,
         mode,
         f"{before.median * 1000:.1f} / {before.p99 * 1000:.1f}",
-        f"{during.median * 1000:.1f} / {during.p99 * 1000:.1f} / {during.longest * 1000:.0f}",
+        f"{during.median * 1000:.1f} / {during.p99 * 1000:.1f} / {during.slowest * 1000:.0f}",
         f"{during.p99 / before.p99:.1f}" if before.p99 else "-",
         f"{during.calls}, {figures.failed}",
         f"{figures.memory_before:.0f} / {figures.memory_most:.0f}",

@@ -5,35 +5,25 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-import shutil
 import socket
-import struct
-import subprocess
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import grpc
-from google.protobuf import json_format
 from google.protobuf.message import Message
-from loading.callers import SERVICE
+from harness.callers import OWN_CONNECTION, SERVICE, Request, message_of
+from harness.h2load import h2load
+from harness.threads import in_threads
 
 from attacking.frames import RawConnection, call_headers
 from inventory_job.stubs.spaceone.api.core.v2.query_pb2 import Filter, Query
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from tests.support.silence import silent_calls
 
-_REQUESTS: Mapping[str, type[Message]] = {
-    "list": job_pb2.JobsQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-    "stat": job_pb2.JobStatQuery,
-}
-_OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 _PAUSE_SECONDS = 0.05
 _STATIC_FILE = "/docs/swagger-ui-bundle.js"
 
@@ -71,7 +61,7 @@ def silent_streams(
         with ExitStack() as opened:
             for _ in range(connections):
                 channel = opened.enter_context(
-                    grpc.insecure_channel(target.address, _OWN_CONNECTION)
+                    grpc.insecure_channel(target.address, OWN_CONNECTION)
                 )
                 share = count // connections // len(methods)
                 for method in methods:
@@ -84,33 +74,27 @@ def silent_streams(
 
 def queries(method: str, query: dict[str, Any], callers: int) -> Attack:
     """The same query again and again, by so many callers."""
-    return calls(method, json_format.ParseDict({"query": query}, _REQUESTS[method]()), callers)
+    return calls(method, message_of(method, {"query": query}), callers)
 
 
 def calls(method: str, request: Message, callers: int) -> Attack:
     """The same call again and again, by so many callers, each on a connection of its own."""
     content = request.SerializeToString()
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
+        with grpc.insecure_channel(target.address, OWN_CONNECTION) as channel:
+            call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
+            while not stop.is_set():
+                future = call.future(content, metadata=target.metadata, timeout=30)
+                while not future.done() and not stop.is_set():
+                    _ended_within(future, _PAUSE_SECONDS)
+                future.cancel()
+                code = future.code()
+                found[code.name] += 1
+                if code is not grpc.StatusCode.OK:
+                    stop.wait(_PAUSE_SECONDS)
 
-        def go_on() -> None:
-            with grpc.insecure_channel(target.address, _OWN_CONNECTION) as channel:
-                call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
-                while not stop.is_set():
-                    future = call.future(content, metadata=target.metadata, timeout=30)
-                    while not future.done() and not stop.is_set():
-                        _ended_within(future, _PAUSE_SECONDS)
-                    future.cancel()
-                    code = future.code()
-                    found[code.name] += 1
-                    if code is not grpc.StatusCode.OK:
-                        stop.wait(_PAUSE_SECONDS)
-
-        _all(go_on, callers)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, callers)
 
 
 def _ended_within(future: Any, seconds: float) -> None:
@@ -128,26 +112,20 @@ def many_conditions() -> Message:
 def posts(path: str, body: Callable[[], bytes], headers: Mapping[str, str], callers: int) -> Attack:
     """The same request over HTTP again and again, by so many callers."""
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
         content = body()
         given = {"content-type": "application/json", **dict(target.metadata), **headers}
+        while not stop.is_set():
+            connection = http.client.HTTPConnection(target.http_address, timeout=30)
+            try:
+                connection.request("POST", path, content, given)
+                found[str(connection.getresponse().status)] += 1
+            except OSError as error:
+                found[type(error).__name__] += 1
+            finally:
+                connection.close()
 
-        def go_on() -> None:
-            while not stop.is_set():
-                connection = http.client.HTTPConnection(target.http_address, timeout=30)
-                try:
-                    connection.request("POST", path, content, given)
-                    found[str(connection.getresponse().status)] += 1
-                except OSError as error:
-                    found[type(error).__name__] += 1
-                finally:
-                    connection.close()
-
-        _all(go_on, callers)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, callers)
 
 
 def zipped_conditions() -> bytes:
@@ -218,22 +196,16 @@ def silent_connections(count: int) -> Attack:
 def resets(connections: int) -> Attack:
     """Rapid reset: streams that are opened and reset at once, without a token."""
 
-    def attack(target: Target, stop: Signal) -> dict[str, int]:
-        found: Counter[str] = Counter()
+    def go_on(target: Target, found: Counter[str], stop: Signal) -> None:
         headers = call_headers(target.address, f"/{SERVICE}/get")
+        while not stop.is_set():
+            with suppress(OSError), RawConnection(target.address) as connection:
+                found["connections"] += 1
+                while not stop.is_set():
+                    connection.open_and_reset(headers, 50)
+                    found["resets"] += 50
 
-        def go_on() -> None:
-            while not stop.is_set():
-                with suppress(OSError), RawConnection(target.address) as connection:
-                    found["connections"] += 1
-                    while not stop.is_set():
-                        connection.open_and_reset(headers, 50)
-                        found["resets"] += 50
-
-        _all(go_on, connections)
-        return dict(found)
-
-    return attack
+    return _in_threads(go_on, connections)
 
 
 def flood(padding: int = 0) -> Attack:
@@ -241,26 +213,10 @@ def flood(padding: int = 0) -> Attack:
     of metadata. Raises RuntimeError when there is no such program."""
 
     def attack(target: Target, stop: Signal) -> dict[str, int]:
-        program = shutil.which("h2load")
-        if program is None:
-            raise RuntimeError("h2load is needed (Debian: nghttp2-client)")
-        with TemporaryDirectory() as directory:
-            body = Path(directory) / "body"
-            body.write_bytes(struct.pack(">BI", 0, 0))
-            command = [program, f"--data={body}", "--header=te: trailers", "--clients=4"]
-            command += ["--header=content-type: application/grpc", "--max-concurrent-streams=50"]
-            command += [
-                "--requests=100000000",
-                *([f"--header=x-pad: {'x' * padding}"] * (padding > 0)),
-            ]
-            process = subprocess.Popen(
-                [*command, f"http://{target.address}/{SERVICE}/get"], stdout=subprocess.DEVNULL
-            )
-            try:
-                _await(stop)
-            finally:
-                process.kill()
-                process.wait()
+        metadata = [("x-pad", "x" * padding)] * (padding > 0)
+        options = ("--clients=4", "--max-concurrent-streams=50", "--requests=100000000")
+        with h2load(target.address, Request("get", b""), metadata, *options):
+            _await(stop)
         return {}
 
     return attack
@@ -271,9 +227,13 @@ def _await(stop: Signal) -> None:
         pass
 
 
-def _all(work: Callable[[], None], count: int) -> None:
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def _in_threads(go_on: Callable[[Target, Counter[str], Signal], None], count: int) -> Attack:
+    """An attack by so many threads, each of which counts what came of it."""
+
+    def attack(target: Target, stop: Signal) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        with in_threads([partial(go_on, target, found)] * count):
+            _await(stop)
+        return dict(found)
+
+    return attack

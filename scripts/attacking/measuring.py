@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import multiprocessing
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,44 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import json_format
-from loading.callers import (
-    OK,
-    Callers,
-    Habits,
-    Request,
-    percentile,
-    seconds_of,
-    usage_of,
-)
-from loading.site import DATABASE, job_ids_of
+from harness.answers import Summary, summary
+from harness.callers import CallerOptions, calling, request
+from harness.databases import DATABASE, job_ids_of
+from harness.processes import memory_samples, mongod_of
+from harness.servers import ServerProcess
 from pymongo import MongoClient
-from served import Served
 
 from attacking.attacks import Attack, Signal, Target
 from attacking.rows import LIST_PATH, ROWS, Row
+from inventory_job.embedded.data_directory import wait_until
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from tests.support.tokens import Issuer, key_file_text
 
 HONEST_TENANT = "domain-demo00000002"
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  what is to be attacked
 _CALLERS = 2
-_HABITS = Habits(pause=0.01, shed_pause=0.01, waits=True)
+_OPTIONS = CallerOptions(pause=0.01, shed_pause=0.01, waits=True)
 _LOOK_SECONDS = 0.1
 _BEGIN_SECONDS = 1.0
 _END_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Met:
-    """What honest callers met: how many calls, and the seconds that answers took."""
-
-    calls: int
-    failed: int
-    median: float
-    p99: float
-    longest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +39,8 @@ class Figures:
     """An attack, measured. Memory is the server's, in MiB; cores are seconds of processor time a
     second; `outcomes` what the attacker got."""
 
-    unloaded: Met
-    attacked: Met
+    unloaded: Summary
+    attacked: Summary
     memory_before: float
     memory_most: float
     mongod_cores: float
@@ -82,36 +63,35 @@ class Scene:
         self._issuers = {domain: Issuer(domain) for domain in (LARGEST_TENANT, HONEST_TENANT)}
         self._key_file = directory / "keys.json"
         self._key_file.write_text(key_file_text(*self._issuers.values()))
-        with MongoClient[dict[str, Any]](uri) as client:
-            self._mongod = int(client.admin.command("serverStatus")["pid"])
-        self._requests = [
-            Request("get", job_pb2.JobRequest(job_id=job_id).SerializeToString())
-            for job_id in job_ids_of(uri, HONEST_TENANT, 10)
-        ]
-        page = json_format.ParseDict({"query": {"page": {"limit": 20}}}, job_pb2.JobsQuery())
-        self._requests += [Request("list", page.SerializeToString())] * len(self._requests)
+        self._mongod = mongod_of(uri)
+        gets = [request("get", {"job_id": job_id}) for job_id in job_ids_of(uri, HONEST_TENANT, 10)]
+        page = request("list", {"query": {"page": {"limit": 20}}})
+        self._requests = [*gets, *[page] * len(gets)]
 
     def measured(self, row: Row, mode: str, seconds: float) -> Figures:
         """The attack on a server of its own, for so long."""
-        with self._server(mode, row.descriptors) as served:
-            self._calls(served, mode, 1.0)  # connections and caches as in use
-            unloaded = self._calls(served, mode, seconds)
+        with self._server(mode, row.descriptors) as server:
+            self._calls(server, mode, 1.0)  # connections and caches as in use
+            unloaded = self._calls(server, mode, seconds)
             target = Target(
-                served.address, served.http_address, self._metadata(mode, LARGEST_TENANT)
+                server.address, server.http_address, self._metadata(mode, LARGEST_TENANT)
             )
-            before = usage_of(served.pid)
-            mongod_before = usage_of(self._mongod)
-            begun = time.monotonic()
-            with _memory_of(served.pid) as memory, _attacking(row.attack, target) as outcomes:
-                attacked = self._calls(served, mode, seconds)
+            process, mongod = server.process, self._mongod
+            memory_before, begun = process.memory, time.monotonic()
+            busy, mongod_busy = process.processor_seconds, mongod.processor_seconds
+            with (
+                memory_samples(process, _LOOK_SECONDS) as memory,
+                _attacking(row.attack, target) as outcomes,
+            ):
+                attacked = self._calls(server, mode, seconds)
                 took = time.monotonic() - begun
-                busy = usage_of(served.pid).busy - before.busy
-                mongod_busy = usage_of(self._mongod).busy - mongod_before.busy
+                busy = process.processor_seconds - busy
+                mongod_busy = mongod.processor_seconds - mongod_busy
         self._await_quiet()
         return Figures(
             unloaded,
             attacked,
-            before.memory,
+            memory_before,
             max(memory),
             mongod_busy / took,
             busy / took,
@@ -122,44 +102,38 @@ class Scene:
         """The statuses that calls for other names get from a server of mode none on all addresses,
         as from a page whose name was bound to the server's address."""
         remote = {"HOST": _ALL_ADDRESSES, "ALLOW_REMOTE_WITHOUT_AUTH": "true"}
-        with self._server("none", None, **remote) as served:
+        with self._server("none", None, **remote) as server:
             return {
-                host: _posted(served.http_address.replace(_ALL_ADDRESSES, "127.0.0.1"), host)
+                host: _posted(server.http_address.replace(_ALL_ADDRESSES, "127.0.0.1"), host)
                 for host in ("evil.example", "127.0.0.1")
             }
 
-    @contextmanager
-    def _server(self, mode: str, descriptors: int | None, **more: object) -> Iterator[Served]:
+    def _server(self, mode: str, descriptors: int | None, **more: object) -> ServerProcess:
         settings: dict[str, object] = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": self._uri}
         if mode == "jwt":
             settings |= {"AUTH_MODE": "jwt", "AUTH_KEY_FILE": self._key_file}
         log = self._directory / f"attacked-{time.monotonic_ns()}.log"
-        with Served(log, {**settings, **more}, descriptors) as served:
-            yield served
+        return ServerProcess(log, {**settings, **more}, descriptors)
 
     def _metadata(self, mode: str, domain: str) -> tuple[tuple[str, str], ...]:
         if mode == "none":
             return (("x-domain-id", domain),)
         return (("token", self._issuers[domain].token("DOMAIN_ADMIN")),)
 
-    def _calls(self, served: Served, mode: str, seconds: float) -> Met:
+    def _calls(self, server: ServerProcess, mode: str, seconds: float) -> Summary:
         metadata = self._metadata(mode, HONEST_TENANT)
-        with Callers(served.address, self._requests, _CALLERS, _HABITS, metadata) as callers:
+        with calling(server.address, self._requests, _CALLERS, _OPTIONS, metadata) as answers:
             time.sleep(seconds)
-        good = seconds_of(callers.answers, OK)
-        calls = len(callers.answers)
-        p50, p99, longest = (percentile(good, share) for share in (0.5, 0.99, 1.0))
-        return Met(calls, calls - len(good), p50, p99, longest)
+        return summary(answers)
 
     def _await_quiet(self) -> None:
         """Waits until the database has ended what the attack began."""
-        ends = time.monotonic() + _END_SECONDS
+        jobs = f"{DATABASE}.job"
         with MongoClient[dict[str, Any]](self._uri) as client:
-            while (
-                time.monotonic() < ends
-                and client.admin.command("currentOp", ns=f"{DATABASE}.job", active=True)["inprog"]
-            ):
-                time.sleep(_LOOK_SECONDS)
+            wait_until(
+                lambda: not client.admin.command("currentOp", ns=jobs, active=True)["inprog"],
+                _END_SECONDS,
+            )
 
 
 @contextmanager
@@ -190,25 +164,6 @@ def _attacking(attack: Attack, target: Target) -> Iterator[dict[str, int]]:
 def _attack(name: str, target: Target, begins: Any, stop: Signal, results: Any) -> None:
     begins.set()
     results.put(ROWS[name].attack(target, stop))
-
-
-@contextmanager
-def _memory_of(pid: int) -> Iterator[list[float]]:
-    """What the process takes, looked at all the time."""
-    memory: list[float] = [usage_of(pid).memory]
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(_LOOK_SECONDS):
-            memory.append(usage_of(pid).memory)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        yield memory
-    finally:
-        done.set()
-        looking.join()
 
 
 def _posted(address: str, host: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loading.callers import SERVICE
+from harness.callers import SERVICE
 
 from attacking.attacks import (
     Attack,

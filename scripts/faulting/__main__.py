@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from served import unwind_on_sigterm
+from harness.callers import SHED
+from harness.servers import unwind_on_sigterm
 
 from faulting import standalone
-from faulting.callers import DEADLINE, RIGHT, SHED, UNAVAILABLE, WRONG
+from faulting.callers import DEADLINE, RIGHT, UNAVAILABLE, WRONG
 from faulting.kinds import KINDS
 from faulting.runs import Run, run_kind
 from faulting.scene import Stage

@@ -6,23 +6,23 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
 
 import grpc
 from google.protobuf import json_format
-from google.protobuf.message import Message
+from harness.answers import OK
+from harness.callers import OWN_CONNECTION, SHED, message_of, outcome_of
+from harness.threads import in_threads
 
 from faulting.truth import DOMAIN, DOOMED, Doomed, Plain, Question, Truth, questions
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2_grpc
 
 RIGHT = "right"
 WRONG = "wrong"
 UNAVAILABLE = "UNAVAILABLE"
 DEADLINE = "DEADLINE_EXCEEDED"
-SHED = "RESOURCE_EXHAUSTED"
 
 SLOW_SECONDS = 1.0
 """A call that takes longer is not as it should be, even if its answer is right."""
@@ -31,15 +31,8 @@ _REPEATED = 0.4
 """Of deletes that failed: those tried again. The others have to be whole, or gone, as they are."""
 
 _HONEST = frozenset({UNAVAILABLE, DEADLINE, SHED})
-_REQUESTS: dict[str, type[Message]] = {
-    "delete": job_pb2.JobRequest,
-    "get": job_pb2.JobRequest,
-    "list": job_pb2.JobsQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-    "stat": job_pb2.JobStatQuery,
-}
 _CHANNEL = [
-    ("grpc.use_local_subchannel_pool", 1),
+    *OWN_CONNECTION,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
@@ -71,58 +64,6 @@ class LoadOptions:
     deadlines: Sequence[float] = (2.0, 8.0)
 
 
-class Load:
-    """Steady load on a server, as a context manager: begins inside, has ended after."""
-
-    def __init__(self, address: str, truth: Truth, options: LoadOptions, seed: int) -> None:
-        self._stop = threading.Event()
-        self._callers = [
-            Caller(address, truth, options, seed * 100 + number)
-            for number in range(options.callers)
-        ]
-        self._threads = [
-            threading.Thread(target=caller.run, args=(self._stop,), daemon=True)
-            for caller in self._callers
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    @property
-    def calls(self) -> list[Call]:
-        """All calls that have ended."""
-        return [call for caller in self._callers for call in [*caller.calls]]
-
-    def is_good_since(self, moment: float) -> bool:
-        """Whether every caller had an answer since then, and no call was other than good."""
-        for caller in self._callers:
-            recent = [call for call in [*caller.calls][-200:] if call.ended >= moment]
-            if not recent or not all(call.is_good for call in recent):
-                return False
-        return True
-
-    def last_trouble(self, since: float) -> float:
-        """When the last call ended that was not good, if that is after `since`; else `since`."""
-        ends = [call.ended for call in self.calls if not call.is_good]
-        return max([since, *ends])
-
-    def outcomes(self) -> Counter[str]:
-        """How many calls ended how."""
-        return Counter(call.outcome for call in self.calls)
-
-
 @dataclass
 class Caller:
     """One user: asks, deletes, and looks whether that was right."""
@@ -138,7 +79,7 @@ class Caller:
         self._questions = questions(self.truth.steady)
 
     def run(self, stop: threading.Event) -> None:
-        """Calls until told to stop."""
+        """Calls until the event is set."""
         with grpc.insecure_channel(self.address, options=_CHANNEL) as channel:
             self._stub = job_pb2_grpc.JobStub(channel)
             while not stop.wait(self._random.uniform(0, 2 / self.options.calls_per_second)):
@@ -162,7 +103,7 @@ class Caller:
     def _ask(self, question: Question) -> None:
         outcome, answer, began = self._call(question.method, question.request)
         complaint = ""
-        if outcome == "OK":
+        if outcome == OK:
             outcome = RIGHT if answer == question.answer else WRONG
             complaint = f"{question.request} → {answer}, expected {question.answer}"
         self._note(question.method, outcome, began, complaint)
@@ -172,7 +113,7 @@ class Caller:
         request = {"query": {"filter": [doomed], "count_only": True}}
         outcome, answer, began = self._call("list", request)
         complaint = ""
-        if outcome == "OK":
+        if outcome == OK:
             least, most = self.truth.left(began, time.monotonic())
             total = answer.get("total_count", 0)
             outcome = RIGHT if least <= total <= most else WRONG
@@ -182,19 +123,19 @@ class Caller:
     def _miss(self, gone: Doomed) -> None:
         """What was deleted must not be found."""
         outcome, answer, began = self._call("get", {"job_id": gone.job_id})
-        outcome = {"OK": WRONG, "NOT_FOUND": RIGHT}.get(outcome, outcome)
+        outcome = {OK: WRONG, "NOT_FOUND": RIGHT}.get(outcome, outcome)
         self._note("get", outcome, began, f"{gone.job_id} was deleted, and is shown: {answer}")
 
     def _delete(self, job: Doomed) -> None:
         was_tried = job.first_try is not None
         self.truth.begin(job)
         outcome, answer, began = self._call("delete", {"job_id": job.job_id})
-        if outcome == "OK":
+        if outcome == OK:
             self.truth.acknowledge(job)
             self._note("delete", RIGHT if answer == {} else WRONG, began, str(answer))
             return
         if outcome == "NOT_FOUND":
-            # Right if an earlier try, of which nobody heard, was carried out: then it is gone.
+            # Right if an earlier try succeeded whose answer was lost: then the job is gone.
             self.truth.acknowledge(job)
             self._note("delete", RIGHT if was_tried else WRONG, began, f"{job.job_id} not found")
             return
@@ -204,22 +145,58 @@ class Caller:
 
     def _call(self, method: str, request: Plain) -> tuple[str, Plain, float]:
         """The name of the status, the answer as proto3 JSON, and the time of the call."""
-        message = json_format.ParseDict(request, _REQUESTS[method]())
+        message = message_of(method, request)
         deadline = self._random.choice(self.options.deadlines)
+        call, metadata = getattr(self._stub, method), (("x_domain_id", DOMAIN),)
         began = time.monotonic()
-        try:
-            behavior: Any = getattr(self._stub, method)
-            answer = behavior(message, metadata=(("x_domain_id", DOMAIN),), timeout=deadline)
-        except grpc.RpcError as error:
-            failed: Any = error
-            name = str(failed.code().name)
-            if name in {*_HONEST, "NOT_FOUND"}:
-                return name, {}, began
-            return f"{name}: {failed.details()}", {}, began
-        return "OK", json_format.MessageToDict(answer, preserving_proto_field_name=True), began
+        outcome, answer = outcome_of(call, message, metadata=metadata, timeout=deadline)
+        if outcome == OK:
+            return OK, json_format.MessageToDict(answer, preserving_proto_field_name=True), began
+        if outcome in {*_HONEST, "NOT_FOUND"}:
+            return outcome, {}, began
+        return f"{outcome}: {answer}", {}, began
 
     def _note(self, method: str, outcome: str, began: float, complaint: str = "") -> None:
         if outcome not in {RIGHT, WRONG, *_HONEST}:
             outcome, complaint = WRONG, outcome
         kept = f"{method}: {complaint}" if outcome == WRONG else ""
         self.calls.append(Call(method, outcome, began, time.monotonic(), kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What callers have met so far."""
+
+    callers: Sequence[Caller]
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls that have ended."""
+        return [call for caller in self.callers for call in [*caller.calls]]
+
+    def is_good_since(self, moment: float) -> bool:
+        """Whether every caller had an answer since then, and no call was other than good."""
+        for caller in self.callers:
+            recent = [call for call in [*caller.calls][-200:] if call.ended >= moment]
+            if not recent or not all(call.is_good for call in recent):
+                return False
+        return True
+
+    def last_trouble(self, since: float) -> float:
+        """When the last call ended that was not good, if that is after `since`; else `since`."""
+        ends = [call.ended for call in self.calls if not call.is_good]
+        return max([since, *ends])
+
+    def outcomes(self) -> Counter[str]:
+        """How many calls ended how."""
+        return Counter(call.outcome for call in self.calls)
+
+
+@contextmanager
+def steady_load(address: str, truth: Truth, options: LoadOptions, seed: int) -> Iterator[Load]:
+    """Callers that call the server until the context ends."""
+    callers = [
+        Caller(address, truth, options, seed * 100 + number) for number in range(options.callers)
+    ]
+    with in_threads(caller.run for caller in callers):
+        yield Load(callers)

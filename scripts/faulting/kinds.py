@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager as Context
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from faulting.scene import Scene, Setup, resume, suspend
+from faulting.scene import Scene, Setup
 from tests.support.proxy import Line, Proxy
+from tests.support.replica_set import Member, ReplicaSet
 
 APP = "inventory-job"
 _COMMANDS = ["find", "aggregate", "delete", "commitTransaction"]
-_MOST_SECONDS = 60.0
 _SHARE = 0.3
 """Of the commands, where only some fail."""
 
@@ -35,6 +35,22 @@ class Kind:
     setup: Setup = field(default_factory=Setup)
 
 
+Chosen: TypeAlias = Callable[[ReplicaSet], list[Member]]
+"""Some members of a replica set."""
+
+
+def _primary(members: ReplicaSet) -> list[Member]:
+    return [members.await_primary()]
+
+
+def _secondary(members: ReplicaSet) -> list[Member]:
+    return members.secondaries()[:1]
+
+
+def _all(members: ReplicaSet) -> list[Member]:
+    return members.members
+
+
 @contextmanager
 def _step_down(scene: Scene) -> Iterator[None]:
     scene.members.step_down()
@@ -42,104 +58,56 @@ def _step_down(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def _kill_primary(scene: Scene) -> Iterator[None]:
-    primary = scene.members.await_primary()
-    primary.kill()
+def _killed(chosen: Chosen, scene: Scene) -> Iterator[None]:
+    members = chosen(scene.members)
+    for member in members:
+        member.kill()
     yield
-    scene.members.restart(primary)
+    for member in members:
+        scene.members.restart(member)
 
 
 @contextmanager
 def _kill_lone_primary(scene: Scene) -> Iterator[None]:
     """What only the primary has got is lost: it goes on alone for a while, and the others go on
     without it."""
-    primary, others = scene.members.await_primary(), scene.members.secondaries()
-    for member in others:
-        member.kill()
-    yield
-    primary.kill()
-    for member in others:
-        scene.members.restart(member)
+    [primary] = _primary(scene.members)
+    with _killed(ReplicaSet.secondaries, scene):
+        yield
+        primary.kill()
     scene.members.await_primary()
     scene.members.restart(primary)
 
 
 @contextmanager
-def _kill_secondary(scene: Scene) -> Iterator[None]:
-    secondary = scene.members.secondaries()[0]
-    secondary.kill()
-    yield
-    scene.members.restart(secondary)
+def _suspended(chosen: Chosen, scene: Scene) -> Iterator[None]:
+    with ExitStack() as suspended:
+        for member in chosen(scene.members):
+            suspended.enter_context(member.suspended())
+        yield
 
 
 @contextmanager
-def _kill_all(scene: Scene) -> Iterator[None]:
-    for member in scene.members.members:
-        member.kill()
-    yield
-    for member in scene.members.members:
-        scene.members.restart(member)
-
-
-@contextmanager
-def _stop_primary(scene: Scene) -> Iterator[None]:
-    primary = scene.members.await_primary()
-    suspend(primary)
+def _cut(chosen: Chosen, scene: Scene) -> Iterator[None]:
+    proxies = [scene.proxy_of(member) for member in chosen(scene.members)]
+    for proxy in proxies:
+        proxy.cut()
     try:
         yield
     finally:
-        resume(primary)
+        for proxy in proxies:
+            proxy.mend()
 
 
 @contextmanager
-def _stop_secondaries(scene: Scene) -> Iterator[None]:
-    secondaries = scene.members.secondaries()
-    for member in secondaries:
-        suspend(member)
-    try:
-        yield
-    finally:
-        for member in secondaries:
-            resume(member)
-
-
-@contextmanager
-def _cut(scene: Scene) -> Iterator[None]:
-    proxy = scene.proxy_of(scene.members.await_primary())
-    proxy.cut()
-    try:
-        yield
-    finally:
-        proxy.mend()
-
-
-@contextmanager
-def _cut_all(scene: Scene) -> Iterator[None]:
-    scene.proxies.each(Proxy.cut)
-    try:
-        yield
-    finally:
-        scene.proxies.each(Proxy.mend)
-
-
-@contextmanager
-def _line_to_primary(line: Line, scene: Scene) -> Iterator[None]:
-    proxy = scene.proxy_of(scene.members.await_primary())
-    proxy.line = line
-    try:
-        yield
-    finally:
-        proxy.line = Line()
-
-
-@contextmanager
-def _lines(line: Line, scene: Scene) -> Iterator[None]:
-    for proxy in scene.proxies.all:
+def _line(chosen: Chosen, line: Line, scene: Scene) -> Iterator[None]:
+    proxies = [scene.proxy_of(member) for member in chosen(scene.members)]
+    for proxy in proxies:
         proxy.line = line
     try:
         yield
     finally:
-        for proxy in scene.proxies.all:
+        for proxy in proxies:
             proxy.line = Line()
 
 
@@ -181,13 +149,9 @@ def _revoke_roles(scene: Scene) -> Iterator[None]:
 @contextmanager
 def _failing(data: dict[str, Any], share: float, scene: Scene) -> Iterator[None]:
     """Commands of the server fail, or wait, on every member."""
-    point = {"configureFailPoint": "failCommand", "data": {"appName": APP, **data}}
-    on: dict[str, Any] = {"activationProbability": share}
-    with ExitStack() as stack:
-        for member in scene.members.members:
-            client = stack.enter_context(member.connect())
-            client.admin.command({**point, "mode": "alwaysOn" if share == 1 else on})
-            stack.callback(client.admin.command, {**point, "mode": "off"})
+    mode = "alwaysOn" if share == 1 else {"activationProbability": share}
+    members = scene.members
+    with members.fail_point(members.members, "failCommand", mode, appName=APP, **data):
         yield
 
 
@@ -206,24 +170,24 @@ _CHANGING_OVER = {
 
 KINDS: tuple[Kind, ...] = (
     Kind("primary steps down", _step_down, heals=True),
-    Kind("primary killed", _kill_primary, heals=True),
+    Kind("primary killed", partial(_killed, _primary), heals=True),
     Kind("primary killed when alone", _kill_lone_primary),
-    Kind("secondary killed", _kill_secondary, heals=True),
-    Kind("all members killed", _kill_all),
-    Kind("primary stopped", _stop_primary, seconds=8.0, heals=True),
-    Kind("secondaries stopped", _stop_secondaries, seconds=6.0),
-    Kind("primary cut off", _cut, setup=_PROXIED),
-    Kind("all members cut off", _cut_all, setup=_PROXIED),
+    Kind("secondary killed", partial(_killed, _secondary), heals=True),
+    Kind("all members killed", partial(_killed, _all)),
+    Kind("primary stopped", partial(_suspended, _primary), seconds=8.0, heals=True),
+    Kind("secondaries stopped", partial(_suspended, ReplicaSet.secondaries), seconds=6.0),
+    Kind("primary cut off", partial(_cut, _primary), setup=_PROXIED),
+    Kind("all members cut off", partial(_cut, _all), setup=_PROXIED),
     Kind(
         "packets to the primary lost",
-        partial(_line_to_primary, Line(is_silent=True)),
+        partial(_line, _primary, Line(is_silent=True)),
         seconds=8.0,
         setup=_PROXIED,
     ),
     Kind("connections forgotten", _forget, heals=True, setup=_PROXIED),
-    Kind("latency of 200 ms", partial(_lines, Line(delay=0.1)), setup=_PROXIED),
-    Kind("10 kB/s", partial(_lines, Line(bytes_per_second=10_000)), setup=_PROXIED),
-    Kind("resets in mid-answer", partial(_lines, Line(reset_after=20_000)), setup=_PROXIED),
+    Kind("latency of 200 ms", partial(_line, _all, Line(delay=0.1)), setup=_PROXIED),
+    Kind("10 kB/s", partial(_line, _all, Line(bytes_per_second=10_000)), setup=_PROXIED),
+    Kind("resets in mid-answer", partial(_line, _all, Line(reset_after=20_000)), setup=_PROXIED),
     Kind(
         "pool full",
         partial(

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from faulting.callers import WRONG, Call, Load, LoadOptions
+from faulting.callers import WRONG, Call, Load, LoadOptions, steady_load
 from faulting.kinds import Kind, hold
 from faulting.scene import DATABASE, Scene, Stage, await_settled, connect
 from faulting.truth import Verdict, judge, store
@@ -53,7 +53,7 @@ def run_once(scene: Scene, kind: Kind, seed: int, options: LoadOptions | None = 
     await_settled(scene.members)
     with connect(scene.members) as client:
         truth = store(client, DATABASE, seed, DELETIONS)
-        with Load(scene.served.address, truth, options or LoadOptions(), seed) as load:
+        with steady_load(scene.server.address, truth, options or LoadOptions(), seed) as load:
             if _await_good(load, _WARM_SECONDS) is None:
                 raise RuntimeError(_not_serving(load))
             begins, ends = hold(kind, scene)

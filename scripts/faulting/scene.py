@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
+from harness.servers import ServerProcess
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from served import Served
 
+from inventory_job.embedded.data_directory import wait_until
 from tests.support.guarded_set import GuardedReplicaSet
 from tests.support.proxy import Proxies, Proxy
 from tests.support.replica_set import Member, ReplicaSet
 
 DATABASE = "inventory"
 _SETTLE_SECONDS = 90.0
-_LOOK_SECONDS = 0.1
 _STEADY_STATES = {1, 2}  # primary, secondary
 
 
@@ -42,7 +39,7 @@ class Scene:
 
     members: ReplicaSet
     proxies: Proxies
-    served: Served
+    server: ServerProcess
 
     @property
     def guarded(self) -> GuardedReplicaSet:
@@ -68,12 +65,7 @@ class Stage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     @contextmanager
@@ -86,8 +78,8 @@ class Stage:
         self._servers += 1
         log = self._directory / f"server-{self._servers}.log"
         settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE, **dict(setup.settings)}
-        with Served(log, settings) as served:
-            yield Scene(members, proxies, served)
+        with ServerProcess(log, settings) as server:
+            yield Scene(members, proxies, server)
 
     def _set(self, *, has_auth: bool) -> tuple[ReplicaSet, Proxies]:
         if has_auth not in self._sets:
@@ -106,25 +98,10 @@ def connect(members: ReplicaSet) -> MongoClient[dict[str, Any]]:
     return MongoClient(uri, w="majority", serverSelectionTimeoutMS=30_000)
 
 
-def suspend(member: Member) -> None:
-    """Stops the process of a member, which then neither answers nor closes anything."""
-    if member.process is not None:
-        member.process.send_signal(signal.SIGSTOP)
-
-
-def resume(member: Member) -> None:
-    """Lets a stopped process go on."""
-    if member.process is not None:
-        member.process.send_signal(signal.SIGCONT)
-
-
 def await_settled(members: ReplicaSet) -> None:
     """Waits until there is a primary, and all others follow it; raises TimeoutError."""
-    ends = time.monotonic() + _SETTLE_SECONDS
-    while not _is_settled(members):
-        if time.monotonic() > ends:
-            raise TimeoutError("the replica set does not settle")
-        time.sleep(_LOOK_SECONDS)
+    if not wait_until(lambda: _is_settled(members), _SETTLE_SECONDS):
+        raise TimeoutError("the replica set does not settle")
 
 
 def _is_settled(members: ReplicaSet) -> bool:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
+from harness.callers import OWN_CONNECTION, outcome_of
+from harness.servers import ServerProcess
 from pymongo import MongoClient
-from served import Served
 
 from faulting.callers import RIGHT, WRONG
 from faulting.kinds import APP
@@ -22,7 +21,7 @@ from faulting.scene import DATABASE
 from faulting.truth import DOMAIN, Plain, judge, store
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from tests.support.replica_set import Member
+from tests.support.replica_set import Member, free_ports
 
 NAME = "server killed in a delete"
 
@@ -57,14 +56,14 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
     truth = store(client, DATABASE, seed, 3)
     doomed = truth.doomed[1]
     settings = {"MONGO_URI": uri, "MONGO_DATABASE": DATABASE}
-    with Served(log, settings) as served, _blocked_after_tasks(client):
-        threading.Thread(target=delete, args=(served.address, doomed.job_id), daemon=True).start()
+    with ServerProcess(log, settings) as server, _blocked_after_tasks(client):
+        threading.Thread(target=delete, args=(server.address, doomed.job_id), daemon=True).start()
         if not wait_until(lambda: _is_half_done(client, doomed.job_id), _WAIT_SECONDS):
             raise RuntimeError("the tasks were not deleted")
-        served.kill()
+        server.kill()
     began = time.monotonic()
-    with Served(log.with_suffix(".again.log"), settings) as served:
-        repeated, again = (delete(served.address, doomed.job_id) for _ in range(2))
+    with ServerProcess(log.with_suffix(".again.log"), settings) as server:
+        repeated, again = (delete(server.address, doomed.job_id) for _ in range(2))
     took = time.monotonic() - began
     truth.begin(doomed)
     truth.acknowledge(doomed)
@@ -77,16 +76,14 @@ def _run(client: MongoClient[Plain], uri: str, log: Path, seed: int) -> Run:
 
 def delete(address: str, job_id: str, seconds: float = _WAIT_SECONDS) -> str:
     """The name of the status that deleting the job ends with, within `seconds`."""
-    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        request = job_pb2.JobRequest(job_id=job_id)
-        try:
-            job_pb2_grpc.JobStub(channel).delete(
-                request, metadata=(("x_domain_id", DOMAIN),), timeout=seconds
-            )
-        except grpc.RpcError as error:
-            failed: Any = error
-            return str(failed.code().name)
-    return "OK"
+    with grpc.insecure_channel(address, OWN_CONNECTION) as channel:
+        status, _ = outcome_of(
+            job_pb2_grpc.JobStub(channel).delete,
+            job_pb2.JobRequest(job_id=job_id),
+            metadata=(("x_domain_id", DOMAIN),),
+            timeout=seconds,
+        )
+    return status
 
 
 def _is_half_done(client: MongoClient[Plain], job_id: str) -> bool:
@@ -104,15 +101,14 @@ def _blocked_after_tasks(client: MongoClient[Plain]) -> Iterator[None]:
         waiting: list[Plain] = [{"$currentOp": {}}, {"$match": {"appName": APP, "active": True}}]
         for operation in client.admin.aggregate(waiting):
             client.admin.command("killOp", op=operation["opid"])
-        # Returns when nobody waits in it any more.
+        # Returns when no command waits in it any more.
         client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 @contextmanager
 def _standalone(directory: Path) -> Iterator[Member]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        member = Member(directory, probe.getsockname()[1], set_name=None)
+    [port] = free_ports(1)
+    member = Member(directory, port, set_name=None)
     member.start()
     try:
         if not wait_until(member.answers, _WAIT_SECONDS):

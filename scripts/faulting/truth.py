@@ -1,6 +1,6 @@
 """What the database holds, and so what every answer has to be.
 
-Jobs that are only read never change: what is told of them has to be exact. Jobs that are there to
+Jobs that are only read never change: answers about them have to be exact. Jobs that are there to
 be deleted go once; each is either whole, with its tasks, or gone with all of them.
 """
 
@@ -157,7 +157,7 @@ class Truth:
             job.first_try = job.first_try or time.monotonic()
 
     def acknowledge(self, job: Doomed) -> None:
-        """The caller was told that it is gone."""
+        """A caller got the answer that it is gone."""
         job.acknowledged = time.monotonic()
 
     def put_back(self, job: Doomed) -> None:
@@ -181,8 +181,8 @@ class Truth:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a run left in the database. `lost`: deleted for a caller, and yet (partly) there;
-    `half`: in part deleted; `changed`: what nobody touched is not what it was; `left_open`:
-    transactions that nobody ends any more, and that hold up who writes the same."""
+    `half`: in part deleted; `changed`: what no caller touched is not what it was; `left_open`:
+    transactions that are never ended, and hold up other writes of the same documents."""
 
     acknowledged: int
     lost: list[str]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from served import unwind_on_sigterm
+from harness.servers import unwind_on_sigterm
 
 from loading import overload, restart, soak
 from loading.site import Site, site
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unwind_on_sigterm()
     with (
         tempfile.TemporaryDirectory() as directory,
-        site(Path(directory), {}) as measured,
+        site(Path(directory)) as measured,
     ):
         result = _measured(measured, options, Path(directory))
     if options.json:

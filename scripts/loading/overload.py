@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
-import struct
-import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from loading.callers import (
-    METADATA,
-    OK,
-    REFUSALS,
-    SERVICE,
-    Answer,
-    Callers,
-    Habits,
-    Request,
-    percentile,
-    seconds_of,
-    statuses,
-    usage_of,
-)
+from harness.answers import OK, Answer, summary
+from harness.callers import METADATA, REFUSALS, CallerOptions, calling
+from harness.h2load import h2load
+from harness.processes import memory_samples
+
 from loading.site import Site
 
 CALLERS = 4
@@ -69,7 +54,7 @@ class Phase:
 
 def measure(site: Site, seconds: float, unloaded_seconds: float) -> dict[str, Any]:
     """The two phases and the flood's rate; `verdicts` judges them."""
-    with Callers(site.served.address, site.requests, CALLERS, Habits()):
+    with calling(site.server.address, site.requests, CALLERS, CallerOptions()):
         time.sleep(5)  # connections, caches and memory as in use
     unloaded = phase(site, unloaded_seconds)
     rate = TIMES * unloaded.served_per_second
@@ -103,46 +88,33 @@ def verdicts(result: dict[str, Any]) -> list[str]:
 
 def phase(site: Site, seconds: float, shed_pause: float = 0.0) -> Phase:
     """Calls by `CALLERS` callers, one after the other, for so long."""
-    done = threading.Event()
-    memory: list[float] = []
-    watcher = threading.Thread(target=_watch_memory, args=(site.served.pid, done, memory))
-    before, served = usage_of(site.served.pid), site.served.count(_ANSWERED)
-    began = time.monotonic()
-    watcher.start()
-    with Callers(
-        site.served.address, site.requests, CALLERS, Habits(shed_pause=shed_pause)
-    ) as callers:
-        time.sleep(seconds)
-    took = time.monotonic() - began
-    done.set()
-    watcher.join()
-    busy = (usage_of(site.served.pid).busy - before.busy) / took
-    served = site.served.count(_ANSWERED) - served
-    return _phase(callers.answers, served / took, memory, busy)
+    server, process = site.server, site.server.process
+    busy, answered, began = process.processor_seconds, server.count(_ANSWERED), time.monotonic()
+    with memory_samples(process, _LOOK_SECONDS) as memory:
+        with calling(
+            server.address, site.requests, CALLERS, CallerOptions(shed_pause=shed_pause)
+        ) as answers:
+            time.sleep(seconds)
+        took = time.monotonic() - began
+    busy, answered = process.processor_seconds - busy, server.count(_ANSWERED) - answered
+    return _phase(answers, answered / took, memory, busy / took)
 
 
 def _phase(answers: list[Answer], rate: float, memory: list[float], busy: float) -> Phase:
-    good, shed = seconds_of(answers, OK), seconds_of(answers, *REFUSALS)
+    good, shed = summary(answers), summary(answers, REFUSALS)
     return Phase(
         served_per_second=round(rate, 1),
-        statuses=statuses(answers),
-        median=percentile(good, 0.5),
-        p99=percentile(good, 0.99),
-        slowest=percentile(good, 1),
-        shed_median=percentile(shed, 0.5),
-        shed_p99=percentile(shed, 0.99),
-        shed_slowest=percentile(shed, 1),
+        statuses=good.statuses,
+        median=good.median,
+        p99=good.p99,
+        slowest=good.slowest,
+        shed_median=shed.median,
+        shed_p99=shed.p99,
+        shed_slowest=shed.slowest,
         memory_before=round(memory[0], 1),
         memory_most=round(max(memory), 1),
         busy=round(busy, 2),
     )
-
-
-def _watch_memory(pid: int, done: threading.Event, memory: list[float]) -> None:
-    while True:
-        memory.append(usage_of(pid).memory)
-        if done.wait(_LOOK_SECONDS):
-            return
 
 
 @contextmanager
@@ -150,35 +122,21 @@ def flood(site: Site, rate: float, seconds: float) -> Iterator[dict[str, Any]]:
     """Calls at `rate` a second from other programs (h2load), each kind of request as often as it
     comes up, answered or not; their figures, once they have ended. Raises RuntimeError when there
     is no such program."""
-    program = shutil.which("h2load")
-    if program is None:
-        raise RuntimeError("h2load is needed (Debian: nghttp2-client)")
     kinds = Counter(site.requests)
     figures: dict[str, Any] = {}
     with ExitStack() as resources:
         running = []
         for request, weight in kinds.items():
             share = weight / kinds.total()
-            command = _h2load(program, site.served.address, request, resources)
-            command += [f"--duration={seconds:.0f}", *_at_rate(rate * share, share)]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            resources.callback(_end, process)
-            running.append(process)
+            options = [f"--duration={seconds:.0f}", *_at_rate(rate * share, share)]
+            load = h2load(site.server.address, request, METADATA, *options)
+            running.append(resources.enter_context(load))
         time.sleep(_FLOOD_START_SECONDS)
         yield figures
         outputs = [process.communicate(timeout=seconds + 60)[0] for process in running]
     figures["answered_per_second"] = round(
         sum(float(found) for out in outputs for found in _RATE.findall(out)), 1
     )
-
-
-def _h2load(program: str, address: str, request: Request, resources: ExitStack) -> list[str]:
-    body = Path(resources.enter_context(TemporaryDirectory())) / "body"
-    body.write_bytes(struct.pack(">BI", 0, len(request.message)) + request.message)
-    command = [program, f"--data={body}", "--header=te: trailers"]
-    command += ["--header=content-type: application/grpc"]
-    command += [f"--header={key}: {value}" for key, value in METADATA]
-    return [*command, f"http://{address}/{SERVICE}/{request.method}"]
 
 
 def _at_rate(rate: float, share: float) -> list[str]:
@@ -188,8 +146,3 @@ def _at_rate(rate: float, share: float) -> list[str]:
         f"--max-concurrent-streams={_FLOOD_STREAMS}",
         f"--rps={rate / connections:.2f}",
     ]
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()

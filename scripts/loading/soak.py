@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.answers import OK, summary
+from harness.callers import SHED, CallerOptions, calling
+from harness.processes import Process
 from pymongo import MongoClient
 
-from loading.callers import OK, SHED, Callers, Habits, Usage, statuses, usage_of
 from loading.site import Site
 
 CALLERS = 4
-_PAUSE = 0.02
+_OPTIONS = CallerOptions(pause=0.02)
 _SAMPLE_SECONDS = 2.0
 _WARM_SHARE = 0.2
 _MOST_GROWTH = {"memory": 0.05, "threads": 0.05, "descriptors": 0.05, "connections": 0.05}
@@ -49,15 +51,15 @@ def measure(site: Site, minutes: float) -> dict[str, Any]:
     began = time.monotonic()
     with (
         MongoClient[dict[str, Any]](site.uri) as client,
-        Callers(site.served.address, site.requests, CALLERS, Habits(pause=_PAUSE)) as callers,
+        calling(site.server.address, site.requests, CALLERS, _OPTIONS) as answers,
     ):
         while time.monotonic() - began < minutes * 60:
             time.sleep(_SAMPLE_SECONDS)
-            samples.append(_sample(usage_of(site.served.pid), client, time.monotonic() - began))
+            samples.append(_sample(site.server.process, client, time.monotonic() - began))
     steady = samples[int(_WARM_SHARE * len(samples)) :]
     return {
         "minutes": minutes,
-        "statuses": statuses(callers.answers),
+        "statuses": summary(answers).statuses,
         "trends": {name: asdict(trend(steady, name)) for name in _MOST_GROWTH},
         "samples": [asdict(sample) for sample in samples[:: max(1, len(samples) // 30)]],
     }
@@ -90,12 +92,12 @@ def trend(samples: Sequence[Sample], name: str) -> Trend:
     )
 
 
-def _sample(usage: Usage, client: MongoClient[dict[str, Any]], seconds: float) -> Sample:
+def _sample(process: Process, client: MongoClient[dict[str, Any]], seconds: float) -> Sample:
     connections = client.admin.command("serverStatus")["connections"]["current"]
     return Sample(
         round(seconds / 60, 3),
-        round(usage.memory, 1),
-        usage.threads,
-        usage.descriptors,
+        round(process.memory, 1),
+        process.threads,
+        process.descriptors,
         int(connections),
     )

@@ -249,11 +249,6 @@ class Proxies:
         """The proxy in front of a member."""
         return self._of[port]
 
-    @property
-    def all(self) -> list[Proxy]:
-        """All of them."""
-        return [*self._of.values()]
-
     def through(self, uri: str) -> str:
         """The connection string with the proxies in place of the members."""
         for port, proxy in self._of.items():
@@ -262,5 +257,5 @@ class Proxies:
 
     def each(self, action: Callable[[Proxy], None]) -> None:
         """Does it to all of them."""
-        for proxy in self.all:
+        for proxy in self._of.values():
             action(proxy)

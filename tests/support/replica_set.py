@@ -183,12 +183,14 @@ class ReplicaSet:
         assert wait_until(member.answers, _START_SECONDS), _last_words(member)
 
     @contextmanager
-    def fail_point(self, members: list[Member], name: str, **data: Any) -> Iterator[None]:
+    def fail_point(
+        self, members: list[Member], name: str, mode: Any = "alwaysOn", **data: Any
+    ) -> Iterator[None]:
         """The fail point `name` of the members, on within."""
         with ExitStack() as on:
             for member in members:
                 client = on.enter_context(member.connect())
-                client.admin.command({"configureFailPoint": name, "mode": "alwaysOn", "data": data})
+                client.admin.command({"configureFailPoint": name, "mode": mode, "data": data})
                 on.callback(client.admin.command, {"configureFailPoint": name, "mode": "off"})
             yield
 

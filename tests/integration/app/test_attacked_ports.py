@@ -20,8 +20,9 @@ import pytest
 from attacking.attacks import Attack, Target, many_conditions, resets, unread
 from attacking.rows import STAT_PATH
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from loading.callers import SERVICE, usage_of
-from served import Served
+from harness.callers import SERVICE
+from harness.processes import Process
+from harness.servers import ServerProcess
 
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
@@ -39,11 +40,11 @@ TENANT_OVER_HTTP = (("x-domain-id", "domain-1"),)
 
 
 @pytest.fixture
-def served(mongo_uri: str, database_name: str, tmp_path: Path) -> Iterator[Served]:
+def served(mongo_uri: str, database_name: str, tmp_path: Path) -> Iterator[ServerProcess]:
     """A process with few descriptors."""
     settings = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": mongo_uri}
     settings["MONGO_DATABASE"] = database_name
-    with Served(tmp_path / "log", settings, DESCRIPTORS) as running:
+    with ServerProcess(tmp_path / "log", settings, DESCRIPTORS) as running:
         yield running
 
 
@@ -64,7 +65,7 @@ def probe(channel: grpc.Channel) -> int:
 
 
 def test_silent_connections_leave_descriptors_for_the_others(
-    served: Served, tmp_path: Path
+    served: ServerProcess, tmp_path: Path
 ) -> None:
     with grpc.insecure_channel(served.address) as channel, ExitStack() as opened:
         assert list_jobs(channel) == 0
@@ -76,7 +77,7 @@ def test_silent_connections_leave_descriptors_for_the_others(
         assert list_jobs(channel) == 0
         assert probe(channel) == health_pb2.HealthCheckResponse.SERVING
         assert httpx.get(f"http://{served.http_address}/healthz", timeout=10).status_code == 200
-        descriptors = len([*Path(f"/proc/{served.pid}/fd").iterdir()])
+        descriptors = served.process.descriptors
 
     assert descriptors < DESCRIPTORS
     assert served.count(f'"limit":{CAP}') == 1
@@ -125,12 +126,12 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
     settings: dict[str, object] = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": database_name}
     settings |= {"AUTH_MODE": "jwt", "AUTH_KEY_FILE": key_file}
     with (
-        Served(tmp_path / "log", settings) as served,
+        ServerProcess(tmp_path / "log", settings) as served,
         grpc.insecure_channel(served.address) as channel,
     ):
         metadata = (("token", issuer.token("DOMAIN_ADMIN")),)
         assert list_jobs(channel, metadata) == 0
-        before = memory_of(served)
+        before = served.process.memory
         stop = threading.Event()
         with ThreadPoolExecutor(1) as threads:
             attack = threads.submit(resets(1), Target(served.address, "", ()), stop)
@@ -141,7 +142,7 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
 
         assert attack.result()["resets"] > 0
         assert answered == [0] * 30
-        assert wait_until(lambda: memory_of(served) < before + 50, 10)
+        assert wait_until(lambda: served.process.memory < before + 50, 10)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_requests_that_are_refused_leave_nothing_in_memory(
             for _ in range(count):
                 with pytest.raises(grpc.RpcError, match="INVALID_ARGUMENT"):
                     call(content, metadata=TENANT, timeout=30)
-            return usage_of(os.getpid()).memory
+            return Process(os.getpid()).memory
 
         gc.collect()
         gc.disable()
@@ -173,16 +174,6 @@ def test_requests_that_are_refused_leave_nothing_in_memory(
             gc.enable()
 
     assert after < before + 60
-
-
-def memory_of(served: Served) -> float:
-    """Resident memory, in MiB."""
-    [line] = [
-        line
-        for line in Path(f"/proc/{served.pid}/status").read_text().splitlines()
-        if line.startswith("VmRSS")
-    ]
-    return int(line.split()[1]) / 1024
 
 
 class Slow:
@@ -281,13 +272,15 @@ def test_connections_over_http_whose_answers_are_not_read_are_closed(
     mongo_uri: str, tmp_path: Path
 ) -> None:
     settings = {"HTTP": "true", "HTTP_PORT": 0, "MONGO_URI": mongo_uri, "UNREAD_SECONDS": 0.5}
-    with Served(tmp_path / "log", settings) as served, ExitStack() as opened:
+    with ServerProcess(tmp_path / "log", settings) as served, ExitStack() as opened:
         address = served.http_address
         request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: {address}\r\n\r\n".encode()
 
         def connections() -> int:
             assert httpx.get(f"http://{address}/healthz", timeout=10).status_code == 200
-            return sum(each.is_socket() for each in Path(f"/proc/{served.pid}/fd").iterdir())
+            return sum(
+                each.is_socket() for each in Path(f"/proc/{served.process.pid}/fd").iterdir()
+            )
 
         before = connections()
         for _ in range(20):

@@ -54,7 +54,7 @@ def test_a_delete_whose_commit_does_not_arrive_leaves_no_transaction_open(scene:
         truth = store(client, DATABASE, 2, 1)
         job_id = truth.doomed[0].job_id
         with scene.members.fail_point([scene.members.await_primary()], "failCommand", **lost):
-            assert delete(scene.served.address, job_id, 0.5) == "DEADLINE_EXCEEDED"
+            assert delete(scene.server.address, job_id, 0.5) == "DEADLINE_EXCEEDED"
             # Longer than it takes to try again a few times.
             time.sleep(4.0)
 
@@ -62,7 +62,7 @@ def test_a_delete_whose_commit_does_not_arrive_leaves_no_transaction_open(scene:
 
     assert verdict.left_open == verdict.half == []
     # The server goes on with what it has begun, and may have come to its end by now.
-    assert delete(scene.served.address, job_id) in {"OK", "NOT_FOUND"}
+    assert delete(scene.server.address, job_id) in {"OK", "NOT_FOUND"}
 
 
 def test_without_transactions_a_delete_cut_off_half_way_can_be_repeated(tmp_path: Path) -> None:

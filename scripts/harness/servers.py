@@ -1,4 +1,4 @@
-"""A server of our own as a process of its own, for programs that measure or harm it."""
+"""A server as a process of its own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
+
+from harness.processes import Process
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -22,12 +23,12 @@ def unwind_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
-class Served:
+class ServerProcess:
     """`python -m inventory_job serve` on a free port of loopback, without authentication, as a
     context manager.
 
     `settings` are names of settings and values as in the environment, of which nothing else is
-    taken. The log goes to the file `log`. It may have no more than so many `descriptors` open, if
+    taken. The log goes to the file `log`. The process may have at most `descriptors` open, if
     they are given. Entering raises RuntimeError when it does not serve.
     """
 
@@ -36,7 +37,7 @@ class Served:
     ) -> None:
         self._log = log
         self._settings = {"HTTP": "false", "PORT": 0, "LOG_FORMAT": "json", **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes]
         self.address = ""
         """Host and port, once it serves."""
         self.http_address = ""
@@ -60,63 +61,46 @@ class Served:
         try:
             entry = self._await_serving()
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         self.address = str(entry["address"])
         self.http_address = str(entry["http_address"] or "")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
+    def __exit__(self, *_: object) -> None:
         try:
-            process.wait(_STOP_SECONDS)
+            self.terminate()
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.kill()
 
     @property
-    def pid(self) -> int:
+    def process(self) -> Process:
         """The process."""
-        if self._process is None:
-            raise RuntimeError("the server is not running")
-        return self._process.pid
+        return Process(self._process.pid)
 
     def count(self, words: str) -> int:
         """How many lines of the log hold these words."""
         with self._log.open("rb") as log:
             return sum(words.encode() in line for line in log)
 
-    def wait(self, seconds: float) -> int:
-        """Waits for its end, at most so long; its exit status. Raises subprocess.TimeoutExpired."""
-        if self._process is None:
-            raise RuntimeError("the server is not running")
-        return self._process.wait(seconds)
+    def terminate(self, seconds: float = _STOP_SECONDS) -> None:
+        """Ends it as a cluster does (SIGTERM); raises subprocess.TimeoutExpired if that takes
+        longer."""
+        self._process.terminate()
+        self._process.wait(seconds)
 
     def kill(self) -> None:
         """Ends it as a power failure would (kill -9)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
     def _await_serving(self) -> dict[str, Any]:
+        """The entry of the log that says where it serves."""
         ends = time.monotonic() + _START_SECONDS
-        while not (found := self._entries("serving")):
-            ended = self._process is None or self._process.poll() is not None
-            if ended or time.monotonic() > ends:
-                raise RuntimeError(f"the server does not serve; see {self._log}")
+        while self._process.poll() is None and time.monotonic() < ends:
+            for line in self._log.read_text("utf-8", "replace").split("\n")[:-1]:
+                entry = json.loads(line) if line.startswith("{") else {}
+                if entry.get("event") == "serving":
+                    return dict(entry)
             time.sleep(0.01)
-        return found[0]
-
-    def _entries(self, event: str) -> list[dict[str, Any]]:
-        """The whole lines of the log about `event`."""
-        lines = self._log.read_text("utf-8", "replace").split("\n")[:-1]
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
-        return [entry for entry in entries if entry.get("event") == event]
+        raise RuntimeError(f"the server does not serve; see {self._log}")

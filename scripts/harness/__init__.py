@@ -1,0 +1,1 @@
+"""What the programs that measure, load, break and attack a server share."""

@@ -1,0 +1,65 @@
+"""A MongoDB to measure with, and what is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from inventory_job.cli.seed import load_demo
+from inventory_job.embedded.demo_data import Demo
+from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.seeding import open_store
+from inventory_job.model.client import Database
+from inventory_job.model.documents import INDEXES, Index
+from inventory_job.model.indexes import ensure_indexes
+from inventory_job.observability.logging import configure_logging
+
+DATABASE = "inventory"
+_DEMO = Demo(100_000, 0, datetime(2026, 1, 1))
+
+
+@contextmanager
+def mongodb(uri: str | None = None) -> Iterator[str]:
+    """The connection string that is given, else that of an embedded MongoDB."""
+    if uri is not None:
+        yield uri
+        return
+    with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder) / "data") as mongod:
+        yield mongod.uri
+
+
+@contextmanager
+def demo_database(demo: Demo = _DEMO) -> Iterator[str]:
+    """The connection string of an embedded MongoDB with demo data and indexes in `DATABASE`."""
+    with mongodb() as uri:
+        with open_store(uri, DATABASE, 5.0) as store:
+            load_demo(store, demo)
+        create_indexes(uri, DATABASE)
+        yield uri
+
+
+def create_indexes(uri: str, name: str, indexes: Sequence[Index] = INDEXES) -> None:
+    """Creates the indexes that the database of that name lacks. This process logs errors only from
+    then on: the output of programs is theirs alone."""
+
+    async def create() -> None:
+        database = Database(uri, name)
+        await ensure_indexes(database, indexes)
+        await database.close()
+
+    configure_logging("error", "json")
+    asyncio.run(create())
+
+
+def job_ids_of(uri: str, domain_id: str, count: int) -> list[str]:
+    """The ids of so many jobs of a domain."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        jobs = client[DATABASE]["job"].find({"domain_id": domain_id}, {"job_id": 1}, limit=count)
+        return [str(job["job_id"]) for job in jobs]
