@@ -16,7 +16,7 @@ from harness.callers import SHED
 from harness.servers import unwind_on_sigterm
 
 from faulting import standalone
-from faulting.callers import DEADLINE, RIGHT, UNAVAILABLE, WRONG
+from faulting.callers import DEADLINE, NO_RIGHT, RIGHT, UNAVAILABLE, WRONG
 from faulting.kinds import KINDS
 from faulting.runs import Run, run_kind
 from faulting.scene import Stage
@@ -69,7 +69,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": len(runs),
         "calls": outcomes.total(),
         "right": outcomes[RIGHT],
-        "unavailable": outcomes[UNAVAILABLE],
+        "unavailable": outcomes[UNAVAILABLE] + outcomes[NO_RIGHT],
         "deadline_exceeded": outcomes[DEADLINE],
         "resource_exhausted": outcomes[SHED],
         "wrong": outcomes[WRONG],

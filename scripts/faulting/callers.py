@@ -23,6 +23,8 @@ RIGHT = "right"
 WRONG = "wrong"
 UNAVAILABLE = "UNAVAILABLE"
 DEADLINE = "DEADLINE_EXCEEDED"
+NO_RIGHT = "FAILED_PRECONDITION"
+"""The service's database user lacks a right, which waiting does not mend."""
 
 SLOW_SECONDS = 1.0
 """A call that takes longer is not as it should be, even if its answer is right."""
@@ -30,7 +32,7 @@ SLOW_SECONDS = 1.0
 _REPEATED = 0.4
 """Of deletes that failed: those tried again. The others have to be whole, or gone, as they are."""
 
-_HONEST = frozenset({UNAVAILABLE, DEADLINE, SHED})
+_HONEST = frozenset({UNAVAILABLE, DEADLINE, NO_RIGHT, SHED})
 _CHANNEL = [
     *OWN_CONNECTION,
     ("grpc.initial_reconnect_backoff_ms", 100),
