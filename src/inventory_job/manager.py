@@ -187,13 +187,14 @@ class JobManager:
         repeats: bool,
     ) -> _Result:
         """Does `work`; again where that mends what failed, or, if it `repeats`, passes."""
+        with_server = self._database.with_server
         try:
-            return await work()
+            return await with_server(work)
         except PyMongoError as failure:
             if is_logged_out(failure) and await self._database.renew():
-                return await work()
+                return await with_server(work)
             if repeats and _is_passing(failure):
-                return await work()
+                return await with_server(work)
             if (
                 isinstance(failure, OperationFailure)
                 and pattern_complaint(failure)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import structlog
 
 _Result = TypeVar("_Result")
-_AGAIN_SECONDS = 0.1
+_AGAIN_SECONDS = 1.0
+"""Whatever a task gives back as it ends, it has done so before it is cancelled once more."""
 
 
 async def end(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -52,8 +52,10 @@ async def _first_domain(settings: Settings, database: Database) -> str | None:
     from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415
 
     try:
-        found = await database.jobs.find_one(
-            {"domain_id": LARGEST_TENANT}, {"_id": 1}, max_time_ms=_LONGEST_LOOK_MS
+        found = await database.with_server(
+            lambda: database.jobs.find_one(
+                {"domain_id": LARGEST_TENANT}, {"_id": 1}, max_time_ms=_LONGEST_LOOK_MS
+            )
         )
     except DRIVER_ERRORS:
         # The page offers none, and says what is wrong once it asks for jobs.

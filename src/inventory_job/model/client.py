@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pymongo
@@ -15,7 +16,12 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    InvalidName,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_preferences import ReadPreference
 
 from inventory_job.errors import Outage
@@ -28,6 +34,9 @@ _LONGEST_ROUND_TRIP_SECONDS = 2.0
 _HEARTBEAT_MILLISECONDS = 1000
 _MOST_CONNECTIONS = 100
 _RENEWAL_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.1
+
+_Result = TypeVar("_Result")
 
 
 class InvalidDatabase(ValueError):
@@ -38,8 +47,9 @@ class Database:
     """One MongoDB database, reached through one AsyncMongoClient, for one event loop.
 
     Nothing is sent before the first operation, so a server starts without its database. The driver
-    repeats a read that failed in passing once (retryable reads) and looks for a usable server for
-    `server_selection_seconds`; each operation says itself how long it may take (`maxTimeMS`).
+    repeats a read that failed in passing once (retryable reads), and raises
+    ServerSelectionTimeoutError at once when there is no usable server; `with_server` waits for one.
+    Each operation says itself how long it may take (`maxTimeMS`).
 
     Stored data is decoded leniently, as other services wrote it: dates come naive and in UTC,
     those outside the years 1 to 9999 as `bson.datetime_ms.DatetimeMS`; broken UTF-8 comes with
@@ -68,12 +78,13 @@ class Database:
         self._hosts = without_credentials(uri)
         try:
             options = client_options(uri, server_selection_seconds)
+            self._selection_seconds = _selection_seconds(uri, server_selection_seconds)
             self._connect = partial(
                 AsyncMongoClient[StoredDocument],
                 uri,
                 connect=False,
                 event_listeners=list(listeners),
-                **options,
+                **{**options, **_WITHOUT_WAITING},
             )
             self._open(self._connect())
             if not self.client.write_concern.acknowledged:
@@ -128,6 +139,18 @@ class Database:
         """Whether all reads go to the primary."""
         return bool(self.client.read_preference == ReadPreference.PRIMARY)
 
+    async def with_server(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """What `work` gives or raises: done again while there is no server for it, for
+        `server_selection_seconds` at most. For work that has changed nothing when it finds none."""
+        ends = time.monotonic() + self._selection_seconds
+        while True:
+            try:
+                return await work()
+            except ServerSelectionTimeoutError:
+                if time.monotonic() > ends:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
     def start_session(self) -> AsyncClientSession:
         """A session for a transaction."""
         return self.client.start_session()
@@ -160,6 +183,22 @@ class Database:
         await self.client.close()
         if self._former is not None:
             await self._former.close()
+
+
+_WITHOUT_WAITING: Mapping[str, Any] = {
+    "serverSelectionTimeoutMS": 0,
+    "waitQueueTimeoutMS": None,
+}
+"""A task that is cancelled while the driver waits for a server, or a connection within a time, may
+leave the driver's lock taken for good (`asyncio.wait_for` of Python 3.11 over a condition)."""
+
+
+def _selection_seconds(uri: str, default: float) -> float:
+    """How long to look for a usable server: as the connection string says, else `default`."""
+    for option, [*_, value] in parse_qs(urlsplit(uri).query).items():
+        if option.lower() == "serverselectiontimeoutms":
+            return float(value) / 1000
+    return default
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pymongo
 from bson import Timestamp
 from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
@@ -35,7 +36,7 @@ class Deletes:
 
     async def delete(self, plan: JobPlan) -> bool:
         """Deletes the tasks and the job of `plan`: whether there was such a job. Raises pymongo
-        errors and ServiceErrors, and TimeoutError after half a minute."""
+        errors and ServiceErrors; ServerSelectionTimeoutError only where nothing has begun."""
         deleting = asyncio.create_task(self._delete(plan))
         self._running.add(deleting)
         deleting.add_done_callback(self._ended)
@@ -54,14 +55,18 @@ class Deletes:
 
     async def _delete(self, plan: JobPlan) -> bool:
         at: Timestamp | None = None
+        has_transactions = await self._database.has_transactions()
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                if not await self._database.has_transactions():
+            # Within a time of its own the driver waits for a server; this task is never cancelled.
+            with pymongo.timeout(_LONGEST_SECONDS):
+                if not has_transactions:
                     return await self._remove(plan, None)
                 async with self._database.start_session() as session:
                     found = await self._transact(plan, session)
                     at = session.operation_time
                     return found
+        except ServerSelectionTimeoutError as failure:
+            raise translate(failure) from failure
         finally:
             # Also where it failed: it may have been done all the same.
             self._counts.forget(plan.jobs.scope.domain_id, at)

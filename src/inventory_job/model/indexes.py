@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pymongo
@@ -106,7 +107,7 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
         try:
             if unreachable is not None:
                 refused[index.name] = unreachable
-            elif await _create(database.collection(index.collection), index):
+            elif await database.with_server(partial(_create, database, index)):
                 created.append(index.name)
             else:
                 present.append(index.name)
@@ -120,8 +121,9 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
     return IndexSummary(tuple(created), tuple(present), refused)
 
 
-async def _create(collection: AsyncCollection[StoredDocument], index: Index) -> bool:
+async def _create(database: Database, index: Index) -> bool:
     """Create the index; False when one that serves is there. Raises pymongo errors."""
+    collection = database.collection(index.collection)
     if any(_serves(index, existing) for existing in await _existing(collection)):
         return False
     # Building one takes longer than any socket timeout.
