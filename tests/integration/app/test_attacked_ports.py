@@ -144,13 +144,23 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
         assert wait_until(lambda: memory_of(served) < before + 50, 10)
 
 
+def with_bad_pattern() -> job_pb2.JobsQuery:
+    """A large request that the database alone can refuse."""
+    request = job_pb2.JobsQuery()
+    request.query.filter.add(k="plugin_id", o="regex").v.string_value = "(?<x"
+    words = request.query.filter.add(k="plugin_id", o="in").v.list_value
+    words.extend(f"word {number:0200}" for number in range(9000))
+    return request
+
+
 @pytest.mark.parametrize(
     ("method", "content"),
     [
         (f"/{SERVICE}/list", many_conditions().SerializeToString()),
+        (f"/{SERVICE}/list", with_bad_pattern().SerializeToString()),
         ("/grpc.health.v1.Health/Check", b"\xff" * 2_000_000),
     ],
-    ids=["list", "stranger"],
+    ids=["list", "list the database refuses", "stranger"],
 )
 def test_requests_that_are_refused_leave_nothing_in_memory(
     settings: Settings, database: Store, method: str, content: bytes
