@@ -114,7 +114,9 @@ def test_large_rows_become_messages_beside_the_loop(
 
     monkeypatch.setattr(encode, name, noted)
     domain = f"domain-{method}-{jobs}"
-    database.jobs.insert_many({"job_id": f"{domain}-{n}", "domain_id": domain} for n in range(jobs))
+    database.jobs.insert_many(
+        {"job_id": f"{domain}-{n:0100}", "domain_id": domain} for n in range(jobs)
+    )
     push = {"group": {"fields": [{"o": "push", "n": "ids", "k": "job_id"}]}}
     query = {
         "stat": {"aggregate": [push]},
