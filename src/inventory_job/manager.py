@@ -50,7 +50,7 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.results import AnalyzePage, DistinctPage, JobPage, StatPage, StoredDocument
+from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
@@ -128,9 +128,13 @@ class JobManager:
         """A page of a stat's rows, and the total."""
         return await self._run("stat", plan, deadline, lambda: self._stat(plan, deadline))
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
-        """A page of a distinct stat's values, and the total."""
-        return await self._run("stat", plan, deadline, lambda: self._distinct(plan, deadline))
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
+        """A page of a distinct stat's values, as one row's `values`, and the total."""
+
+        async def read() -> StatPage:
+            return StatPage(*await self._reader.distinct(plan, deadline))
+
+        return await self._run("stat", plan, deadline, read)
 
     async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
@@ -224,10 +228,6 @@ class JobManager:
                 problems.append(invalid(path, reason))
         if problems:
             raise InvalidRequest(problems)
-
-    async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
-        values = await self._reader.distinct(plan, deadline)
-        return DistinctPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
     async def _list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
         documents: list[StoredDocument] = []
