@@ -14,8 +14,10 @@ from playwright.sync_api import Page, expect
 from tests.browser import scene
 from tests.browser.home import awaited
 from tests.browser.visits import Visit
+from tests.support.store import Store
 
 PER_PAGE = 50
+UNDATED = "domain-undated"
 FIELDS = {
     "Job": "job_id",
     "Status": "status",
@@ -303,3 +305,19 @@ def test_running_jobs_without_an_update_are_marked(visited: Visit, console: str)
 
     opened(visited.page, console, "stale=1")
     expect(visited.page.locator("#list .found")).to_have_text("9 jobs")
+
+
+@pytest.mark.parametrize("created", [None, "yesterday"])
+def test_a_job_whose_creation_is_no_time_is_shown(
+    visited: Visit, console: str, database: Store, created: str | None
+) -> None:
+    job = {"job_id": "job-undated", "domain_id": UNDATED, "status": "SUCCESS"}
+    database.jobs.delete_many({"domain_id": UNDATED})
+    database.jobs.insert_one({**job, "collector_id": "collector-1", "created_at": created})
+
+    visited.page.goto(f"{console}/#domain={UNDATED}&job=job-undated")
+
+    awaited(visited.page)
+    expect(visited.page.locator("#collector-runs .strip li")).to_have_count(1)
+    expect(visited.page.locator("#job .empty")).to_have_count(0)
+    assert visited.complaints == []
