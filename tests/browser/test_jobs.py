@@ -172,6 +172,46 @@ def test_a_time_from_the_form_is_one_of_this_zone(visited: Visit, console: str) 
     assert "from=2026-03-04T00%3A00%3A00.000Z" in page.url
 
 
+def test_two_choices_in_a_row_both_count(visited: Visit, console: str) -> None:
+    page = visited.page
+    opened(page, console)
+
+    page.get_by_role("combobox", name="Plugin").fill("plugin-1")
+    # As a tap does: the field loses the focus, and the choice is made, at once.
+    page.get_by_label("Failure", exact=True).click()
+
+    expect(page.locator("#list .chips")).to_contain_text("plugin-1")
+    expect(page.locator("#list .chips")).to_contain_text("Failure")
+
+
+def test_times_that_are_being_chosen_stay_when_another_filter_changes(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    opened(page, console)
+    page.get_by_label("From … to").check()
+
+    page.get_by_label("Failure", exact=True).click()
+
+    expect(page.locator("#list .chips")).to_contain_text("Failure")
+    expect(page.get_by_label("From local time")).to_be_visible()
+    page.get_by_label("Ever", exact=True).check()
+    expect(page.get_by_label("From local time")).to_be_hidden()
+
+
+def test_a_slash_leads_to_the_search_from_a_filter_that_was_clicked(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    opened(page, console)
+    page.get_by_label("Failure", exact=True).click()
+
+    page.keyboard.press("/")
+
+    expect(page.get_by_label("Job id")).to_be_focused()
+    expect(page.get_by_label("Job id")).to_have_value("")
+
+
 def test_fields_suggest_the_values_there_are(visited: Visit, console: str) -> None:
     opened(visited.page, console)
 

@@ -145,7 +145,8 @@ form.addEventListener("change", ({ target }) => {
     else go(href);
   }
 });
-filters.onChoice((changes) => go(changed(state, changes)));
+// Of the address, not of what is shown: two choices may come before the page has followed.
+filters.onChoice((changes) => go(changed(stateOf(location), changes)));
 const forgetSuggestions = filters.suggestWith(() => session.serviceOf(state));
 window.addEventListener("hashchange", async () => {
   const place = places.entered();
@@ -154,7 +155,7 @@ window.addEventListener("hashchange", async () => {
   if (await refreshIfKnown()) places.restore(place);
 });
 document.addEventListener("keydown", (event) => {
-  const writes = event.target.closest?.("input, select, textarea");
+  const writes = event.target.closest?.("select, textarea, input:not([type=checkbox], [type=radio])");
   if (event.key !== "/" || writes || state.view !== "jobs") return;
   event.preventDefault();
   filters.search();
