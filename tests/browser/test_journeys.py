@@ -290,6 +290,32 @@ def test_a_session_that_has_run_out_is_said_to_have_and_goes_on_with_a_new_token
     expect(page.locator("main .view:visible")).to_have_count(1)
 
 
+def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_writes(
+    visited: Visit, guarded: str, issuer: Issuer
+) -> None:
+    page = visited.page
+    page.clock.install()
+    page.goto(f"{guarded}/#view=jobs")
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+    awaited(page)
+    page.get_by_role("switch").check()
+    page.get_by_label("Token").press_sequentially("half")
+
+    with page.expect_response("**/job/list") as good:
+        page.clock.run_for(31_000)
+
+    assert good.value.ok
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN", exp=1_700_000_000))
+    page.keyboard.press("Enter")
+    awaited(page, "refused")
+    page.get_by_label("Domain").press_sequentially("domain")
+    with page.expect_response("**/job/list"):
+        page.clock.run_for(31_000)
+    awaited(page, "refused")
+    expect(page.get_by_label("Domain")).to_be_focused()
+
+
 def test_what_one_caller_saw_is_not_left_for_the_next(
     visited: Visit, guarded: str, issuer: Issuer
 ) -> None:
