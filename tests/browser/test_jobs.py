@@ -18,6 +18,7 @@ from tests.support.store import Store
 
 PER_PAGE = 50
 UNDATED = "domain-undated"
+ODD = "domain-odd"
 FIELDS = {
     "Job": "job_id",
     "Status": "status",
@@ -361,3 +362,17 @@ def test_a_job_whose_creation_is_no_time_is_shown(
     expect(visited.page.locator("#collector-runs .strip li")).to_have_count(1)
     expect(visited.page.locator("#job .empty")).to_have_count(0)
     assert visited.complaints == []
+
+
+@pytest.mark.parametrize("job_id", [" job-in-blanks ", "job#1&x=%20+ü\"'"])
+def test_any_id_is_one_to_open(visited: Visit, console: str, database: Store, job_id: str) -> None:
+    job = {"job_id": job_id, "domain_id": ODD, "status": "SUCCESS", "created_at": scene.NOW}
+    database.jobs.delete_many({"domain_id": ODD})
+    database.jobs.insert_one(job)
+    opened(visited.page, console, domain=ODD)
+
+    visited.page.locator("#list a.open").click()
+
+    expect(visited.page.locator("#job h1")).to_be_visible()
+    awaited(visited.page)
+    assert visited.page.locator("#job h1").text_content() == job_id

@@ -316,6 +316,88 @@ def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_wri
     expect(page.get_by_label("Domain")).to_be_focused()
 
 
+def test_back_from_the_overview_leads_to_the_place_in_the_list(
+    visited: Visit, guarded: str, issuer: Issuer
+) -> None:
+    page = visited.page
+    page.goto(f"{guarded}/#view=jobs")
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+    awaited(page)
+    page.evaluate("scrollTo(0, 700)")
+    page.evaluate("document.getElementById('to-overview').click()")
+    expect(page.locator("#overview")).to_be_visible()
+    awaited(page)
+
+    page.go_back()
+
+    expect(page.locator("#list")).to_be_visible()
+    page.wait_for_function("() => scrollY === 700")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (502, "The server or its database cannot be reached."),
+        (504, "The answer took too long."),
+        (429, "The server is busy"),
+        (403, "You may not see or do this."),
+        (200, "The server or its database cannot be reached."),
+    ],
+)
+def test_an_answer_that_is_not_the_apis_is_a_sentence(
+    visited: Visit, console: str, status: int, sentence: str
+) -> None:
+    visited.page.route(
+        "**/job/list", lambda route: route.fulfill(status=status, body='{"results": [')
+    )
+
+    visited.page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+
+    awaited(visited.page, "failed")
+    expect(visited.page.locator("#problems")).to_contain_text(sentence)
+
+
+def test_a_view_that_cannot_be_loaded_is_said_to_be_out_of_reach_and_comes_back(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+    awaited(page)
+    page.route("**/home/*.js", lambda route: route.abort())
+    page.locator("#to-overview").click()
+    awaited(page, "failed")
+    expect(page.locator("#problems")).to_contain_text(
+        "The server or its database cannot be reached."
+    )
+
+    page.unroute("**/home/*.js")
+    page.get_by_role("button", name="Refresh").click()
+
+    awaited(page)
+    expect(page.locator("#total")).to_be_visible()
+
+
+def test_a_server_that_does_not_answer_is_given_up_and_asked_again(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    page.add_init_script(
+        "const timeout = AbortSignal.timeout; AbortSignal.timeout = (ms) => timeout(ms / 60);"
+    )
+    page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+    awaited(page)
+    page.route("**/job/list", lambda _: None)
+
+    page.get_by_role("button", name="Refresh").click()
+
+    awaited(page, "failed")
+    expect(page.locator("#problems")).to_contain_text("The server has not answered.")
+    page.unroute("**/job/list")
+    page.get_by_role("button", name="Refresh").click()
+    awaited(page)
+
+
 def test_what_one_caller_saw_is_not_left_for_the_next(
     visited: Visit, guarded: str, issuer: Issuer
 ) -> None:
