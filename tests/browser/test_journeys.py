@@ -15,6 +15,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer
 
 DELETABLE = "domain-deletable"
+SLOW = "domain-slow"
 
 _BAR = """(kind) => {
   const chart = Chart.getChart(document.querySelector("#history canvas"));
@@ -162,6 +163,28 @@ def test_running_jobs_that_may_be_stuck_are_marked(visited: Visit, console: str)
     assert "stale" not in newest.locator(".flag").all_text_contents()
     page.get_by_role("link", name="newest first").click()
     expect(page.locator("#running .name").first).to_have_text(scene.job_id(0))
+
+
+@pytest.mark.parametrize("span", ["24h", "7d"])
+def test_a_slow_job_is_marked_whatever_the_range(
+    visited: Visit, console: str, database: Store, span: str
+) -> None:
+    job = {"domain_id": SLOW, "plugin_id": "plugin-1", "status": "SUCCESS"}
+    begun = scene.NOW - timedelta(days=3)
+    finished = begun + timedelta(seconds=10)
+    running = {"job_id": "job-slow", "status": "IN_PROGRESS", "updated_at": scene.NOW}
+    database.jobs.delete_many({"domain_id": SLOW})
+    database.jobs.insert_many(
+        [
+            {**job, "job_id": "job-usual", "created_at": begun, "finished_at": finished},
+            {**job, **running, "created_at": begun + timedelta(days=1)},
+        ]
+    )
+
+    visited.page.goto(f"{console}/#domain={SLOW}&range={span}")
+    awaited(visited.page)
+
+    assert visited.page.locator("#running .flag").all_text_contents() == ["slow"]
 
 
 def test_a_new_visitor_is_offered_a_domain(visited: Visit, console: str) -> None:
