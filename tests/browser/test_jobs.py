@@ -241,6 +241,18 @@ def test_the_keyboard_goes_from_row_to_row_and_opens_one(visited: Visit, console
     expect(visited.page.locator("#job h1")).to_have_text(scene.job_id(2))
 
 
+def test_the_way_back_leads_the_keyboard_to_the_row_it_left(visited: Visit, console: str) -> None:
+    page = visited.page
+    opened(page, console)
+    page.locator("#list a.open").nth(3).press("Enter")
+    expect(page.locator("#job h1")).to_be_visible()
+    awaited(page)
+
+    page.go_back()
+
+    expect(page.locator("#list a.open").nth(3)).to_be_focused()
+
+
 def test_what_is_shown_can_be_saved(visited: Visit, console: str, tmp_path: Path) -> None:
     opened(visited.page, console, "status=FAILURE&size=25")
 
