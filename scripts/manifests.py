@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
-import kubernetes_validate
 import yaml
 
 from inventory_job.query.limits import Limits
@@ -88,6 +87,8 @@ def render(values: Mapping[str, Any]) -> list[Manifest]:
 
 def problems(manifests: list[Manifest]) -> list[str]:
     """What the schemas of Kubernetes do not allow, for a person to read."""
+    import kubernetes_validate  # noqa: PLC0415 - takes seconds, and not all that import this check
+
     found = []
     for manifest in manifests:
         if manifest["kind"] in CUSTOM_KINDS:

@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("INVENTORY_JOB_TOTALS", "0")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test that waits for longest begins first, so that it is never the last to end."""
+    items.sort(key=lambda item: item.path.name != "test_keepalive.py")
+
+
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without this service's variables."""

@@ -22,6 +22,7 @@ from inventory_job.errors import (
     Misconfigured,
     NotFound,
     RequestTimeout,
+    ServiceError,
     Unavailable,
     invalid,
 )
@@ -49,7 +50,7 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.results import AnalyzePage, DistinctPage, JobPage, StatPage, StoredDocument
+from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
@@ -127,9 +128,13 @@ class JobManager:
         """A page of a stat's rows, and the total."""
         return await self._run("stat", plan, deadline, lambda: self._stat(plan, deadline))
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
-        """A page of a distinct stat's values, and the total."""
-        return await self._run("stat", plan, deadline, lambda: self._distinct(plan, deadline))
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
+        """A page of a distinct stat's values, as one row's `values`, and the total."""
+
+        async def read() -> StatPage:
+            return StatPage(*await self._reader.distinct(plan, deadline))
+
+        return await self._run("stat", plan, deadline, read)
 
     async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
@@ -149,15 +154,14 @@ class JobManager:
             work = partial(self._within_limits, plan.jobs, costs, deadline, work)
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
+                work = partial(_released, work)
                 attempt = self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
                 return await ending_with_caller(attempt)
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:
-            failure = translate(error)
-            if isinstance(failure, Misconfigured):
-                self._log_once(failure.reason)
-            raise failure from error
+            # Not in a variable: its frames would keep it, and the request with it.
+            raise self._noted(translate(error)) from error
         finally:
             self._observer.observe(operation, plan, time.perf_counter() - begun)
 
@@ -172,11 +176,13 @@ class JobManager:
         await self._cost_limits.check(jobs, costs, deadline)
         return await work()
 
-    def _log_once(self, reason: str) -> None:
-        """Logs what stays wrong until an operator changes something, not again for each call."""
-        if reason not in self._logged:
-            self._logged.add(reason)
-            self._log.error("database refuses the service", reason=reason)
+    def _noted(self, failure: ServiceError) -> ServiceError:
+        """The same; what stays wrong until an operator changes something is logged, and not again
+        for each call."""
+        if isinstance(failure, Misconfigured) and failure.reason not in self._logged:
+            self._logged.add(failure.reason)
+            self._log.error("database refuses the service", reason=failure.reason)
+        return failure
 
     async def _attempt(
         self,
@@ -209,8 +215,11 @@ class JobManager:
         for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
             # A filter is parsed before anything is looked for, and nothing is.
             nothing = {"_id": {"$in": []}, "job_id": pattern}
+            find = partial(
+                self._database.jobs.find_one, nothing, max_time_ms=deadline.milliseconds()
+            )
             try:
-                await self._database.jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
+                await _released(find)
             except OperationFailure as failure:
                 complaint = pattern_complaint(failure)
                 if complaint is None:
@@ -220,10 +229,6 @@ class JobManager:
                 problems.append(invalid(path, reason))
         if problems:
             raise InvalidRequest(problems)
-
-    async def _distinct(self, plan: DistinctPlan, deadline: Deadline) -> DistinctPage:
-        values = await self._reader.distinct(plan, deadline)
-        return DistinctPage(values[plan.page.skip : plan.page.skip + plan.page.size], len(values))
 
     async def _list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
         documents: list[StoredDocument] = []
@@ -245,6 +250,15 @@ class JobManager:
         if total is None:
             total = await self._reader.count(plan.jobs, plan.stages, deadline)
         return StatPage(rows, total)
+
+
+async def _released(work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """What `work` gives or raises, errors without their frames: the driver keeps its latest error,
+    and so would keep the request until garbage is collected."""
+    try:
+        return await work()
+    except PyMongoError as error:
+        raise error.with_traceback(None) from error.__cause__
 
 
 def _is_passing(failure: PyMongoError) -> bool:

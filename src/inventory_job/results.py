@@ -29,14 +29,6 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
-class DistinctPage:
-    """Values of one page, and how many there are in all."""
-
-    values: list[Any]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class StatPage:
     """Rows of one page, and how many there are in all."""
 

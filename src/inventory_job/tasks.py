@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -27,27 +28,28 @@ async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 async def ending_with_caller(work: Coroutine[Any, Any, _Result]) -> _Result:
     """What `work` gives or raises; it has ended when this call, if cancelled, ends."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.wait([task])
-    except asyncio.CancelledError:
-        await end([task])
-        raise
-    return task.result()
+    return await _result(asyncio.create_task(work), may_be_cancelled=True)
 
 
 async def in_thread(work: Callable[[], _Result]) -> _Result:
-    """What `work` gives or raises, in a thread; it has ended when this call, if cancelled, ends."""
-    task = asyncio.create_task(asyncio.to_thread(work))
+    """The same of `work` in a thread, which cannot be cancelled: it goes on to its end."""
+    return await _result(asyncio.create_task(asyncio.to_thread(work)), may_be_cancelled=False)
+
+
+async def _result(task: asyncio.Task[_Result], *, may_be_cancelled: bool) -> _Result:
     try:
         await asyncio.wait([task])
-    except asyncio.CancelledError:
-        # A thread cannot be ended.
-        await asyncio.wait([task])
-        task.exception()
-        raise
-    try:
         return task.result()
+    except asyncio.CancelledError:
+        while not task.done():
+            if may_be_cancelled:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task], timeout=_AGAIN_SECONDS)
+        if not task.cancelled():
+            # Nobody wants it any more; asyncio would log an error that is not looked at.
+            task.exception()
+        raise
     finally:
         # An error keeps this frame, which is not to keep the error, and all it comes from.
         del task

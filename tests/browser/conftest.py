@@ -1,4 +1,4 @@
-"""A browser for the tests of a module."""
+"""A browser for all tests of this directory; each page has a profile of its own in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without one the tests are skipped, but not where CI is set."""
     path = chromium_path()

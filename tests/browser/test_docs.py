@@ -56,3 +56,12 @@ def test_a_refused_request_shows_its_status(visited: Visit, origin: str) -> None
     answer = block.locator(".live-responses-table .response")
     expect(answer.locator(".response-col_status")).to_contain_text("400")
     expect(answer).to_contain_text("ERROR_REQUIRED_PARAMETER")
+
+
+def test_an_opened_operation_fits_a_phone(visited: Visit, origin: str) -> None:
+    visited.page.set_viewport_size({"width": 390, "height": 844})
+
+    block = operation(visited, origin, "list")
+
+    expect(block.locator(".responses-table").first).to_be_visible()
+    assert visited.page.evaluate("document.documentElement.scrollWidth") == 390

@@ -14,8 +14,11 @@ from playwright.sync_api import Page, expect
 from tests.browser import scene
 from tests.browser.home import awaited
 from tests.browser.visits import Visit
+from tests.support.store import Store
 
 PER_PAGE = 50
+UNDATED = "domain-undated"
+ODD = "domain-odd"
 FIELDS = {
     "Job": "job_id",
     "Status": "status",
@@ -170,6 +173,46 @@ def test_a_time_from_the_form_is_one_of_this_zone(visited: Visit, console: str) 
     assert "from=2026-03-04T00%3A00%3A00.000Z" in page.url
 
 
+def test_two_choices_in_a_row_both_count(visited: Visit, console: str) -> None:
+    page = visited.page
+    opened(page, console)
+
+    page.get_by_role("combobox", name="Plugin").fill("plugin-1")
+    # As a tap does: the field loses the focus, and the choice is made, at once.
+    page.get_by_label("Failure", exact=True).click()
+
+    expect(page.locator("#list .chips")).to_contain_text("plugin-1")
+    expect(page.locator("#list .chips")).to_contain_text("Failure")
+
+
+def test_times_that_are_being_chosen_stay_when_another_filter_changes(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    opened(page, console)
+    page.get_by_label("From … to").check()
+
+    page.get_by_label("Failure", exact=True).click()
+
+    expect(page.locator("#list .chips")).to_contain_text("Failure")
+    expect(page.get_by_label("From local time")).to_be_visible()
+    page.get_by_label("Ever", exact=True).check()
+    expect(page.get_by_label("From local time")).to_be_hidden()
+
+
+def test_a_slash_leads_to_the_search_from_a_filter_that_was_clicked(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    opened(page, console)
+    page.get_by_label("Failure", exact=True).click()
+
+    page.keyboard.press("/")
+
+    expect(page.get_by_label("Job id")).to_be_focused()
+    expect(page.get_by_label("Job id")).to_have_value("")
+
+
 def test_fields_suggest_the_values_there_are(visited: Visit, console: str) -> None:
     opened(visited.page, console)
 
@@ -196,6 +239,18 @@ def test_the_keyboard_goes_from_row_to_row_and_opens_one(visited: Visit, console
     visited.page.keyboard.press("Enter")
 
     expect(visited.page.locator("#job h1")).to_have_text(scene.job_id(2))
+
+
+def test_the_way_back_leads_the_keyboard_to_the_row_it_left(visited: Visit, console: str) -> None:
+    page = visited.page
+    opened(page, console)
+    page.locator("#list a.open").nth(3).press("Enter")
+    expect(page.locator("#job h1")).to_be_visible()
+    awaited(page)
+
+    page.go_back()
+
+    expect(page.locator("#list a.open").nth(3)).to_be_focused()
 
 
 def test_what_is_shown_can_be_saved(visited: Visit, console: str, tmp_path: Path) -> None:
@@ -303,3 +358,33 @@ def test_running_jobs_without_an_update_are_marked(visited: Visit, console: str)
 
     opened(visited.page, console, "stale=1")
     expect(visited.page.locator("#list .found")).to_have_text("9 jobs")
+
+
+@pytest.mark.parametrize("created", [None, "yesterday"])
+def test_a_job_whose_creation_is_no_time_is_shown(
+    visited: Visit, console: str, database: Store, created: str | None
+) -> None:
+    job = {"job_id": "job-undated", "domain_id": UNDATED, "status": "SUCCESS"}
+    database.jobs.delete_many({"domain_id": UNDATED})
+    database.jobs.insert_one({**job, "collector_id": "collector-1", "created_at": created})
+
+    visited.page.goto(f"{console}/#domain={UNDATED}&job=job-undated")
+
+    awaited(visited.page)
+    expect(visited.page.locator("#collector-runs .strip li")).to_have_count(1)
+    expect(visited.page.locator("#job .empty")).to_have_count(0)
+    assert visited.complaints == []
+
+
+@pytest.mark.parametrize("job_id", [" job-in-blanks ", "job#1&x=%20+ü\"'"])
+def test_any_id_is_one_to_open(visited: Visit, console: str, database: Store, job_id: str) -> None:
+    job = {"job_id": job_id, "domain_id": ODD, "status": "SUCCESS", "created_at": scene.NOW}
+    database.jobs.delete_many({"domain_id": ODD})
+    database.jobs.insert_one(job)
+    opened(visited.page, console, domain=ODD)
+
+    visited.page.locator("#list a.open").click()
+
+    expect(visited.page.locator("#job h1")).to_be_visible()
+    awaited(visited.page)
+    assert visited.page.locator("#job h1").text_content() == job_id

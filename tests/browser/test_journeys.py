@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import scene
 from tests.browser.home import awaited, numbers, opened_tables
@@ -15,6 +15,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer
 
 DELETABLE = "domain-deletable"
+SLOW = "domain-slow"
 
 _BAR = """(kind) => {
   const chart = Chart.getChart(document.querySelector("#history canvas"));
@@ -164,6 +165,28 @@ def test_running_jobs_that_may_be_stuck_are_marked(visited: Visit, console: str)
     expect(page.locator("#running .name").first).to_have_text(scene.job_id(0))
 
 
+@pytest.mark.parametrize("span", ["24h", "7d"])
+def test_a_slow_job_is_marked_whatever_the_range(
+    visited: Visit, console: str, database: Store, span: str
+) -> None:
+    job = {"domain_id": SLOW, "plugin_id": "plugin-1", "status": "SUCCESS"}
+    begun = scene.NOW - timedelta(days=3)
+    finished = begun + timedelta(seconds=10)
+    running = {"job_id": "job-slow", "status": "IN_PROGRESS", "updated_at": scene.NOW}
+    database.jobs.delete_many({"domain_id": SLOW})
+    database.jobs.insert_many(
+        [
+            {**job, "job_id": "job-usual", "created_at": begun, "finished_at": finished},
+            {**job, **running, "created_at": begun + timedelta(days=1)},
+        ]
+    )
+
+    visited.page.goto(f"{console}/#domain={SLOW}&range={span}")
+    awaited(visited.page)
+
+    assert visited.page.locator("#running .flag").all_text_contents() == ["slow"]
+
+
 def test_a_new_visitor_is_offered_a_domain(visited: Visit, console: str) -> None:
     visited.page.goto(console)
 
@@ -204,6 +227,57 @@ def test_a_delete_is_confirmed_by_the_jobs_name(
     assert database.job_tasks.count_documents({"domain_id": DELETABLE}) == 0
 
 
+def test_the_browsers_back_leaves_no_delete_to_be_confirmed(
+    visited: Visit, console: str, deletable: str
+) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={DELETABLE}&view=jobs")
+    page.get_by_role("link", name=deletable).click()
+    page.get_by_role("button", name="Delete…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.locator("#list")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [(True, "and its tasks have been deleted."), (False, "has not been deleted.")],
+)
+def test_a_late_answer_to_a_delete_leaves_another_jobs_dialog_as_it_is(
+    visited: Visit, console: str, deletable: str, *, answered: bool, said: str
+) -> None:
+    page = visited.page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/job/delete", hold)
+    page.goto(f"{console}/#domain={DELETABLE}&job={deletable}")
+    page.get_by_role("button", name="Delete…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    page.keyboard.press("Escape")
+    other = scene.job_id(1)
+    page.evaluate("(hash) => { location.hash = hash; }", f"domain={scene.MANY}&job={other}")
+    expect(page.locator("#job h1")).to_have_text(other)
+    page.get_by_role("button", name="Delete…").click()
+
+    if answered:
+        held[0].continue_()
+    else:
+        held[0].abort()
+
+    expect(page.locator("#notice")).to_contain_text(f"{deletable} {said}")
+    expect(dialog).to_contain_text(f"Delete {other}?")
+    expect(dialog.locator(".problem")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
+    assert f"job={other}" in page.url
+
+
 def test_a_refused_delete_is_a_sentence_and_takes_the_button_away(
     visited: Visit, guarded: str, issuer: Issuer, database: Store
 ) -> None:
@@ -237,6 +311,114 @@ def test_a_session_that_has_run_out_is_said_to_have_and_goes_on_with_a_new_token
 
     awaited(page)
     expect(page.locator("main .view:visible")).to_have_count(1)
+
+
+def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_writes(
+    visited: Visit, guarded: str, issuer: Issuer
+) -> None:
+    page = visited.page
+    page.clock.install()
+    page.goto(f"{guarded}/#view=jobs")
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+    awaited(page)
+    page.get_by_role("switch").check()
+    page.get_by_label("Token").press_sequentially("half")
+
+    with page.expect_response("**/job/list") as good:
+        page.clock.run_for(31_000)
+
+    assert good.value.ok
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN", exp=1_700_000_000))
+    page.keyboard.press("Enter")
+    awaited(page, "refused")
+    page.get_by_label("Domain").press_sequentially("domain")
+    with page.expect_response("**/job/list"):
+        page.clock.run_for(31_000)
+    awaited(page, "refused")
+    expect(page.get_by_label("Domain")).to_be_focused()
+
+
+def test_back_from_the_overview_leads_to_the_place_in_the_list(
+    visited: Visit, guarded: str, issuer: Issuer
+) -> None:
+    page = visited.page
+    page.goto(f"{guarded}/#view=jobs")
+    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
+    page.keyboard.press("Enter")
+    awaited(page)
+    page.evaluate("scrollTo(0, 700)")
+    page.evaluate("document.getElementById('to-overview').click()")
+    expect(page.locator("#overview")).to_be_visible()
+    awaited(page)
+
+    page.go_back()
+
+    expect(page.locator("#list")).to_be_visible()
+    page.wait_for_function("() => scrollY === 700")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (502, "The server or its database cannot be reached."),
+        (504, "The answer took too long."),
+        (429, "The server is busy"),
+        (403, "You may not see or do this."),
+        (200, "The server or its database cannot be reached."),
+    ],
+)
+def test_an_answer_that_is_not_the_apis_is_a_sentence(
+    visited: Visit, console: str, status: int, sentence: str
+) -> None:
+    visited.page.route(
+        "**/job/list", lambda route: route.fulfill(status=status, body='{"results": [')
+    )
+
+    visited.page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+
+    awaited(visited.page, "failed")
+    expect(visited.page.locator("#problems")).to_contain_text(sentence)
+
+
+def test_a_view_that_cannot_be_loaded_is_said_to_be_out_of_reach_and_comes_back(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+    awaited(page)
+    page.route("**/home/*.js", lambda route: route.abort())
+    page.locator("#to-overview").click()
+    awaited(page, "failed")
+    expect(page.locator("#problems")).to_contain_text(
+        "The server or its database cannot be reached."
+    )
+
+    page.unroute("**/home/*.js")
+    page.get_by_role("button", name="Refresh").click()
+
+    awaited(page)
+    expect(page.locator("#total")).to_be_visible()
+
+
+def test_a_server_that_does_not_answer_is_given_up_and_asked_again(
+    visited: Visit, console: str
+) -> None:
+    page = visited.page
+    page.add_init_script(
+        "const timeout = AbortSignal.timeout; AbortSignal.timeout = (ms) => timeout(ms / 60);"
+    )
+    page.goto(f"{console}/#domain={scene.MANY}&view=jobs")
+    awaited(page)
+    page.route("**/job/list", lambda _: None)
+
+    page.get_by_role("button", name="Refresh").click()
+
+    awaited(page, "failed")
+    expect(page.locator("#problems")).to_contain_text("The server has not answered.")
+    page.unroute("**/job/list")
+    page.get_by_role("button", name="Refresh").click()
+    awaited(page)
 
 
 def test_what_one_caller_saw_is_not_left_for_the_next(

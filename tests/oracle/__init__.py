@@ -10,7 +10,7 @@ from __future__ import annotations
 from .analyze import analyze
 from .answers import AnalyzeAnswer, ListAnswer, StatAnswer, same_rows
 from .corpus import DOMAINS, WORKSPACES, legacy_jobs, many_jobs, six_jobs, with_job
-from .filters import Scope
+from .filters import Scope, in_scope
 from .listing import list_jobs
 from .stat import stat
 from .values import NotEvaluable, Refused
@@ -25,6 +25,7 @@ __all__ = [
     "Scope",
     "StatAnswer",
     "analyze",
+    "in_scope",
     "legacy_jobs",
     "list_jobs",
     "many_jobs",

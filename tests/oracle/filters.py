@@ -98,18 +98,22 @@ def select_documents(
         any_tests.append(_condition_test(Condition("job_id", "contain_in", words), now))
     return [
         document
-        for document in documents
-        if _in_scope(document, scope)
-        and all(test(document) for test in tests)
+        for document in in_scope(documents, scope)
+        if all(test(document) for test in tests)
         and (not any_tests or any(test(document) for test in any_tests))
     ]
 
 
-def _in_scope(document: Document, scope: Scope) -> bool:
-    if not _equals(scope.domain_id)(document.get("domain_id", ABSENT)):
-        return False
-    workspace = document.get("workspace_id", ABSENT)
-    return not scope.workspace_ids or _is_in([*scope.workspace_ids])(workspace)
+def in_scope(documents: Iterable[Document], scope: Scope) -> list[Document]:
+    """The documents in the scope: all that a request of the tenant can be about."""
+    tests = [_at_field("domain_id", _equals(scope.domain_id))]
+    if scope.workspace_ids:
+        tests.append(_at_field("workspace_id", _is_in([*scope.workspace_ids])))
+    return [document for document in documents if all(test(document) for test in tests)]
+
+
+def _at_field(name: str, test: ValueTest) -> Test:
+    return lambda document: test(document.get(name, ABSENT))
 
 
 def unwind_test(specs: Sequence[Plain], path_of: Callable[[str], str], raw: bool) -> Test:
@@ -164,8 +168,7 @@ def _condition_test(condition: Condition, now: datetime) -> Test:
     elif operator.startswith("timediff_"):
         operator, value = operator.removeprefix("timediff_"), parse_relative(_text(value), now)
     test = _value_test(operator, value)
-    name = "_id" if key == "id" else key
-    return lambda document: test(document.get(name, ABSENT))
+    return _at_field("_id" if key == "id" else key, test)
 
 
 def _converted(key: str, value: Any) -> Any:

@@ -8,12 +8,14 @@ defines; `AnyOf`, a value that may be any one of several; `SomeText`, a text tha
 from __future__ import annotations
 
 import base64
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import NoneType
 from typing import Any, Final
 
 from bson import Code, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -21,6 +23,8 @@ from bson.datetime_ms import DatetimeMS
 
 Document = Mapping[str, Any]
 OrderKey = tuple[Any, ...]
+
+_EPOCH: Final = datetime(1970, 1, 1)
 
 
 class NotEvaluable(Exception):
@@ -84,6 +88,8 @@ class Rank(Enum):
 
 
 _RANKS: Final[tuple[tuple[type | tuple[type, ...], Rank], ...]] = (
+    (Absent, Rank.UNDEFINED),
+    (NoneType, Rank.NULL),
     (bool, Rank.BOOLEAN),
     ((int, float, Decimal128), Rank.NUMBER),
     (Code, Rank.CODE),
@@ -103,16 +109,17 @@ _RANKS: Final[tuple[tuple[type | tuple[type, ...], Rank], ...]] = (
 
 def rank(value: Any) -> Rank:
     """The place of the value's type in the order of types."""
-    if value is ABSENT:
-        return Rank.UNDEFINED
-    if value is None:
-        return Rank.NULL
-    if isinstance(value, Code) and value.scope is not None:
+    place = _rank_of(type(value))  # type: ignore[arg-type]  # types are hashable
+    if place is None:
+        raise NotEvaluable(f"no rule for a value of type {type(value).__name__}: {value!r}")
+    if place is Rank.CODE and value.scope is not None:
         return Rank.CODE_WITH_SCOPE
-    for types, place in _RANKS:
-        if isinstance(value, types):
-            return place
-    raise NotEvaluable(f"no rule for a value of type {type(value).__name__}: {value!r}")
+    return place
+
+
+@functools.cache
+def _rank_of(kind: type) -> Rank | None:
+    return next((place for types, place in _RANKS if issubclass(kind, types)), None)
 
 
 def is_number(value: Any) -> bool:
@@ -138,8 +145,8 @@ def as_number(value: Any) -> int | float:
 def order_key(value: Any) -> OrderKey:
     """What sorts and equals as the value does in an aggregation: an absent field below null, NaN
     below all numbers, 1 equal to 1.0."""
-    place = rank(value)
-    return (place.value, *_ORDER[place](value))
+    number, key = _order_of(rank(value))
+    return (number, *key(value))
 
 
 def _number_key(value: Any) -> OrderKey:
@@ -167,7 +174,7 @@ def milliseconds(moment: datetime | DatetimeMS) -> int:
     """A date as MongoDB stores it."""
     if isinstance(moment, DatetimeMS):
         return int(moment)
-    return int(DatetimeMS(moment.replace(tzinfo=UTC)))
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _array_key(value: Any) -> OrderKey:
@@ -194,6 +201,11 @@ _ORDER: Final[Mapping[Rank, Callable[[Any], OrderKey]]] = {
     Rank.MIN_KEY: lambda _: (),
     Rank.MAX_KEY: lambda _: (),
 }
+
+
+@functools.cache
+def _order_of(place: Rank) -> tuple[int, Callable[[Any], OrderKey]]:
+    return place.value, _ORDER[place]
 
 
 def sort_key(value: Any, descending: bool = False) -> OrderKey:

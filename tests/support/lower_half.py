@@ -115,7 +115,7 @@ class LowerHalf:
             return encode.analyze_result(rows.rows.decoded(), rows.more)
         if isinstance(plan, DistinctPlan):
             values = await self._manager.distinct(plan, deadline)
-            return encode.distinct_result(values.values, values.total)
+            return encode.distinct_result(values.rows.decoded(), values.total)
         page = await self._manager.stat(plan, deadline)
         return encode.stat_result(page.rows.decoded(), page.total)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
+import weakref
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from inventory_job.tasks import end, ending_with_caller, in_background
+from inventory_job.tasks import end, ending_with_caller, in_background, in_thread
 from tests.support.loops import in_loop
 
 
@@ -70,6 +74,72 @@ async def test_a_time_limit_ends_the_work_as_well() -> None:
             await ending_with_caller(work())
 
     assert ended.is_set()
+
+
+@in_loop
+async def test_an_error_that_comes_instead_of_a_cancellation_is_not_logged() -> None:
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise ValueError("no good") from None
+
+    async def cancel() -> None:
+        call = asyncio.create_task(ending_with_caller(work()))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.wait([call])
+
+    await cancel()
+    gc.collect()
+    assert unhandled == []
+
+
+@in_loop
+async def test_errors_of_work_are_not_kept() -> None:
+    class Error(Exception):
+        pass
+
+    async def fails() -> None:
+        raise Error
+
+    def fails_in_thread() -> None:
+        raise Error
+
+    kept: list[weakref.ref[Error]] = []
+    gc.disable()
+    try:
+        for waiting in (ending_with_caller(fails()), in_thread(fails_in_thread)):
+            try:
+                await waiting
+            except Error as error:
+                kept.append(weakref.ref(error))
+        assert [each() for each in kept] == [None, None]
+    finally:
+        gc.enable()
+
+
+@in_loop
+async def test_a_call_waits_for_its_thread_however_often_it_is_cancelled() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert may_end.wait(10)
+
+    call = asyncio.create_task(in_thread(work))
+    assert await asyncio.to_thread(begun.wait, 10)
+    for _ in range(3):
+        call.cancel()
+        await asyncio.sleep(0.01)
+        assert not call.done()
+
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
 
 
 @in_loop

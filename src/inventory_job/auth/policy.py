@@ -88,7 +88,8 @@ def confine(caller: Caller, method: str, request: Mapping[str, Any]) -> Confined
     """The decoded `request` as it may be run: with the token's parameters over the caller's own,
     and with its workspace_id moved into the scope where the scope decides about it.
 
-    Raises PermissionDenied when the token prescribes another domain than its own.
+    Raises PermissionDenied when the token prescribes another domain than its own, or names no
+    workspace for the role of one.
     """
     rule = RULES[method]
     injected = caller.injected_params
@@ -105,9 +106,12 @@ def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope
     """The scope of a call; `requested_workspace_id` is the request's own, "" without one.
 
     Whatever was requested, the caller's workspace goes first, which for a system token is
-    x_workspace_id; a caller of the whole domain may choose one.
+    x_workspace_id; a caller of the whole domain may choose one. Raises PermissionDenied for a role
+    of a workspace without one.
     """
     has_domain = caller.system or caller.role == DOMAIN_ADMIN
+    if not (has_domain or caller.workspace_id):
+        raise PermissionDenied("the caller's role is one of a workspace, and none is known")
     workspace_id = requested_workspace_id if has_domain else ""
     if caller.system or not has_domain:
         workspace_id = caller.workspace_id or workspace_id

@@ -101,7 +101,7 @@ class Database:
         self._database = client.get_database(self.name)
         self.jobs = self.collection(JOB_COLLECTION)
         self.undecoded_jobs: AsyncCollection[RawBSONDocument] = self.jobs.with_options(
-            codec_options=CodecOptions(document_class=RawBSONDocument)
+            codec_options=self.codec_options.with_options(document_class=RawBSONDocument)
         )
         """The same, its documents as the bytes they came in."""
         self.job_tasks = self.collection(JOB_TASK_COLLECTION)

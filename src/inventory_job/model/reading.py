@@ -7,7 +7,7 @@ from functools import partial
 from types import NoneType
 from typing import Any
 
-from bson import CodecOptions, decode_all
+from bson import CodecOptions, decode_all, encode
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure
@@ -116,27 +116,36 @@ class Reader:
                 seen += len(batch)
         return kept.rows(), seen
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> list[Any]:
-        """The values of a path, in MongoDB's order."""
-        jobs = self._database.jobs
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> tuple[Rows, int]:
+        """The values of a path that are on the page, in MongoDB's order, as one row's `values`, and
+        how many there are in all."""
+        jobs, page = self._database.undecoded_jobs, plan.page
         values = await jobs.distinct(
             plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
         )
         if len(values) > plan.limit:
             reason = f"more than {plan.limit} distinct values; narrow the filter"
             raise InvalidRequest(invalid("query.distinct", reason))
+        shown = slice(page.skip, page.skip + page.size)
         if {type(value) for value in values} <= {str, NoneType}:
-            return sorted(values, key=lambda value: (value is not None, value))
-        # Any job becomes the values; within a document alone lists compare as a whole.
-        sort: list[Document] = [
-            {"$limit": 1},
-            {"$project": {"_id": 0, "value": {"$literal": values}}},
-            {"$unwind": "$value"},
-            {"$replaceRoot": {"newRoot": {"of": {"value": "$value"}}}},
-            {"$sort": {"of": 1}},
-        ]
-        cursor = await jobs.aggregate(sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds())
-        return [row["of"]["value"] for row in await cursor.to_list()] or values
+            sorted_ = sorted(values, key=lambda value: (value is not None, value))[shown]
+        else:
+            # Any job becomes the values; within a document alone lists compare as a whole.
+            sort: list[Document] = [
+                {"$limit": 1},
+                {"$project": {"_id": 0, "value": {"$literal": values}}},
+                {"$unwind": "$value"},
+                {"$replaceRoot": {"newRoot": {"of": {"value": "$value"}}}},
+                {"$sort": {"of": 1}},
+                *window(page, page.size),
+            ]
+            cursor = await jobs.aggregate(
+                sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds()
+            )
+            sorted_ = [row["of"]["value"] for row in await cursor.to_list()] or values[shown]
+        kept = _Kept(self._database, self._result_bytes)
+        kept.add(encode({"values": sorted_}))
+        return kept.rows(), len(values)
 
     async def count(
         self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline

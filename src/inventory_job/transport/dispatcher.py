@@ -39,10 +39,7 @@ class Dispatcher:
             finally:
                 permit.charge()
             self.check_size(len(answer))
-            # A large one counts among the calls that run until its client has taken it: so a tenant
-            # whose clients do not read has a bounded number of them in memory.
-            if len(answer) <= LARGE_BYTES:
-                permit.stop()
+            permit.stop(is_large=len(answer) > LARGE_BYTES)
             when_taken(permit.leave)
         except BaseException:
             permit.leave()

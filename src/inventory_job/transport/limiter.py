@@ -46,6 +46,8 @@ class Limits:
 PermitShares: TypeAlias = tuple[Share, Share, Share, Share]
 """Those of a call's tenant on its connection, its tenant, its connection, and that of all; in the
 order in which it enters."""
+_OF_TENANT = 2
+"""How many of these are its tenant's own."""
 
 
 class Permit:
@@ -99,12 +101,14 @@ class Permit:
         """Charges the tenant for what the call has done since it began to run."""
         self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
 
-    def stop(self) -> None:
-        """The call runs no more; its answer may still be on its way."""
-        if self._running:
-            for share in self._shares[: self._running]:
-                share.leave()
-            self._running = 0
+    def stop(self, *, is_large: bool = False) -> None:
+        """The call runs no more; its answer may still be on its way. A large one counts among the
+        calls of its tenant that run until it is taken: so a tenant whose clients do not read has a
+        bounded number of them in memory, and holds up no other."""
+        kept = _OF_TENANT if is_large else 0
+        for share in self._shares[kept : self._running]:
+            share.leave()
+        self._running = min(self._running, kept)
 
     def leave(self) -> None:
         """The call has ended, or its client has taken the answer."""

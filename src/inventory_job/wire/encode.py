@@ -47,9 +47,9 @@ def stat_result(rows: Iterable[Mapping[str, Any]], total: int) -> Struct:
     return struct({"results": [flatten(row) for row in rows], "total_count": total})
 
 
-def distinct_result(values: Sequence[Any], total: int) -> Struct:
-    """Values of a distinct stat, and how many there are in all."""
-    return struct({"results": list(values), "total_count": total})
+def distinct_result(rows: Sequence[Mapping[str, Any]], total: int) -> Struct:
+    """The `values` of a distinct stat's only row, and how many there are in all."""
+    return struct({"results": rows[0]["values"], "total_count": total})
 
 
 def analyze_result(rows: Iterable[Mapping[str, Any]], more: bool) -> Struct:

@@ -26,7 +26,7 @@ from harness.servers import ServerProcess
 
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
-from inventory_job.results import DistinctPage
+from inventory_job.results import Rows, StatPage
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc import server as grpc_server
@@ -145,13 +145,23 @@ def test_rapid_resets_take_no_memory_and_hold_up_no_other(
         assert wait_until(lambda: served.process.memory < before + 50, 10)
 
 
+def with_bad_pattern() -> job_pb2.JobsQuery:
+    """A large request that the database alone can refuse."""
+    request = job_pb2.JobsQuery()
+    request.query.filter.add(k="plugin_id", o="regex").v.string_value = "(?<x"
+    words = request.query.filter.add(k="plugin_id", o="in").v.list_value
+    words.extend(f"word {number:0200}" for number in range(9000))
+    return request
+
+
 @pytest.mark.parametrize(
     ("method", "content"),
     [
         (f"/{SERVICE}/list", many_conditions().SerializeToString()),
+        (f"/{SERVICE}/list", with_bad_pattern().SerializeToString()),
         ("/grpc.health.v1.Health/Check", b"\xff" * 2_000_000),
     ],
-    ids=["list", "stranger"],
+    ids=["list", "list the database refuses", "stranger"],
 )
 def test_requests_that_are_refused_leave_nothing_in_memory(
     settings: Settings, database: Store, method: str, content: bytes
@@ -184,14 +194,14 @@ class Slow:
         self.running = 0
         self.most = 0
 
-    async def __call__(self, *_: object) -> DistinctPage:
+    async def __call__(self, *_: object) -> StatPage:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(self.seconds)
         finally:
             self.running -= 1
-        return DistinctPage([], 0)
+        return StatPage(Rows(0, lambda: [{"values": []}]), 0)
 
 
 def test_slow_queries_cost_their_tenant_turns_and_no_other(

@@ -114,7 +114,9 @@ def test_large_rows_become_messages_beside_the_loop(
 
     monkeypatch.setattr(encode, name, noted)
     domain = f"domain-{method}-{jobs}"
-    database.jobs.insert_many({"job_id": f"{domain}-{n}", "domain_id": domain} for n in range(jobs))
+    database.jobs.insert_many(
+        {"job_id": f"{domain}-{n:0100}", "domain_id": domain} for n in range(jobs)
+    )
     push = {"group": {"fields": [{"o": "push", "n": "ids", "k": "job_id"}]}}
     query = {
         "stat": {"aggregate": [push]},
@@ -124,4 +126,30 @@ def test_large_rows_become_messages_beside_the_loop(
         answer = Client(channel, domain).call(method, {"query": query})
 
     assert len(answer["results"][0]["ids"]) == jobs
+    assert [name != "loop" for name in names] == [jobs > 10]
+
+
+@pytest.mark.parametrize("jobs", [10, 1100])
+def test_large_distinct_values_are_decoded_beside_the_loop(
+    server: ServerThread, database: Store, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    names: list[str] = []
+    made = encode.distinct_result
+
+    def noted(rows: Any, total: int) -> Any:
+        names.append(threading.current_thread().name)
+        return made(rows, total)
+
+    monkeypatch.setattr(encode, "distinct_result", noted)
+    domain = f"domain-distinct-{jobs}"
+    database.jobs.insert_many(
+        {"job_id": f"{domain}-{n}", "domain_id": domain, "options": {"n": n, "x": "y" * 1100}}
+        for n in range(jobs)
+    )
+    query = {"distinct": "options", "page": {"start": 2, "limit": 1000}}
+    with grpc.insecure_channel(server.address) as channel:
+        answer = Client(channel, domain).call("stat", {"query": query})
+
+    assert [row["n"] for row in answer["results"]] == [*range(1, min(jobs, 1001))]
+    assert answer["total_count"] == jobs
     assert [name != "loop" for name in names] == [jobs > 10]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +13,13 @@ from functools import partial
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
 from inventory_job.embedded.data_directory import wait_until
+from inventory_job.manager import JobManager
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.support.proxy import Line, Proxy
@@ -175,6 +179,33 @@ def test_a_call_over_http_whose_request_is_on_its_way_is_answered(settings: Sett
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"total_count" in answer
+
+
+def test_a_call_over_http_that_outlasts_the_grace_period_is_unavailable(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = threading.Event()
+
+    async def get(*_: object) -> None:
+        called.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(JobManager, "get", get)
+    changes = {"http": True, "http_port": 0, "grace_seconds": 1.0}
+    server = ServerThread(settings.model_copy(update=changes))
+    url = f"http://{server.__enter__().http_address}/inventory/v1/job/get"
+    headers = {"x-domain-id": "domain-1"}
+    with ThreadPoolExecutor(1) as pool, capture_logs() as entries:
+        calling = pool.submit(httpx.post, url, json={"job_id": "j"}, headers=headers, timeout=30)
+        assert called.wait(10)
+        server.__exit__(None, None, None)
+
+        answer = calling.result()
+
+    assert answer.status_code == 503
+    assert answer.json()["message"].startswith("ERROR_UNAVAILABLE")
+    [entry] = [entry for entry in entries if entry["event"] == "call"]
+    assert entry["status"] == "UNAVAILABLE"
 
 
 def _is_refused(port: int) -> bool:

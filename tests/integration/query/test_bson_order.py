@@ -133,7 +133,11 @@ def test_distinct_values_are_in_the_order_of_the_server(database: Store) -> None
     plan = DistinctPlan(ScopedFilter(Scope("domain-1")), "tags", Page(), 1000)
 
     async def distinct(opened: Database) -> list[Any]:
-        return await Reader(opened, 2**20).distinct(plan, Deadline.after(20.0))
+        rows, total = await Reader(opened, 2**20).distinct(plan, Deadline.after(20.0))
+        assert total == len(VALUES)
+        [row] = rows.decoded()
+        values: list[Any] = row["values"]
+        return values
 
     found = in_database(database, distinct)
 

@@ -151,6 +151,16 @@ def test_there_is_no_scope_without_a_domain() -> None:
         Scope("")
 
 
+@pytest.mark.parametrize("role", ["WORKSPACE_OWNER", "WORKSPACE_MEMBER", "", "USER"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_caller_without_the_whole_domain_has_no_scope_without_a_workspace(
+    role: str, method: str
+) -> None:
+    """Whatever let such a caller in: claims.py does not."""
+    with pytest.raises(PermissionDenied):
+        scope_for(Caller("d", role=role), method, "")
+
+
 def test_an_admin_who_asks_for_the_whole_domains_jobs_gets_those_alone() -> None:
     assert scope_for(ADMIN, "list", "*") == Scope("d", ("*",))
 

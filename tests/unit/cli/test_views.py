@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from inventory_job.cli.client.bars import MOST_SERIES, OTHERS, counted, segments
 from inventory_job.cli.client.cells import cell, csv_cell, escaped, short_cell
 from inventory_job.cli.client.durations import RUNNING, duration, in_words, percentile
+from inventory_job.cli.client.filters import parse_filter
+from inventory_job.cli.client.page import NotOnPage, jobs_view
 from inventory_job.cli.client.periods import FORMATS, Period, labels, parse_time, start_of
+from inventory_job.cli.client.queries import Selection
 from inventory_job.cli.client.stuck import SLOW, STALE, flags
 from inventory_job.cli.client.tasks import tasks_of
 
@@ -259,3 +262,10 @@ def test_the_bar_of_tasks_is_as_wide_as_its_room_and_shows_each_outcome(
     assert len(bar) == (20 if tasks.total else 0)
     numbers = (tasks.succeeded, tasks.failed, tasks.others, tasks.left)
     assert [filling in bar for filling in fillings] == [number > 0 for number in numbers]
+
+
+def test_the_page_has_no_time_behind_the_calendar() -> None:
+    last = parse_filter("created_at<=9999-12-31T23:59:59.999")
+
+    with pytest.raises(NotOnPage, match="9999"):
+        jobs_view(Selection((last,)), ())

@@ -58,6 +58,23 @@ def test_a_call_is_held_until_its_answer_is_taken() -> None:
     asyncio.run(run())
 
 
+def test_large_answers_that_are_not_taken_keep_no_other_tenant_from_running() -> None:
+    async def run() -> None:
+        limits = Limits(running=4, tenant_running=4, wait_seconds=0.02)
+        limiter, clients = Limiter(limits), Clients()
+        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        for tenant in ("a", "b", "a", "b"):
+            await dispatcher.run(call(tenant), answering(LARGE), clients.when_taken)
+
+        assert await dispatcher.run(call("c"), answering(b"x"), clients.when_taken) == b"x"
+
+        for taken in clients.waiting:
+            taken()
+        assert limiter.held == 0
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("content", "runs"), [(b"x" * 65_536, True), (b"x" * 65_537, False), (LARGE, False)]
 )

@@ -243,5 +243,8 @@ def test_the_members_of_an_id_become_members_of_the_row(
 
 def test_results_have_their_members() -> None:
     assert stat_result([{"_id": {"a": 1}}], 5) == {"results": [{"a": 1}], "total_count": 5}
-    assert distinct_result([None, "x"], 2) == {"results": [None, "x"], "total_count": 2}
+    assert distinct_result([{"values": [None, "x"]}], 2) == {
+        "results": [None, "x"],
+        "total_count": 2,
+    }
     assert analyze_result([], more=True) == {"results": [], "more": True}

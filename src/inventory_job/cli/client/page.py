@@ -132,7 +132,7 @@ def _member(condition: Condition) -> tuple[str, str]:
         return "finished", "1"
     bound = _BOUNDS.get(operator.removeprefix(_TIME))
     if key == "created_at" and bound is not None:
-        return bound.name, _iso(_time(operator, value) + bound.moved)
+        return bound.name, _iso(_moved(_time(operator, value), bound))
     written = json.dumps(value, ensure_ascii=False)
     raise NotOnPage(f"the page has no filter for {key} with {operator} {written}")
 
@@ -143,6 +143,13 @@ def _time(operator: str, value: str) -> datetime:
         return parse_relative(value, now) if operator.startswith(_TIME) else parse_iso(value)
     except ValueError as error:
         raise NotOnPage(f"{value!r} is {error}") from error
+
+
+def _moved(time: datetime, bound: _Bound) -> datetime:
+    try:
+        return time + bound.moved
+    except OverflowError as error:
+        raise NotOnPage("the page has no time after the year 9999") from error
 
 
 def _iso(time: datetime) -> str:

@@ -79,12 +79,12 @@ class JobServicer(job_pb2_grpc.JobServicer):
     async def stat(self, request: job_pb2.JobStatQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await call.work(request.ByteSize(), lambda: self._stat_plan(request, call))
         if isinstance(plan, DistinctPlan):
-            values = await self._manager.distinct(plan, self._deadline(call))
-            return call.write(encode.distinct_result(values.values, values.total))
-        page = await self._manager.stat(plan, self._deadline(call))
-        return await call.answer(
-            page.rows.size, lambda: encode.stat_result(page.rows.decoded(), page.total)
-        )
+            page = await self._manager.distinct(plan, self._deadline(call))
+            result = encode.distinct_result
+        else:
+            page = await self._manager.stat(plan, self._deadline(call))
+            result = encode.stat_result
+        return await call.answer(page.rows.size, lambda: result(page.rows.decoded(), page.total))
 
     def _job_plan(self, request: job_pb2.JobRequest, call: Call) -> JobPlan:
         admitted = self._authorization.admit(call, request)

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inventory_job.errors import RequestTimeout, ServiceError
+from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
 from inventory_job.observability.call_log import CallLog, CallRecord
 from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.call import Call
@@ -104,6 +104,9 @@ class JobCalls:
             except ClientDisconnect:
                 record.code = "CANCELLED"
                 return Response(status_code=499)
+            except asyncio.CancelledError:
+                # The grace period of a stop is over.
+                return _failure(route, Unavailable("the server is stopping"), record)
             except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
                 return _failure(route, error, record)
         return _json_response(content, smaller)

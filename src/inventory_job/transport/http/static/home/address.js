@@ -20,6 +20,8 @@ const SORTED = [
 export const SIZES = [25, 50, 100, 500, 1000];
 const DEFAULT_SIZE = 50;
 const NEWEST_FIRST = "-created_at";
+/** The address that says nothing. */
+export const EMPTY = "#view=overview";
 
 /**
  * The state that an address holds, in its fragment or in its query string; the fragment wins.
@@ -35,7 +37,8 @@ export function stateOf({ search, hash }) {
   const given = new URLSearchParams(search);
   for (const [name, value] of new URLSearchParams(hash.slice(1))) given.set(name, value);
   const state = {};
-  for (const name of TEXTS) state[name] = given.get(name)?.trim() ?? null;
+  for (const name of TEXTS) state[name] = given.get(name);
+  state.domain = state.domain?.trim();
   for (const name of SWITCHES) state[name] = given.get(name) === "1";
   for (const name of ["from", "to"]) state[name] = moment(given.get(name));
   for (const name of ["domain", "q", "job"]) state[name] ||= null;
@@ -74,7 +77,8 @@ export function fragment(state) {
   if (state.page > 1) kept.set("page", state.page);
   if (state.size && state.size !== DEFAULT_SIZE) kept.set("size", state.size);
   if (state.running === "newest") kept.set("running", "newest");
-  return `#${kept}`;
+  // Browsers take the empty fragment for the top of the page, and scroll there.
+  return kept.size ? `#${kept}` : EMPTY;
 }
 
 /** Whose jobs, and how: what stays the same from view to view. */

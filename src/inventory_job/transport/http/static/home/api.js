@@ -2,6 +2,8 @@
 
 const PATH = "inventory/v1/job/";
 const PAGE = 1000;
+// Longer than a server takes that answers at all.
+const LONGEST = 60_000;
 const CODES = [
   "OK",
   "CANCELLED",
@@ -21,6 +23,16 @@ const CODES = [
   "DATA_LOSS",
   "UNAUTHENTICATED",
 ];
+
+// What stands between the page and the server answers with these.
+const BY_PROXIES = {
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  429: "RESOURCE_EXHAUSTED",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "DEADLINE_EXCEEDED",
+};
 
 /** A call that failed: the name of its google.rpc.Code, the message, and the fields at fault. */
 export class CallFailed extends Error {
@@ -65,6 +77,7 @@ export class JobService {
     });
     const body = await answer.json().catch((error) => {
       if (error.name === "AbortError") throw error;
+      if (error.name === "TimeoutError") throw late();
       return null;
     });
     if (answer.ok && body !== null) return body;
@@ -90,21 +103,33 @@ export async function entrance(signal) {
   return answer.ok ? answer.json() : {};
 }
 
-async function fetched(path, options) {
+/** A part of the page that is being loaded; throws CallFailed if the server does not give it. */
+export async function loading(part) {
   try {
-    return await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new CallFailed("UNAVAILABLE", "The server cannot be reached.");
+    return await part;
+  } catch {
+    throw unreachable();
   }
 }
 
+async function fetched(path, options) {
+  const ends = [AbortSignal.timeout(LONGEST), options.signal].filter(Boolean);
+  try {
+    return await fetch(path, { ...options, signal: AbortSignal.any(ends) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw error.name === "TimeoutError" ? late() : unreachable();
+  }
+}
+
+const late = () => new CallFailed("DEADLINE_EXCEEDED", "The server has not answered.");
+const unreachable = () => new CallFailed("UNAVAILABLE", "The server cannot be reached.");
+
 function failure(answer, status) {
   if (typeof status?.message !== "string") {
-    return new CallFailed(
-      `HTTP ${answer.status}`,
-      answer.statusText || "The answer is not that of this API.",
-    );
+    if (answer.ok) return new CallFailed("UNAVAILABLE", "The answer broke off.");
+    const code = BY_PROXIES[answer.status] ?? `HTTP ${answer.status}`;
+    return new CallFailed(code, `HTTP ${answer.status} ${answer.statusText}`.trim());
   }
   const violations = (status.details ?? []).flatMap((detail) => detail.field_violations ?? []);
   return new CallFailed(CODES[status.code] ?? `HTTP ${answer.status}`, status.message, violations);

@@ -2,8 +2,8 @@
 
 import { jobsLink } from "./address.js";
 import { make } from "./dom.js";
-import { announce } from "./notices.js";
-import { problem } from "./problems.js";
+import { announce, say } from "./notices.js";
+import { problem, sentenceOf } from "./problems.js";
 import { callerOf, refusal } from "./session.js";
 
 const dialog = document.getElementById("deleting");
@@ -17,6 +17,7 @@ export class DeleteButton {
   #button = make("button", { type: "button", class: "plain danger" }, "Delete…");
   #note = make("span", { class: "aside", role: "status" }, "You may not delete jobs here.");
   #refused = new Set();
+  #underway = new Set();
   #job;
   #service;
   #state;
@@ -25,6 +26,7 @@ export class DeleteButton {
     this.#button.addEventListener("click", () => this.#ask());
     cancel.addEventListener("click", () => dialog.close());
     confirm.addEventListener("click", () => this.#delete());
+    window.addEventListener("hashchange", () => dialog.close());
   }
 
   about(job, service, state) {
@@ -41,31 +43,41 @@ export class DeleteButton {
   #ask() {
     named.textContent = this.#job;
     trouble.replaceChildren();
+    confirm.disabled = this.#underway.has(this.#job);
     dialog.showModal();
     cancel.focus();
   }
 
   async #delete() {
-    const [job, state] = [this.#job, this.#state];
+    const [job, state, address] = [this.#job, this.#state, location.hash];
+    this.#underway.add(job);
     confirm.disabled = true;
-    try {
-      await this.#service.send("delete", { job_id: job });
-    } catch (error) {
-      this.#failed(error, state);
-      return;
-    } finally {
-      confirm.disabled = false;
+    const error = await this.#service.send("delete", { job_id: job }).then(
+      () => null,
+      (reason) => reason,
+    );
+    this.#underway.delete(job);
+    // The page may have gone on to another view, whose dialog is not about this job.
+    const isHere = location.hash === address;
+    if (isHere) confirm.disabled = false;
+    if (error) {
+      this.#failed(error, job, state, isHere);
+    } else if (isHere) {
+      dialog.close();
+      announce(deleted(job));
+      location.hash = jobsLink(state);
+    } else {
+      say(deleted(job));
     }
-    dialog.close();
-    announce(`${job} and its tasks have been deleted.`);
-    location.hash = jobsLink(state);
   }
 
-  #failed(error, state) {
+  #failed(error, job, state, isHere) {
     if (error.code === "PERMISSION_DENIED") {
       this.#refused.add(callerOf(state));
-      dialog.close();
+      if (isHere) dialog.close();
       this.#draw();
+    } else if (!isHere || !dialog.open) {
+      say(`${job} has not been deleted. ${sentenceOf(error)}`);
     } else if (error.code === "UNAUTHENTICATED") {
       trouble.replaceChildren(refusal());
     } else {
@@ -73,3 +85,5 @@ export class DeleteButton {
     }
   }
 }
+
+const deleted = (job) => `${job} and its tasks have been deleted.`;

@@ -11,6 +11,8 @@ const MOST_SUGGESTED = 500;
 const controls = form.elements;
 
 let shown = {};
+// Whether one is about to say from when to when.
+let isCustom = false;
 
 /** Shows the filters of a state. */
 export function recall(state) {
@@ -20,7 +22,8 @@ export function recall(state) {
     controls[name].placeholder = state[name] === "" ? "none" : hints[name];
   }
   const overview = state.view === "overview";
-  const custom = state.from || state.to ? "custom" : "all";
+  if (state.range || state.from || state.to || state.view !== "jobs") isCustom = false;
+  const custom = state.from || state.to || isCustom ? "custom" : "all";
   controls.range.value = state.range ?? (overview ? DEFAULT_RANGE : custom);
   for (const box of controls.status) box.checked = state.status.includes(box.value);
   for (const name of MOMENTS) controls[name].value = local(state[name]);
@@ -84,8 +87,9 @@ function changesBy({ name }) {
 /** Nothing changes yet when one is about to say from when to when. */
 function ranged() {
   const { value } = controls.range;
+  isCustom = value === "custom";
   showCustom();
-  if (value === "custom") return null;
+  if (isCustom) return null;
   return { range: value === "all" ? null : value, from: null, to: null };
 }
 

@@ -1,6 +1,7 @@
 // Shows what the address asks for: on a new address, on request, and every 30 seconds.
 
-import { changed, jobsLink, overviewLink, stateOf } from "./address.js";
+import { EMPTY, changed, jobsLink, overviewLink, stateOf } from "./address.js";
+import { loading } from "./api.js";
 import * as filters from "./filter_form.js";
 import { clock, zone } from "./format.js";
 import * as notices from "./notices.js";
@@ -65,7 +66,7 @@ async function refresh() {
   try {
     const asked = state;
     const service = session.serviceOf(asked);
-    const view = await VIEWS[asked.view]();
+    const view = await loading(VIEWS[asked.view]());
     loaded.set(asked.view, view);
     if (signal.aborted) return false;
     problems = await view.show({ state: asked, service, now, signal });
@@ -119,8 +120,7 @@ function schedule() {
   if (auto.checked) timer = setTimeout(() => (document.hidden ? schedule() : refresh()), EVERY);
 }
 
-/** An address without a fragment has the empty one. */
-const isHere = (href) => href === (location.hash || "#");
+const isHere = (href) => href === (location.hash || EMPTY);
 
 /** Goes to a fragment; asks again where that is the address already. */
 function go(href) {
@@ -145,7 +145,8 @@ form.addEventListener("change", ({ target }) => {
     else go(href);
   }
 });
-filters.onChoice((changes) => go(changed(state, changes)));
+// Of the address, not of what is shown: two choices may come before the page has followed.
+filters.onChoice((changes) => go(changed(stateOf(location), changes)));
 const forgetSuggestions = filters.suggestWith(() => session.serviceOf(state));
 window.addEventListener("hashchange", async () => {
   const place = places.entered();
@@ -154,7 +155,7 @@ window.addEventListener("hashchange", async () => {
   if (await refreshIfKnown()) places.restore(place);
 });
 document.addEventListener("keydown", (event) => {
-  const writes = event.target.closest?.("input, select, textarea");
+  const writes = event.target.closest?.("select, textarea, input:not([type=checkbox], [type=radio])");
   if (event.key !== "/" || writes || state.view !== "jobs") return;
   event.preventDefault();
   filters.search();

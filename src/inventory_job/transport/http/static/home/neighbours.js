@@ -48,7 +48,9 @@ export function drawAround(element, found, job, state, now) {
 }
 
 function mark(run, isThis, state) {
-  const label = `${labelOf(groupOf(run.status))}, ${moment(new Date(run.created_at))}${taken(run)}`;
+  const created = new Date(run.created_at || "");
+  const since = Number.isNaN(created.getTime()) ? "" : `, ${moment(created)}`;
+  const label = `${labelOf(groupOf(run.status))}${since}${taken(run)}`;
   const kind = `run ${kindOf(groupOf(run.status))}`;
   const attributes = { class: kind, title: label, "aria-label": `${run.job_id}: ${label}` };
   const here = isThis ? { "aria-current": "true" } : {};

@@ -8,6 +8,11 @@ export function announce(text) {
   next = text;
 }
 
+/** Says `text` on the view that is shown. */
+export function say(text) {
+  notice.textContent = text;
+}
+
 /** A view begins: it says what was left for it. */
 export function turn() {
   notice.textContent = next;

@@ -1,19 +1,23 @@
 // The view of what there is now.
 
+import { loading } from "./api.js";
 import { drawDurations } from "./durations_panel.js";
 import { drawFailures } from "./failures_panel.js";
 import { queryOf, unfiltered } from "./filters.js";
 import { drawHistory } from "./history_panel.js";
 import { fillMissing } from "./panels.js";
-import { durations, failures, history, running, stuck } from "./questions.js";
+import { durations, failures, history, running, stuck, usual } from "./questions.js";
 import { DEFAULT_RANGE, spanOf } from "./ranges.js";
 import { drawRunning } from "./running_panel.js";
 import { drawSummary } from "./summary.js";
 
+const KEPT = 300e3;
 const PANELS = ["history", "plugins", "collectors", "durations", "running"];
 
 const view = document.getElementById("overview");
 let drawn = () => {};
+// By plugin, how long its jobs take, and until when that is not asked again.
+const known = new Map();
 
 /** Asks for all panels and draws those that are answered; returns the problems of the others. */
 export async function show({ state, service, now, signal }) {
@@ -25,22 +29,37 @@ export async function show({ state, service, now, signal }) {
   const filtered = (filters) => queryOf({ ...unfiltered, ...filters }, now);
   const { filter } = filtered(within);
   const inProgress = filtered({ ...anyAge, status: ["IN_PROGRESS"] });
+  const inNow = running(service, inProgress.filter, state.running === "newest", signal);
   const asked = {
     history: history(service, filter, span, signal),
     plugins: failures(service, filter, "plugin_id", signal),
     collectors: failures(service, filter, "collector_id", signal),
-    running: running(service, inProgress.filter, state.running === "newest", signal),
+    running: inNow,
+    slow: inNow.then(({ jobs }) => limits(service, jobs, now, signal)),
     stuck: stuck(service, filtered({ ...anyAge, stale: true }), signal),
     durations: durations(service, filter, signal),
   };
   // Only this view has charts; the others need not wait for what draws them.
   const library = import("./chart.umd.min.js");
   const { answers, problems } = await settled(asked);
-  await library;
+  await loading(library);
   if (signal.aborted) return [];
   drawn = () => draw(answers, { state, within, anyAge, span, now });
   drawn();
   return problems;
+}
+
+/** Beyond how many seconds a running job is slow, by the plugins of `jobs`. */
+async function limits(service, jobs, now, signal) {
+  const plugins = [...new Set(jobs.map((job) => job.plugin_id).filter(Boolean))];
+  const asked = plugins.filter((plugin) => !(known.get(plugin)?.until > now));
+  const until = now.getTime() + KEPT;
+  await Promise.all(
+    asked.map(async (plugin) => {
+      known.set(plugin, { until, longest: await usual(service, plugin, signal) });
+    }),
+  );
+  return new Map(plugins.map((plugin) => [plugin, known.get(plugin).longest]));
 }
 
 /** Draws the same again, as in other colours. */
@@ -49,6 +68,7 @@ export const redraw = () => drawn();
 /** Forgets what was shown. */
 export function clear() {
   drawn = () => {};
+  known.clear();
   for (const part of view.querySelectorAll(".body, .note, #summary")) part.replaceChildren();
 }
 
@@ -73,7 +93,7 @@ function draw(answers, context) {
     history: (answer) => drawHistory(answer, context),
     plugins: (answer) => drawFailures("plugins", answer, context),
     collectors: (answer) => drawFailures("collectors", answer, context),
-    running: (answer) => drawRunning(answer, answers.durations?.slow, context),
+    running: (answer) => drawRunning(answer, answers.slow, context),
     durations: (answer) => drawDurations(answer, context),
   };
   drawSummary(answers, context);

@@ -5,6 +5,7 @@ export class Places {
   #entry = 0;
   #last = 0;
   #scrolled = new Map();
+  #focused = new Map();
 
   constructor() {
     history.scrollRestoration = "manual";
@@ -14,10 +15,12 @@ export class Places {
   /** An address has come up: a new one, or one that was left before. Returns where to be in it. */
   entered() {
     this.#scrolled.set(this.#entry, window.scrollY);
+    this.#focused.set(this.#entry, document.activeElement?.getAttribute("href"));
     const known = history.state?.entry;
     if (known === undefined) this.#mark();
     else this.#entry = known;
-    return { top: this.#scrolled.get(this.#entry) ?? 0, again: known !== undefined };
+    const [top, href] = [this.#scrolled.get(this.#entry) ?? 0, this.#focused.get(this.#entry)];
+    return { top, href, again: known !== undefined };
   }
 
   /** Before the answers are there: a new address begins at its top. */
@@ -26,8 +29,13 @@ export class Places {
   }
 
   /** Once the answers are there. */
-  restore({ top, again }) {
-    if (again) window.scrollTo(0, top);
+  restore({ top, href, again }) {
+    if (!again) return;
+    window.scrollTo(0, top);
+    // The keyboard goes on from the link that it left by.
+    if (!href || document.activeElement !== document.body) return;
+    const links = [...document.querySelectorAll("main a")];
+    links.find((link) => link.getAttribute("href") === href)?.focus({ preventScroll: true });
   }
 
   #mark() {

@@ -15,7 +15,7 @@ const SENTENCES = {
 const OTHERWISE = "Something went wrong.";
 
 /** What an error means, in a sentence. */
-const sentenceOf = (error) => SENTENCES[error.code] ?? OTHERWISE;
+export const sentenceOf = (error) => SENTENCES[error.code] ?? OTHERWISE;
 
 /**
  * Shows problems, `[{error, panel}]`, the same error once: what it means, its code, its message,

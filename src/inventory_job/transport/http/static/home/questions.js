@@ -88,7 +88,7 @@ export async function stuck(service, query, signal) {
 /**
  * Percentiles of seconds from creation to end, over the newest finished jobs: of all of them, and
  * of the plugins with the highest p90: `{finished, all, rows: [{plugin_id, jobs, p50, p90, p99}],
- * plugins, slow}`, where `plugins` is how many there are and `slow` has the p99 of each.
+ * plugins}`, where `plugins` is how many there are.
  */
 export async function durations(service, filter, signal) {
   const query = {
@@ -98,7 +98,7 @@ export async function durations(service, filter, signal) {
   const answer = await service.pages("list", query, PAGES, signal);
   const seconds = new Map();
   for (const job of answer.results) {
-    const taken = (new Date(job.finished_at) - new Date(job.created_at)) / 1000;
+    const taken = secondsOf(job);
     if (!(taken >= 0)) continue;
     const plugin = job.plugin_id ?? "";
     if (!seconds.has(plugin)) seconds.set(plugin, []);
@@ -112,9 +112,23 @@ export async function durations(service, filter, signal) {
     all: percentiles([...seconds.values()].flat()),
     rows: rows.slice(0, MOST_ROWS),
     plugins: rows.length,
-    slow: new Map(rows.map(({ plugin_id, p99 }) => [plugin_id, p99])),
   };
 }
+
+/** The p99 of the seconds that the newest finished jobs of a plugin took, whenever that was. */
+export async function usual(service, plugin, signal) {
+  const query = {
+    filter: [
+      { key: "plugin_id", operator: "eq", value: plugin },
+      { key: "finished_at", operator: "not", value: null },
+    ],
+    only: ["created_at", "finished_at"],
+  };
+  const { results } = await service.pages("list", query, 1, signal);
+  return percentiles(results.map(secondsOf).filter((taken) => taken >= 0)).p99;
+}
+
+const secondsOf = (job) => (new Date(job.finished_at) - new Date(job.created_at)) / 1000;
 
 /** By nearest rank: the smallest value that at least that share of all values do not exceed. */
 function percentiles(values) {

@@ -14,7 +14,7 @@ const welcome = document.getElementById("welcome");
 /** Shows the domain of a state, and the token that this tab has been given. */
 export function recall(state) {
   domain.value = state.domain ?? "";
-  token.value = sessionStorage.getItem(TOKEN) ?? "";
+  token.value = current();
 }
 
 /** What the form says: `{domain}`, to be put into a state. The token is kept for this tab. */
@@ -23,15 +23,18 @@ export function given() {
   return { domain: domain.value.trim() || null };
 }
 
+/** The token that was given: not what is being typed. */
+const current = () => sessionStorage.getItem(TOKEN) ?? "";
+
 /** Whether it is known whose jobs to ask for. */
-export const isKnown = (state) => Boolean(state.domain || token.value.trim());
+export const isKnown = (state) => Boolean(state.domain || current());
 
 /** Who asks, as a text that differs for another caller. */
-export const callerOf = (state) => JSON.stringify([state.domain, token.value.trim()]);
+export const callerOf = (state) => JSON.stringify([state.domain, current()]);
 
 /** The Job service for this caller; throws CallFailed for what no header can hold. */
 export const serviceOf = (state) =>
-  new JobService({ domain: state.domain ?? "", token: token.value.trim() });
+  new JobService({ domain: state.domain ?? "", token: current() });
 
 /** Fits the form to how the server authenticates; offers a domain to begin with, if it names one. */
 export async function greet(state) {
@@ -51,8 +54,8 @@ export async function greet(state) {
 
 /** Why the server does not take the caller, in a sentence, and what to do. */
 export function refusal() {
-  const ended = expiry(token.value.trim());
-  if (!token.value.trim()) return "This server asks for a token. Paste yours above to go on.";
+  const ended = expiry(current());
+  if (!current()) return "This server asks for a token. Paste yours above to go on.";
   if (ended && ended < new Date()) {
     const day = ended.toDateString() === new Date().toDateString() ? "" : ` on ${ended.toDateString()}`;
     return `Your session has run out at ${clock(ended)}${day}. Paste a new token above to go on.`;
@@ -71,5 +74,7 @@ function expiry(text) {
   }
 }
 
-/** The keyboard goes to where a new token is to be put. */
-export const askForToken = () => token.focus({ preventScroll: true });
+/** The keyboard goes to where a new token is to be put, unless it is writing elsewhere. */
+export function askForToken() {
+  if (document.activeElement !== domain) token.focus({ preventScroll: true });
+}
