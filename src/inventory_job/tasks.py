@@ -47,7 +47,7 @@ async def _result(task: asyncio.Task[_Result], *, may_be_cancelled: bool) -> _Re
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task], timeout=_AGAIN_SECONDS)
         if not task.cancelled():
-            # Nobody wants it any more; asyncio would log an error that is not looked at.
+            # Of an error that is not looked at asyncio makes a log entry.
             task.exception()
         raise
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from pymongo import WriteConcern, monitoring
@@ -42,6 +43,7 @@ class Counting:
 
     def __enter__(self) -> Self:
         self._loop.__enter__()
+        self._loop.run(self._database.with_server(self._database.ping))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,7 +53,8 @@ class Counting:
 
     def count(self, jobs: ScopedFilter, seconds: Callable[[], float] = lambda: 30.0) -> int:
         """The total, as a list has it, within `seconds()` for each operation."""
-        return self._loop.run(self._counts.count(jobs, seconds))
+        count = partial(self._counts.count, jobs, seconds)
+        return self._loop.run(self._database.with_server(count))
 
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the total needs no counting."""

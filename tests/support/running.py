@@ -105,6 +105,7 @@ def in_database(store: Store, work: Callable[[Database], Coroutine[Any, Any, _Re
     async def run() -> _Result:
         database = Database(store.uri, store.name)
         try:
+            await database.with_server(database.ping)
             return await work(database)
         finally:
             await database.close()

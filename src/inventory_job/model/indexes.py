@@ -66,13 +66,13 @@ class NewestIndexes:
         if not plan.is_newest_first or not plan.jobs.fields <= dict(index.keys).keys():
             return None
         if time.monotonic() - self._looked_at > self._seconds:
-            self._looked_at = time.monotonic()
             self._names = {
                 index: existing["name"]
                 for existing in await _existing(self._database.jobs)
                 for index in (NEWEST_OF_DOMAIN, NEWEST_OF_WORKSPACE)
                 if _serves(index, existing)
             }
+            self._looked_at = time.monotonic()
         return self._names.get(index)
 
     def forget(self) -> None:

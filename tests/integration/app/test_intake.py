@@ -104,7 +104,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
         begun.release()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(JobManager, "stat", stat)
+    monkeypatch.setattr(JobManager, "distinct", stat)
     return begun
 
 
