@@ -94,7 +94,11 @@ class Permit:
         """
         if size <= LARGE_BYTES:
             return work()
+        clock = self._limiter.clock
+        comes_at = clock()
         async with self._limiter.turn(self.tenant):
+            # The wait is not work, for which the tenant would be charged.
+            self._begun_at += clock() - comes_at
             return await in_thread(work)
 
     def charge(self) -> None:

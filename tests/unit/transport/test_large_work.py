@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from inventory_job.transport.limiter import LARGE_BYTES, Limiter, Limits
-from tests.support.limiter import settle
+from tests.support.limiter import Clock, settle
 from tests.support.loops import in_loop
 
 
@@ -94,3 +94,28 @@ async def test_work_that_fails_gives_its_turn_back() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="no good"):
             await permit.work(LARGE_BYTES + 1, fails)
+
+
+@in_loop
+async def test_waiting_for_a_turn_is_not_charged() -> None:
+    clock = Clock()
+    limiter = Limiter(Limits(tenant_running=2), clock)
+    limiter.enter("b", "q")
+    first, second = Work(), Work()
+    permit = limiter.enter("a", "p1")
+    tasks = [asyncio.create_task(limiter.enter("a", "p2").work(LARGE_BYTES + 1, first))]
+    assert await first.has_begun()
+    await permit.run()
+    tasks.append(asyncio.create_task(permit.work(LARGE_BYTES + 1, second)))
+    await settle()
+
+    clock.now += 60
+    first.may_end.set()
+    second.may_end.set()
+    await asyncio.gather(*tasks)
+    permit.charge()
+    permit.leave()
+
+    async with asyncio.timeout(1):
+        for peer in ("p3", "p4"):
+            await limiter.enter("a", peer).run()
