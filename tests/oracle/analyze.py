@@ -12,7 +12,7 @@ from bson import Code
 from .answers import AnalyzeAnswer, shown
 from .expressions import Expression, added_fields, selection, with_added_fields
 from .filters import Plain, Scope, needed, select_documents, unwind_test
-from .groups import ARRAY_OPERATORS, GroupField, GroupKey, grouped
+from .groups import ARRAY_OPERATORS, GroupField, GroupKey, grouped, without_code
 from .rows import (
     Rows,
     key_path,
@@ -191,6 +191,7 @@ def _folded(rows: Rows, plan: _Plan, absent_is_null: bool) -> Rows:
     ]
     gathered = GroupField("$rows", "push", path="$row", raw=False)
     inner = mapped(rows, lambda row: {**row, "$row": row})
+    without_code(runs(inner), outer, totals)
     out = unordered(grouped(runs(inner), outer, [gathered, *totals], absent_is_null))
     return mapped(out, lambda row: _folded_row(row, plan))
 

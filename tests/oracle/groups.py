@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bson import Code
+
 from .filters import DATE_FIELDS, Plain, given, needed
 from .times import date_part, date_text
 from .values import (
@@ -87,6 +89,14 @@ def grouped(
         {"_id": row_id, **{field.name: _accumulated(own, field) for field in fields}}
         for row_id, own in ((row_id, [run for run in own if run]) for row_id, own in found.values())
     ]
+
+
+def without_code(runs: Runs, keys: Sequence[GroupKey], fields: Sequence[GroupField]) -> None:
+    """Raises NotEvaluable where rows of an earlier group, which are grouped again, hold code:
+    MongoDB 6.0 may make a text of it between the two."""
+    paths = [key.path for key in keys] + [field.path for field in fields if field.path is not None]
+    if any(isinstance(at(row, path), Code) for run in runs for row in run for path in paths):
+        raise NotEvaluable("code of an earlier group")
 
 
 def _key_value(row: Document, key: GroupKey, as_null: bool) -> Any:

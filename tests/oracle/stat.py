@@ -12,7 +12,7 @@ from bson import Code
 from .answers import StatAnswer, shown
 from .expressions import PROJECT_OPERATORS
 from .filters import Plain, Scope, given, needed, select_documents, unwind_test
-from .groups import GroupField, GroupKey, condition_test, grouped
+from .groups import GroupField, GroupKey, condition_test, grouped, without_code
 from .rows import (
     Rows,
     in_order,
@@ -136,11 +136,7 @@ def _group(rows: Rows, names: Names, spec: Plain) -> tuple[Rows, Names]:
     ]
     group_fields = [_group_field(field, names) for field in fields]
     if not names.raw:
-        paths = [key.path for key in group_keys]
-        paths += [field.path for field in group_fields if field.path is not None]
-        earlier = (row for run in runs(rows) for row in run)
-        if any(isinstance(at(row, path), Code) for row in earlier for path in paths):
-            raise NotEvaluable("code of an earlier group, of which MongoDB may make a text")
+        without_code(runs(rows), group_keys, group_fields)
     made = unordered(grouped(runs(rows), group_keys, group_fields, absent_is_null=True))
     # Whatever comes next finds them in this order, until a stage asks for another.
     out = by_keys(made, [key.name for key in group_keys])
