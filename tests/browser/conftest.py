@@ -1,4 +1,5 @@
-"""A browser for all tests of this directory; each page has a profile of its own in it."""
+"""A browser for the tests of a file, since no event loop can be run beside it; each page has a
+profile of its own in it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without one the tests are skipped, but not where CI is set."""
     path = chromium_path()
