@@ -194,11 +194,18 @@ leave the driver's lock taken for good (`asyncio.wait_for` of Python 3.11 over a
 
 
 def _selection_seconds(uri: str, default: float) -> float:
-    """How long to look for a usable server: as the connection string says, else `default`."""
-    for option, [*_, value] in parse_qs(urlsplit(uri).query).items():
-        if option.lower() == "serverselectiontimeoutms":
-            return float(value) / 1000
-    return default
+    """How long to look for a usable server: as the connection string says, else, or where what it
+    says is no such time, of which the driver warns, `default`."""
+    try:
+        seconds = float(_options_of(uri)["serverselectiontimeoutms"]) / 1000
+    except (KeyError, ValueError):
+        return default
+    return seconds if 0 <= seconds < math.inf else default
+
+
+def _options_of(uri: str) -> Mapping[str, str]:
+    """The options of a connection string, names in lower case."""
+    return {name.lower(): values[-1] for name, values in parse_qs(urlsplit(uri).query).items()}
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:
@@ -220,7 +227,7 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         # For what has no time limit of its own; a network that swallows everything has no errors.
         "socketTimeoutMS": _LONGEST_SILENCE_MILLISECONDS,
     }
-    given = {option.lower() for option in parse_qs(urlsplit(uri).query)}
+    given = _options_of(uri)
     return {
         "tz_aware": False,
         "datetime_conversion": "DATETIME_AUTO",

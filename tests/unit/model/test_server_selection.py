@@ -41,9 +41,16 @@ async def test_calls_that_end_leave_the_driver_no_lock_taken(options: str) -> No
         await asyncio.wait_for(database.close(), 5)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("said", "else_"), [("100", 60.0), ("no number", 0.1), ("nan", 0.1), ("inf", 0.1), ("-1", 0.1)]
+)
 @in_loop
-async def test_a_connection_string_says_how_long_to_look_for_a_server() -> None:
-    database = Database(f"{NOWHERE}&ServerSelectionTimeoutMS=100", "inventory")
+async def test_a_connection_string_says_how_long_to_look_for_a_server(
+    said: str, else_: float
+) -> None:
+    uri = f"{NOWHERE}&ServerSelectionTimeoutMS={said}"
+    database = Database(uri, "inventory", server_selection_seconds=else_)
     try:
         async with asyncio.timeout(3):
             with pytest.raises(ServerSelectionTimeoutError):
