@@ -31,6 +31,12 @@ def awaited(page: Page, state: str = "ready") -> None:
     page.wait_for_selector(f'main[data-state="{state}"]')
 
 
+def give_token(page: Page, token: str) -> None:
+    """Types a token in the page's field, and has it taken."""
+    page.get_by_label("Token").fill(token)
+    page.keyboard.press("Enter")
+
+
 def opened_tables(page: Page) -> None:
     """Opens what is to be opened by a click."""
     page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")

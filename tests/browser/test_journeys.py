@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import scene
-from tests.browser.home import awaited, numbers, opened_tables
+from tests.browser.home import awaited, give_token, numbers, opened_tables
 from tests.browser.visits import Visit
 from tests.support.store import Store
 from tests.support.tokens import Issuer
@@ -197,13 +197,6 @@ def test_a_new_visitor_is_offered_a_domain(visited: Visit, console: str) -> None
     expect(visited.page.locator("#total")).to_be_visible()
 
 
-def test_where_a_token_is_needed_the_page_says_so(visited: Visit, guarded: str) -> None:
-    visited.page.goto(guarded)
-
-    expect(visited.page.locator("#welcome")).to_contain_text("This server asks for a token.")
-    expect(visited.page.locator("#welcome a")).to_have_count(0)
-
-
 def test_a_delete_is_confirmed_by_the_jobs_name(
     visited: Visit, console: str, deletable: str, database: Store
 ) -> None:
@@ -283,8 +276,7 @@ def test_a_refused_delete_is_a_sentence_and_takes_the_button_away(
 ) -> None:
     page = visited.page
     page.goto(f"{guarded}/#job={scene.job_id(1)}")
-    page.get_by_label("Token").fill(issuer.token("WORKSPACE_MEMBER", wid="workspace-1"))
-    page.keyboard.press("Enter")
+    give_token(page, issuer.token("WORKSPACE_MEMBER", wid="workspace-1"))
     page.get_by_role("button", name="Delete…").click()
 
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
@@ -294,58 +286,12 @@ def test_a_refused_delete_is_a_sentence_and_takes_the_button_away(
     assert database.jobs.count_documents({"job_id": scene.job_id(1)}) == 1
 
 
-@pytest.mark.parametrize("view", ["", "view=jobs", f"job={scene.job_id(1)}"])
-def test_a_session_that_has_run_out_is_said_to_have_and_goes_on_with_a_new_token(
-    visited: Visit, guarded: str, issuer: Issuer, view: str
-) -> None:
-    page = visited.page
-    page.goto(f"{guarded}/#{view}")
-    field = page.get_by_label("Token")
-    field.fill(issuer.token("DOMAIN_ADMIN", exp=1_700_000_000))
-    page.keyboard.press("Enter")
-
-    expect(page.get_by_role("alert")).to_contain_text("Your session has run out at")
-    expect(field).to_be_focused()
-    field.fill(issuer.token("DOMAIN_ADMIN"))
-    page.keyboard.press("Enter")
-
-    awaited(page)
-    expect(page.locator("main .view:visible")).to_have_count(1)
-
-
-def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_writes(
-    visited: Visit, guarded: str, issuer: Issuer
-) -> None:
-    page = visited.page
-    page.clock.install()
-    page.goto(f"{guarded}/#view=jobs")
-    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
-    page.keyboard.press("Enter")
-    awaited(page)
-    page.get_by_role("switch").check()
-    page.get_by_label("Token").press_sequentially("half")
-
-    with page.expect_response("**/job/list") as good:
-        page.clock.run_for(31_000)
-
-    assert good.value.ok
-    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN", exp=1_700_000_000))
-    page.keyboard.press("Enter")
-    awaited(page, "refused")
-    page.get_by_label("Domain").press_sequentially("domain")
-    with page.expect_response("**/job/list"):
-        page.clock.run_for(31_000)
-    awaited(page, "refused")
-    expect(page.get_by_label("Domain")).to_be_focused()
-
-
 def test_back_from_the_overview_leads_to_the_place_in_the_list(
     visited: Visit, guarded: str, issuer: Issuer
 ) -> None:
     page = visited.page
     page.goto(f"{guarded}/#view=jobs")
-    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
-    page.keyboard.press("Enter")
+    give_token(page, issuer.token("DOMAIN_ADMIN"))
     awaited(page)
     page.evaluate("scrollTo(0, 700)")
     page.evaluate("document.getElementById('to-overview').click()")
@@ -419,19 +365,3 @@ def test_a_server_that_does_not_answer_is_given_up_and_asked_again(
     page.unroute("**/job/list")
     page.get_by_role("button", name="Refresh").click()
     awaited(page)
-
-
-def test_what_one_caller_saw_is_not_left_for_the_next(
-    visited: Visit, guarded: str, issuer: Issuer
-) -> None:
-    page = visited.page
-    page.goto(f"{guarded}/#view=jobs")
-    page.get_by_label("Token").fill(issuer.token("DOMAIN_ADMIN"))
-    page.keyboard.press("Enter")
-    awaited(page)
-
-    page.get_by_label("Token").fill("nonsense")
-    page.keyboard.press("Enter")
-
-    expect(page.get_by_role("alert")).to_contain_text("does not accept this token")
-    assert scene.job_id(1) not in str(page.locator("main").text_content())

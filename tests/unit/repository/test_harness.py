@@ -16,6 +16,8 @@ from harness.h2load import h2load
 from harness.processes import Process, memory_samples
 from harness.threads import in_threads
 
+from inventory_job.embedded.data_directory import wait_until
+
 
 def test_a_summary_is_of_the_calls_that_did_not_fail() -> None:
     seconds = {"OK": [0.2, 0.1, 0.4, 0.3], "CANCELLED": [9.0], "RESOURCE_EXHAUSTED": [5.0]}
@@ -69,16 +71,14 @@ def test_a_process_is_read_anew_each_time() -> None:
 
 
 def test_memory_is_sampled_until_the_context_ends() -> None:
+    before = threading.active_count()
     with memory_samples(Process(os.getpid()), 0.01) as samples:
-        time.sleep(0.2)
+        assert wait_until(lambda: len(samples) > 3, 10)
         taken = bytearray(b"x") * 50_000_000
-        time.sleep(0.2)
-    count = len(samples)
-    time.sleep(0.05)
+        assert wait_until(lambda: max(samples) > samples[0] + 40, 10)
 
     assert len(taken) == 50_000_000
-    assert max(samples) > samples[0] + 40
-    assert len(samples) == count
+    assert threading.active_count() == before
 
 
 def test_without_h2load_it_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
