@@ -50,8 +50,8 @@ class Model:
         self.clock = Clock()
         self.limiter = Limiter(self.limits, self.clock)
         self.calls: list[Held] = []
-        self.refused: dict[str | tuple[str, str], float] = {}
-        """When each tenant, each connection and each tenant on a connection was refused last."""
+        self.wanted: dict[str | tuple[str, str], float] = {}
+        """When each tenant, connection and tenant on a connection wanted a permit last."""
         self.refusals = 0
         self.queue: list[Held] = []
         """Calls that began to wait, in that order."""
@@ -86,6 +86,7 @@ class Model:
             self.note_refusal(caller)
         else:
             assert expected
+            self.note_wanted(caller)
             self.calls.append(Held(caller, permit))
 
     def may_enter(self, tenant: str, peer: str) -> bool:
@@ -105,13 +106,16 @@ class Model:
         return not (other_pairs and pairs[tenant, peer] >= 2)
 
     def wants(self, keys: Iterable[Key], holding: Counter[Key], but: Key) -> bool:
-        """Whether others than `but` hold permits or were refused within a second."""
-        recent = {key for key, at in self.refused.items() if self.clock.now - at < 1}
+        """Whether others than `but` hold permits or wanted one within a second."""
+        recent = {key for key, at in self.wanted.items() if self.clock.now - at < 1}
         return any(holding[key] or key in recent for key in keys if key != but)
 
     def note_refusal(self, caller: tuple[str, str]) -> None:
-        self.refused.update(dict.fromkeys((*caller, caller), self.clock.now))
+        self.note_wanted(caller)
         self.refusals += 1
+
+    def note_wanted(self, caller: tuple[str, str]) -> None:
+        self.wanted.update(dict.fromkeys((*caller, caller), self.clock.now))
 
     def check(self) -> None:
         for call in self.calls:
