@@ -30,7 +30,6 @@ from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles
@@ -107,10 +106,9 @@ class _Opened:
         database = Database(self._store.uri, self._store.name)
         resources.push_async_callback(database.close)
         manager = JobManager(database, CountCache(database, 0))
-        authorization = Authorization(port.authenticator)
-        servicer = JobServicer(manager, authorization, Limits(), 20.0, _now)
-        dispatcher = Dispatcher(Limiter(port.calls), port.max_response_bytes)
-        calls = JobCalls(servicer, authorization, dispatcher, CallLog(Metrics()), port.limits)
+        servicer = JobServicer(manager, Limits(), 20.0, _now)
+        dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
+        calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
         connections = Connections(
             port.connections, port.limits.request_seconds, port.unread_seconds
         )

@@ -87,7 +87,15 @@ class Serving:
     @property
     def address(self) -> str:
         """Host and port."""
-        return str(next(entry for entry in self.entries if entry["event"] == "serving")["address"])
+        return self._announced("address")
+
+    @property
+    def http_address(self) -> str:
+        """Those of HTTP."""
+        return self._announced("http_address")
+
+    def _announced(self, name: str) -> str:
+        return str(next(entry for entry in self.entries if entry["event"] == "serving")[name])
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:

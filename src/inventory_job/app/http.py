@@ -30,7 +30,7 @@ def http_server(
     limits = CallLimits(
         settings.max_request_bytes, settings.limits.values, settings.request_seconds
     )
-    calls = JobCalls(served.jobs, served.authorization, served.dispatcher, served.call_log, limits)
+    calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
     options = AppOptions(
         unready=lambda: served.readiness.unready,
         connections=connections,

@@ -12,7 +12,6 @@ from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.interceptor import CallInterceptor
@@ -31,7 +30,6 @@ class Served:
     """What both ports serve, and what calls pass on their way to it."""
 
     jobs: JobServicer
-    authorization: Authorization
     dispatcher: Dispatcher
     call_log: CallLog
     limiter: Limiter
@@ -44,9 +42,7 @@ def grpc_server(
     settings: Settings, served: Served, when_broken: Callable[[], object]
 ) -> GrpcServer:
     """The port of gRPC, to be started; `when_broken` is called when serving ends without a stop."""
-    interceptor = CallInterceptor(
-        JOB, settings.limits.values, served.authorization, served.dispatcher, served.call_log
-    )
+    interceptor = CallInterceptor(JOB, settings.limits.values, served.dispatcher, served.call_log)
     options = PortOptions(
         host=settings.host,
         port=settings.port,

@@ -28,7 +28,6 @@ from inventory_job.observability.call_log import CallLog, QueryLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.tasks import end, in_background
-from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.servicer import JobServicer
@@ -102,11 +101,11 @@ class Server:
             observer=QueryLog(metrics, settings.slow_query_seconds),
         )
         resources.push_async_callback(manager.close)
-        authorization = Authorization(authentication.authenticator)
         served = Served(
-            jobs=JobServicer(manager, authorization, settings.limits, settings.query_seconds, _now),
-            authorization=authorization,
-            dispatcher=Dispatcher(limiter, settings.max_response_bytes),
+            jobs=JobServicer(manager, settings.limits, settings.query_seconds, _now),
+            dispatcher=Dispatcher(
+                authentication.authenticator, limiter, settings.max_response_bytes
+            ),
             call_log=CallLog(metrics, tracing),
             limiter=limiter,
             metrics=metrics,

@@ -56,7 +56,6 @@ class CallLog:
         The line about it holds the `request_id`, if there is one, and what is bound within
         (structlog's context variables).
         """
-        structlog.contextvars.clear_contextvars()
         if request_id:
             structlog.contextvars.bind_contextvars(request_id=request_id)
         begun = self._clock()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from google.protobuf.message import Message
 
@@ -12,49 +12,37 @@ from inventory_job.auth.callers import Caller
 from inventory_job.deadline import Deadline
 from inventory_job.transport.limiter import Permit
 
-_Result = TypeVar("_Result")
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
+"""Of a call, keys in lower case."""
 
 
 @dataclass(slots=True)
 class Call:
-    """What a call carries, from its headers to its answer.
+    """What an authenticated call carries, to its answer.
 
-    `method` is the full name (`/package.Service/method`), `transport` grpc or http, `peer` the
-    connection it came on, `deadline` the one that its client sets, if any. `write` gives the bytes
-    of an answer, on the event loop if that is at most `quick_bytes` as stored. `caller` is there
-    once the call is authenticated, `permit` once it runs.
+    `method` is the full name (`/package.Service/method`), `peer` the connection it came on,
+    `deadline` the one that its client sets, if any, `request_bytes` the size of its request.
+    `write` gives the bytes of an answer, on the event loop if that is at most `quick_bytes` as
+    stored. `permit` is there once the call runs.
     """
 
     method: str
-    transport: str
     metadata: Metadata
+    caller: Caller
     write: Callable[[Message], bytes]
     quick_bytes: int
     peer: str = ""
     deadline: Deadline | None = None
-    caller: Caller | None = None
-    permit: Permit | None = None
-
-    async def work(self, size: int, work: Callable[[], _Result]) -> _Result:
-        """What `work` gives on a message of `size` bytes, done as the permit has it."""
-        if self.permit is None:
-            raise ValueError("the call does not run")
-        return await self.permit.work(size, work)
-
-    async def answer(self, size: int, make: Callable[[], Message]) -> bytes:
-        """The message that `make` makes of `size` bytes as stored, written."""
-        if size <= self.quick_bytes:
-            return self.write(make())
-        return await self.work(size, lambda: self.write(make()))
+    request_bytes: int = 0
+    permit: Permit = field(init=False)
 
     @property
     def name(self) -> str:
         """The method without its service."""
         return self.method.rpartition("/")[2]
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """The metadata that are text, keys in lower case."""
-        for key, value in self.metadata:
-            if isinstance(value, str):
-                yield key, value
+    async def answer(self, size: int, make: Callable[[], Message]) -> bytes:
+        """The message that `make` makes of `size` bytes as stored, written."""
+        if size <= self.quick_bytes:
+            return self.write(make())
+        return await self.permit.work(size, lambda: self.write(make()))

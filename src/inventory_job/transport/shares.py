@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -80,7 +81,7 @@ class Charges:
         if tenant not in self._charged:
             return 0.0
         seconds, at = self._charged[tenant]
-        return seconds * 0.5 ** ((self._clock() - at) / _HALF_LIFE_SECONDS)
+        return seconds * math.pow(0.5, (self._clock() - at) / _HALF_LIFE_SECONDS)
 
 
 _Key = TypeVar("_Key", str, tuple[str, str])

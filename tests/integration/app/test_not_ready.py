@@ -44,7 +44,7 @@ def told_of(uri: str, kind: str | None = None) -> Told:
         entry = serving.await_entry("database is not usable")
         while kind is not None and entry["kind"] != kind:
             entry = serving.await_entry("database is not usable")
-        http_address = serving.entries[0]["http_address"]
+        http_address = serving.http_address
         readyz = httpx.get(f"http://{http_address}/readyz")
         health = Shell()("health", "--endpoint", serving.address)
     assert health.exit_code == 1

@@ -208,7 +208,7 @@ def test_an_endpoint_that_is_none_is_wrong_usage(shell: Shell) -> None:
 def test_the_http_port_is_recognised(mongo_uri: str, database: Store, command: str) -> None:
     settings = {"mongo_database": database.name, "http": True, "http_port": 0}
     with Serving(mongo_uri, **settings) as serving:
-        [address] = [e["http_address"] for e in serving.entries if e["event"] == "serving"]
+        address = serving.http_address
         refused = Shell(address)(command, "--timeout", "10")
 
     assert refused.exit_code == (5 if command == "list" else 1)

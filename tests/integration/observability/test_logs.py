@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Any
 
+import grpc
+import httpx
 import pytest
 
 from tests.support.serving import Serving, list_jobs, probe
+from tests.support.tokens import Issuer, key_file_text
 
 HEALTH = "/grpc.health.v1.Health/Check"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -86,3 +90,28 @@ def test_options_of_the_uri_that_the_driver_does_not_know_are_entries(mongo_uri:
     assert len(warnings) == 2
     assert sum("Unknown option: retryreadz" in reason for reason in warnings) == 1
     assert sum("maxidletimems" in reason for reason in warnings) == 1
+
+
+def test_refused_calls_are_logged_with_their_domain(mongo_uri: str, tmp_path: Path) -> None:
+    issuer = Issuer("domain-1")
+    keys = tmp_path / "keys.json"
+    keys.write_text(key_file_text(issuer))
+    settings = {"auth_mode": "jwt", "auth_key_file": keys, "http": True, "http_port": 0}
+    with Serving(mongo_uri, **settings) as running:
+        with running.channel() as channel, pytest.raises(grpc.RpcError):
+            list_jobs(channel, (("token", issuer.token("USER")),))
+        url = f"http://{running.http_address}/inventory/v1/job/list"
+        for role, content_type in ("USER", "application/json"), ("DOMAIN_ADMIN", "text/plain"):
+            headers = {"token": issuer.token(role), "content-type": content_type}
+            httpx.post(url, headers=headers, content="{}")
+        # A token that is no good names no domain, which does not stay from the call before.
+        httpx.post(url, headers={"token": "x", "content-type": "application/json"}, content="{}")
+
+        entries = [running.await_entry("call") for _ in range(4)]
+
+    assert [(entry["status"], entry.get("domain_id")) for entry in entries] == [
+        ("PERMISSION_DENIED", "domain-1"),
+        ("PERMISSION_DENIED", "domain-1"),
+        ("INVALID_ARGUMENT", "domain-1"),
+        ("UNAUTHENTICATED", None),
+    ]

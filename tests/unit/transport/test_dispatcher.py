@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from google.protobuf.message import Message
 
-from inventory_job.auth.callers import Caller
+from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.errors import NotFound, Overloaded, TooLarge
 from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
@@ -22,7 +22,11 @@ LARGE = b"x" * 100_000
 def call(tenant: str = "domain-1", peer: str = "p") -> Call:
     caller = Caller(tenant)
     method = "/spaceone.api.inventory.v1.Job/list"
-    return Call(method, "grpc", (), Message.SerializeToString, 0, peer, caller=caller)
+    return Call(method, (), caller, Message.SerializeToString, 0, peer)
+
+
+def dispatcher_of(limiter: Limiter) -> Dispatcher:
+    return Dispatcher(AnonymousAuthenticator(), limiter, MOST_BYTES)
 
 
 def answering(content: bytes) -> Callable[[], Awaitable[bytes]]:
@@ -46,9 +50,7 @@ def test_a_call_is_held_until_its_answer_is_taken() -> None:
     async def run() -> None:
         limiter, clients = Limiter(Limits()), Clients()
 
-        answer = await Dispatcher(limiter, MOST_BYTES).run(
-            call(), answering(b"answer"), clients.when_taken
-        )
+        answer = await dispatcher_of(limiter).run(call(), answering(b"answer"), clients.when_taken)
 
         assert answer == b"answer"
         assert limiter.held == 1
@@ -62,7 +64,7 @@ def test_large_answers_that_are_not_taken_keep_no_other_tenant_from_running() ->
     async def run() -> None:
         limits = Limits(running=4, tenant_running=4, wait_seconds=0.02)
         limiter, clients = Limiter(limits), Clients()
-        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        dispatcher = dispatcher_of(limiter)
         for tenant in ("a", "b", "a", "b"):
             await dispatcher.run(call(tenant), answering(LARGE), clients.when_taken)
 
@@ -83,7 +85,7 @@ def test_a_large_answer_that_is_not_taken_keeps_another_call_from_running(
 ) -> None:
     async def run() -> None:
         limiter, clients = Limiter(Limits(tenant_running=1, wait_seconds=0.02)), Clients()
-        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        dispatcher = dispatcher_of(limiter)
         await dispatcher.run(call(), answering(content), clients.when_taken)
 
         following = dispatcher.run(call(peer="q"), answering(b""), clients.when_taken)
@@ -102,7 +104,7 @@ def test_a_large_answer_that_is_not_taken_keeps_another_call_from_running(
 def test_an_answer_above_the_limit_is_refused_and_the_permit_given_back() -> None:
     async def run() -> None:
         limiter, clients = Limiter(Limits()), Clients()
-        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        dispatcher = dispatcher_of(limiter)
         await dispatcher.run(call(), answering(b"x" * MOST_BYTES), clients.when_taken)
         clients.waiting.pop()()
 
@@ -123,7 +125,7 @@ def test_a_call_that_fails_gives_its_permit_back() -> None:
             raise NotFound("job-1")
 
         with pytest.raises(NotFound):
-            await Dispatcher(limiter, MOST_BYTES).run(call(), work, clients.when_taken)
+            await dispatcher_of(limiter).run(call(), work, clients.when_taken)
 
         assert limiter.held == 0
 
@@ -134,7 +136,7 @@ def test_a_call_that_fails_gives_its_permit_back() -> None:
 def test_a_call_that_is_cancelled_gives_its_permit_back(others: int) -> None:
     async def run() -> None:
         limiter, clients = Limiter(Limits(tenant_running=1)), Clients()
-        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        dispatcher = dispatcher_of(limiter)
         for _ in range(others):
             await dispatcher.run(call(), answering(LARGE), clients.when_taken)
 
@@ -167,9 +169,7 @@ def test_a_call_that_may_not_be_held_is_refused_without_work() -> None:
             return b""
 
         with pytest.raises(Overloaded):
-            await Dispatcher(limiter, MOST_BYTES).run(
-                call("domain-3", "r"), work, clients.when_taken
-            )
+            await dispatcher_of(limiter).run(call("domain-3", "r"), work, clients.when_taken)
 
         assert begun == []
         assert limiter.held == 8
@@ -181,7 +181,7 @@ def test_slow_work_is_charged_to_its_tenant_however_it_ends() -> None:
     async def run() -> None:
         clock = Clock()
         limiter, clients = Limiter(Limits(tenant_running=2, wait_seconds=0), clock), Clients()
-        dispatcher = Dispatcher(limiter, MOST_BYTES)
+        dispatcher = dispatcher_of(limiter)
 
         async def work() -> bytes:
             clock.now += 2.7

@@ -20,8 +20,7 @@ from google.protobuf.message_factory import GetMessageClass
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, ServiceError, invalid
 from inventory_job.observability.call_log import CallLog, CallRecord
-from inventory_job.transport.authorization import Authorization
-from inventory_job.transport.call import Call
+from inventory_job.transport.call import Call, Metadata
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.grpc.status import EndStatus, status_of
@@ -45,7 +44,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self,
         service: ServiceDescriptor,
         most_values: int,
-        authorization: Authorization,
         dispatcher: Dispatcher,
         call_log: CallLog,
     ) -> None:
@@ -55,7 +53,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             )
             for method in service.methods
         }
-        self._authorization = authorization
         self._dispatcher = dispatcher
         self._call_log = call_log
 
@@ -72,33 +69,40 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if method not in self._deserializers:
             return self._other(method, handler)
         metadata = tuple(handler_call_details.invocation_metadata)
-        call = Call(method, "grpc", metadata, _written, _QUICK_BYTES)
         try:
-            await self._authorization.identify(call)
+            caller = await self._dispatcher.identify(method, metadata)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
-            return grpc.stream_unary_rpc_method_handler(partial(self._refuse, call, error))
+            refuse = partial(self._refuse, method, metadata, error)
+            return grpc.stream_unary_rpc_method_handler(refuse)
+        call = Call(method, metadata, caller, _written, _QUICK_BYTES)
         # Neither reads nor writes messages: this has to answer for those that cannot be read.
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler))
 
     async def _refuse(
-        self, call: Call, error: Exception, _messages: object, context: Context
+        self,
+        method: str,
+        metadata: Metadata,
+        error: Exception,
+        _messages: object,
+        context: Context,
     ) -> bytes:
         """Ends a call without reading it."""
-        with self._call_log.record(call.method, "grpc", call.metadata) as record:
-            status = _ending(error, call.method, record)
+        with self._call_log.record(method, "grpc", metadata) as record:
+            status = _ending(error, method, record)
         return await _abort(context, status)
 
     async def _answer(
         self, call: Call, handler: Handler, content: bytes, context: Context
     ) -> bytes:
         call.peer = context.peer()
+        call.request_bytes = len(content)
         seconds: float | None = context.time_remaining()
         call.deadline = None if seconds is None else Deadline.after(seconds)
 
         async def work() -> bytes:
             behavior: Any = handler.unary_unary
             read = partial(_read, self._deserializers[call.method], content)
-            answer: bytes = await behavior(await call.work(len(content), read), call)
+            answer: bytes = await behavior(await call.permit.work(len(content), read), call)
             return answer
 
         with self._call_log.record(call.method, "grpc", call.metadata) as record:

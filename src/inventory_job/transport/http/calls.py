@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
 from inventory_job.observability.call_log import CallLog, CallRecord
-from inventory_job.transport.authorization import Authorization
 from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
@@ -56,13 +55,11 @@ class JobCalls:
     def __init__(
         self,
         servicer: JobServicer,
-        authorization: Authorization,
         dispatcher: Dispatcher,
         call_log: CallLog,
         limits: CallLimits,
     ) -> None:
         self._servicer = servicer
-        self._authorization = authorization
         self._dispatcher = dispatcher
         self._call_log = call_log
         self._limits = limits
@@ -86,14 +83,14 @@ class JobCalls:
         self, route: Route, request: Request, when_sent: Callable[[Callable[[], None]], Any]
     ) -> Response:
         headers = request.headers
-        call = Call(
-            route.method, "http", metadata_of(headers), self._written, LARGE_BYTES, _peer(request)
-        )
+        metadata = metadata_of(headers)
         request_id = request.state.request_id
-        with self._call_log.record(route.method, "http", call.metadata, request_id) as record:
+        with self._call_log.record(route.method, "http", metadata, request_id) as record:
             try:
-                call.deadline = deadline_of(headers)
-                await self._authorization.identify(call)
+                deadline = deadline_of(headers)
+                caller = await self._dispatcher.identify(route.method, metadata)
+                call = Call(route.method, metadata, caller, self._written, LARGE_BYTES)
+                call.peer, call.deadline = _peer(request), deadline
                 body = await self._bodies.read(request)
                 when_sent(partial(self._bodies.release, body))
                 async with _bounded_by(request, call):
@@ -114,7 +111,8 @@ class JobCalls:
     async def _answer(self, route: Route, call: Call, body: bytes, headers: Headers) -> bytes:
         content = decompressed(body, headers, self._limits.max_request_bytes)
         read = partial(message_of, content, route.request_type, self._limits.max_request_values)
-        message = await call.work(len(content), read)
+        call.request_bytes = len(content)
+        message = await call.permit.work(len(content), read)
         answer: bytes = await getattr(self._servicer, route.name)(message, call)
         return answer
 
@@ -151,7 +149,7 @@ async def _end_with_client(request: Request, scope: asyncio.Timeout) -> None:
 async def _compressed(content: bytes, headers: Headers, call: Call) -> bytes | None:
     if not accepts_gzip(headers):
         return None
-    return await call.work(len(content), partial(compressed, content))
+    return await call.permit.work(len(content), partial(compressed, content))
 
 
 def _peer(request: Request) -> str:
