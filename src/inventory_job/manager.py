@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
@@ -38,7 +37,7 @@ from inventory_job.model.driver_errors import (
 )
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.conditions import MAX_PAGE
-from inventory_job.query.costs import Costs, costs_of
+from inventory_job.query.costs import costs_of
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.limits import Limits
@@ -59,20 +58,13 @@ _SLACK_SECONDS = 0.5
 """How long after its deadline an operation is given up that MongoDB has not ended by itself."""
 
 
-class Observer(Protocol):
-    """Takes note of the database work of calls."""
-
-    def observe(self, operation: str, plan: Plan, seconds: float) -> None:
-        """The work of one call took so long, whatever came of it."""
-
-
-class _Unobserved:
-    def observe(self, operation: str, plan: Plan, seconds: float) -> None:
-        """Takes no note."""
+def _unobserved(operation: str, plan: Plan, seconds: float) -> None:
+    """Takes no note."""
 
 
 class JobManager:
-    """Runs plans on a database.
+    """Runs plans on a database. `observe` takes note of every operation, how long it took in
+    seconds, whatever came of it.
 
     Every method raises NotFound where a job is missing, InvalidRequest or QueryRefused where the
     query is at fault, RequestTimeout past the deadline, Unavailable without a database, QueryFailed
@@ -85,10 +77,10 @@ class JobManager:
         counts: CountCache,
         *,
         limits: Limits | None = None,
-        observer: Observer | None = None,
+        observe: Callable[[str, Plan, float], object] = _unobserved,
     ) -> None:
         self._database = database
-        self._observer = observer or _Unobserved()
+        self._observe = observe
         limits = limits or Limits()
         self._cost_limits = CostLimits(database, limits)
         self._reader = Reader(database, limits.result_bytes)
@@ -150,12 +142,21 @@ class JobManager:
         self, operation: str, plan: Plan, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
     ) -> _Result:
         begun = time.perf_counter()
-        if costs := costs_of(plan):
-            work = partial(self._within_limits, plan.jobs, costs, deadline, work)
+        costs = costs_of(plan)
+
+        async def once() -> _Result:
+            try:
+                if costs:
+                    await self._cost_limits.check(plan.jobs, costs, deadline)
+                return await work()
+            except PyMongoError as error:
+                # The driver keeps its latest error, whose frames would keep the request until
+                # garbage is collected.
+                raise error.with_traceback(None) from error.__cause__
+
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
-                work = partial(_released, work)
-                attempt = self._attempt(plan.jobs, deadline, work, repeats=operation != "delete")
+                attempt = self._attempt(plan.jobs, deadline, once, repeats=operation != "delete")
                 return await ending_with_caller(attempt)
         except TimeoutError as error:
             raise RequestTimeout from error
@@ -163,18 +164,7 @@ class JobManager:
             # Not in a variable: its frames would keep it, and the request with it.
             raise self._noted(translate(error)) from error
         finally:
-            self._observer.observe(operation, plan, time.perf_counter() - begun)
-
-    async def _within_limits(
-        self,
-        jobs: ScopedFilter,
-        costs: Costs,
-        deadline: Deadline,
-        work: Callable[[], Awaitable[_Result]],
-    ) -> _Result:
-        """Does `work` unless it would cost too much."""
-        await self._cost_limits.check(jobs, costs, deadline)
-        return await work()
+            self._observe(operation, plan, time.perf_counter() - begun)
 
     def _noted(self, failure: ServiceError) -> ServiceError:
         """The same; what stays wrong until an operator changes something is logged, and not again
@@ -215,11 +205,8 @@ class JobManager:
         for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
             # A filter is parsed before anything is looked for, and nothing is.
             nothing = {"_id": {"$in": []}, "job_id": pattern}
-            find = partial(
-                self._database.jobs.find_one, nothing, max_time_ms=deadline.milliseconds()
-            )
             try:
-                await _released(find)
+                await self._database.jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
             except OperationFailure as failure:
                 complaint = pattern_complaint(failure)
                 if complaint is None:
@@ -227,6 +214,7 @@ class JobManager:
                 shown = str(pattern.pattern)[:40]
                 reason = f"{shown!r} is not a regular expression: {complaint}"
                 problems.append(invalid(path, reason))
+                failure.__traceback__ = None  # as in _run
         if problems:
             raise InvalidRequest(problems)
 
@@ -250,15 +238,6 @@ class JobManager:
         if total is None:
             total = await self._reader.count(plan.jobs, plan.stages, deadline)
         return StatPage(rows, total)
-
-
-async def _released(work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """What `work` gives or raises, errors without their frames: the driver keeps its latest error,
-    and so would keep the request until garbage is collected."""
-    try:
-        return await work()
-    except PyMongoError as error:
-        raise error.with_traceback(None) from error.__cause__
 
 
 def _is_passing(failure: PyMongoError) -> bool:

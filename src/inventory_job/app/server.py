@@ -98,7 +98,7 @@ class Server:
             database,
             counts,
             limits=settings.limits,
-            observer=QueryLog(metrics, settings.slow_query_seconds),
+            observe=QueryLog(metrics, settings.slow_query_seconds).observe,
         )
         resources.push_async_callback(manager.close)
         served = Served(

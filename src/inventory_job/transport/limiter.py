@@ -43,8 +43,7 @@ class Limits:
 
 
 PermitShares: TypeAlias = tuple[Share, Share, Share, Share]
-"""Those of a call's tenant on its connection, its tenant, its connection, and that of all; in the
-order in which it enters."""
+"""Those of a call's tenant on its connection, of its tenant, of its connection, and of all."""
 _OF_TENANT = 2
 """How many of these are its tenant's own."""
 
