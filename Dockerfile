@@ -37,7 +37,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-# Compiled here, as the root file system may be read-only; by hashes that nobody checks, so that
+# Compiled here, as the root file system may be read-only; by hashes that are not checked, so that
 # the same sources make the same files.
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir dist . \
  && /opt/build/bin/pip --python /opt/inventory-job/bin/python3 install --no-compile --no-deps \

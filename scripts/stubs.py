@@ -2,7 +2,7 @@
 
 The compiler writes modules of the top-level packages `spaceone`, which belongs to another
 distribution, and `inventory_job`, which is not where they go; so every mention of a module of ours
-gets the prefix `inventory_job.stubs.`, also where protobuf is told the module's name, as pickling
+gets the prefix `inventory_job.stubs.`, also where protobuf gets the module's name, as pickling
 looks classes up by it. The description of the service over HTTP is written beside them: it holds
 what the comments say, which modules leave out.
 """

@@ -227,7 +227,7 @@ def judge(client: MongoClient[Plain], database: str, truth: Truth) -> Verdict:
         elif (is_there, left) not in {(True, TASKS), (False, 0)}:
             verdict.half.append(state)
         elif not is_there and doomed.first_try is None:
-            verdict.changed.append(f"{state}, and nobody asked for it")
+            verdict.changed.append(f"{state}, which no call asked for")
     for job in truth.steady:
         if jobs.get(job["job_id"]) != job or tasks[job["job_id"]] != TASKS:
             verdict.changed.append(f"{job['job_id']} is not what it was")

@@ -36,7 +36,7 @@ STRANGE_KEY = (
     + base64.b64encode(bytes.fromhex("300f 020100 3005 0603 2a0304 0403 000000"))
     + b"\n-----END PRIVATE KEY-----\n"
 )
-"""A key in order (PKCS #8), for the algorithm 1.2.3.4, which is nobody's."""
+"""A key in order (PKCS #8), for the algorithm 1.2.3.4, which does not exist."""
 
 
 _ONLY_SIGNS = x509.KeyUsage(

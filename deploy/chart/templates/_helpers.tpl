@@ -88,7 +88,7 @@ grpc:
 {{- fail "settings.auth_mode jwt needs jwt.secret.name" }}
 {{- end }}
 {{- if and (eq $mode "none") (not .Values.settings.allow_remote_without_auth) }}
-{{- fail "settings.auth_mode none serves nobody in a cluster without settings.allow_remote_without_auth" }}
+{{- fail "settings.auth_mode none refuses every call from outside of the pod without settings.allow_remote_without_auth" }}
 {{- end }}
 {{- if and (ne $mode "identity") .Values.settings.identity_endpoint }}
 {{- fail (printf "settings.identity_endpoint is for auth_mode identity: with %s set it to null" $mode) }}

@@ -57,7 +57,7 @@ def test_sigusr1_shows_debug_entries_until_sigusr2(mongo_uri: str) -> None:
 def test_lines_name_the_trace_of_their_call_and_those_of_libraries_are_json(
     mongo_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody listens there, and the exporter complains.
+    # Nothing listens there, and the exporter complains.
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")

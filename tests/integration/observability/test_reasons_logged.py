@@ -26,7 +26,7 @@ def test_totals_are_kept_again_when_a_primary_says_again_what_it_has_written(
         uri = mongo_uri.replace(address, proxy.host)
         with Serving(uri, mongo_database=database.name, totals=100) as serving:
             with serving.channel() as channel:
-                # That nobody knows how many there are has the changes followed.
+                # The first list counts, and has the changes followed.
                 assert Client(channel, "domain-1").list({"page": {"limit": 1}})["total_count"] == 3
             lost = serving.await_entry("totals are counted each time")
 
