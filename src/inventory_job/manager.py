@@ -49,7 +49,7 @@ from inventory_job.query.plans import (
     Plan,
     StatPlan,
 )
-from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
+from inventory_job.results import AnalyzePage, ResultPage, Rows, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
@@ -112,21 +112,19 @@ class JobManager:
         if not found:
             raise NotFound(plan.job_id)
 
-    async def list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
+    async def list(self, plan: ListPlan, deadline: Deadline) -> ResultPage:
         """A page of jobs, as stored, and the total."""
         return await self._run("list", plan, deadline, lambda: self._list(plan, deadline))
 
-    async def stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
+    async def stat(self, plan: StatPlan, deadline: Deadline) -> ResultPage:
         """A page of a stat's rows, and the total."""
         return await self._run("stat", plan, deadline, lambda: self._stat(plan, deadline))
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> StatPage:
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
         """A page of a distinct stat's values, as one row's `values`, and the total."""
-
-        async def read() -> StatPage:
-            return StatPage(*await self._reader.distinct(plan, deadline))
-
-        return await self._run("stat", plan, deadline, read)
+        return await self._run(
+            "stat", plan, deadline, lambda: self._reader.distinct(plan, deadline)
+        )
 
     async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
@@ -218,18 +216,16 @@ class JobManager:
         if problems:
             raise InvalidRequest(problems)
 
-    async def _list(self, plan: ListPlan, deadline: Deadline) -> JobPage:
-        documents: list[StoredDocument] = []
-        size, total = 0, None
+    async def _list(self, plan: ListPlan, deadline: Deadline) -> ResultPage:
+        rows, total = Rows(0, list), None
         if not plan.count_only:
-            page = await self._reader.page(plan, deadline)
-            documents, size = page.decoded(), page.size
-            total = proven_total(len(documents), plan.page.size, plan.page)
+            rows, seen = await self._reader.page(plan, deadline)
+            total = proven_total(seen, plan.page.size, plan.page)
         if total is None:
             total = await self._counts.count(plan.jobs, deadline.seconds)
-        return JobPage(documents, size, total)
+        return ResultPage(rows, total)
 
-    async def _stat(self, plan: StatPlan, deadline: Deadline) -> StatPage:
+    async def _stat(self, plan: StatPlan, deadline: Deadline) -> ResultPage:
         # Rows beyond the page are only counted, which nearly always proves the total in one run.
         most = max(plan.page.size, MAX_PAGE) + 1
         stages = [*plan.stages, *window(plan.page, most)]
@@ -237,7 +233,7 @@ class JobManager:
         total = proven_total(seen, most, plan.page)
         if total is None:
             total = await self._reader.count(plan.jobs, plan.stages, deadline)
-        return StatPage(rows, total)
+        return ResultPage(rows, total)
 
 
 def _is_passing(failure: PyMongoError) -> bool:

@@ -20,17 +20,8 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class JobPage:
-    """Stored jobs of one page, `size` bytes, and how many match in all."""
-
-    documents: list[StoredDocument]
-    size: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class StatPage:
-    """Rows of one page, and how many there are in all."""
+class ResultPage:
+    """Jobs or rows of one page, and how many there are in all."""
 
     rows: Rows
     total: int

@@ -109,7 +109,7 @@ class LowerHalf:
         deadline = Deadline.after(60.0)
         if isinstance(plan, ListPlan):
             jobs = await self._manager.list(plan, deadline)
-            return encode.jobs_info(jobs.documents, jobs.total, plan.fields)[0]
+            return encode.jobs_info(jobs.rows.decoded(), jobs.total, plan.fields)[0]
         if isinstance(plan, AnalyzePlan):
             rows = await self._manager.analyze(plan, deadline)
             return encode.analyze_result(rows.rows.decoded(), rows.more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from types import NoneType
@@ -27,9 +28,10 @@ from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, ListPlan
 from inventory_job.query.rewrites import by_one_of_each_list, separate_groups
-from inventory_job.results import Rows, StoredDocument
+from inventory_job.results import ResultPage, Rows, StoredDocument
 
 _BATCH = 1000
+_SIZE = struct.Struct("<i")
 
 
 class Reader:
@@ -45,8 +47,8 @@ class Reader:
         self._indexes = NewestIndexes(database)
         self._result_bytes = result_bytes
 
-    async def page(self, plan: ListPlan, deadline: Deadline) -> Rows:
-        """The jobs of a list's page."""
+    async def page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
+        """The jobs of a list's page, and how many they are."""
         if not plan.computed:
             try:
                 return await self._stored_page(plan, deadline)
@@ -55,9 +57,9 @@ class Reader:
                     raise
         stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
         stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
-        return (await self.rows(plan.jobs, stages, plan.page.size, deadline))[0]
+        return await self.rows(plan.jobs, stages, plan.page.size, deadline)
 
-    async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> Rows:
+    async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
         """The same where all that it is sorted by is stored."""
         batches = self._database.jobs.find_raw_batches(
             plan.jobs.document,
@@ -72,18 +74,20 @@ class Reader:
             max_time_ms=deadline.milliseconds(),
         )
         kept = _Kept(self._database, self._result_bytes)
+        seen = 0
         try:
             async with batches:
                 batch: Any  # bytes, though the cursor is declared as one of documents
                 async for batch in batches:
                     kept.add(batch)
+                    seen += _documents_in(batch)
         except OperationFailure as failure:
             if not is_about_hint(failure):
                 raise
             # The index was dropped a moment ago.
             self._indexes.forget()
             return await self._stored_page(plan, deadline)
-        return kept.rows()
+        return kept.rows(), seen
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
@@ -116,7 +120,7 @@ class Reader:
                 seen += len(batch)
         return kept.rows(), seen
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> tuple[Rows, int]:
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
         """The values of a path that are on the page, in MongoDB's order, as one row's `values`, and
         how many there are in all."""
         jobs, page = self._database.undecoded_jobs, plan.page
@@ -145,7 +149,7 @@ class Reader:
             sorted_ = [row["of"]["value"] for row in await cursor.to_list()] or values[shown]
         kept = _Kept(self._database, self._result_bytes)
         kept.add(encode({"values": sorted_}))
-        return kept.rows(), len(values)
+        return ResultPage(kept.rows(), len(values))
 
     async def count(
         self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline
@@ -175,6 +179,15 @@ class _Kept:
     def rows(self) -> Rows:
         """All of them."""
         return Rows(self._bytes, partial(_decoded, b"".join(self._pieces), self._codec_options))
+
+
+def _documents_in(batch: bytes) -> int:
+    """How many BSON documents these are: each begins with its size."""
+    number = position = 0
+    while position < len(batch):
+        position += _SIZE.unpack_from(batch, position)[0]
+        number += 1
+    return number
 
 
 def _decoded(content: bytes, options: CodecOptions[StoredDocument]) -> list[StoredDocument]:

@@ -81,7 +81,9 @@ def page(store: Store, most: int) -> list[StoredDocument]:
     )
 
     async def read(database: Database) -> list[StoredDocument]:
-        reader = Reader(database, most)
-        return (await reader.page(plan, Deadline.after(20.0))).decoded()
+        rows, number = await Reader(database, most).page(plan, Deadline.after(20.0))
+        jobs = rows.decoded()
+        assert len(jobs) == number
+        return jobs
 
     return in_database(store, read)

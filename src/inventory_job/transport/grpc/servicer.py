@@ -25,7 +25,7 @@ from inventory_job.query.plans import (
     plan_stat,
 )
 from inventory_job.query.schema import parse_analyze, parse_job, parse_list, parse_stat
-from inventory_job.results import JobPage, StoredDocument
+from inventory_job.results import ResultPage, StoredDocument
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.call import Call
 from inventory_job.wire import encode
@@ -70,7 +70,7 @@ class JobServicer(job_pb2_grpc.JobServicer):
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(request, call, parse_list, plan_list)
         page = await self._manager.list(plan, self._deadline(call))
-        return await call.answer(page.size, lambda: self._jobs_info(page, plan.fields))
+        return await call.answer(page.rows.size, lambda: self._jobs_info(page, plan.fields))
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(request, call, parse_analyze, plan_analyze)
@@ -117,8 +117,8 @@ class JobServicer(job_pb2_grpc.JobServicer):
         self._note(oddities)
         return message
 
-    def _jobs_info(self, page: JobPage, fields: tuple[str, ...]) -> job_pb2.JobsInfo:
-        message, oddities = encode.jobs_info(page.documents, page.total, fields)
+    def _jobs_info(self, page: ResultPage, fields: tuple[str, ...]) -> job_pb2.JobsInfo:
+        message, oddities = encode.jobs_info(page.rows.decoded(), page.total, fields)
         self._note(oddities)
         return message
 

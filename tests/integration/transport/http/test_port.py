@@ -23,7 +23,7 @@ from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import Unauthenticated
 from inventory_job.manager import JobManager
 from inventory_job.query.plans import ListPlan
-from inventory_job.results import JobPage, StoredDocument
+from inventory_job.results import ResultPage, StoredDocument
 from inventory_job.transport.limiter import Limits
 from inventory_job.transport.listening import PortInUse, bound_sockets
 from tests.support.http_service import LIMITS, HttpPort, connected, served
@@ -97,7 +97,7 @@ class Held:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     made, find = Held(), JobManager.list
 
-    async def later(manager: JobManager, plan: ListPlan, deadline: Deadline) -> JobPage:
+    async def later(manager: JobManager, plan: ListPlan, deadline: Deadline) -> ResultPage:
         await made.wait()
         return await find(manager, plan, deadline)
 
