@@ -120,27 +120,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """The handler of another service, whose messages are read here: gRPC would log each that
         cannot be read as an error of the server."""
         given: Any = handler
+        read = partial(_read_or_abort, given.request_deserializer)
         if given.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                partial(self._answer_other, method, given),
+                partial(self._answer_other, method, given.unary_unary, read),
                 response_serializer=given.response_serializer,
             )
         if given.unary_stream is not None:
 
             async def stream(content: bytes, context: Context) -> None:
-                request = await _read_or_abort(given.request_deserializer, content, context)
-                await given.unary_stream(request, context)
+                await given.unary_stream(await read(content, context), context)
 
             return grpc.unary_stream_rpc_method_handler(
                 stream, response_serializer=given.response_serializer
             )
 
         async def converse(contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-            async def requests() -> AsyncIterator[Any]:
-                async for content in contents:
-                    yield await _read_or_abort(given.request_deserializer, content, context)
-
-            async for answer in given.stream_stream(requests(), context):
+            requests = (await read(content, context) async for content in contents)
+            async for answer in given.stream_stream(requests, context):
                 yield answer
 
         return grpc.stream_stream_rpc_method_handler(
@@ -148,14 +145,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     async def _answer_other(
-        self, method: str, handler: Any, content: bytes, context: Context
+        self,
+        method: str,
+        behavior: Callable[[Any, Context], Awaitable[Any]],
+        read: Callable[[bytes, Context], Awaitable[Any]],
+        content: bytes,
+        context: Context,
     ) -> Any:
         metadata: Any = tuple(context.invocation_metadata() or ())
         with self._call_log.record(method, "grpc", metadata) as record:
             record.code = "CANCELLED"
             try:
-                request = await _read_or_abort(handler.request_deserializer, content, context)
-                answer = await handler.unary_unary(request, context)
+                answer = await behavior(await read(content, context), context)
             except grpc.aio.AbortError:
                 code: Any = context.code()
                 record.code = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
