@@ -38,17 +38,15 @@ _NAMES: dict[int, str] = {
 }
 
 
-def message_of(content: bytes, kind: type[AnyMessage], most_values: int) -> AnyMessage:
+def message_of(content: bytes | bytearray, kind: type[AnyMessage], most_values: int) -> AnyMessage:
     """The message of this kind that `content` is in JSON.
 
     Raises InvalidRequest for what is not JSON or has more than `most_values` values, and for each
     field (of the first hundred) that is unknown, is given twice or does not hold what it should.
     """
     members = parsed(content, most_values)
-    problems = list(
-        islice(_of_message(members, cast(Descriptor, kind.DESCRIPTOR), ""), _MOST_REPORTED)
-    )
-    if problems:
+    found = _of_message(members, cast(Descriptor, kind.DESCRIPTOR), "")
+    if problems := [*islice(found, _MOST_REPORTED)]:
         raise InvalidRequest(problems)
     message = kind()
     try:
@@ -61,8 +59,7 @@ def message_of(content: bytes, kind: type[AnyMessage], most_values: int) -> AnyM
 
 def json_of(message: Message) -> bytes:
     """`message` as compact JSON in UTF-8; members at their defaults are left out."""
-    members = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return encoded(members)
+    return encoded(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
 
 def encoded(members: Any) -> bytes:

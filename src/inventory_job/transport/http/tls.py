@@ -55,8 +55,7 @@ class _Contexts:
                 self._log.error("certificates not read again", reason=str(error))
             else:
                 self._log.info("certificates read again", file=str(self._files.certificate))
-        if self._current is not self.first:
-            connection.context = self._current
+        connection.context = self._current
 
 
 def _no_password() -> str:

@@ -10,7 +10,6 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.routes import routes_of
 from tests.support.http_service import SERVICE, HttpPort, client_of
 from tests.support.store import Store
@@ -158,7 +157,7 @@ def test_where_everybody_is_trusted_a_domain_is_offered(database: Store) -> None
     async def found() -> str:
         return "domain-1"
 
-    with client_of(database, HttpPort(entrance=Entrance("none", found))) as http:
+    with client_of(database, HttpPort(find_domain=found)) as http:
         answer = http.get("/home/entrance.json")
 
     assert answer.json() == {"auth_mode": "none", "domain": "domain-1"}
@@ -170,14 +169,15 @@ def test_where_tokens_are_needed_no_domain_is_looked_for(database: Store, mode: 
     async def not_to_be_asked() -> str:
         raise AssertionError
 
-    with client_of(database, HttpPort(entrance=Entrance(mode, not_to_be_asked))) as http:
+    options = HttpPort(auth_mode=mode, find_domain=not_to_be_asked)
+    with client_of(database, options) as http:
         assert http.get("/home/entrance.json").json() == {"auth_mode": mode}
 
 
 def test_the_description_is_for_the_mode_in_force(database: Store) -> None:
-    with client_of(database, HttpPort(entrance=Entrance("jwt"))) as http:
+    with client_of(database, HttpPort(auth_mode="jwt")) as http:
         tokens = http.get("/openapi.json").json()
-    with client_of(database, HttpPort(entrance=Entrance("none"))) as http:
+    with client_of(database, HttpPort(auth_mode="none")) as http:
         trusting = http.get("/openapi.json").json()
 
     assert tokens["security"] == [{"token": []}, {"bearer": []}]
