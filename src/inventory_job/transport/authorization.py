@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Authenticator, Caller
@@ -17,14 +18,14 @@ class Authorization:
         self._authenticator = authenticator
 
     async def identify(self, call: Call) -> Caller:
-        """The caller of a call, noted in it, once its right to the method is checked: all that the
-        headers decide.
+        """The caller of a call, noted in it and its domain in the log, once its right to the method
+        is checked: all that the headers decide.
 
         Raises Unauthenticated, PermissionDenied, InvalidRequest or Unavailable.
         """
-        caller = await self._authenticator.authenticate(call.texts())
+        call.caller = caller = await self._authenticator.authenticate(call.texts())
+        structlog.contextvars.bind_contextvars(domain_id=caller.domain_id)
         authorize(caller, call.name)
-        call.caller = caller
         return caller
 
     def admit(self, call: Call, request: Message) -> Confined:

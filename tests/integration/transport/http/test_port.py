@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pymongo import MongoClient
 from structlog.testing import capture_logs
 
@@ -223,13 +224,18 @@ def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: S
 
 
 def test_a_body_that_does_not_arrive_ends_with_408(database: Store) -> None:
-    with served(database, HASTY) as origin, connected(origin) as connection:
+    with (
+        served(database, HASTY) as origin,
+        connected(origin) as connection,
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries,
+    ):
         connection.sendall(head(LIST, 2) + b"{")
 
         answer = received(connection)
 
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"it did not arrive within 0.3 seconds" in answer
+    assert [e["domain_id"] for e in entries if e["event"] == "call"] == ["domain-busy"]
 
 
 @pytest.mark.parametrize(
