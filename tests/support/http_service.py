@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
@@ -76,10 +77,9 @@ class HttpPort:
     calls: CallsAtATime = field(default_factory=CallsAtATime)
     max_response_bytes: int = 64 * 1024 * 1024
     unready: Callable[[], str | None] = _ready
-    metrics: ASGIApp | None = None
+    metrics: ASGIApp = field(default_factory=lambda: PlainTextResponse("calls 3"))
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
-    has_pages: bool = True
     auth_mode: str = "none"
     find_domain: Callable[[], Awaitable[str | None]] = _no_domain
     grace_seconds: float = 1.0
@@ -124,7 +124,6 @@ class _Opened:
             metrics=port.metrics,
             cors_origins=port.cors_origins,
             hosts=port.hosts,
-            has_pages=port.has_pages,
             auth_mode=port.auth_mode,
             find_domain=port.find_domain,
         )

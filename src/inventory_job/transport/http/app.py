@@ -43,30 +43,24 @@ _CORS_HEADERS = (
 _NOT_STORED = {"cache-control": "no-store"}
 
 
-async def _no_domain() -> str | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class AppOptions:
     """What the application is like.
 
     `unready` says why calls cannot be served now, for `/readyz`, None if they can. `metrics`
-    answers `/metrics`. `cors_origins`: origins whose pages may call it, `*` for all; none by
-    default. `hosts`: the names that requests may be for, beside the address they come to; any, if
-    empty. `has_pages`: serve the pages for people, too. `find_domain` gives the id of a domain with
-    jobs that they begin with, None without one; it is called in `auth_mode` none only, where every
-    caller is trusted.
+    answers `/metrics`. `cors_origins`: origins whose pages may call it, `*` for all. `hosts`: the
+    names that requests may be for, beside the address they come to; any, if empty. `find_domain`
+    gives the id of a domain with jobs that the page begins with, None without one; it is called in
+    `auth_mode` none only, where every caller is trusted.
     """
 
     unready: Callable[[], str | None]
     connections: Connections
-    metrics: ASGIApp | None = None
-    cors_origins: tuple[str, ...] = ()
-    hosts: Collection[str] = ()
-    has_pages: bool = True
-    auth_mode: str = "none"
-    find_domain: Callable[[], Awaitable[str | None]] = _no_domain
+    metrics: ASGIApp
+    cors_origins: tuple[str, ...]
+    hosts: Collection[str]
+    auth_mode: str
+    find_domain: Callable[[], Awaitable[str | None]]
 
 
 def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) -> ASGIApp:
@@ -86,8 +80,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
                 for route in routes_of(service)
             ),
             *_probes(options),
-            Route("/openapi.json", _description(options.auth_mode).endpoint),
-            *(_pages(options) if options.has_pages else ()),
+            *_pages(options),
         ],
         middleware=[cors] if options.cors_origins else [],
         exception_handlers={404: _no_such_path, 405: _wrong_method, Exception: _failed},
@@ -104,12 +97,10 @@ def _probes(options: AppOptions) -> list[Route]:
         reason = options.unready()
         return await healthz(request) if reason is None else failure_response(Unavailable(reason))
 
-    async def metrics(_: Request) -> ASGIApp | None:
-        # A response is an application, too.
-        return options.metrics
+    async def metrics(_: Request) -> ASGIApp:
+        return options.metrics  # responses are applications, too
 
-    probes = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    return [*probes, Route("/metrics", metrics)] if options.metrics else probes
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
 def _description(auth_mode: str) -> Asset:
@@ -122,7 +113,7 @@ def _description(auth_mode: str) -> Asset:
     else:
         described["security"].remove({})
         del described["components"]["parameters"]["x-domain-id"]["example"]
-    return Asset(encoded(described), "application/json")
+    return Asset(encoded(described), "application/json", {})
 
 
 def _pages(options: AppOptions) -> list[Route]:
@@ -134,7 +125,8 @@ def _pages(options: AppOptions) -> list[Route]:
             said["domain"] = domain
         return JSONResponse(said, headers=_NOT_STORED)
 
-    pages = [Route(path, asset.endpoint) for path, asset in page_assets().items()]
+    assets = {"/openapi.json": _description(options.auth_mode), **page_assets()}
+    pages = [Route(path, asset.endpoint) for path, asset in assets.items()]
     return [*pages, Route("/home/entrance.json", entrance)]
 
 

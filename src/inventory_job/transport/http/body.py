@@ -89,16 +89,11 @@ def check_headers(headers: Headers) -> None:
     It has to be said, too: a page of another origin cannot send JSON without being allowed to.
     """
     if not _is_json(headers):
-        raise NotServed(
-            415,
-            "content-type",
-            "it must be application/json, in UTF-8",
-            {"accept": "application/json"},
-        )
+        reason = "it must be application/json, in UTF-8"
+        raise NotServed(415, "content-type", reason, {"accept": "application/json"})
     if _encoding(headers) not in {"", "identity", *_GZIP}:
-        raise NotServed(
-            415, "content-encoding", "it must be gzip, or none", {"accept-encoding": "gzip"}
-        )
+        reason = "it must be gzip, or none"
+        raise NotServed(415, "content-encoding", reason, {"accept-encoding": "gzip"})
 
 
 def decompressed(body: bytearray, headers: Headers, most_bytes: int) -> bytearray:
@@ -124,7 +119,7 @@ def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
     for start in range(0, len(body), _CHUNK_BYTES):
         rest: Any = body[start : start + _CHUNK_BYTES]
         while rest:
-            if inflater is None:
+            if inflater is None or inflater.eof:
                 members += 1
                 inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
             if members > _MOST_MEMBERS:
@@ -134,9 +129,7 @@ def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
             except zlib.error as error:
                 raise NotServed(400, "body", "it is not compressed by gzip") from error
             rest = inflater.unused_data or inflater.unconsumed_tail
-            if inflater.eof:
-                inflater = None
-    if inflater is not None or not members:
+    if inflater is None or not inflater.eof:
         raise NotServed(400, "body", "it ends within a gzip member")
 
 

@@ -8,12 +8,14 @@ the interfaces of asyncio: which connections are silent, and which clients do no
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-Address: TypeAlias = "tuple[str, int]"
+Address: TypeAlias = "tuple[str, int] | None"
+"""Host and port of the other end, as ASGI has it; None for a connection that has just ended."""
 
 _LOOK_SECONDS = 0.5
 
@@ -37,32 +39,25 @@ class Connections:
         self._open: OrderedDict[_Bounded, None] = OrderedDict()
         """The one that has been silent for longest first."""
         self._by_address: dict[Address, _Bounded] = {}
-        self._looking: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to look at connections, in the running event loop."""
-        self._looking = asyncio.create_task(self._look())
-
-    def stop(self) -> None:
-        """Looks no more."""
-        if self._looking:
-            self._looking.cancel()
+    async def watch(self) -> None:
+        """Ends the connections of slow clients, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for connection in [*self._open]:
+                connection.look(time.monotonic(), self._request_seconds, self._unread_seconds)
 
     def bounding(
         self, protocol: Callable[..., asyncio.Protocol]
     ) -> Callable[..., asyncio.Protocol]:
         """A factory of protocols like `protocol`, bounded."""
-
-        def bounded(*args: Any, **others: Any) -> asyncio.Protocol:
-            return _Bounded(protocol(*args, **others), self)
-
-        return bounded
+        return lambda *args, **others: _Bounded(protocol(*args, **others), self)
 
     @contextmanager
-    def request_of(self, client: tuple[str, int] | None) -> Iterator[None]:
+    def request_of(self, client: Address) -> Iterator[None]:
         """Notes that the connection from the address `client` has a request, its headers complete,
         until it is answered."""
-        connection = self._by_address.get(_address(client))
+        connection = self._by_address.get(client)
         if connection is None:
             yield
             return
@@ -92,13 +87,6 @@ class Connections:
         self._open.pop(connection, None)
         self._by_address.pop(connection.address, None)
 
-    async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            for connection in [*self._open]:
-                connection.look(loop.time(), self._request_seconds, self._unread_seconds)
-
 
 class _Bounded(asyncio.Protocol):
     """One connection: passes all on to `inner`, and notes when bytes come and go."""
@@ -108,11 +96,10 @@ class _Bounded(asyncio.Protocol):
     def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self._inner = inner
         self._connections = connections
-        self._loop = asyncio.get_running_loop()
         self._buffered_bytes = 0
         self._progress_at = 0.0
         self._was_taken = False
-        self.address: Address = ("", 0)
+        self.address: Address = None
         self.requests = 0
         """Those under way."""
         self.waiting_since: float | None = None
@@ -135,14 +122,15 @@ class _Bounded(asyncio.Protocol):
         self.transport = transport
         # What a client does not take stays in memory, for each of many connections.
         transport.set_write_buffer_limits(high=_MOST_BUFFERED_BYTES)
-        self.address = _address(transport.get_extra_info("peername"))
-        self.waiting_since = self._progress_at = self._loop.time()
+        peer = transport.get_extra_info("peername")
+        self.address = peer and peer[:2]
+        self.waiting_since = self._progress_at = time.monotonic()
         self._inner.connection_made(transport)
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         if not self.requests and self.waiting_since is None:
-            self.waiting_since = self._loop.time()
+            self.waiting_since = time.monotonic()
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -158,8 +146,3 @@ class _Bounded(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._was_taken = True
         self._inner.resume_writing()
-
-
-def _address(peer: Any) -> Address:
-    """Host and port of the other end, as ASGI has it and the transport."""
-    return (str(peer[0]), int(peer[1])) if peer else ("", 0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -79,11 +78,10 @@ def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Probl
         if value not in ([], ""):
             yield wrong_type(path, "dict")
         return
-    fields = _fields(descriptor)
     given: dict[str, str] = {}
     for name, member in value.items():
         at = f"{path}.{name}" if path else name
-        field = fields.get(name)
+        field = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
         if field is None:
             yield invalid(at, "there is no such field")
             continue
@@ -95,13 +93,6 @@ def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Probl
                 yield invalid(at, f"{earlier!r} says the same")
         if member is not None:
             yield from _of_field(member, field, at)
-
-
-@cache
-def _fields(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
-    """The fields of a message by both of their names."""
-    by_json_name = {field.json_name: field for field in descriptor.fields}
-    return by_json_name | dict(descriptor.fields_by_name)
 
 
 def _of_field(value: Any, field: FieldDescriptor, path: str) -> Iterator[Problem]:

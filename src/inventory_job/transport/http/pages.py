@@ -26,12 +26,10 @@ _PAGE_HEADERS = {
 class Asset:
     """One file; clients keep it, and ask whether it has changed."""
 
-    def __init__(
-        self, content: bytes, media_type: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, content: bytes, media_type: str, headers: Mapping[str, str]) -> None:
         self._content = content
         self._headers = {
-            **(headers or {}),
+            **headers,
             "content-type": media_type,
             "cache-control": "no-cache",
             "vary": "accept-encoding",

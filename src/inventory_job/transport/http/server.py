@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.tls import server_context
+from inventory_job.transport.http.tls import Contexts
 from inventory_job.transport.listening import bound_sockets
 
 _KEEP_ALIVE_SECONDS = 75
@@ -40,6 +40,7 @@ class HttpServer:
     when serving ends without a stop."""
 
     _serving: asyncio.Task[None]
+    _watching: asyncio.Task[None]
 
     def __init__(
         self,
@@ -51,12 +52,15 @@ class HttpServer:
         self._options = options
         self._connections = connections
         self._when_broken = when_broken
-        self._server = _Uvicorn(_config(app, options, connections))
+        self._server = _Uvicorn(_config(app, options))
         self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
         """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
-        self._server.config.load()
+        config = self._server.config
+        config.load()
+        bounded: Any = self._connections.bounding(config.http_protocol_class)
+        config.http_protocol_class = bounded
         listening = bound_sockets(self._options.host, self._options.port)
         for each in listening:
             # Connections have it from here. The system would take 4 MiB of an answer for each, of
@@ -65,7 +69,7 @@ class HttpServer:
         # Connections wait in the backlog until uvicorn accepts them.
         self._serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._serving.add_done_callback(self._ended)
-        self._connections.start()
+        self._watching = asyncio.create_task(self._connections.watch())
         number: int = listening[0].getsockname()[1]
         return number
 
@@ -74,7 +78,7 @@ class HttpServer:
         that has started."""
         self._server.should_exit = True
         await asyncio.wait([self._serving])
-        self._connections.stop()
+        self._watching.cancel()
 
     def _ended(self, serving: asyncio.Task[None]) -> None:
         if serving.cancelled() or (self._server.should_exit and not serving.exception()):
@@ -83,15 +87,11 @@ class HttpServer:
         self._when_broken()
 
 
-def _config(app: ASGIApp, options: HttpOptions, connections: Connections) -> uvicorn.Config:
-    # h11 bounds headers, trailers and chunks, and takes no trailer for a header.
-    plain = uvicorn.Config(app, http="h11", log_config=None)
-    plain.load()
-    bounded: Any = connections.bounding(plain.http_protocol_class)
+def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
     tls = options.tls
     return uvicorn.Config(
         app,
-        http=bounded,
+        http="h11",  # which bounds headers, trailers and chunks, and takes no trailer for a header
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -102,7 +102,7 @@ def _config(app: ASGIApp, options: HttpOptions, connections: Connections) -> uvi
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.grace_seconds),
-        ssl_context_factory=None if tls is None else lambda *_: server_context(tls),
+        ssl_context_factory=None if tls is None else lambda *_: Contexts(tls).first,
     )
 
 

@@ -82,12 +82,6 @@ def failure_response(error: ServiceError) -> Response:
 
 def status_json(error: ServiceError) -> dict[str, Any]:
     """google.rpc.Status: the same code, message and details as on the gRPC port."""
-    status = rich_status(error)
-    return {
-        "code": status.code,
-        "message": status.message,
-        "details": [
-            json_format.MessageToDict(detail, preserving_proto_field_name=True)
-            for detail in status.details
-        ],
-    }
+    members = json_format.MessageToDict(rich_status(error), preserving_proto_field_name=True)
+    members.setdefault("details", [])
+    return members

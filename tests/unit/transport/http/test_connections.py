@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Any
@@ -76,7 +77,7 @@ class Client:
 
     def look(self, seconds: float) -> str:
         """How the connection has ended, if it has, so long from now."""
-        now = asyncio.get_running_loop().time() + seconds
+        now = time.monotonic() + seconds
         self.outer.look(now, REQUEST_SECONDS, UNREAD_SECONDS)
         return self.transport.ended
 
@@ -288,14 +289,14 @@ async def test_an_answer_after_a_long_pause_has_its_own_time(connections: Connec
 # While it looks
 
 
-def test_connections_are_looked_at_while_started() -> None:
+def test_connections_are_looked_at_while_they_are_watched() -> None:
     async def run() -> None:
         connections = Connections(MOST, 0.01, UNREAD_SECONDS)
-        connections.start()
+        watching = asyncio.create_task(connections.watch())
         client = Client(connections, 1)
         await asyncio.wait_for(client.transport.has_ended.wait(), 10)
         assert client.transport.ended == "closed"
-        connections.stop()
+        watching.cancel()
         late = Client(connections, 2)
         await asyncio.sleep(0.7)
         assert late.transport.ended == ""
