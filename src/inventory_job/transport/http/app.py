@@ -22,6 +22,7 @@ from inventory_job.errors import Unavailable
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.context import METADATA
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.messages import encoded
 from inventory_job.transport.http.pages import Asset, page_assets
@@ -29,16 +30,8 @@ from inventory_job.transport.http.routes import routes_of
 from inventory_job.transport.http.status import NoSuchPath, NotServed, failure_response
 
 _CORS_HEADERS = (
-    "authorization",
-    "content-type",
-    "grpc-timeout",
-    "token",
-    "traceparent",
-    "tracestate",
-    "x-domain-id",
-    "x-request-id",
-    "x-request-timeout",
-    "x-workspace-id",
+    *("authorization", "content-type", "grpc-timeout", "x-request-id", "x-request-timeout"),
+    *(key.replace("_", "-") for key in METADATA),
 )
 _NOT_STORED = {"cache-control": "no-store"}
 

@@ -10,7 +10,7 @@ from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.transport.call import Metadata
 
-_METADATA = frozenset({"token", "x_domain_id", "x_workspace_id", "traceparent", "tracestate"})
+METADATA = frozenset({"token", "x_domain_id", "x_workspace_id", "traceparent", "tracestate"})
 """Headers that are call metadata, by their names there; headers may have hyphens instead."""
 
 _GRPC_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
@@ -27,7 +27,7 @@ def metadata_of(headers: Headers) -> Metadata:
             scheme, _, token = value.partition(" ")
             if scheme.lower() == "bearer":
                 metadata.append(("token", token.strip()))
-        elif key in _METADATA:
+        elif key in METADATA:
             metadata.append((key, value))
     return tuple(metadata)
 

@@ -70,8 +70,7 @@ class HttpServer:
         self._serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._serving.add_done_callback(self._ended)
         self._watching = asyncio.create_task(self._connections.watch())
-        number: int = listening[0].getsockname()[1]
-        return number
+        return int(listening[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Accepts nothing more, lets calls finish within the grace period, and ends; for a port
