@@ -47,8 +47,8 @@ class RequestLimits:
 
 
 class BodyReader:
-    """Reads bodies within the limits, and so many of them that those whose requests are not
-    answered have the bytes of _MOST_BODIES large ones. For one event loop."""
+    """Reads bodies within the limits. All that belong to requests not yet answered hold no more
+    bytes than _MOST_BODIES of the largest size. For one event loop."""
 
     def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
@@ -59,7 +59,7 @@ class BodyReader:
 
         Raises NotServed, RequestTooLarge, Overloaded, and starlette's ClientDisconnect.
         """
-        check_headers(request.headers)
+        _check_headers(request.headers)
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limits.bytes:
             raise RequestTooLarge(self._limits.bytes)
@@ -83,7 +83,7 @@ class BodyReader:
         self._free_bytes += len(body)
 
 
-def check_headers(headers: Headers) -> None:
+def _check_headers(headers: Headers) -> None:
     """Raises NotServed unless the body is JSON, plain or compressed by gzip.
 
     It has to be said, too: a page of another origin cannot send JSON without being allowed to.
