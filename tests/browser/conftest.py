@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from inventory_job.auth.tokens import TokenAuthenticator
-from inventory_job.transport.http.entrance import Entrance
 from tests.browser import scene
 from tests.browser.visits import Visit, chromium, chromium_path, visit
 from tests.support.http_service import HttpPort, served
@@ -50,7 +49,7 @@ def console(database: Store) -> Iterator[str]:
         return scene.MANY
 
     scene.load(database)
-    with served(database, HttpPort(entrance=Entrance("none", offered))) as origin:
+    with served(database, HttpPort(find_domain=offered)) as origin:
         yield origin
 
 
@@ -63,6 +62,6 @@ def issuer() -> Issuer:
 @pytest.fixture(scope="module")
 def guarded(console: str, database: Store, issuer: Issuer) -> Iterator[str]:
     """The origin of a server of the same jobs for callers with a token."""
-    port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), entrance=Entrance("jwt"))
+    port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), auth_mode="jwt")
     with served(database, port) as origin:
         yield origin

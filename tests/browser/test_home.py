@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, Page, expect
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
-from inventory_job.transport.http.entrance import Entrance
 from tests.browser import home
 from tests.browser.visits import Look, Visit, visit
 from tests.support.http_service import HttpPort, served
@@ -92,7 +91,7 @@ def origin(database: Store) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def guarded_origin(origin: str, database: Store, issuer: Issuer) -> Iterator[str]:
     """The same jobs, served to those who have a token."""
-    port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), entrance=Entrance("jwt"))
+    port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), auth_mode="jwt")
     with served(database, port) as address:
         yield address
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
@@ -34,9 +35,9 @@ from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
-from inventory_job.transport.http.calls import CallLimits, JobCalls
+from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
@@ -50,10 +51,10 @@ LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
 MOST_BYTES = 64 * 1024
 """The largest request of the tests' small ports."""
-LIMITS = CallLimits(
-    max_request_bytes=4 * 1024 * 1024,
-    max_request_values=Limits().values,
-    request_seconds=10.0,
+LIMITS = RequestLimits(
+    bytes=4 * 1024 * 1024,
+    values=Limits().values,
+    seconds=10.0,
 )
 
 
@@ -61,20 +62,25 @@ def _ready() -> None:
     """Nothing is in the way."""
 
 
+async def _no_domain() -> str | None:
+    """There is none to begin with."""
+    return None
+
+
 @dataclass(frozen=True)
 class HttpPort:
     """What a port may be made with."""
 
     authenticator: Authenticator = field(default_factory=AnonymousAuthenticator)
-    limits: CallLimits = LIMITS
+    limits: RequestLimits = LIMITS
     calls: CallsAtATime = field(default_factory=CallsAtATime)
     max_response_bytes: int = 64 * 1024 * 1024
     unready: Callable[[], str | None] = _ready
-    metrics: ASGIApp | None = None
+    metrics: ASGIApp = field(default_factory=lambda: PlainTextResponse("calls 3"))
     cors_origins: tuple[str, ...] = ()
     hosts: Collection[str] = ()
-    has_pages: bool = True
-    entrance: Entrance = field(default_factory=Entrance)
+    auth_mode: str = "none"
+    find_domain: Callable[[], Awaitable[str | None]] = _no_domain
     grace_seconds: float = 1.0
     port: int = 0
     tls: TlsFiles | None = None
@@ -109,17 +115,15 @@ class _Opened:
         servicer = JobServicer(manager, Limits(), 20.0, _now)
         dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
         calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
-        connections = Connections(
-            port.connections, port.limits.request_seconds, port.unread_seconds
-        )
+        connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
         app = AppOptions(
             unready=port.unready,
             connections=connections,
             metrics=port.metrics,
             cors_origins=port.cors_origins,
             hosts=port.hosts,
-            has_pages=port.has_pages,
-            entrance=port.entrance,
+            auth_mode=port.auth_mode,
+            find_domain=port.find_domain,
         )
         server = HttpServer(
             build_app(SERVICE, calls, app),

@@ -10,9 +10,9 @@ from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.settings import Settings
 from inventory_job.transport.http.app import AppOptions, build_app
-from inventory_job.transport.http.calls import CallLimits, JobCalls
+from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.listening import address_of
 
@@ -27,7 +27,7 @@ def http_server(
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
-    limits = CallLimits(
+    limits = RequestLimits(
         settings.max_request_bytes, settings.limits.values, settings.request_seconds
     )
     calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
@@ -37,7 +37,8 @@ def http_server(
         metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,
         hosts=_hosts(settings),
-        entrance=Entrance(settings.auth_mode, lambda: _first_domain(settings, database)),
+        auth_mode=settings.auth_mode,
+        find_domain=lambda: _first_domain(settings, database),
     )
     host, port = settings.http_host or settings.host, settings.http_port
     listening = HttpOptions(host, port, tls_files(settings), settings.grace_seconds)

@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import os
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Literal
 
 _BACKLOG = 512
@@ -31,14 +31,11 @@ def bound_sockets(host: str, port: int) -> list[socket.socket]:
     """Listening sockets of the same port on all addresses of `host` that this machine has, with
     both families for an IPv6 wildcard; port 0 is one that is free on all. Raises PortInUse."""
     addresses = _addresses(host, port)
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
+    # A free port of one address may be in use on the other.
+    for _ in range(0 if port else _ATTEMPTS):
+        with suppress(PortInUse):
             return _bound(host, port, addresses)
-        except PortInUse:
-            # A free port of one address may be in use on the other.
-            if port or attempt == _ATTEMPTS:
-                raise
-    raise AssertionError  # the last attempt returns or raises
+    return _bound(host, port, addresses)
 
 
 def free_addresses(host: str, port: int) -> list[str]:
@@ -57,7 +54,7 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
-        reason = (isinstance(error, socket.gaierror) and error.strerror) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise PortInUse(host, port, reason, "host") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -73,19 +70,16 @@ def _is_address(host: str) -> bool:
 def _bound(host: str, port: int, addresses: list[str]) -> list[socket.socket]:
     with ExitStack() as opened:
         bound: list[socket.socket] = []
-        absent: OSError | None = None
         for address in addresses:
             number = bound[0].getsockname()[1] if bound else port
             try:
                 bound.append(opened.enter_context(_listening(address, number)))
             except OSError as error:
-                if error.errno not in _ABSENT:
-                    raise PortInUse(host, number, _reason(error), "port") from error
-                # As a name of both families has one on a machine without IPv6.
-                absent = error
-        if not bound:
-            reason = "it has no address" if absent is None else _reason(absent)
-            raise PortInUse(host, port, reason, "host") from absent
+                is_absent = error.errno in _ABSENT
+                # A name of both families has an absent one on a machine without IPv6.
+                if not is_absent or (not bound and address == addresses[-1]):
+                    wrong: Literal["host", "port"] = "host" if is_absent else "port"
+                    raise PortInUse(host, number, _reason(error), wrong) from error
         opened.pop_all()
         return bound
 

@@ -7,15 +7,18 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from inventory_job.errors import Overloaded
 from inventory_job.transport.http.status import NotServed, RequestTooLarge
+from inventory_job.transport.limiter import LARGE_BYTES
 
 # What JSON may be in: UTF-8, and ASCII, which is a part of it.
 _CHARSETS = frozenset({"utf-8", "ascii"})
@@ -30,74 +33,70 @@ _PIECE_BYTES = 16 * 1024
 _LEAST_COMPRESSED_BYTES = 1024
 # Above this the answers grow hardly smaller, only slower.
 _LEVEL = 4
+_MOST_BODIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """`bytes`: the size of a request, before and after it is decompressed; `values`: its members
+    and elements, all in all. `seconds`: how long a client may take to send one."""
+
+    bytes: int
+    values: int
+    seconds: float
 
 
 class BodyReader:
-    """Reads bodies: of at most `most_bytes` each, within `seconds`, `held_bytes` of all together.
+    """Reads bodies within the limits. All that belong to requests not yet answered hold no more
+    bytes than _MOST_BODIES of the largest size. For one event loop."""
 
-    A body is counted until it is given back. For one event loop.
-    """
+    def __init__(self, limits: RequestLimits) -> None:
+        self._limits = limits
+        self._free_bytes = _MOST_BODIES * limits.bytes
 
-    def __init__(self, most_bytes: int, held_bytes: int, seconds: float) -> None:
-        self._most_bytes = most_bytes
-        self._free_bytes = held_bytes
-        self._seconds = seconds
-
-    async def read(self, request: Request) -> bytes:
-        """The body of a request as sent, to be given back with `release`.
+    async def read(self, request: Request) -> bytearray:
+        """The body of a request as sent.
 
         Raises NotServed, RequestTooLarge, Overloaded, and starlette's ClientDisconnect.
         """
-        check_headers(request.headers)
+        _check_headers(request.headers)
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._most_bytes:
-            raise RequestTooLarge(self._most_bytes)
+        if length.isdecimal() and int(length) > self._limits.bytes:
+            raise RequestTooLarge(self._limits.bytes)
         body = bytearray()
+        request.state.sent.callback(self._release, body)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._limits.seconds):
                 async for chunk in request.stream():
-                    self._take(body, chunk)
+                    if len(body) + len(chunk) > self._limits.bytes:
+                        raise RequestTooLarge(self._limits.bytes)
+                    if len(chunk) > self._free_bytes:
+                        raise Overloaded("too many bodies at once")
+                    self._free_bytes -= len(chunk)
+                    body += chunk
         except TimeoutError as error:
-            self.release(body)
-            reason = f"it did not arrive within {self._seconds:g} seconds"
+            reason = f"it did not arrive within {self._limits.seconds:g} seconds"
             raise NotServed(408, "body", reason, {"connection": "close"}) from error
-        except BaseException:
-            self.release(body)
-            raise
-        return bytes(body)
+        return body
 
-    def release(self, body: bytes | bytearray) -> None:
-        """Gives back the bytes that `body` takes of those held."""
+    def _release(self, body: bytearray) -> None:
         self._free_bytes += len(body)
 
-    def _take(self, body: bytearray, chunk: bytes) -> None:
-        if len(body) + len(chunk) > self._most_bytes:
-            raise RequestTooLarge(self._most_bytes)
-        if len(chunk) > self._free_bytes:
-            raise Overloaded("too many bodies at once")
-        self._free_bytes -= len(chunk)
-        body += chunk
 
-
-def check_headers(headers: Headers) -> None:
+def _check_headers(headers: Headers) -> None:
     """Raises NotServed unless the body is JSON, plain or compressed by gzip.
 
     It has to be said, too: a page of another origin cannot send JSON without being allowed to.
     """
     if not _is_json(headers):
-        raise NotServed(
-            415,
-            "content-type",
-            "it must be application/json, in UTF-8",
-            {"accept": "application/json"},
-        )
+        reason = "it must be application/json, in UTF-8"
+        raise NotServed(415, "content-type", reason, {"accept": "application/json"})
     if _encoding(headers) not in {"", "identity", *_GZIP}:
-        raise NotServed(
-            415, "content-encoding", "it must be gzip, or none", {"accept-encoding": "gzip"}
-        )
+        reason = "it must be gzip, or none"
+        raise NotServed(415, "content-encoding", reason, {"accept-encoding": "gzip"})
 
 
-def decompressed(body: bytes, headers: Headers, most_bytes: int) -> bytes:
+def decompressed(body: bytearray, headers: Headers, most_bytes: int) -> bytearray:
     """The body as it was before it was compressed; raises NotServed and RequestTooLarge."""
     if _encoding(headers) not in _GZIP:
         return body
@@ -110,7 +109,7 @@ def decompressed(body: bytes, headers: Headers, most_bytes: int) -> bytes:
         if len(content) > most_grown:
             reason = f"it is more than {_MOST_GROWTH} times as large as it was compressed"
             raise NotServed(413, "body", reason)
-    return bytes(content)
+    return content
 
 
 def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
@@ -120,7 +119,7 @@ def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
     for start in range(0, len(body), _CHUNK_BYTES):
         rest: Any = body[start : start + _CHUNK_BYTES]
         while rest:
-            if inflater is None:
+            if inflater is None or inflater.eof:
                 members += 1
                 inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
             if members > _MOST_MEMBERS:
@@ -130,9 +129,7 @@ def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
             except zlib.error as error:
                 raise NotServed(400, "body", "it is not compressed by gzip") from error
             rest = inflater.unused_data or inflater.unconsumed_tail
-            if inflater.eof:
-                inflater = None
-    if inflater is not None or not members:
+    if inflater is None or not inflater.eof:
         raise NotServed(400, "body", "it ends within a gzip member")
 
 
@@ -152,7 +149,18 @@ def compressed(content: bytes) -> bytes | None:
     return gzip.compress(content, _LEVEL, mtime=0)
 
 
-async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
+def content_response(content: bytes, smaller: bytes | None, headers: Mapping[str, str]) -> Response:
+    """An answer of `content`, sent as `smaller` if that is there, its form that is `compressed`."""
+    sent = content
+    if smaller is not None:
+        sent, headers = smaller, {**headers, "content-encoding": "gzip"}
+    if len(sent) <= LARGE_BYTES:
+        return Response(sent, headers=headers)
+    length = {"content-length": str(len(sent))}
+    return StreamingResponse(_pieces_of(sent), headers={**headers, **length})
+
+
+async def _pieces_of(content: bytes) -> AsyncIterator[bytes]:
     """`content` in pieces, each to be sent once the client has taken most of those before: whatever
     is sent at once would be in memory, and its sending over, however little the client reads."""
     for start in range(0, len(content), _PIECE_BYTES):

@@ -8,12 +8,14 @@ the interfaces of asyncio: which connections are silent, and which clients do no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-Address: TypeAlias = "tuple[str, int]"
+Address: TypeAlias = "tuple[str, int] | None"
+"""Host and port of the other end, as ASGI has it; None for a connection that has just ended."""
 
 _LOOK_SECONDS = 0.5
 
@@ -26,57 +28,52 @@ class Connections:
     is closed, or the latest when all have a request under way.
 
     A request that does not begin, or whose headers do not end, within `request_seconds` closes its
-    connection. A connection whose client takes nothing of an answer
-    for `unread_seconds` is aborted.
+    connection. A connection whose client takes nothing of an answer for `unread_seconds` is
+    aborted.
     """
 
     def __init__(self, most: int, request_seconds: float, unread_seconds: float) -> None:
         self._most = most
         self._request_seconds = request_seconds
         self._unread_seconds = unread_seconds
-        self._open: dict[_Bounded, None] = {}
+        self._open: OrderedDict[_Bounded, None] = OrderedDict()
+        """The one that has been silent for longest first."""
         self._by_address: dict[Address, _Bounded] = {}
-        self._looking: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to look at connections, in the running event loop."""
-        self._looking = asyncio.create_task(self._look())
-
-    def stop(self) -> None:
-        """Looks no more."""
-        if self._looking:
-            self._looking.cancel()
+    async def watch(self) -> None:
+        """Ends the connections of slow clients, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for connection in [*self._open]:
+                connection.look(time.monotonic(), self._request_seconds, self._unread_seconds)
 
     def bounding(
         self, protocol: Callable[..., asyncio.Protocol]
     ) -> Callable[..., asyncio.Protocol]:
         """A factory of protocols like `protocol`, bounded."""
+        return lambda *args, **others: _Bounded(protocol(*args, **others), self)
 
-        def bounded(*args: Any, **others: Any) -> asyncio.Protocol:
-            return _Bounded(protocol(*args, **others), self)
-
-        return bounded
-
-    def noting_requests(self, app: ASGIApp) -> ASGIApp:
-        """An application that does what `app` does, and notes when a connection has a request."""
-
-        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-            connection = self._by_address.get(_address(scope.get("client")))
-            if connection is None:
-                await app(scope, receive, send)
-                return
-            connection.begin_request()
-            try:
-                await app(scope, receive, send)
-            finally:
-                connection.end_request()
-
-        return noting
+    @contextmanager
+    def request_of(self, client: Address) -> Iterator[None]:
+        """Notes that the connection from the address `client` has a request, its headers complete,
+        until it is answered."""
+        connection = self._by_address.get(client)
+        if connection is None:
+            yield
+            return
+        connection.requests += 1
+        connection.waiting_since = None
+        try:
+            yield
+        finally:
+            connection.requests -= 1
+            if connection in self._open:
+                self._open.move_to_end(connection)
 
     def add(self, connection: _Bounded) -> None:
         """A connection is made."""
         if len(self._open) >= self._most:
-            silent = (each for each in self._open if not each.has_request)
+            silent = (each for each in self._open if not each.requests)
             loser = next(silent, connection)
             loser.transport.abort()
             if loser is connection:
@@ -85,22 +82,10 @@ class Connections:
         self._open[connection] = None
         self._by_address[connection.address] = connection
 
-    def note_silence(self, connection: _Bounded) -> None:
-        """A connection is silent from now on."""
-        if self._open.pop(connection, connection) is None:
-            self._open[connection] = None
-
     def remove(self, connection: _Bounded) -> None:
         """A connection has ended."""
         self._open.pop(connection, None)
         self._by_address.pop(connection.address, None)
-
-    async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            for connection in [*self._open]:
-                connection.look(loop.time(), self._request_seconds, self._unread_seconds)
 
 
 class _Bounded(asyncio.Protocol):
@@ -108,31 +93,17 @@ class _Bounded(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, inner: Any, connections: Connections) -> None:
+    def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self._inner = inner
         self._connections = connections
-        self._loop = asyncio.get_running_loop()
-        self._waiting_since: float | None = None
-        self._requests = 0
         self._buffered_bytes = 0
         self._progress_at = 0.0
         self._was_taken = False
-        self.address: Address = ("", 0)
-
-    @property
-    def has_request(self) -> bool:
-        """Whether a request is under way."""
-        return self._requests > 0
-
-    def begin_request(self) -> None:
-        """The headers of a request are there."""
-        self._requests += 1
-        self._waiting_since = None
-
-    def end_request(self) -> None:
-        """A request is answered; between two nothing has to come."""
-        self._requests -= 1
-        self._connections.note_silence(self)
+        self.address: Address = None
+        self.requests = 0
+        """Those under way."""
+        self.waiting_since: float | None = None
+        """When the wait for the rest of the headers began; between requests nothing has to come."""
 
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
         """Ends the connection if its client is too slow."""
@@ -144,26 +115,26 @@ class _Bounded(asyncio.Protocol):
         self._buffered_bytes = buffered
         if now - self._progress_at > unread_seconds:
             self.transport.abort()
-        elif self._waiting_since is not None and now - self._waiting_since > request_seconds:
+        elif self.waiting_since is not None and now - self.waiting_since > request_seconds:
             self.transport.close()
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         # What a client does not take stays in memory, for each of many connections.
         transport.set_write_buffer_limits(high=_MOST_BUFFERED_BYTES)
-        self.address = _address(transport.get_extra_info("peername"))
-        self._waiting_since = self._progress_at = self._loop.time()
+        peer = transport.get_extra_info("peername")
+        self.address = peer and peer[:2]
+        self.waiting_since = self._progress_at = time.monotonic()
         self._inner.connection_made(transport)
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if not self.has_request and self._waiting_since is None:
-            self._waiting_since = self._loop.time()
+        if not self.requests and self.waiting_since is None:
+            self.waiting_since = time.monotonic()
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        keeps_open: bool | None = self._inner.eof_received()
-        return keeps_open
+        return self._inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.remove(self)
@@ -175,8 +146,3 @@ class _Bounded(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._was_taken = True
         self._inner.resume_writing()
-
-
-def _address(peer: Any) -> Address:
-    """Host and port of the other end, as ASGI has it and the transport."""
-    return (str(peer[0]), int(peer[1])) if peer else ("", 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 
@@ -11,16 +10,8 @@ from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.transport.call import Metadata
 
-_METADATA = {
-    "token": "token",
-    "x-domain-id": "x_domain_id",
-    "x_domain_id": "x_domain_id",
-    "x-workspace-id": "x_workspace_id",
-    "x_workspace_id": "x_workspace_id",
-    "traceparent": "traceparent",
-    "tracestate": "tracestate",
-}
-"""Headers that are call metadata, by their names there."""
+METADATA = frozenset({"token", "x_domain_id", "x_workspace_id", "traceparent", "tracestate"})
+"""Headers that are call metadata, by their names there; headers may have hyphens instead."""
 
 _GRPC_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -29,32 +20,26 @@ _PLAIN_TIMEOUT = re.compile(r"[0-9]{1,8}(\.[0-9]{1,9})?")
 
 def metadata_of(headers: Headers) -> Metadata:
     """The call metadata in the headers of a request."""
-    return tuple(_metadata(headers))
-
-
-def deadline_of(headers: Headers) -> Deadline | None:
-    """The deadline in the headers of a request, None without one; raises InvalidRequest."""
-    seconds = _timeout(headers)
-    return None if seconds is None else Deadline.after(seconds)
-
-
-def _metadata(headers: Headers) -> Iterator[tuple[str, str]]:
+    metadata = []
     for name, value in headers.items():
+        key = name.replace("-", "_")
         if name == "authorization":
             scheme, _, token = value.partition(" ")
             if scheme.lower() == "bearer":
-                yield "token", token.strip()
-        elif name in _METADATA:
-            yield _METADATA[name], value
+                metadata.append(("token", token.strip()))
+        elif key in METADATA:
+            metadata.append((key, value))
+    return tuple(metadata)
 
 
-def _timeout(headers: Headers) -> float | None:
-    """The least of the timeouts in `grpc-timeout` and `x-request-timeout`, in seconds."""
+def deadline_of(headers: Headers) -> Deadline | None:
+    """The earliest of the deadlines that `grpc-timeout` and `x-request-timeout` set, None without
+    one; raises InvalidRequest."""
     seconds = [
         *(_grpc_seconds(value) for value in headers.getlist("grpc-timeout")),
         *(_plain_seconds(value) for value in headers.getlist("x-request-timeout")),
     ]
-    return min(seconds, default=None)
+    return Deadline.after(min(seconds)) if seconds else None
 
 
 def _grpc_seconds(text: str) -> float:

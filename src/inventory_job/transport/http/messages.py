@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -38,17 +37,15 @@ _NAMES: dict[int, str] = {
 }
 
 
-def message_of(content: bytes, kind: type[AnyMessage], most_values: int) -> AnyMessage:
+def message_of(content: bytes | bytearray, kind: type[AnyMessage], most_values: int) -> AnyMessage:
     """The message of this kind that `content` is in JSON.
 
     Raises InvalidRequest for what is not JSON or has more than `most_values` values, and for each
     field (of the first hundred) that is unknown, is given twice or does not hold what it should.
     """
     members = parsed(content, most_values)
-    problems = list(
-        islice(_of_message(members, cast(Descriptor, kind.DESCRIPTOR), ""), _MOST_REPORTED)
-    )
-    if problems:
+    found = _of_message(members, cast(Descriptor, kind.DESCRIPTOR), "")
+    if problems := [*islice(found, _MOST_REPORTED)]:
         raise InvalidRequest(problems)
     message = kind()
     try:
@@ -61,8 +58,7 @@ def message_of(content: bytes, kind: type[AnyMessage], most_values: int) -> AnyM
 
 def json_of(message: Message) -> bytes:
     """`message` as compact JSON in UTF-8; members at their defaults are left out."""
-    members = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return encoded(members)
+    return encoded(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
 
 def encoded(members: Any) -> bytes:
@@ -82,11 +78,10 @@ def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Probl
         if value not in ([], ""):
             yield wrong_type(path, "dict")
         return
-    fields = _fields(descriptor)
     given: dict[str, str] = {}
     for name, member in value.items():
         at = f"{path}.{name}" if path else name
-        field = fields.get(name)
+        field = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
         if field is None:
             yield invalid(at, "there is no such field")
             continue
@@ -98,13 +93,6 @@ def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Probl
                 yield invalid(at, f"{earlier!r} says the same")
         if member is not None:
             yield from _of_field(member, field, at)
-
-
-@cache
-def _fields(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
-    """The fields of a message by both of their names."""
-    by_json_name = {field.json_name: field for field in descriptor.fields}
-    return by_json_name | dict(descriptor.fields_by_name)
 
 
 def _of_field(value: Any, field: FieldDescriptor, path: str) -> Iterator[Problem]:

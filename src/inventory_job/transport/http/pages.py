@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
+from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from inventory_job.transport.http.body import accepts_gzip, compressed, pieces_of
-from inventory_job.transport.http.messages import encoded
+from inventory_job.transport.http.body import accepts_gzip, compressed, content_response
 
+_STATIC = Path(__file__).with_name("static")
 _PAGE_HEADERS = {
     # Everything comes from this server; Swagger's style sheet holds its icons as data.
     "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -28,38 +26,22 @@ _PAGE_HEADERS = {
 class Asset:
     """One file; clients keep it, and ask whether it has changed."""
 
-    def __init__(self, content: bytes, media_type: str, headers: dict[str, str]) -> None:
+    def __init__(self, content: bytes, media_type: str, headers: Mapping[str, str]) -> None:
         self._content = content
-        self._headers = headers | {
+        self._headers = {
+            **headers,
             "content-type": media_type,
             "cache-control": "no-cache",
             "vary": "accept-encoding",
             "etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         }
 
-    @classmethod
-    def of_json(cls, members: dict[str, Any]) -> Asset:
-        """Plain data, as a file."""
-        return cls(encoded(members), "application/json", {})
-
-    @classmethod
-    def of_file(cls, file: Traversable) -> Asset:
-        """A file of a page."""
-        kind = mimetypes.guess_type(file.name)[0] or "text/plain"
-        if kind.startswith("text/"):
-            kind += "; charset=utf-8"
-        return cls(file.read_bytes(), kind, _PAGE_HEADERS)
-
     async def endpoint(self, request: Request) -> Response:
         """Answers GET and HEAD."""
         if request.headers.get("if-none-match") == self._headers["etag"]:
             return Response(status_code=304, headers=self._headers)
-        headers, content = dict(self._headers), self._content
-        if accepts_gzip(request.headers) and self._compressed is not None:
-            headers["content-encoding"] = "gzip"
-            content = self._compressed
-        headers["content-length"] = str(len(content))
-        return StreamingResponse(pieces_of(content), headers=headers)
+        smaller = self._compressed if accepts_gzip(request.headers) else None
+        return content_response(self._content, smaller, self._headers)
 
     @cached_property
     def _compressed(self) -> bytes | None:
@@ -68,18 +50,15 @@ class Asset:
 
 def page_assets() -> dict[str, Asset]:
     """All files below `static/` by their paths; a page's path is without `index` and `.html`."""
-    root = files("inventory_job.transport.http").joinpath("static")
-    return {_page_path(path): Asset.of_file(file) for path, file in _walk(root, "")}
-
-
-def _page_path(path: str) -> str:
-    return path.removesuffix(".html").removesuffix("index") if path.endswith(".html") else path
-
-
-def _walk(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
-    for entry in folder.iterdir():
-        at = f"{path}/{entry.name}"
-        if entry.is_dir():
-            yield from _walk(entry, at)
-        elif not entry.name.endswith(".md"):
-            yield at, entry
+    assets = {}
+    for file in _STATIC.rglob("*"):
+        if file.is_dir() or file.suffix == ".md":
+            continue
+        path = f"/{file.relative_to(_STATIC).as_posix()}"
+        if file.suffix == ".html":
+            path = path.removesuffix(".html").removesuffix("index")
+        kind = mimetypes.guess_type(file.name)[0] or "text/plain"
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
+        assets[path] = Asset(file.read_bytes(), kind, _PAGE_HEADERS)
+    return assets

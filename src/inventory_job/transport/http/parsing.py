@@ -23,35 +23,33 @@ MOST_DEPTH = 100
 TOO_LARGE_A_NUMBER = "a number is beyond those of 64 bits"
 
 
-class _NoConstant(ValueError):
-    """JSON has no such constant."""
-
-
-class _TooDeep(Exception):
-    """There are more than MOST_DEPTH levels."""
-
-
-def parsed(content: bytes, most_values: int) -> dict[str, Any]:
+def parsed(content: bytes | bytearray, most_values: int) -> dict[str, Any]:
     """The object that `content` is in JSON, with at most `most_values` members of objects and
     elements of lists, those of inner ones included. Raises InvalidRequest, for a member that is
     there twice as well."""
     if has_more_values(content, most_values):
-        raise InvalidRequest(invalid("body", f"more than {most_values} values in one request"))
+        raise _refusal(f"more than {most_values} values in one request")
     try:
         members = _load(content)
-    except (RecursionError, _TooDeep) as error:
-        reason = f"it is nested too deeply, more than {MOST_DEPTH} levels"
-        raise InvalidRequest(invalid("body", reason)) from error
-    except UnicodeError as error:
-        raise InvalidRequest(invalid("body", f"it is not Unicode: {_why(error)}")) from error
+    except RecursionError as error:
+        raise _refusal(f"it is nested too deeply, more than {MOST_DEPTH} levels") from error
+    except UnicodeDecodeError as error:
+        reason = f"it is not Unicode: the byte at {error.start} is not of UTF-8"
+        raise _refusal(reason) from error
+    except UnicodeEncodeError as error:
+        raise _refusal("it is not Unicode: there is half of a surrogate pair") from error
+    except json.JSONDecodeError as error:
+        said = error.msg[:1].lower() + error.msg[1:]
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _refusal(f"it is not JSON: {said} ({where})") from error
     except ValueError as error:
-        raise InvalidRequest(invalid("body", f"it is not JSON: {_why(error)}")) from error
+        raise _refusal("it is not JSON: a number has too many digits") from error
     if not isinstance(members, dict):
         raise InvalidRequest(wrong_type("body", "dict"))
     return members
 
 
-def has_more_values(content: bytes, most: int) -> bool:
+def has_more_values(content: bytes | bytearray, most: int) -> bool:
     """Whether `content`, if it is JSON, has more than `most` members and elements."""
     # Each has a comma before it or is the first of its list or object. Most bodies are short.
     if sum(map(content.count, (b",", b"{", b"["))) <= most:
@@ -60,7 +58,7 @@ def has_more_values(content: bytes, most: int) -> bool:
     return next(islice(items, most, None), None) is not None
 
 
-def _load(content: bytes) -> Any:
+def _load(content: bytes | bytearray) -> Any:
     members = json.loads(
         content.decode(),
         object_pairs_hook=_without_twins,
@@ -75,25 +73,15 @@ def _load(content: bytes) -> Any:
     return members
 
 
-def _why(error: ValueError) -> str:
-    match error:
-        case json.JSONDecodeError():
-            said = error.msg[:1].lower() + error.msg[1:]
-            return f"{said} (line {error.lineno}, column {error.colno})"
-        case UnicodeDecodeError():
-            return f"the byte at {error.start} is not of UTF-8"
-        case UnicodeEncodeError():
-            return "there is half of a surrogate pair"
-        case _NoConstant():
-            return f"it has no {error}"
-    return "a number has too many digits"
+def _refusal(reason: str) -> InvalidRequest:
+    return InvalidRequest(invalid("body", reason))
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         [(twin, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise InvalidRequest(invalid("body", f"a member is there twice: {twin[:60]!r}"))
+        raise _refusal(f"a member is there twice: {twin[:60]!r}")
     return members
 
 
@@ -107,15 +95,15 @@ def _check_depth(value: Any) -> None:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     if level:
-        raise _TooDeep
+        raise RecursionError
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise InvalidRequest(invalid("body", TOO_LARGE_A_NUMBER))
+        raise _refusal(TOO_LARGE_A_NUMBER)
     return value
 
 
 def _no_constant(constant: str) -> NoReturn:
-    raise _NoConstant(constant)
+    raise _refusal(f"it is not JSON: it has no {constant}")

@@ -31,11 +31,10 @@ class Route:
 
 def routes_of(service: ServiceDescriptor) -> tuple[Route, ...]:
     """The routes of `service`, in its order; raises ValueError for a binding of another form."""
-    return tuple(_route(method) for method in service.methods)
-
-
-def _route(method: MethodDescriptor) -> Route:
-    rule = method.GetOptions().Extensions[annotations_pb2.http]
-    if not rule.post or rule.body != "*" or "{" in rule.post or rule.additional_bindings:
-        raise ValueError(f"{method.full_name} is not bound to POST with the whole body")
-    return Route(rule.post, method, GetMessageClass(method.input_type))
+    routes = []
+    for method in service.methods:
+        rule = method.GetOptions().Extensions[annotations_pb2.http]
+        if not rule.post or rule.body != "*" or "{" in rule.post or rule.additional_bindings:
+            raise ValueError(f"{method.full_name} is not bound to POST with the whole body")
+        routes.append(Route(rule.post, method, GetMessageClass(method.input_type)))
+    return tuple(routes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from starlette.types import ASGIApp
 
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.tls import server_context
+from inventory_job.transport.http.tls import Contexts
 from inventory_job.transport.listening import bound_sockets
 
 _KEEP_ALIVE_SECONDS = 75
@@ -40,6 +39,9 @@ class HttpServer:
     """One application on one port; `connections` bounds its connections, `when_broken` is called
     when serving ends without a stop."""
 
+    _serving: asyncio.Task[None]
+    _watching: asyncio.Task[None]
+
     def __init__(
         self,
         app: ASGIApp,
@@ -47,69 +49,60 @@ class HttpServer:
         connections: Connections,
         when_broken: Callable[[], object],
     ) -> None:
-        self._app = app
         self._options = options
         self._connections = connections
         self._when_broken = when_broken
-        self._server: _Uvicorn | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server = _Uvicorn(_config(app, options))
         self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
         """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
-        tls = None if self._options.tls is None else server_context(self._options.tls)
+        config = self._server.config
+        config.load()
+        bounded: Any = self._connections.bounding(config.http_protocol_class)
+        config.http_protocol_class = bounded
         listening = bound_sockets(self._options.host, self._options.port)
         for each in listening:
             # Connections have it from here. The system would take 4 MiB of an answer for each, of
             # which nothing shows that its client does not read it.
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         # Connections wait in the backlog until uvicorn accepts them.
-        self._server = _Uvicorn(self._config(tls))
         self._serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._serving.add_done_callback(self._ended)
-        self._connections.start()
-        number: int = listening[0].getsockname()[1]
-        return number
-
-    def drain(self) -> None:
-        """Accepts nothing more from now on, and has the grace period begin; does not wait."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self._watching = asyncio.create_task(self._connections.watch())
+        return int(listening[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Drains, lets calls finish within the grace period, and ends."""
-        self.drain()
-        if self._serving is not None:
-            await asyncio.wait([self._serving])
-        self._connections.stop()
+        """Accepts nothing more, lets calls finish within the grace period, and ends; for a port
+        that has started."""
+        self._server.should_exit = True
+        await asyncio.wait([self._serving])
+        self._watching.cancel()
 
     def _ended(self, serving: asyncio.Task[None]) -> None:
-        is_stopping = self._server is None or self._server.should_exit
-        if not serving.cancelled() and (not is_stopping or serving.exception()):
-            self._log.error("serving has broken off", exc_info=serving.exception())
-            self._when_broken()
+        if serving.cancelled() or (self._server.should_exit and not serving.exception()):
+            return
+        self._log.error("serving has broken off", exc_info=serving.exception())
+        self._when_broken()
 
-    def _config(self, tls: ssl.SSLContext | None) -> uvicorn.Config:
-        # h11 bounds headers, trailers and chunks, and takes no trailer for a header.
-        plain = uvicorn.Config(self._app, http="h11", log_config=None)
-        plain.load()
-        protocol: Any = plain.http_protocol_class
-        bounded: Any = self._connections.bounding(protocol)
-        return uvicorn.Config(
-            self._app,
-            http=bounded,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(self._options.grace_seconds),
-            ssl_context_factory=None if tls is None else lambda config, default: tls,
-        )
+
+def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
+    tls = options.tls
+    return uvicorn.Config(
+        app,
+        http="h11",  # which bounds headers, trailers and chunks, and takes no trailer for a header
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(options.grace_seconds),
+        ssl_context_factory=None if tls is None else lambda *_: Contexts(tls).first,
+    )
 
 
 class _Uvicorn(uvicorn.Server):

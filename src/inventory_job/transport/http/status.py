@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
+from starlette.responses import JSONResponse, Response
 
 from inventory_job.errors import (
     Code,
@@ -67,23 +68,20 @@ def http_status(error: ServiceError) -> int:
     return 413 if isinstance(error, RequestTooLarge) else HTTP_STATUSES[error.kind]
 
 
-def http_headers(error: ServiceError) -> dict[str, str]:
-    """The headers that HTTP wants beside that status."""
+def failure_response(error: ServiceError) -> Response:
+    """The answer with `error`: its status, the headers that HTTP wants beside it, and the body."""
+    headers = {"cache-control": "no-store"}
     if isinstance(error, Overloaded):
-        return {"retry-after": str(math.ceil(error.retry_seconds))}
-    if isinstance(error, Unauthenticated):
-        return {"www-authenticate": "Bearer"}
-    return dict(error.headers) if isinstance(error, NotServed) else {}
+        headers["retry-after"] = str(math.ceil(error.retry_seconds))
+    elif isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, NotServed):
+        headers |= error.headers
+    return JSONResponse(status_json(error), http_status(error), headers)
 
 
 def status_json(error: ServiceError) -> dict[str, Any]:
     """google.rpc.Status: the same code, message and details as on the gRPC port."""
-    status = rich_status(error)
-    return {
-        "code": status.code,
-        "message": status.message,
-        "details": [
-            json_format.MessageToDict(detail, preserving_proto_field_name=True)
-            for detail in status.details
-        ],
-    }
+    members = json_format.MessageToDict(rich_status(error), preserving_proto_field_name=True)
+    members.setdefault("details", [])
+    return members

@@ -1,4 +1,4 @@
-"""TLS for the HTTP port, from the files of transport.tls: read again when they have changed."""
+"""TLS for the HTTP port, from the files of grpc.tls: read again when they have changed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import structlog
 from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
 
 
-def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """A context whose new connections get what is in the files at that time.
+class Contexts:
+    """`first` is a context whose new connections get what is in the files at that time.
 
     With a client CA only clients with a certificate of it are served, each time they connect: no
     session is resumed, which takes TLS 1.3. Changed files that cannot be used are logged, and the
     former stay in use until they can. Raises InvalidTls when the first reading fails.
     """
-    return _Contexts(files).first
 
-
-class _Contexts:
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._version = files.version
@@ -31,7 +28,8 @@ class _Contexts:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.set_alpn_protocols(["http/1.1"])
         try:
-            context.load_cert_chain(files.certificate, files.key, password=_no_password)
+            # Without any password OpenSSL would prompt for one at the terminal.
+            context.load_cert_chain(files.certificate, files.key, password="")
             if files.client_ca is not None:
                 context.load_verify_locations(files.client_ca)
                 context.verify_mode = ssl.CERT_REQUIRED
@@ -55,10 +53,4 @@ class _Contexts:
                 self._log.error("certificates not read again", reason=str(error))
             else:
                 self._log.info("certificates read again", file=str(self._files.certificate))
-        if self._current is not self.first:
-            connection.context = self._current
-
-
-def _no_password() -> str:
-    # Otherwise OpenSSL would prompt for it at the terminal.
-    return ""
+        connection.context = self._current

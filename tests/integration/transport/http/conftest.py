@@ -18,6 +18,6 @@ def client(database: Store) -> Iterator[httpx.Client]:
         {"job_id": f"job-{n:012x}", "domain_id": "domain-1", "status": "SUCCESS"}
         for n in range(300)
     )
-    options = HttpPort(limits=replace(LIMITS, max_request_bytes=MOST_BYTES))
+    options = HttpPort(limits=replace(LIMITS, bytes=MOST_BYTES))
     with client_of(database, options) as opened:
         yield opened

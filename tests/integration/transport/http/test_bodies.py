@@ -94,7 +94,7 @@ def test_a_request_that_was_made_to_grow_is_refused(database: Store) -> None:
 
 
 def test_as_many_values_as_allowed_are_taken_and_no_more(database: Store) -> None:
-    limits = replace(LIMITS, max_request_values=100)
+    limits = replace(LIMITS, values=100)
     with client_of(database, HttpPort(limits=limits)) as http:
         most, more = (
             http.post(

@@ -10,7 +10,6 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.transport.http.entrance import Entrance
 from inventory_job.transport.http.routes import routes_of
 from tests.support.http_service import SERVICE, HttpPort, client_of
 from tests.support.store import Store
@@ -114,14 +113,6 @@ def test_nothing_but_the_pages_is_served(client: httpx.Client, path: str) -> Non
     assert client.get(path).status_code == 404
 
 
-def test_without_pages_there_is_only_the_api(database: Store) -> None:
-    options = HttpPort(has_pages=False)
-    with client_of(database, options) as http:
-        assert http.get("/").status_code == 404
-        assert http.get("/docs").status_code == 404
-        assert http.get("/openapi.json").status_code == 200
-
-
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
 def test_probes_tell_a_live_server_from_a_ready_one(
     database: Store, ready: bool, status: int
@@ -134,31 +125,21 @@ def test_probes_tell_a_live_server_from_a_ready_one(
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/docs"])
 @pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_what_is_to_be_read_takes_no_other_verb(
-    metered: httpx.Client, path: str, verb: str
-) -> None:
-    answer = metered.request(verb, path)
+def test_what_is_to_be_read_takes_no_other_verb(client: httpx.Client, path: str, verb: str) -> None:
+    answer = client.request(verb, path)
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD"
     assert "this path takes GET, HEAD" in answer.json()["message"]
-    assert metered.get(path).status_code == 200
-    assert metered.head(path).status_code == 200
-
-
-@pytest.fixture(scope="module")
-def metered(database: Store) -> Iterator[httpx.Client]:
-    """A client of a port that has everything."""
-    options = HttpPort(metrics=PlainTextResponse("calls 3"))
-    with client_of(database, options) as opened:
-        yield opened
+    assert client.get(path).status_code == 200
+    assert client.head(path).status_code == 200
 
 
 def test_where_everybody_is_trusted_a_domain_is_offered(database: Store) -> None:
     async def found() -> str:
         return "domain-1"
 
-    with client_of(database, HttpPort(entrance=Entrance("none", found))) as http:
+    with client_of(database, HttpPort(find_domain=found)) as http:
         answer = http.get("/home/entrance.json")
 
     assert answer.json() == {"auth_mode": "none", "domain": "domain-1"}
@@ -170,14 +151,15 @@ def test_where_tokens_are_needed_no_domain_is_looked_for(database: Store, mode: 
     async def not_to_be_asked() -> str:
         raise AssertionError
 
-    with client_of(database, HttpPort(entrance=Entrance(mode, not_to_be_asked))) as http:
+    options = HttpPort(auth_mode=mode, find_domain=not_to_be_asked)
+    with client_of(database, options) as http:
         assert http.get("/home/entrance.json").json() == {"auth_mode": mode}
 
 
 def test_the_description_is_for_the_mode_in_force(database: Store) -> None:
-    with client_of(database, HttpPort(entrance=Entrance("jwt"))) as http:
+    with client_of(database, HttpPort(auth_mode="jwt")) as http:
         tokens = http.get("/openapi.json").json()
-    with client_of(database, HttpPort(entrance=Entrance("none"))) as http:
+    with client_of(database, HttpPort(auth_mode="none")) as http:
         trusting = http.get("/openapi.json").json()
 
     assert tokens["security"] == [{"token": []}, {"bearer": []}]
@@ -186,8 +168,6 @@ def test_the_description_is_for_the_mode_in_force(database: Store) -> None:
     assert trusting["components"]["parameters"]["x-domain-id"]["example"] == LARGEST_TENANT
 
 
-def test_metrics_are_served_where_they_are_kept(client: httpx.Client, database: Store) -> None:
-    options = HttpPort(metrics=PlainTextResponse("calls 3"))
-    with client_of(database, options) as http:
-        assert http.get("/metrics").text == "calls 3"
-    assert client.get("/metrics").status_code == 404
+def test_metrics_are_served(database: Store) -> None:
+    with client_of(database, HttpPort(metrics=PlainTextResponse("calls 4"))) as http:
+        assert http.get("/metrics").text == "calls 4"

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pymongo import MongoClient
 from structlog.testing import capture_logs
 
@@ -45,7 +46,7 @@ BUSY: dict[str, Any] = {
     }
 }
 """Hundreds of millions of rows: a minute of work at least."""
-HASTY = HttpPort(limits=replace(LIMITS, request_seconds=0.3))
+HASTY = HttpPort(limits=replace(LIMITS, seconds=0.3))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -176,7 +177,7 @@ def test_calls_beyond_what_is_held_are_refused_with_a_time_to_come_again(
 
 def test_bodies_are_held_up_to_a_limit_and_given_back(database: Store, held: Held) -> None:
     options = HttpPort(
-        calls=Limits(running=99, tenant_running=99), limits=replace(LIMITS, max_request_bytes=1024)
+        calls=Limits(running=99, tenant_running=99), limits=replace(LIMITS, bytes=1024)
     )
     full = b"{}".ljust(1024)
     with (
@@ -223,13 +224,18 @@ def test_a_client_that_falls_silent_in_its_second_request_is_cut_off(database: S
 
 
 def test_a_body_that_does_not_arrive_ends_with_408(database: Store) -> None:
-    with served(database, HASTY) as origin, connected(origin) as connection:
+    with (
+        served(database, HASTY) as origin,
+        connected(origin) as connection,
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries,
+    ):
         connection.sendall(head(LIST, 2) + b"{")
 
         answer = received(connection)
 
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"it did not arrive within 0.3 seconds" in answer
+    assert [e["domain_id"] for e in entries if e["event"] == "call"] == ["domain-busy"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +255,7 @@ def test_nothing_is_waited_for_from_a_stranger(database: Store) -> None:
         served(database, HttpPort(authenticator=Refusing())) as origin,
         connected(origin) as connection,
     ):
-        connection.sendall(head(LIST, LIMITS.max_request_bytes))
+        connection.sendall(head(LIST, LIMITS.bytes))
 
         assert connection.recv(65536).startswith(b"HTTP/1.1 401")
 
@@ -337,7 +343,7 @@ def test_what_comes_beside_a_body_without_end_is_cut_off(
 def test_a_body_may_come_in_chunks_of_any_size(database: Store, size: int) -> None:
     text = json.dumps({"query": {"keyword": " " * 100_000}}).encode()
     chunks = (text[start : start + size] for start in range(0, len(text), size))
-    limits = replace(LIMITS, request_seconds=60)
+    limits = replace(LIMITS, seconds=60)
     with served(database, HttpPort(limits=limits)) as origin:
         answer = httpx.post(f"{origin}{LIST}", content=chunks, headers=TENANT, timeout=60)
 

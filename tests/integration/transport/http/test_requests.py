@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import Unauthenticated
 from tests.support.http_service import (
+    LIMITS,
     LIST,
     MOST_BYTES,
     TENANT,
@@ -155,6 +157,31 @@ def test_a_refused_request_is_logged_with_its_status(client: httpx.Client) -> No
     assert [entry["status"] for entry in entries if entry["event"] == "call"] == [
         "INVALID_ARGUMENT"
     ]
+
+
+@pytest.mark.parametrize(
+    ("role", "content", "media_type", "status"),
+    [
+        ("NONE", b"{}", "application/json", 403),
+        ("DOMAIN_ADMIN", b" " * (MOST_BYTES + 1), "application/json", 413),
+        ("DOMAIN_ADMIN", b"{}", "text/plain", 415),
+    ],
+)
+def test_a_refused_request_is_logged_with_the_domain_of_its_caller(
+    database: Store, role: str, content: bytes, media_type: str, status: int
+) -> None:
+    issuer = Issuer("domain-1")
+    options = HttpPort(
+        authenticator=TokenAuthenticator(Keys(issuer)), limits=replace(LIMITS, bytes=MOST_BYTES)
+    )
+    headers = {"content-type": media_type, "token": issuer.token(role)}
+    with (
+        client_of(database, options) as http,
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries,
+    ):
+        assert http.post(LIST, content=content, headers=headers).status_code == status
+
+    assert [entry["domain_id"] for entry in entries if entry["event"] == "call"] == ["domain-1"]
 
 
 def test_other_origins_may_not_call(client: httpx.Client) -> None:

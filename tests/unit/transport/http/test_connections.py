@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import Any
-
-from starlette.types import Message, Receive, Scope, Send
 
 from inventory_job.transport.http.connections import Connections
 
@@ -78,37 +77,24 @@ class Client:
 
     def look(self, seconds: float) -> str:
         """How the connection has ended, if it has, so long from now."""
-        now = asyncio.get_running_loop().time() + seconds
+        now = time.monotonic() + seconds
         self.outer.look(now, REQUEST_SECONDS, UNREAD_SECONDS)
         return self.transport.ended
 
 
 class Requests:
-    """An application whose requests end when they may."""
+    """Requests under way, by the ports of their connections."""
 
     def __init__(self, connections: Connections) -> None:
-        self._app = connections.noting_requests(self._answer)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._connections = connections
+        self._begun: dict[int, ExitStack] = {}
 
-    async def begin(self, port: int) -> None:
-        async def receive() -> Message:
-            return {"type": "http.request"}
+    def begin(self, port: int) -> None:
+        self._begun[port] = begun = ExitStack()
+        begun.enter_context(self._connections.request_of(("192.0.2.1", port)))
 
-        async def send(_: Message) -> None:
-            pass
-
-        scope = {"type": "http", "client": ("192.0.2.1", port)}
-        task = asyncio.ensure_future(self._app(scope, receive, send))
-        self._tasks[port] = task
-        await asyncio.sleep(0)
-
-    async def end(self, port: int) -> None:
-        self._tasks[port].cancel()
-        with suppress(asyncio.CancelledError):
-            await self._tasks.pop(port)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(60)
+    def end(self, port: int) -> None:
+        self._begun.pop(port).close()
 
 
 def in_loop(test: Callable[[Connections], Awaitable[None]]) -> Callable[[], None]:
@@ -147,14 +133,14 @@ async def test_beyond_the_limit_the_one_that_is_silent_for_longest_ends(
 ) -> None:
     requests = Requests(connections)
     clients = [Client(connections, port) for port in range(MOST)]
-    await requests.begin(0)
-    await requests.begin(1)
-    await requests.end(1)
+    requests.begin(0)
+    requests.begin(1)
+    requests.end(1)
 
     clients += [Client(connections, 8), Client(connections, 9)]
 
     assert [client.transport.ended for client in clients] == ["", "aborted", "aborted", "", ""]
-    await requests.end(0)
+    requests.end(0)
 
 
 @in_loop
@@ -164,13 +150,13 @@ async def test_beyond_the_limit_the_latest_ends_while_all_have_requests(
     requests = Requests(connections)
     clients = [Client(connections, port) for port in range(MOST)]
     for port in range(MOST):
-        await requests.begin(port)
+        requests.begin(port)
 
     clients.append(Client(connections, 8))
 
     assert [client.transport.ended for client in clients] == ["", "", "", "aborted"]
     for port in range(MOST):
-        await requests.end(port)
+        requests.end(port)
 
 
 @in_loop
@@ -219,11 +205,11 @@ async def test_a_request_whose_headers_do_not_end_is_closed_however_many_come(
 async def test_a_request_under_way_may_take_long(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
     client.send()
-    await requests.begin(1)
+    requests.begin(1)
     client.send(b"body")
 
     assert client.look(1000) == ""
-    await requests.end(1)
+    requests.end(1)
     assert client.look(1000) == "", "how long it may stay without another is uvicorn's"
 
 
@@ -231,8 +217,8 @@ async def test_a_request_under_way_may_take_long(connections: Connections) -> No
 async def test_a_second_request_has_its_own_time(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
     client.send()
-    await requests.begin(1)
-    await requests.end(1)
+    requests.begin(1)
+    requests.end(1)
 
     client.send()
 
@@ -241,11 +227,11 @@ async def test_a_second_request_has_its_own_time(connections: Connections) -> No
 
 
 @in_loop
-async def test_an_application_serves_what_comes_on_no_connection(connections: Connections) -> None:
+async def test_a_request_may_come_on_no_known_connection(connections: Connections) -> None:
     requests = Requests(connections)
 
-    await requests.begin(1)
-    await requests.end(1)
+    requests.begin(1)
+    requests.end(1)
 
 
 # Answers that are not taken
@@ -254,29 +240,29 @@ async def test_an_application_serves_what_comes_on_no_connection(connections: Co
 @in_loop
 async def test_an_answer_that_is_not_taken_aborts_the_connection(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
-    await requests.begin(1)
+    requests.begin(1)
     assert client.look(0) == ""
     client.transport.buffered_bytes = 1000
     assert client.look(UNREAD_SECONDS - 1) == ""
 
     assert client.look(UNREAD_SECONDS + 1) == "aborted"
-    await requests.end(1)
+    requests.end(1)
 
 
 @in_loop
 async def test_an_answer_that_is_taken_slowly_goes_on(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
-    await requests.begin(1)
+    requests.begin(1)
     for step in range(10):
         client.transport.buffered_bytes = 1000 - step
         assert client.look(step * (UNREAD_SECONDS - 1)) == ""
-    await requests.end(1)
+    requests.end(1)
 
 
 @in_loop
 async def test_an_answer_whose_next_piece_follows_at_once_goes_on(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
-    await requests.begin(1)
+    requests.begin(1)
     client.transport.buffered_bytes = 1000
     for step in range(10):
         client.outer.resume_writing()
@@ -285,32 +271,32 @@ async def test_an_answer_whose_next_piece_follows_at_once_goes_on(connections: C
     last = 9 * (UNREAD_SECONDS - 1)
     assert client.look(last + UNREAD_SECONDS - 1) == ""
     assert client.look(last + UNREAD_SECONDS + 1) == "aborted"
-    await requests.end(1)
+    requests.end(1)
 
 
 @in_loop
 async def test_an_answer_after_a_long_pause_has_its_own_time(connections: Connections) -> None:
     client, requests = Client(connections, 1), Requests(connections)
-    await requests.begin(1)
+    requests.begin(1)
     assert client.look(1000) == ""
     client.transport.buffered_bytes = 1000
 
     assert client.look(1000 + UNREAD_SECONDS - 1) == ""
     assert client.look(1000 + UNREAD_SECONDS + 1) == "aborted"
-    await requests.end(1)
+    requests.end(1)
 
 
 # While it looks
 
 
-def test_connections_are_looked_at_while_started() -> None:
+def test_connections_are_looked_at_while_they_are_watched() -> None:
     async def run() -> None:
         connections = Connections(MOST, 0.01, UNREAD_SECONDS)
-        connections.start()
+        watching = asyncio.create_task(connections.watch())
         client = Client(connections, 1)
         await asyncio.wait_for(client.transport.has_ended.wait(), 10)
         assert client.transport.ended == "closed"
-        connections.stop()
+        watching.cancel()
         late = Client(connections, 2)
         await asyncio.sleep(0.7)
         assert late.transport.ended == ""

@@ -18,8 +18,7 @@ from inventory_job.transport.http.status import (
     HTTP_STATUSES,
     NotServed,
     RequestTooLarge,
-    http_headers,
-    http_status,
+    failure_response,
     status_json,
 )
 
@@ -83,5 +82,8 @@ def test_a_failure_without_details_has_an_empty_list_of_them() -> None:
 def test_http_has_headers_of_its_own(
     error: ServiceError, status: int, headers: dict[str, str]
 ) -> None:
-    assert http_status(error) == status
-    assert http_headers(error) == headers
+    response = failure_response(error)
+    own = {"cache-control": "no-store", "content-type": "application/json"}
+
+    assert response.status_code == status
+    assert {**response.headers} == {"content-length": str(len(response.body)), **own, **headers}
