@@ -13,17 +13,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import platformdirs
 import structlog
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError, note
-from inventory_job.embedded.process import becomes_primary, end, serves, spawn, uri_of
+from inventory_job.embedded.process import becomes_primary, end, spawn, uri_of
 
-_LOOK_SECONDS = 0.1
 _STEADY_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
 _MOST_CHARACTERS = 300
@@ -70,22 +67,6 @@ def find_mongod() -> Path:
     raise MongodNotFound
 
 
-def running_uri(data_dir: Path) -> str | None:
-    """The connection string of the database that some process runs on `data_dir` right now; None
-    when there is none that answers (within a second or so)."""
-    directory = DataDirectory(data_dir.absolute())
-    uri = directory.noted_uri()
-    if uri is None:
-        return None
-    try:
-        with MongoClient[dict[str, Any]](
-            uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=1000
-        ) as client:
-            return uri if serves(client, directory) else None
-    except PyMongoError:
-        return None
-
-
 class EmbeddedMongod:
     """A mongod of our own: a replica set of one, so that transactions work.
 
@@ -108,7 +89,7 @@ class EmbeddedMongod:
         start_seconds: float = 60.0,
         stop_seconds: float = 20.0,
     ) -> None:
-        self._directory = DataDirectory(data_dir.absolute())
+        self._directory = DataDirectory(data_dir)
         self._binary = binary
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
@@ -165,12 +146,12 @@ class EmbeddedMongod:
     def stop(self) -> None:
         """End mongod and give the directory back; harmless when it is not running."""
         self._stopping.set()
+        if self._process is not None:
+            end(self._process)
         if self._keeper is not None:
             self._keeper.join()
             self._keeper = None
-        if self._process is not None:
-            end(self._process)
-            self._process = None
+        self._process = None
         if self._lock is not None:
             os.truncate(self._lock, 0)
             os.close(self._lock)
@@ -179,8 +160,6 @@ class EmbeddedMongod:
     def _run(self, binary: Path) -> bool:
         """Starts mongod, on the port it had before if it had one; whether it takes writes in
         time."""
-        if self._process is not None:
-            end(self._process)
         self._process = process = spawn(binary, self._directory, self._port, self._stop_seconds)
         port = becomes_primary(
             self._directory,
@@ -190,21 +169,33 @@ class EmbeddedMongod:
         self._port = port or self._port
         return port is not None
 
+    def _launch(self, binary: Path) -> None:
+        if self._run(binary):
+            return
+        code = self._process.poll() if self._process else None
+        late = f"was not ready within {self._start_seconds:g} seconds"
+        what = late if code is None else f"ended with code {code}"
+        # The wheel's is only looked for where there is none on PATH.
+        way_out = _OTHER_WAY if str(binary) == shutil.which("mongod") else ""
+        log, words = self._directory.log, "\n".join(self._directory.last_words())
+        raise MongodFailed(f"mongod ({binary}) {what}.{way_out} From {log}:\n{words}")
+
     def _keep(self, binary: Path) -> None:
         """Starts mongod again whenever it has ended, after pauses that grow, until `stop`."""
         deaths, started = 0, time.monotonic()
-        while not self._stopping.wait(_LOOK_SECONDS):
-            if self._process is None or (code := self._process.poll()) is None:
-                continue
+        while self._process is not None:
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            end(self._process)
             deaths = 0 if time.monotonic() - started > _STEADY_SECONDS else deaths
             pause = min(2.0**deaths - 1, _LONGEST_PAUSE)
             deaths += 1
-            lines = self._directory.last_words().splitlines()
             self._log.error(
                 "embedded mongod ended",
                 exitcode=code,
                 pause_seconds=pause,
-                last_lines=[line[:_MOST_CHARACTERS] for line in lines],
+                last_lines=[line[:_MOST_CHARACTERS] for line in self._directory.last_words()],
             )
             if self._stopping.wait(pause):
                 return
@@ -217,14 +208,3 @@ class EmbeddedMongod:
             except OSError as error:
                 # A full disk, for instance, which is what may have ended it.
                 self._log.error("embedded mongod not started", reason=str(error))
-
-    def _launch(self, binary: Path) -> None:
-        if self._run(binary):
-            return
-        code = self._process.poll() if self._process else None
-        late = f"was not ready within {self._start_seconds:g} seconds"
-        what = late if code is None else f"ended with code {code}"
-        # The wheel's is only looked for where there is none on PATH.
-        way_out = _OTHER_WAY if str(binary) == shutil.which("mongod") else ""
-        log, words = self._directory.log, self._directory.last_words()
-        raise MongodFailed(f"mongod ({binary}) {what}.{way_out} From {log}:\n{words}")

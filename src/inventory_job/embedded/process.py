@@ -99,14 +99,9 @@ def becomes_primary(
         socketTimeoutMS=10_000,
     )
     with client:
-        wait_until(lambda: has_ended() or _is_primary(client, f"127.0.0.1:{port}"), seconds)
-        return port if not has_ended() and _is_primary(client, f"127.0.0.1:{port}") else None
-
-
-def serves(client: MongoClient[dict[str, Any]], directory: DataDirectory) -> bool:
-    """Whether the server is that of the directory, not another one on its port."""
-    options = client.admin.command("getCmdLineOpts")["parsed"]
-    return bool(options["storage"]["dbPath"] == str(directory.db))
+        host = f"127.0.0.1:{port}"
+        ready = wait_until(lambda: has_ended() or _is_primary(client, host), seconds)
+        return port if ready and not has_ended() else None
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -66,9 +66,8 @@ def load(
     jobs: Iterable[tuple[StoredDocument, list[StoredDocument]]],
     *,
     force: bool = False,
-    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Counts:
-    """Inserts jobs, each with its tasks; `on_progress` is called with the jobs of each step.
+    """Inserts jobs, each with its tasks, some at a time.
 
     Tasks go first, so that no job is ever seen without its own. Documents whose _id or job_id is
     there already are left alone. Raises NotEmpty when there are jobs and `force` is not given,
@@ -85,7 +84,6 @@ def load(
     while batch := list(islice(remaining, _BATCH)):
         new_tasks += _insert(store.job_tasks, [task for _, tasks in batch for task in tasks])
         new_jobs += _insert(store.jobs, [job for job, _ in batch])
-        on_progress(len(batch))
     return Counts(new_jobs, new_tasks)
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.data_directory import DataDirectoryInUse, wait_until
-from inventory_job.embedded.mongod import EmbeddedMongod, MongodFailed, find_mongod, running_uri
+from inventory_job.embedded.data_directory import DataDirectory, DataDirectoryInUse, wait_until
+from inventory_job.embedded.mongod import EmbeddedMongod, MongodFailed, find_mongod
 from inventory_job.results import StoredDocument
 
 OWNER = """
@@ -118,7 +118,7 @@ def test_the_refusal_of_a_second_owner_names_the_directory_and_the_first_one(
         EmbeddedMongod(running.data_dir).start()
 
     assert f"{running.data_dir} is in use by process {os.getpid()}" in str(refusal.value)
-    assert running_uri(running.data_dir) == running.uri
+    assert DataDirectory(running.data_dir).running_uri() == running.uri
 
 
 def test_starting_twice_is_refused(running: EmbeddedMongod) -> None:
@@ -130,8 +130,8 @@ def test_starting_twice_is_refused(running: EmbeddedMongod) -> None:
 
 def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> None:
     program = (
-        "import sys, pathlib; from inventory_job.embedded.mongod import running_uri;"
-        "print(running_uri(pathlib.Path(sys.argv[1])))"
+        "import sys, pathlib; from inventory_job.embedded.data_directory import DataDirectory;"
+        "print(DataDirectory(pathlib.Path(sys.argv[1])).running_uri())"
     )
 
     found = subprocess.run(
@@ -145,7 +145,7 @@ def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> 
 
 
 def test_nothing_runs_on_a_directory_that_does_not_exist(tmp_path: Path) -> None:
-    assert running_uri(tmp_path / "absent") is None
+    assert DataDirectory(tmp_path / "absent").running_uri() is None
 
 
 def test_stopping_leaves_no_process_and_keeps_the_data(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_stopping_leaves_no_process_and_keeps_the_data(tmp_path: Path) -> None:
         first_uri, pid = mongod.uri, server_pid(mongod.uri)
 
     assert not is_running(pid)
-    assert running_uri(tmp_path) is None
+    assert DataDirectory(tmp_path).running_uri() is None
     with pytest.raises(RuntimeError, match="not running"):
         _ = mongod.uri
     mongod.stop()
@@ -204,7 +204,7 @@ def test_the_database_of_a_killed_owner_ends_by_itself(tmp_path: Path) -> None:
         owner.kill()
 
         assert wait_until(lambda: not is_running(pid), 10.0)
-        assert running_uri(tmp_path) is None
+        assert DataDirectory(tmp_path).running_uri() is None
 
 
 def test_a_killed_mongod_is_started_again_with_its_data(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod, running_uri
+from inventory_job.embedded.data_directory import DataDirectory
+from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod
 from inventory_job.results import StoredDocument
 from tests.support.serving import Serving, list_jobs
 
@@ -25,7 +26,7 @@ def kill_mongod(data_dir: Path) -> None:
 
 
 def keep_a_job(data_dir: Path) -> None:
-    with MongoClient[StoredDocument](str(running_uri(data_dir))) as client:
+    with MongoClient[StoredDocument](str(DataDirectory(data_dir).running_uri())) as client:
         client["inventory"]["job"].insert_one({"job_id": "job-1", "domain_id": "domain-1"})
 
 
