@@ -17,7 +17,7 @@ from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError
 from inventory_job.embedded.demo_data import Demo, samples
-from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir
+from inventory_job.embedded.mongod import default_data_dir, embedded_mongod
 from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load, open_store
 from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
@@ -99,7 +99,7 @@ def _store(settings: Settings) -> Iterator[SeedStore]:
         else:
             data_dir = settings.data_dir or default_data_dir()
             running = DataDirectory(data_dir).running_uri()
-            uri = running or resources.enter_context(EmbeddedMongod(data_dir)).uri
+            uri = running or resources.enter_context(embedded_mongod(data_dir))
         yield resources.enter_context(
             open_store(uri, settings.mongo_database, settings.server_selection_seconds)
         )

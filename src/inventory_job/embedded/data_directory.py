@@ -10,7 +10,8 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,24 +45,24 @@ class DataDirectory:
         self.log = self.path / "mongod.log"
         self._lock = self.path / "owner.lock"
 
-    def acquire(self) -> int:
-        """Create the directory if need be and own it, until the returned descriptor is closed
-        or this process dies; what `note` writes to it others can read.
+    @contextmanager
+    def owned(self) -> Iterator[int]:
+        """Creates the directory if need be and owns it, as long as this process lives; what `note`
+        writes to the descriptor others can read.
 
         Raises DataDirectoryInUse, and OSError when the directory cannot be written.
         """
         for directory in (self.path, self.db):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _private(str(self._lock), os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
-            pid, _ = _noted(lock)
-            os.close(lock)
-            raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
-        note(lock)
-        if not wait_until(self._is_free, _LAST_SECONDS):
-            os.close(lock)
-            raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
-        return lock
+        with open(self._lock, "a+b", opener=_private) as file:
+            lock = file.fileno()
+            if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
+                pid, _ = _noted(lock)
+                raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
+            note(lock)
+            if not wait_until(self._is_free, _LAST_SECONDS):
+                raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
+            yield lock
 
     def _is_free(self) -> bool:
         """Whether no mongod uses the files: that of an owner that was killed ends soon."""

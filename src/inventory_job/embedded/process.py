@@ -37,7 +37,7 @@ os._exit(code)
 
 
 def spawn(
-    binary: Path, directory: DataDirectory, port: int, stop_seconds: float
+    binary: Path, directory: DataDirectory, stop_seconds: float, port: int
 ) -> subprocess.Popen[bytes]:
     """Start mongod on a port, 0 for a free one, in a process group of its own, so that it ends
     when this process does; by force `stop_seconds` later."""

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from inventory_job.cli.main import app
 from inventory_job.embedded.data_directory import DataDirectory
 from inventory_job.embedded.demo_data import Demo, samples
-from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.results import StoredDocument
 from tests.support.store import Store
 
@@ -242,7 +242,7 @@ def test_without_an_address_the_embedded_database_is_started_for_the_while(
 
     assert result.exit_code == 0
     assert DataDirectory(tmp_path).running_uri() is None
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
+    with embedded_mongod(tmp_path) as uri, MongoClient[StoredDocument](uri) as client:
         assert client["inventory"]["job"].count_documents({}) == 20 + SAMPLES
 
 
@@ -250,7 +250,7 @@ def test_without_an_address_the_embedded_database_that_runs_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("INVENTORY_JOB_MONGO_URI", raising=False)
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
+    with embedded_mongod(tmp_path) as uri, MongoClient[StoredDocument](uri) as client:
         result = run("--jobs", "20", "--data-dir", str(tmp_path))
 
         assert result.exit_code == 0
