@@ -38,8 +38,6 @@ _RECENT = timedelta(days=7)
 _HOURS = (8, 2, 2, 2, 2, 2, 3, 4, 6, 9, 9, 8, 7, 8, 8, 8, 7, 6, 4, 3, 3, 2, 2, 2)
 _SATURDAY = 5
 _WEEKEND = 0.6
-_FIRST_YEAR, _LAST_YEAR = 1972, 2105
-"""An ObjectId holds the seconds since 1970 in 32 bits."""
 # fmt: off
 _SAMPLES = (
     ("3b124006c2d2", "58010aa2e451", "SUCCESS", 2, "accd02663b3d", "openstack-inven-collector",
@@ -54,17 +52,15 @@ _SAMPLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Collector:
-    """One collector of a tenant."""
+class _Collector:
+    """One collector of a tenant; `failures` is the share of its runs that fail."""
 
     domain_id: str
     workspace_id: str
     collector_id: str
-    plugin_id: str
-    provider: str
+    plugin: str
     tasks: int
     failures: float
-    """Share of its runs that fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +75,9 @@ class Demo:
     until: datetime
 
     def __post_init__(self) -> None:
-        if not _FIRST_YEAR <= self.until.year <= _LAST_YEAR:
-            raise ValueError(
-                f"the end of the year of jobs is not in the years {_FIRST_YEAR} to {_LAST_YEAR}"
-            )
+        # An ObjectId holds the seconds since 1970 in 32 bits.
+        if not 1972 <= self.until.year <= 2105:
+            raise ValueError("the end of the year of jobs is not in the years 1972 to 2105")
 
     def documents(self) -> Iterator[tuple[Document, list[Document]]]:
         """Each job as stored, oldest first, with its tasks."""
@@ -142,7 +137,7 @@ def _sample(  # noqa: PLR0913, PLR0917  a row of the table
     ]
 
 
-def _collectors(random: Random) -> list[Collector]:
+def _collectors(random: Random) -> list[_Collector]:
     collectors = []
     # In turn, not at random: few collectors would make the overall share a matter of the seed.
     failures = cycle(_FAILURES)
@@ -150,17 +145,15 @@ def _collectors(random: Random) -> list[Collector]:
         ids = [f"workspace-{random.randbytes(6).hex()}" for _ in range(workspaces)]
         for plugin in _PLUGINS:
             # Some collectors gather for a whole domain, the others for one workspace.
-            owners = [
-                *random.sample(ids, k=min(2, workspaces)),
-                *(["*"] if random.random() < 0.4 else []),
-            ]
+            owners = random.sample(ids, k=2)
+            if random.random() < 0.4:
+                owners.append("*")
             collectors += [
-                Collector(
+                _Collector(
                     domain_id,
                     workspace_id,
                     f"collector-{random.randbytes(6).hex()}",
-                    f"plugin-{plugin}-inven-collector",
-                    plugin.replace("-", "_"),
+                    plugin,
                     random.randint(1, _MOST_TASKS),
                     next(failures),
                 )
@@ -169,7 +162,7 @@ def _collectors(random: Random) -> list[Collector]:
     return collectors
 
 
-def _weights(collectors: list[Collector]) -> list[float]:
+def _weights(collectors: list[_Collector]) -> list[float]:
     """How often each collector runs: a tenant's share does not depend on how many it has."""
     sizes = Counter(collector.domain_id for collector in collectors)
     shares = {domain_id: share / sizes[domain_id] for domain_id, share, _ in _TENANTS}
@@ -197,7 +190,7 @@ def _moment(random: Random, since: datetime, until: datetime) -> datetime:
 
 
 def _job(
-    random: Random, collector: Collector, created_at: datetime, running: bool, until: datetime
+    random: Random, collector: _Collector, created_at: datetime, running: bool, until: datetime
 ) -> tuple[Document, list[Document]]:
     seconds = min(random.lognormvariate(math.log(40), 1.0), 6 * 3600.0)
     last_seen = created_at + timedelta(milliseconds=round(seconds * 1000))
@@ -222,7 +215,7 @@ def _job(
         "failure_tasks": states.count("FAILURE") + states.count("CANCELED"),
         "request_secret_id": None,
         "request_workspace_id": None if domain_wide else collector.workspace_id,
-        "plugin_id": collector.plugin_id,
+        "plugin_id": f"plugin-{collector.plugin}-inven-collector",
         "resource_group": "DOMAIN" if domain_wide else "WORKSPACE",
         "updated_at": last_seen,
         "finished_at": None if running else last_seen,
@@ -233,7 +226,7 @@ def _job(
             "_id": _object_id(random, created_at),
             "job_task_id": f"job-task-{random.randbytes(6).hex()}",
             "status": status,
-            "provider": collector.provider,
+            "provider": collector.plugin.replace("-", "_"),
             "finished_at": None if status == "IN_PROGRESS" else last_seen,
             **shared,
         }
@@ -241,7 +234,7 @@ def _job(
     ]
 
 
-def _states(random: Random, collector: Collector, running: bool) -> list[str]:
+def _states(random: Random, collector: _Collector, running: bool) -> list[str]:
     """The status of each task of a run; the last is that of the job."""
     count = collector.tasks
     done = random.randrange(count)

@@ -53,7 +53,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
             structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
             *renderers,
         ],
-        wrapper_class=_filtering(level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
     warnings.showwarning = _log_warning
@@ -90,12 +90,7 @@ def _log_warning(message: Warning | str, category: type[Warning], *_: Any, **__:
 def show_from(level: str) -> None:
     """Drops entries below `level` from now on, of loggers made before as well."""
     # Loggers are put together anew for every entry, as they are not cached.
-    structlog.configure(wrapper_class=_filtering(level))
-
-
-def _filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
-    """The class of loggers that drop entries below `level`."""
-    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 class _Forwarding(logging.Handler):
