@@ -7,7 +7,6 @@ the sample jobs of the published API page, as older documents with fields of the
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,8 +81,8 @@ class Demo:
     def documents(self) -> Iterator[tuple[Document, list[Document]]]:
         """Each job as stored, oldest first, with its tasks."""
         random = Random(self.seed)
-        collectors = _collectors(random)
-        chosen = random.choices(collectors, _weights(collectors), k=self.jobs)
+        collectors, weights = _collectors(random)
+        chosen = random.choices(collectors, weights, k=self.jobs)
         starts = _starts(random, self.jobs, self.until)
         for collector, (created_at, running) in zip(chosen, starts, strict=True):
             yield _job(random, collector, created_at, running, self.until)
@@ -137,11 +136,14 @@ def _sample(  # noqa: PLR0913, PLR0917  a row of the table
     ]
 
 
-def _collectors(random: Random) -> list[_Collector]:
-    collectors = []
+def _collectors(random: Random) -> tuple[list[_Collector], list[float]]:
+    """The collectors, and how often each runs: a tenant's share does not depend on how many it
+    has."""
+    collectors: list[_Collector] = []
+    weights: list[float] = []
     # In turn, not at random: few collectors would make the overall share a matter of the seed.
     failures = cycle(_FAILURES)
-    for domain_id, _, workspaces in _TENANTS:
+    for domain_id, share, workspaces in _TENANTS:
         ids = [f"workspace-{random.randbytes(6).hex()}" for _ in range(workspaces)]
         for plugin in _PLUGINS:
             # Some collectors gather for a whole domain, the others for one workspace.
@@ -159,14 +161,9 @@ def _collectors(random: Random) -> list[_Collector]:
                 )
                 for workspace_id in owners
             ]
-    return collectors
-
-
-def _weights(collectors: list[_Collector]) -> list[float]:
-    """How often each collector runs: a tenant's share does not depend on how many it has."""
-    sizes = Counter(collector.domain_id for collector in collectors)
-    shares = {domain_id: share / sizes[domain_id] for domain_id, share, _ in _TENANTS}
-    return [shares[collector.domain_id] for collector in collectors]
+        count = len(collectors) - len(weights)
+        weights += [share / count] * count
+    return collectors, weights
 
 
 def _starts(random: Random, count: int, until: datetime) -> list[tuple[datetime, bool]]:

@@ -34,13 +34,6 @@ _OTHER_WAY = (
 class MongodNotFound(EmbeddedError):
     """No mongod binary on this machine."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "No MongoDB server program (mongod) was found. Either give the address of a running "
-            "server (--mongo-uri or INVENTORY_JOB_MONGO_URI), or install mongod so that it is on "
-            "PATH, or install the one for development: pip install 'inventory-job[embedded]'."
-        )
-
 
 class MongodFailed(EmbeddedError):
     """mongod ended or was not ready in time; the message ends with the last lines of its log."""
@@ -65,7 +58,11 @@ def find_mongod() -> Path:
         binary = Path(location) / "db" / "bin" / "mongod"
         if os.access(binary, os.X_OK):
             return binary
-    raise MongodNotFound
+    raise MongodNotFound(
+        "No MongoDB server program (mongod) was found. Either give the address of a running "
+        "server (--mongo-uri or INVENTORY_JOB_MONGO_URI), or install mongod so that it is on "
+        "PATH, or install the one for development: pip install 'inventory-job[embedded]'."
+    )
 
 
 @contextmanager
@@ -113,15 +110,16 @@ class _Mongod:
         self._directory = directory
         self._start_seconds = start_seconds
         self._spawn = partial(spawn, binary, directory, stop_seconds)
-        self._process = self._spawn(0)
         self._port = 0
+        self._process = self._spawn(self._port)
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._stopping = threading.Event()
         self._log = structlog.get_logger(__name__)
 
     def start(self) -> str:
         """Waits until it takes writes; its connection string. Raises MongodFailed."""
-        if not self._gets_ready():
+        port = becomes_primary(self._process, self._directory, self._start_seconds)
+        if port is None:
             code = self._process.poll()
             late = f"was not ready within {self._start_seconds:g} seconds"
             what = late if code is None else f"ended with code {code}"
@@ -129,26 +127,18 @@ class _Mongod:
             way_out = _OTHER_WAY if str(self._binary) == shutil.which("mongod") else ""
             log, words = self._directory.log, "\n".join(self._directory.last_words())
             raise MongodFailed(f"mongod ({self._binary}) {what}.{way_out} From {log}:\n{words}")
+        self._port = port
         self._keeper.start()
-        return uri_of(self._port)
+        return uri_of(port)
 
     def close(self) -> None:
         """Ends it."""
         self._stopping.set()
         end(self._process)
-        if self._keeper.is_alive():
-            self._keeper.join()
-
-    def _gets_ready(self) -> bool:
-        """Waits for the process to take writes, which it may not do in time."""
-        process = self._process
-        port = becomes_primary(
-            self._directory,
-            self._start_seconds,
-            lambda: self._stopping.is_set() or process.poll() is not None,
-        )
-        self._port = port or self._port
-        return port is not None
+        while self._keeper.is_alive():
+            # It may be about to start another one.
+            self._keeper.join(0.1)
+            end(self._process)
 
     def _keep(self) -> None:
         """Starts mongod again, on its port, after pauses that grow."""
@@ -172,7 +162,7 @@ class _Mongod:
             started = time.monotonic()
             try:
                 self._process = self._spawn(self._port)
-                if self._gets_ready():
+                if becomes_primary(self._process, self._directory, self._start_seconds):
                     self._log.info("embedded mongod runs again", port=self._port)
                 else:
                     end(self._process)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -81,10 +80,14 @@ def uri_of(port: int) -> str:
 
 
 def becomes_primary(
-    directory: DataDirectory, seconds: float, has_ended: Callable[[], bool]
+    process: subprocess.Popen[bytes], directory: DataDirectory, seconds: float
 ) -> int | None:
-    """The port on which the directory's mongod takes writes; None where that takes more than so
-    many seconds, or it has ended."""
+    """The port on which the process takes writes; None where that takes more than so many seconds,
+    or it has ended."""
+
+    def has_ended() -> bool:
+        return process.poll() is not None
+
     wait_until(lambda: has_ended() or directory.logged_port() is not None, seconds)
     port = directory.logged_port()
     if port is None:

@@ -39,9 +39,7 @@ class TlsFiles:
     @property
     def version(self) -> tuple[tuple[int, ...], ...]:
         """What changes with the files."""
-        return tuple(
-            _stat(path) for path in (self.certificate, self.key, self.client_ca) if path is not None
-        )
+        return tuple(_stat(path) for path in (self.certificate, self.key, self.client_ca) if path)
 
 
 class Certificates(Generic[_Content]):
