@@ -42,18 +42,17 @@ class SeedStore:
 
 @contextmanager
 def open_store(uri: str, name: str, server_selection_seconds: float) -> Iterator[SeedStore]:
-    """The collections in the database of that name; raises ValueError for a
-    malformed connection string or name, without credentials in it."""
+    """The collections in the database of that name; raises ValueError for a malformed connection
+    string or name, without credentials in it."""
     try:
         options = client_options(uri, server_selection_seconds)
         client = MongoClient[StoredDocument](uri, connect=False, **options)
+        database = client[name]
     except (ConfigurationError, ValueError) as error:
         raise ValueError(f"The MongoDB connection string is not valid: {error}") from error
+    except InvalidName as error:
+        raise ValueError(f"{name!r} is not a valid database name: {error}") from error
     with client:
-        try:
-            database = client[name]
-        except InvalidName as error:
-            raise ValueError(f"{name!r} is not a valid database name: {error}") from error
         yield SeedStore(
             database[JOB_COLLECTION],
             database[JOB_TASK_COLLECTION],

@@ -67,9 +67,9 @@ def _pool_of(services: Iterable[str]) -> DescriptorPool:
 
 
 def _add(file: FileDescriptor, pool: DescriptorPool) -> None:
-    # One that is there already is as good.
     for imported in file.dependencies:
         _add(imported, pool)
+    # The same file may be added again.
     pool.AddSerializedFile(file.serialized_pb)
 
 
