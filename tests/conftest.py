@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from pymongo import MongoClient
 
-from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.results import StoredDocument
 from tests.support.store import Store
 
@@ -56,8 +56,8 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if configured:
         yield configured
         return
-    with EmbeddedMongod(tmp_path_factory.mktemp("mongod")) as mongod:
-        yield mongod.uri
+    with embedded_mongod(tmp_path_factory.mktemp("mongod")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="module")

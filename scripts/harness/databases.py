@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import Demo
-from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.embedded.seeding import open_store
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, Index
@@ -31,8 +31,8 @@ def mongodb(uri: str | None = None) -> Iterator[str]:
     if uri is not None:
         yield uri
         return
-    with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder) / "data") as mongod:
-        yield mongod.uri
+    with tempfile.TemporaryDirectory() as folder, embedded_mongod(Path(folder) / "data") as own:
+        yield own
 
 
 @contextmanager

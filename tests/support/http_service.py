@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
 from inventory_job.cli.seed import load_demo, midnight
 from inventory_job.embedded.demo_data import Demo
-from inventory_job.embedded.mongod import EmbeddedMongod
+from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
@@ -171,8 +171,8 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with (
         tempfile.TemporaryDirectory() as folder,
-        EmbeddedMongod(Path(folder)) as mongod,
-        Store(mongod.uri, "inventory") as store,
+        embedded_mongod(Path(folder)) as uri,
+        Store(uri, "inventory") as store,
     ):
         load_demo(store.for_seeding, Demo(10_000, seed=0, until=midnight()))
         with served(store, HttpPort(port=port)) as origin:

@@ -33,11 +33,11 @@ def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
     if settings.mongo_uri is not None:
         return settings
     # What it imports takes half a megabyte, of all servers' memory.
-    from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir  # noqa: PLC0415
+    from inventory_job.embedded.mongod import default_data_dir, embedded_mongod  # noqa: PLC0415
 
     data_dir = settings.data_dir or default_data_dir()
     structlog.get_logger(__name__).info("starting embedded mongod", data_dir=str(data_dir))
-    uri = resources.enter_context(EmbeddedMongod(data_dir)).uri
+    uri = resources.enter_context(embedded_mongod(data_dir))
     creates = settings.create_indexes is not False
     return settings.model_copy(update={"mongo_uri": SecretStr(uri), "create_indexes": creates})
 

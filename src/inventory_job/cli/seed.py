@@ -15,9 +15,9 @@ from rich.progress import Progress
 
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
-from inventory_job.embedded.data_directory import EmbeddedError
-from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
-from inventory_job.embedded.mongod import EmbeddedMongod, default_data_dir, running_uri
+from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError
+from inventory_job.embedded.demo_data import Demo, samples
+from inventory_job.embedded.mongod import default_data_dir, embedded_mongod
 from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load, open_store
 from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
@@ -73,24 +73,15 @@ def seed(
 def load_demo(store: SeedStore, demo: Demo, *, force: bool = False) -> Counts:
     """Loads the samples and `demo`, with a progress bar on standard error when that is a
     terminal; raises NotEmpty, or pymongo errors."""
-    samples = sample_jobs()
-    tasks = sample_tasks()
-    with_tasks = (
-        (job, [task for task in tasks if task["job_id"] == job["job_id"]]) for job in samples
-    )
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("jobs", total=demo.jobs + len(samples))
-        return load(
-            store,
-            chain(with_tasks, demo.documents()),
-            force=force,
-            on_progress=lambda count: progress.advance(bar, count),
-        )
+        jobs = chain(samples(), demo.documents())
+        shown = progress.track(jobs, total=demo.jobs + len(samples()), description="jobs")
+        return load(store, shown, force=force)
 
 
 def _summary(demo: Demo, counts: Counts) -> str:
-    present = demo.jobs + len(sample_jobs()) - counts.jobs
+    present = demo.jobs + len(samples()) - counts.jobs
     left_alone = f"; {present} jobs were there already" if present else ""
     return f"loaded {counts.jobs} jobs and {counts.tasks} tasks{left_alone}"
 
@@ -107,8 +98,8 @@ def _store(settings: Settings) -> Iterator[SeedStore]:
             uri = settings.mongo_uri.get_secret_value()
         else:
             data_dir = settings.data_dir or default_data_dir()
-            running = running_uri(data_dir)
-            uri = running or resources.enter_context(EmbeddedMongod(data_dir)).uri
+            running = DataDirectory(data_dir).running_uri()
+            uri = running or resources.enter_context(embedded_mongod(data_dir))
         yield resources.enter_context(
             open_store(uri, settings.mongo_database, settings.server_selection_seconds)
         )

@@ -10,8 +10,8 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,42 +36,33 @@ class DataDirectoryInUse(EmbeddedError):
         )
 
 
-@dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """The files below an absolute `path`."""
+    """The files below `path`, all of whose paths are absolute."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.db = self.path / "db"
+        self.log = self.path / "mongod.log"
+        self._lock = self.path / "owner.lock"
 
-    @property
-    def db(self) -> Path:
-        return self.path / "db"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "mongod.log"
-
-    @property
-    def _lock(self) -> Path:
-        return self.path / "owner.lock"
-
-    def acquire(self) -> int:
-        """Create the directory if need be and own it, until the returned descriptor is closed
-        or this process dies; what `note` writes to it others can read.
+    @contextmanager
+    def owned(self) -> Iterator[int]:
+        """Creates the directory if need be and owns it, as long as this process lives; what `note`
+        writes to the descriptor others can read.
 
         Raises DataDirectoryInUse, and OSError when the directory cannot be written.
         """
         for directory in (self.path, self.db):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _private(str(self._lock), os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
-            os.close(lock)
-            pid, _ = self._owner()
-            raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
-        note(lock)
-        if not wait_until(self._is_free, _LAST_SECONDS):
-            os.close(lock)
-            raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
-        return lock
+        with open(self._lock, "a+b", opener=_private) as file:
+            lock = file.fileno()
+            if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
+                pid, _ = _noted(lock)
+                raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
+            note(lock)
+            if not wait_until(self._is_free, _LAST_SECONDS):
+                raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
+            yield lock
 
     def _is_free(self) -> bool:
         """Whether no mongod uses the files: that of an owner that was killed ends soon."""
@@ -81,16 +72,15 @@ class DataDirectory:
         except FileNotFoundError:
             return True
 
-    def noted_uri(self) -> str | None:
-        """The address that the owner, or the last one if it was killed, gave to `note`."""
-        return self._owner()[1] or None
-
-    def _owner(self) -> tuple[str, str]:
+    def running_uri(self) -> str | None:
+        """The address that the owner gave to `note`; None where there is no owner, or none yet."""
         try:
-            pid, _, uri = self._lock.read_text("utf-8").partition("\n")
+            with self._lock.open("rb") as lock:
+                if _try_lock(lock.fileno(), fcntl.LOCK_SH):
+                    return None
+                return _noted(lock.fileno())[1] or None
         except OSError:
-            return "", ""
-        return pid, uri
+            return None
 
     def open_log(self) -> BinaryIO:
         """The log of a run that begins, to be written to."""
@@ -101,14 +91,14 @@ class DataDirectory:
         found = _LISTENING.search(self.log.read_text("utf-8", "replace"))
         return int(found[1]) if found else None
 
-    def last_words(self) -> str:
+    def last_words(self) -> list[str]:
         """The last errors in mongod's log, else its last lines."""
         try:
             lines = self.log.read_text("utf-8", "replace").splitlines()
         except OSError:
-            return ""
+            return []
         errors = [line for line in lines if '"s":"E"' in line or '"s":"F"' in line]
-        return "\n".join((errors or lines)[-_LOG_LINES:])
+        return (errors or lines)[-_LOG_LINES:]
 
 
 def note(lock: int, uri: str = "") -> None:
@@ -127,9 +117,15 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _try_lock(descriptor: int) -> bool:
+def _noted(lock: int) -> tuple[str, str]:
+    """What `note` wrote: the owner's number and the address, both empty where there is none."""
+    pid, _, uri = os.pread(lock, 1024, 0).decode().partition("\n")
+    return pid, uri
+
+
+def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

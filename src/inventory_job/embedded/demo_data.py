@@ -7,7 +7,6 @@ the sample jobs of the published API page, as older documents with fields of the
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +29,6 @@ _TENANTS = (
     ("domain-demo00000003", 0.10, 2),
 )
 _PLUGINS = ("aws", "azure", "google-cloud", "oci", "kubernetes", "openstack", "vmware", "snowflake")
-_PROVIDERS = {"google-cloud": "google_cloud"}
 _FAILURES = (0.02, 0.05, 0.1, 0.23)
 _CANCELED = 0.03
 _RUNNING = 0.02
@@ -39,9 +37,6 @@ _RECENT = timedelta(days=7)
 _HOURS = (8, 2, 2, 2, 2, 2, 3, 4, 6, 9, 9, 8, 7, 8, 8, 8, 7, 6, 4, 3, 3, 2, 2, 2)
 _SATURDAY = 5
 _WEEKEND = 0.6
-_EPOCH = datetime(1970, 1, 1)
-_FIRST_YEAR, _LAST_YEAR = 1972, 2105
-"""An ObjectId holds the seconds since 1970 in 32 bits."""
 # fmt: off
 _SAMPLES = (
     ("3b124006c2d2", "58010aa2e451", "SUCCESS", 2, "accd02663b3d", "openstack-inven-collector",
@@ -56,17 +51,15 @@ _SAMPLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Collector:
-    """One collector of a tenant."""
+class _Collector:
+    """One collector of a tenant; `failures` is the share of its runs that fail."""
 
     domain_id: str
     workspace_id: str
     collector_id: str
-    plugin_id: str
-    provider: str
+    plugin: str
     tasks: int
     failures: float
-    """Share of its runs that fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,53 +74,39 @@ class Demo:
     until: datetime
 
     def __post_init__(self) -> None:
-        if not _FIRST_YEAR <= self.until.year <= _LAST_YEAR:
-            raise ValueError(
-                f"the end of the year of jobs is not in the years {_FIRST_YEAR} to {_LAST_YEAR}"
-            )
+        # An ObjectId holds the seconds since 1970 in 32 bits.
+        if not 1972 <= self.until.year <= 2105:
+            raise ValueError("the end of the year of jobs is not in the years 1972 to 2105")
 
     def documents(self) -> Iterator[tuple[Document, list[Document]]]:
         """Each job as stored, oldest first, with its tasks."""
         random = Random(self.seed)
-        collectors = _collectors(random)
-        chosen = random.choices(collectors, _weights(collectors), k=self.jobs)
+        collectors, weights = _collectors(random)
+        chosen = random.choices(collectors, weights, k=self.jobs)
         starts = _starts(random, self.jobs, self.until)
         for collector, (created_at, running) in zip(chosen, starts, strict=True):
             yield _job(random, collector, created_at, running, self.until)
 
 
-def sample_jobs() -> list[Document]:
-    """The three jobs that the published API page shows."""
+def samples() -> list[tuple[Document, list[Document]]]:
+    """The three jobs that the published API page shows, with their tasks."""
     return [_sample(*row) for row in _SAMPLES]
-
-
-def sample_tasks() -> list[Document]:
-    """The tasks of `sample_jobs`."""
-    return [
-        {
-            "_id": _object_id(random, job["finished_at"]),
-            "job_task_id": f"job-task-{random.randbytes(6).hex()}",
-            "status": "FAILURE" if job["status"] == "ERROR" else "SUCCESS",
-            "job_id": job["job_id"],
-            "domain_id": job["domain_id"],
-            "created_at": job["created_at"],
-            "finished_at": job["finished_at"],
-        }
-        for job in sample_jobs()
-        for random in [Random(job["job_id"])]
-        for _ in range(job["total_tasks"])
-    ]
 
 
 def _sample(  # noqa: PLR0913, PLR0917  a row of the table
     number: str, domain: str, status: str, tasks: int, collector: str, plugin: str, *times: str
-) -> Document:
-    job_id, collector_id = f"job-{number}", f"collector-{collector}"
+) -> tuple[Document, list[Document]]:
     created_at, finished_at = (datetime.fromisoformat(time) for time in times)
     failed = tasks if status == "ERROR" else 0
-    return {
-        "_id": _object_id(Random(job_id), created_at),
+    job_id = f"job-{number}"
+    shared = {
         "job_id": job_id,
+        "domain_id": f"domain-{domain}",
+        "created_at": created_at,
+        "finished_at": finished_at,
+    }
+    job = {
+        "_id": _object_id(Random(job_id), created_at),
         "status": status,
         "filter": {},
         "total_tasks": tasks,
@@ -135,52 +114,56 @@ def _sample(  # noqa: PLR0913, PLR0917  a row of the table
         "success_tasks": tasks - failed,
         "failure_tasks": failed,
         "collector_info": {
-            "collector_id": collector_id,
+            "collector_id": f"collector-{collector}",
             "name": plugin,
             "plugin_info": {"plugin_id": f"plugin-{plugin}", "version": "1.0", "options": {}},
             "tags": {},
         },
-        "collector_id": collector_id,
+        "collector_id": f"collector-{collector}",
         "plugin_id": f"plugin-{plugin}",
         "resource_group": "DOMAIN",
-        "domain_id": f"domain-{domain}",
-        "created_at": created_at,
-        "finished_at": finished_at,
+        **shared,
     }
+    random = Random(job_id)
+    return job, [
+        {
+            "_id": _object_id(random, finished_at),
+            "job_task_id": f"job-task-{random.randbytes(6).hex()}",
+            "status": "FAILURE" if failed else "SUCCESS",
+            **shared,
+        }
+        for _ in range(tasks)
+    ]
 
 
-def _collectors(random: Random) -> list[Collector]:
-    collectors = []
+def _collectors(random: Random) -> tuple[list[_Collector], list[float]]:
+    """The collectors, and how often each runs: a tenant's share does not depend on how many it
+    has."""
+    collectors: list[_Collector] = []
+    weights: list[float] = []
     # In turn, not at random: few collectors would make the overall share a matter of the seed.
     failures = cycle(_FAILURES)
-    for domain_id, _, workspaces in _TENANTS:
+    for domain_id, share, workspaces in _TENANTS:
         ids = [f"workspace-{random.randbytes(6).hex()}" for _ in range(workspaces)]
         for plugin in _PLUGINS:
             # Some collectors gather for a whole domain, the others for one workspace.
-            owners = [
-                *random.sample(ids, k=min(2, workspaces)),
-                *(["*"] if random.random() < 0.4 else []),
-            ]
+            owners = random.sample(ids, k=2)
+            if random.random() < 0.4:
+                owners.append("*")
             collectors += [
-                Collector(
+                _Collector(
                     domain_id,
                     workspace_id,
                     f"collector-{random.randbytes(6).hex()}",
-                    f"plugin-{plugin}-inven-collector",
-                    _PROVIDERS.get(plugin, plugin),
+                    plugin,
                     random.randint(1, _MOST_TASKS),
                     next(failures),
                 )
                 for workspace_id in owners
             ]
-    return collectors
-
-
-def _weights(collectors: list[Collector]) -> list[float]:
-    """How often each collector runs: a tenant's share does not depend on how many it has."""
-    sizes = Counter(collector.domain_id for collector in collectors)
-    shares = {domain_id: share / sizes[domain_id] for domain_id, share, _ in _TENANTS}
-    return [shares[collector.domain_id] for collector in collectors]
+        count = len(collectors) - len(weights)
+        weights += [share / count] * count
+    return collectors, weights
 
 
 def _starts(random: Random, count: int, until: datetime) -> list[tuple[datetime, bool]]:
@@ -204,7 +187,7 @@ def _moment(random: Random, since: datetime, until: datetime) -> datetime:
 
 
 def _job(
-    random: Random, collector: Collector, created_at: datetime, running: bool, until: datetime
+    random: Random, collector: _Collector, created_at: datetime, running: bool, until: datetime
 ) -> tuple[Document, list[Document]]:
     seconds = min(random.lognormvariate(math.log(40), 1.0), 6 * 3600.0)
     last_seen = created_at + timedelta(milliseconds=round(seconds * 1000))
@@ -212,29 +195,43 @@ def _job(
         running, last_seen = True, created_at
     states = _states(random, collector, running)
     domain_wide = collector.workspace_id == "*"
-    job = {
-        "_id": _object_id(random, created_at),
+    object_id = _object_id(random, created_at)
+    shared = {
         "job_id": f"job-{random.randbytes(6).hex()}",
+        "collector_id": collector.collector_id,
+        "workspace_id": collector.workspace_id,
+        "domain_id": collector.domain_id,
+        "created_at": created_at,
+    }
+    job = {
+        "_id": object_id,
         "status": states[-1],
         "total_tasks": len(states),
         "remained_tasks": states.count("IN_PROGRESS"),
         "success_tasks": states.count("SUCCESS"),
         "failure_tasks": states.count("FAILURE") + states.count("CANCELED"),
-        "collector_id": collector.collector_id,
         "request_secret_id": None,
         "request_workspace_id": None if domain_wide else collector.workspace_id,
-        "plugin_id": collector.plugin_id,
+        "plugin_id": f"plugin-{collector.plugin}-inven-collector",
         "resource_group": "DOMAIN" if domain_wide else "WORKSPACE",
-        "workspace_id": collector.workspace_id,
-        "domain_id": collector.domain_id,
-        "created_at": created_at,
         "updated_at": last_seen,
         "finished_at": None if running else last_seen,
+        **shared,
     }
-    return job, [_task(random, collector, job, status) for status in states]
+    return job, [
+        {
+            "_id": _object_id(random, created_at),
+            "job_task_id": f"job-task-{random.randbytes(6).hex()}",
+            "status": status,
+            "provider": collector.plugin.replace("-", "_"),
+            "finished_at": None if status == "IN_PROGRESS" else last_seen,
+            **shared,
+        }
+        for status in states
+    ]
 
 
-def _states(random: Random, collector: Collector, running: bool) -> list[str]:
+def _states(random: Random, collector: _Collector, running: bool) -> list[str]:
     """The status of each task of a run; the last is that of the job."""
     count = collector.tasks
     done = random.randrange(count)
@@ -249,21 +246,5 @@ def _states(random: Random, collector: Collector, running: bool) -> list[str]:
     return ["SUCCESS"] * done + [rest] * (count - done)
 
 
-def _task(random: Random, collector: Collector, job: Document, status: str) -> Document:
-    return {
-        "_id": _object_id(random, job["created_at"]),
-        "job_task_id": f"job-task-{random.randbytes(6).hex()}",
-        "status": status,
-        "provider": collector.provider,
-        "job_id": job["job_id"],
-        "collector_id": collector.collector_id,
-        "workspace_id": collector.workspace_id,
-        "domain_id": collector.domain_id,
-        "created_at": job["created_at"],
-        "finished_at": None if status == "IN_PROGRESS" else job["updated_at"],
-    }
-
-
 def _object_id(random: Random, created_at: datetime) -> ObjectId:
-    seconds = int((created_at - _EPOCH).total_seconds())
-    return ObjectId(seconds.to_bytes(4, "big") + random.randbytes(8))
+    return ObjectId(ObjectId.from_datetime(created_at).binary[:4] + random.randbytes(8))

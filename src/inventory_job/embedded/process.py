@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ os._exit(code)
 
 
 def spawn(
-    binary: Path, directory: DataDirectory, port: int, stop_seconds: float
+    binary: Path, directory: DataDirectory, stop_seconds: float, port: int
 ) -> subprocess.Popen[bytes]:
     """Start mongod on a port, 0 for a free one, in a process group of its own, so that it ends
     when this process does; by force `stop_seconds` later."""
@@ -81,10 +80,14 @@ def uri_of(port: int) -> str:
 
 
 def becomes_primary(
-    directory: DataDirectory, seconds: float, has_ended: Callable[[], bool]
+    process: subprocess.Popen[bytes], directory: DataDirectory, seconds: float
 ) -> int | None:
-    """The port on which the directory's mongod takes writes; None where that takes more than so
-    many seconds, or it has ended."""
+    """The port on which the process takes writes; None where that takes more than so many seconds,
+    or it has ended."""
+
+    def has_ended() -> bool:
+        return process.poll() is not None
+
     wait_until(lambda: has_ended() or directory.logged_port() is not None, seconds)
     port = directory.logged_port()
     if port is None:
@@ -99,14 +102,9 @@ def becomes_primary(
         socketTimeoutMS=10_000,
     )
     with client:
-        wait_until(lambda: has_ended() or _is_primary(client, f"127.0.0.1:{port}"), seconds)
-        return port if not has_ended() and _is_primary(client, f"127.0.0.1:{port}") else None
-
-
-def serves(client: MongoClient[dict[str, Any]], directory: DataDirectory) -> bool:
-    """Whether the server is that of the directory, not another one on its port."""
-    options = client.admin.command("getCmdLineOpts")["parsed"]
-    return bool(options["storage"]["dbPath"] == str(directory.db))
+        host = f"127.0.0.1:{port}"
+        ready = wait_until(lambda: has_ended() or _is_primary(client, host), seconds)
+        return port if ready and not has_ended() else None
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -42,18 +42,17 @@ class SeedStore:
 
 @contextmanager
 def open_store(uri: str, name: str, server_selection_seconds: float) -> Iterator[SeedStore]:
-    """The collections in the database of that name; raises ValueError for a
-    malformed connection string or name, without credentials in it."""
+    """The collections in the database of that name; raises ValueError for a malformed connection
+    string or name, without credentials in it."""
     try:
         options = client_options(uri, server_selection_seconds)
         client = MongoClient[StoredDocument](uri, connect=False, **options)
+        database = client[name]
     except (ConfigurationError, ValueError) as error:
         raise ValueError(f"The MongoDB connection string is not valid: {error}") from error
+    except InvalidName as error:
+        raise ValueError(f"{name!r} is not a valid database name: {error}") from error
     with client:
-        try:
-            database = client[name]
-        except InvalidName as error:
-            raise ValueError(f"{name!r} is not a valid database name: {error}") from error
         yield SeedStore(
             database[JOB_COLLECTION],
             database[JOB_TASK_COLLECTION],
@@ -66,9 +65,8 @@ def load(
     jobs: Iterable[tuple[StoredDocument, list[StoredDocument]]],
     *,
     force: bool = False,
-    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Counts:
-    """Inserts jobs, each with its tasks; `on_progress` is called with the jobs of each step.
+    """Inserts jobs, each with its tasks, some at a time.
 
     Tasks go first, so that no job is ever seen without its own. Documents whose _id or job_id is
     there already are left alone. Raises NotEmpty when there are jobs and `force` is not given,
@@ -85,7 +83,6 @@ def load(
     while batch := list(islice(remaining, _BATCH)):
         new_tasks += _insert(store.job_tasks, [task for _, tasks in batch for task in tasks])
         new_jobs += _insert(store.jobs, [job for job, _ in batch])
-        on_progress(len(batch))
     return Counts(new_jobs, new_tasks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,17 +34,11 @@ class CallRecord:
 
 
 class CallLog:
-    """Records calls: `metrics` count them, `clock` is in seconds."""
+    """Records calls; `metrics` count them."""
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        tracing: OpenTelemetryTracing | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
+    def __init__(self, metrics: Metrics, tracing: OpenTelemetryTracing | None = None) -> None:
         self._metrics = metrics
         self._tracing = tracing
-        self._clock = clock
         self._log = structlog.get_logger(__name__)
 
     @contextmanager
@@ -58,7 +52,7 @@ class CallLog:
         """
         if request_id:
             structlog.contextvars.bind_contextvars(request_id=request_id)
-        begun = self._clock()
+        begun = time.perf_counter()
         record = CallRecord()
         tracing = self._tracing
         with tracing.server_span(method, metadata) if tracing else nullcontext() as span:
@@ -67,21 +61,19 @@ class CallLog:
             try:
                 yield record
             finally:
-                self._note(method, transport, record.code, self._clock() - begun)
+                seconds = time.perf_counter() - begun
+                self._metrics.count_call(method, record.code, transport, seconds)
+                is_probe = record.code == "OK" and method.startswith(_PROBES)
+                self._log.log(
+                    logging.DEBUG if is_probe else logging.INFO,
+                    "call",
+                    method=method,
+                    status=record.code,
+                    milliseconds=round(seconds * 1000, 1),
+                    transport=transport,
+                )
                 if span:
                     span.end(record.code)
-
-    def _note(self, method: str, transport: str, code: str, seconds: float) -> None:
-        self._metrics.count_call(method, code, transport, seconds)
-        is_probe = code == "OK" and method.startswith(_PROBES)
-        self._log.log(
-            logging.DEBUG if is_probe else logging.INFO,
-            "call",
-            method=method,
-            status=code,
-            milliseconds=round(seconds * 1000, 1),
-            transport=transport,
-        )
 
 
 class QueryLog:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import io
-import json
 import logging
 import re
 import sys
@@ -16,13 +15,11 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
 import structlog
-from pydantic_core import PydanticSerializationError, to_json
 
-# What terminals take for commands or for the end of a line; JSON leaves some of it as it is.
+# What terminals take for commands or for the end of a line; in JSON it is escaped anyway.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -45,7 +42,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
-            structlog.processors.JSONRenderer(serializer=_encoded),
+            structlog.processors.JSONRenderer(separators=(",", ":")),
         ]
     )
     batches: Any = _Batches(sys.stderr)  # not quite a TextIO, but all of it that is used
@@ -56,7 +53,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
             structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
             *renderers,
         ],
-        wrapper_class=_filtering(level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
     warnings.showwarning = _log_warning
@@ -75,23 +72,12 @@ def print_plainly(text: str) -> None:
     structlog.get_config()["logger_factory"]().info(text)
 
 
-def _encoded(entry: Mapping[str, Any], **_: Any) -> str:
-    try:
-        text = to_json(entry, fallback=repr).decode()
-        return text if text.isprintable() else _CONTROLS.sub(_escaped, text)
-    except PydanticSerializationError:
-        # Text that is not Unicode (lone surrogates).
-        return json.dumps(entry, default=repr)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
 def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict) -> Any:
     """A processor, for lines whose renderer leaves control characters in texts."""
     return {
-        key: _CONTROLS.sub(_escaped, value) if isinstance(value, str) else value
+        key: _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+        if isinstance(value, str)
+        else value
         for key, value in entry.items()
     }
 
@@ -104,12 +90,7 @@ def _log_warning(message: Warning | str, category: type[Warning], *_: Any, **__:
 def show_from(level: str) -> None:
     """Drops entries below `level` from now on, of loggers made before as well."""
     # Loggers are put together anew for every entry, as they are not cached.
-    structlog.configure(wrapper_class=_filtering(level))
-
-
-def _filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
-    """The class of loggers that drop entries below `level`."""
-    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 class _Forwarding(logging.Handler):
@@ -143,11 +124,11 @@ class _Batches(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Takes a piece of text."""
-        if len(self._pieces) >= self._MOST:
+        if len(self._pieces) < self._MOST:
+            self._pieces.append(text)
+            self._some.set()
+        else:
             self._lost += 1
-            return len(text)
-        self._pieces.append(text)
-        self._some.set()
         return len(text)
 
     def _pass_on(self) -> None:
@@ -164,11 +145,8 @@ class _Batches(io.TextIOBase):
             if lost:
                 structlog.get_logger(__name__).warning("log entries lost", number=lost)
                 pieces += self._taken()
-            batch = "".join(pieces)
-            if not batch:
-                return
             try:
-                self._stream.write(batch)
+                self._stream.write("".join(pieces))
                 self._stream.flush()
             except (OSError, ValueError):
                 # A full disk, a pipe that is not read: logged once the stream takes something.

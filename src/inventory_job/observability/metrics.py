@@ -11,7 +11,6 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     disable_created_metrics,
-    generate_latest,
     make_asgi_app,
 )
 from prometheus_client.registry import Collector
@@ -67,7 +66,3 @@ class Metrics:
     def app(self) -> Any:
         """The ASGI application that answers a scrape."""
         return make_asgi_app(self._registry)
-
-    def text(self) -> str:
-        """What a scrape is answered."""
-        return generate_latest(self._registry).decode()

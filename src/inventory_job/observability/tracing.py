@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -62,20 +61,10 @@ class _CallsCommandTracer(CommandTracer):
         if trace.get_current_span().get_span_context().is_valid:
             super().started(event)
 
-    def failed(self, event: Any) -> None:
-        # The database's sentence may quote values of the query.
-        name = str(event.failure.get("codeName", "failed"))
-        super().failed(
-            type(event)(
-                timedelta(microseconds=event.duration_micros),
-                {"errmsg": name, "codeName": name},
-                event.command_name,
-                event.request_id,
-                event.connection_id,
-                event.operation_id,
-                database_name=event.database_name,
-            )
-        )
+
+def _name_failure(span: Span, event: Any) -> None:
+    """Has the failure's name alone: the database's sentence may quote values of the query."""
+    span.set_status(Status(StatusCode.ERROR, str(event.failure.get("codeName", "failed"))))
 
 
 class OpenTelemetryTracing:
@@ -88,7 +77,7 @@ class OpenTelemetryTracing:
     def command_listener(self) -> Any:
         """A listener for a connection to MongoDB, which makes a span of every command of a call;
         without what the command is about."""
-        return _CallsCommandTracer(self._tracer)
+        return _CallsCommandTracer(self._tracer, failed_hook=_name_failure)
 
     @contextmanager
     def server_span(self, method: str, metadata: MetadataPairs) -> Iterator[OpenTelemetrySpan]:

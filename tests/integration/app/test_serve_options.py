@@ -183,8 +183,7 @@ def test_a_file_of_the_connection_string_that_is_not_there(
 
 
 def test_a_data_directory_in_use_names_the_option(tmp_path: Path) -> None:
-    owned = DataDirectory(tmp_path / "data").acquire()
-    try:
+    with DataDirectory(tmp_path / "data").owned():
         ended = subprocess.run(
             [*COMMAND, "--port", "0", "--data-dir", str(tmp_path / "data")],
             capture_output=True,
@@ -192,8 +191,6 @@ def test_a_data_directory_in_use_names_the_option(tmp_path: Path) -> None:
             check=False,
             timeout=50,
         )
-    finally:
-        os.close(owned)
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (

@@ -30,7 +30,7 @@ from spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 from inventory_job import __version__
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.embedded.demo_data import samples
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.results import StoredDocument
 from inventory_job.settings import CannotStart, Settings
@@ -54,7 +54,7 @@ def sample(database: Store) -> None:
     """The published sample jobs and a task of one of them, as new for every test."""
     database.jobs.drop()
     database.job_tasks.drop()
-    database.jobs.insert_many(sample_jobs())
+    database.jobs.insert_many(job for job, _ in samples())
     database.job_tasks.insert_many(
         {"job_id": job_id, "domain_id": SAMPLE_DOMAIN}
         for job_id in ("job-3b124006c2d2", "job-3b124006c2d2", "job-587a3d3b4db3")
@@ -343,7 +343,7 @@ def test_without_transactions_a_delete_removes_the_tasks_too(tmp_path: Path) -> 
     try:
         with server_of(settings) as server, grpc.insecure_channel(server.address) as channel:
             database = Store(uri, settings.mongo_database)
-            database.jobs.insert_many(sample_jobs())
+            database.jobs.insert_many(job for job, _ in samples())
             database.job_tasks.insert_one({"job_id": "job-123456789012", "domain_id": OLD_DOMAIN})
 
             official(channel)("delete", {"job_id": "job-123456789012"}, OLD_DOMAIN)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.embedded.demo_data import samples
 from tests.support.documents import ROOT, SHOWN_ADDRESS, page
 from tests.support.store import Store
 
@@ -64,7 +64,7 @@ def environment(mongo_uri: str, database_name: str, tmp_path: Path) -> dict[str,
 
 @pytest.fixture(autouse=True)
 def sample(database: Store) -> None:
-    database.jobs.insert_many(sample_jobs())
+    database.jobs.insert_many(job for job, _ in samples())
 
 
 def run(session: list[tuple[str, str]], directory: Path, environment: dict[str, str]) -> list[str]:

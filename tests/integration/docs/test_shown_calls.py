@@ -12,7 +12,7 @@ import grpc
 import httpx
 import pytest
 
-from inventory_job.embedded.demo_data import sample_jobs
+from inventory_job.embedded.demo_data import samples
 from inventory_job.settings import Settings
 from tests.support import reflection
 from tests.support.documents import README, SHOWN, SHOWN_ADDRESS, SHOWN_HTTP_ADDRESS, Block, page
@@ -26,7 +26,7 @@ CLIENTS = page("docs/clients.md")
 
 @pytest.fixture(autouse=True, scope="module")
 def sample(database: Store) -> None:
-    database.jobs.insert_many(sample_jobs())
+    database.jobs.insert_many(job for job, _ in samples())
 
 
 def calls(program: str) -> list[tuple[str, str]]:

@@ -11,22 +11,22 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.data_directory import DataDirectoryInUse, wait_until
-from inventory_job.embedded.mongod import EmbeddedMongod, MongodFailed, find_mongod, running_uri
+from inventory_job.embedded.data_directory import DataDirectory, DataDirectoryInUse, wait_until
+from inventory_job.embedded.mongod import MongodFailed, embedded_mongod, find_mongod
 from inventory_job.results import StoredDocument
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from inventory_job.embedded.mongod import EmbeddedMongod
-mongod = EmbeddedMongod(Path(sys.argv[1]))
-mongod.start()
-print(mongod.uri, flush=True)
-time.sleep(600)
+from inventory_job.embedded.mongod import embedded_mongod
+with embedded_mongod(Path(sys.argv[1])) as uri:
+    print(uri, flush=True)
+    time.sleep(600)
 """
 
 
@@ -64,11 +64,25 @@ def script(path: Path, lines: str) -> Path:
     return path
 
 
+def start(data_dir: Path, **options: Any) -> None:
+    """For what is refused."""
+    with embedded_mongod(data_dir, **options):
+        pass
+
+
+class Running(NamedTuple):
+    """A running server."""
+
+    data_dir: Path
+    uri: str
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]:
-    """A running server, for tests that leave it as it is."""
-    with EmbeddedMongod(tmp_path_factory.mktemp("running")) as mongod:
-        yield mongod
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """For tests that leave it as it is."""
+    data_dir = tmp_path_factory.mktemp("running")
+    with embedded_mongod(data_dir) as uri:
+        yield Running(data_dir, uri)
 
 
 @contextlib.contextmanager
@@ -83,7 +97,7 @@ def other_owner(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             owner.kill()
 
 
-def test_a_transaction_is_committed(running: EmbeddedMongod) -> None:
+def test_a_transaction_is_committed(running: Running) -> None:
     with client_of(running.uri) as client, client.start_session() as session:
         jobs = client["inventory"]["job"]
         with session.start_transaction():
@@ -92,46 +106,39 @@ def test_a_transaction_is_committed(running: EmbeddedMongod) -> None:
         assert jobs.count_documents({"job_id": "job-1"}) == 1
 
 
-def test_only_the_loopback_interface_is_listened_on(running: EmbeddedMongod) -> None:
+def test_only_the_loopback_interface_is_listened_on(running: Running) -> None:
     with client_of(running.uri) as client:
         options = client.admin.command("getCmdLineOpts")["parsed"]
 
     assert options["net"]["bindIp"] == "127.0.0.1"
 
 
-def test_the_data_of_an_empty_database_stays_small(running: EmbeddedMongod) -> None:
+def test_the_data_of_an_empty_database_stays_small(running: Running) -> None:
     files = [file for file in running.data_dir.rglob("*") if file.is_file()]
 
     assert sum(file.stat().st_size for file in files) < 32 * 2**20
 
 
 def test_an_interrupt_at_the_terminal_does_not_reach_the_database(
-    running: EmbeddedMongod,
+    running: Running,
 ) -> None:
     assert os.getpgid(server_pid(running.uri)) != os.getpgid(0)
 
 
 def test_the_refusal_of_a_second_owner_names_the_directory_and_the_first_one(
-    running: EmbeddedMongod,
+    running: Running,
 ) -> None:
     with pytest.raises(DataDirectoryInUse) as refusal:
-        EmbeddedMongod(running.data_dir).start()
+        start(running.data_dir)
 
     assert f"{running.data_dir} is in use by process {os.getpid()}" in str(refusal.value)
-    assert running_uri(running.data_dir) == running.uri
+    assert DataDirectory(running.data_dir).running_uri() == running.uri
 
 
-def test_starting_twice_is_refused(running: EmbeddedMongod) -> None:
-    with pytest.raises(RuntimeError, match="already"):
-        running.start()
-
-    assert is_running(server_pid(running.uri))
-
-
-def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> None:
+def test_another_process_finds_the_running_database(running: Running) -> None:
     program = (
-        "import sys, pathlib; from inventory_job.embedded.mongod import running_uri;"
-        "print(running_uri(pathlib.Path(sys.argv[1])))"
+        "import sys, pathlib; from inventory_job.embedded.data_directory import DataDirectory;"
+        "print(DataDirectory(pathlib.Path(sys.argv[1])).running_uri())"
     )
 
     found = subprocess.run(
@@ -145,39 +152,33 @@ def test_another_process_finds_the_running_database(running: EmbeddedMongod) -> 
 
 
 def test_nothing_runs_on_a_directory_that_does_not_exist(tmp_path: Path) -> None:
-    assert running_uri(tmp_path / "absent") is None
+    assert DataDirectory(tmp_path / "absent").running_uri() is None
 
 
 def test_stopping_leaves_no_process_and_keeps_the_data(tmp_path: Path) -> None:
-    with EmbeddedMongod(tmp_path) as mongod:
-        keep_a_job(mongod.uri, "job-1")
-        first_uri, pid = mongod.uri, server_pid(mongod.uri)
+    with embedded_mongod(tmp_path) as first_uri:
+        keep_a_job(first_uri, "job-1")
+        pid = server_pid(first_uri)
 
     assert not is_running(pid)
-    assert running_uri(tmp_path) is None
-    with pytest.raises(RuntimeError, match="not running"):
-        _ = mongod.uri
-    mongod.stop()
+    assert DataDirectory(tmp_path).running_uri() is None
 
-    mongod.start()
-    try:
-        assert mongod.uri != first_uri
-        assert kept_jobs(mongod.uri) == ["job-1"]
-    finally:
-        mongod.stop()
+    with embedded_mongod(tmp_path) as uri:
+        assert uri != first_uri
+        assert kept_jobs(uri) == ["job-1"]
 
 
 def test_the_thread_that_started_it_may_end(tmp_path: Path) -> None:
-    mongod = EmbeddedMongod(tmp_path)
-    starter = threading.Thread(target=mongod.start)
-    starter.start()
-    starter.join()
+    with contextlib.ExitStack() as resources:
+        started: list[str] = []
+        starter = threading.Thread(
+            target=lambda: started.append(resources.enter_context(embedded_mongod(tmp_path)))
+        )
+        starter.start()
+        starter.join()
 
-    try:
-        pid = server_pid(mongod.uri)
+        pid = server_pid(started[0])
         assert not wait_until(lambda: not is_running(pid), 1.5)
-    finally:
-        mongod.stop()
 
 
 def test_a_killed_owner_takes_the_database_along_and_the_next_one_has_its_data(
@@ -187,13 +188,13 @@ def test_a_killed_owner_takes_the_database_along_and_the_next_one_has_its_data(
         keep_a_job(uri, "job-1")
         pid = server_pid(uri)
         with pytest.raises(DataDirectoryInUse, match=f"process {owner.pid}"):
-            EmbeddedMongod(tmp_path).start()
+            start(tmp_path)
 
         owner.kill()
         owner.wait()
-        with EmbeddedMongod(tmp_path) as successor:
+        with embedded_mongod(tmp_path) as successor:
             assert not is_running(pid)
-            assert kept_jobs(successor.uri) == ["job-1"]
+            assert kept_jobs(successor) == ["job-1"]
 
 
 def test_the_database_of_a_killed_owner_ends_by_itself(tmp_path: Path) -> None:
@@ -204,27 +205,23 @@ def test_the_database_of_a_killed_owner_ends_by_itself(tmp_path: Path) -> None:
         owner.kill()
 
         assert wait_until(lambda: not is_running(pid), 10.0)
-        assert running_uri(tmp_path) is None
+        assert DataDirectory(tmp_path).running_uri() is None
 
 
 def test_a_killed_mongod_is_started_again_with_its_data(tmp_path: Path) -> None:
-    mongod = EmbeddedMongod(tmp_path)
-    mongod.start()
-    keep_a_job(mongod.uri, "job-1")
-    os.kill(server_pid(mongod.uri), signal.SIGKILL)
-    mongod.stop()
+    with embedded_mongod(tmp_path) as uri:
+        keep_a_job(uri, "job-1")
+        os.kill(server_pid(uri), signal.SIGKILL)
 
-    mongod.start()
-
-    assert kept_jobs(mongod.uri) == ["job-1"]
-    mongod.stop()
+    with embedded_mongod(tmp_path) as uri:
+        assert kept_jobs(uri) == ["job-1"]
 
 
 def test_a_mongod_that_ends_is_reported_with_its_last_words(tmp_path: Path) -> None:
     failing = script(tmp_path / "mongod", "echo 'libcurl.so.4: cannot open' >&2; exit 127")
 
     with pytest.raises(MongodFailed, match=r"(?s)code 127.*libcurl\.so\.4: cannot open"):
-        EmbeddedMongod(tmp_path / "data", binary=failing).start()
+        start(tmp_path / "data", binary=failing)
 
 
 def test_a_mongod_that_does_not_get_ready_is_ended_and_the_directory_given_back(
@@ -233,11 +230,11 @@ def test_a_mongod_that_does_not_get_ready_is_ended_and_the_directory_given_back(
     hanging = script(tmp_path / "mongod", f"echo $$ > {tmp_path}/pid; exec sleep 60")
 
     with pytest.raises(MongodFailed, match=r"not ready within 0\.5 seconds"):
-        EmbeddedMongod(tmp_path / "data", binary=hanging, start_seconds=0.5).start()
+        start(tmp_path / "data", binary=hanging, start_seconds=0.5)
 
     assert not is_running(int((tmp_path / "pid").read_text()))
-    with EmbeddedMongod(tmp_path / "data") as ready:
-        assert kept_jobs(ready.uri) == []
+    with embedded_mongod(tmp_path / "data") as ready:
+        assert kept_jobs(ready) == []
 
 
 def test_one_that_is_being_started_again_is_stopped_soon(tmp_path: Path) -> None:
@@ -246,8 +243,8 @@ def test_one_that_is_being_started_again_is_stopped_soon(tmp_path: Path) -> None
         f"if test -e {tmp_path}/first; then touch {tmp_path}/second; exec sleep 60; fi\n"
         f'touch {tmp_path}/first; exec {find_mongod()} "$@"',
     )
-    with EmbeddedMongod(tmp_path / "data", binary=once) as mongod:
-        os.kill(server_pid(mongod.uri), signal.SIGKILL)
+    with embedded_mongod(tmp_path / "data", binary=once) as uri:
+        os.kill(server_pid(uri), signal.SIGKILL)
         assert wait_until((tmp_path / "second").exists, 10.0)
         begun = time.monotonic()
 
@@ -255,11 +252,8 @@ def test_one_that_is_being_started_again_is_stopped_soon(tmp_path: Path) -> None
 
 
 def test_a_mongod_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
-    stubborn = EmbeddedMongod(tmp_path, stop_seconds=0.2)
-    stubborn.start()
-    pid = server_pid(stubborn.uri)
-    os.kill(pid, signal.SIGSTOP)
-
-    stubborn.stop()
+    with embedded_mongod(tmp_path, stop_seconds=0.2) as uri:
+        pid = server_pid(uri)
+        os.kill(pid, signal.SIGSTOP)
 
     assert not is_running(pid)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.mongod import EmbeddedMongod, find_mongod, running_uri
+from inventory_job.embedded.data_directory import DataDirectory
+from inventory_job.embedded.mongod import embedded_mongod, find_mongod
 from inventory_job.results import StoredDocument
 from tests.support.serving import Serving, list_jobs
 
@@ -25,7 +26,7 @@ def kill_mongod(data_dir: Path) -> None:
 
 
 def keep_a_job(data_dir: Path) -> None:
-    with MongoClient[StoredDocument](str(running_uri(data_dir))) as client:
+    with MongoClient[StoredDocument](str(DataDirectory(data_dir).running_uri())) as client:
         client["inventory"]["job"].insert_one({"job_id": "job-1", "domain_id": "domain-1"})
 
 
@@ -139,9 +140,9 @@ def test_all_files_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
     data_dir = tmp_path / "made" / "data"
     mask = os.umask(0o022)
     try:
-        with EmbeddedMongod(data_dir):
+        with embedded_mongod(data_dir):
             pass
-        with EmbeddedMongod(data_dir):
+        with embedded_mongod(data_dir):
             found = {path: stat.S_IMODE(path.stat().st_mode) for path in data_dir.rglob("*")}
             found[data_dir] = stat.S_IMODE(data_dir.stat().st_mode)
     finally:
@@ -157,7 +158,7 @@ def test_files_of_an_earlier_version_are_taken_from_others(tmp_path: Path) -> No
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o644)
 
-    with EmbeddedMongod(tmp_path):
+    with embedded_mongod(tmp_path):
         modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
 
     assert {name for name, mode in modes.items() if mode} == set()

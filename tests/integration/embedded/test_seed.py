@@ -13,13 +13,14 @@ from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
 from inventory_job.cli.main import app
-from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
-from inventory_job.embedded.mongod import EmbeddedMongod, running_uri
+from inventory_job.embedded.data_directory import DataDirectory
+from inventory_job.embedded.demo_data import Demo, samples
+from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.results import StoredDocument
 from tests.support.store import Store
 
-SAMPLES = len(sample_jobs())
-SAMPLE_IDS = [job["job_id"] for job in sample_jobs()]
+SAMPLES = len(samples())
+SAMPLE_IDS = [job["job_id"] for job, _ in samples()]
 UNTIL = datetime(2026, 3, 1)
 
 
@@ -76,9 +77,9 @@ def test_seed_loads_the_jobs_asked_for_and_the_samples(mongo_uri: str, database:
 def test_what_is_stored_is_what_was_described(mongo_uri: str, database: Store) -> None:
     seed(mongo_uri, database, 300, "--seed", "5")
 
-    described = list(Demo(300, seed=5, until=UNTIL).documents())
-    jobs = [*sample_jobs(), *(job for job, _ in described)]
-    tasks = [*sample_tasks(), *(task for _, tasks in described for task in tasks)]
+    described = [*samples(), *Demo(300, seed=5, until=UNTIL).documents()]
+    jobs = [job for job, _ in described]
+    tasks = [task for _, tasks in described for task in tasks]
     assert stored_jobs(database) == sorted(jobs, key=lambda job: job["_id"])
     assert stored_tasks(database) == sorted(tasks, key=lambda task: task["_id"])
 
@@ -172,7 +173,7 @@ def test_force_completes_what_an_interrupted_run_left_out(mongo_uri: str, databa
 def test_tasks_of_a_run_stopped_before_its_first_job_do_not_stand_in_the_way(
     mongo_uri: str, database: Store
 ) -> None:
-    database.job_tasks.insert_many(sample_tasks())
+    database.job_tasks.insert_many(task for _, tasks in samples() for task in tasks)
 
     result = seed(mongo_uri, database, 10)
 
@@ -240,8 +241,8 @@ def test_without_an_address_the_embedded_database_is_started_for_the_while(
     result = run("--jobs", "20", "--data-dir", str(tmp_path))
 
     assert result.exit_code == 0
-    assert running_uri(tmp_path) is None
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
+    assert DataDirectory(tmp_path).running_uri() is None
+    with embedded_mongod(tmp_path) as uri, MongoClient[StoredDocument](uri) as client:
         assert client["inventory"]["job"].count_documents({}) == 20 + SAMPLES
 
 
@@ -249,7 +250,7 @@ def test_without_an_address_the_embedded_database_that_runs_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("INVENTORY_JOB_MONGO_URI", raising=False)
-    with EmbeddedMongod(tmp_path) as mongod, MongoClient[StoredDocument](mongod.uri) as client:
+    with embedded_mongod(tmp_path) as uri, MongoClient[StoredDocument](uri) as client:
         result = run("--jobs", "20", "--data-dir", str(tmp_path))
 
         assert result.exit_code == 0

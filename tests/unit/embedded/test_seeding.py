@@ -11,7 +11,7 @@ import mongomock
 import pytest
 from pymongo.errors import BulkWriteError
 
-from inventory_job.embedded.demo_data import Demo, sample_jobs, sample_tasks
+from inventory_job.embedded.demo_data import Demo, samples
 from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION, Job, JobTask
 from inventory_job.results import StoredDocument
@@ -76,8 +76,7 @@ def test_demo_data_have_fields_of_the_models(store: SeedStore) -> None:
 
 
 def test_sample_documents_are_valid_documents_of_the_models(store: SeedStore) -> None:
-    store.jobs.insert_many(sample_jobs())
-    store.job_tasks.insert_many(sample_tasks())
+    load(store, samples())
 
     for document in [*Job.objects, *JobTask.objects]:
         document.validate()
@@ -125,14 +124,15 @@ def test_nothing_is_nothing(store: SeedStore) -> None:
     assert load(store, []) == Counts(0, 0)
 
 
-def test_progress_counts_the_jobs_of_each_step(store: SeedStore) -> None:
+def test_jobs_are_read_as_they_are_stored_some_at_a_time(store: SeedStore) -> None:
     store.jobs.drop_indexes()  # in memory a unique one takes long
-    steps: list[int] = []
-    pairs: list[Pair] = [({"job_id": f"job-{number}"}, []) for number in range(2500)]
 
-    load(store, pairs, on_progress=steps.append)
+    def pairs() -> Iterator[Pair]:
+        for number in range(2500):
+            assert store.jobs.count_documents({}) == (0 if number < 2000 else 2000)
+            yield {"job_id": f"job-{number}"}, []
 
-    assert steps == [2000, 500]
+    assert load(store, pairs()) == Counts(2500, 0)
 
 
 def recording(name: str, order: list[str], insert: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
+import httpx
 import pytest
 
 from inventory_job.app.numbers import Numbers
@@ -18,18 +19,23 @@ NONE = {"hits": 0, "misses": 0, "bypasses": 0, "dropped": 0, "kept": 0, "is_curr
 COUNTS = Mock(stats=Mock(**NONE))
 
 
-def lines(text: str) -> set[str]:
-    return {line for line in text.splitlines() if not line.startswith("#")}
+async def scraped(metrics: Metrics) -> set[str]:
+    """The lines that a scrape is answered."""
+    transport = httpx.ASGITransport(app=metrics.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://server.test") as client:
+        answer = await client.get("/metrics")
+    return {line for line in answer.text.splitlines() if not line.startswith("#")}
 
 
-def test_calls_are_counted_by_method_code_and_transport() -> None:
+@in_loop
+async def test_calls_are_counted_by_method_code_and_transport() -> None:
     metrics = Metrics()
 
     metrics.count_call(METHOD, "OK", "grpc", 0.02)
     metrics.count_call(METHOD, "OK", "grpc", 0.02)
     metrics.count_call(METHOD, "NOT_FOUND", "http", 0.02)
 
-    assert lines(metrics.text()) >= {
+    assert await scraped(metrics) >= {
         f'inventory_job_calls_total{{code="OK",method="{METHOD}",transport="grpc"}} 2.0',
         f'inventory_job_calls_total{{code="NOT_FOUND",method="{METHOD}",transport="http"}} 1.0',
         f'inventory_job_call_duration_seconds_count{{method="{METHOD}",transport="grpc"}} 2.0',
@@ -44,20 +50,21 @@ async def test_a_refused_call_is_counted_once() -> None:
     with pytest.raises(Overloaded):
         limiter.enter("domain-1", "peer-1")
 
-    assert lines(metrics.text()) >= {
+    assert await scraped(metrics) >= {
         "inventory_job_calls_refused_total 1.0",
         "inventory_job_calls_held 1.0",
     }
     permit.leave()
 
 
-def test_numbers_kept_elsewhere_are_read_at_each_scrape() -> None:
+@in_loop
+async def test_numbers_kept_elsewhere_are_read_at_each_scrape() -> None:
     stats = AuthStats(remembered=3)
     metrics = Metrics(Numbers(Mock(held=0, refused=0), Mock(unready="starting"), COUNTS, stats))
-    assert "inventory_job_tokens_remembered_total 3.0" in lines(metrics.text())
+    assert "inventory_job_tokens_remembered_total 3.0" in await scraped(metrics)
     stats.remembered = 7
 
-    assert lines(metrics.text()) >= {
+    assert await scraped(metrics) >= {
         "inventory_job_tokens_remembered_total 7.0",
         "inventory_job_ready 0.0",
     }

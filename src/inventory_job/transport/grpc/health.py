@@ -14,10 +14,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-
 # The published types know nothing of List.
 _messages: Any = health_pb2
 
@@ -34,8 +30,8 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     """
 
     def __init__(self, service: str) -> None:
-        self._statuses: dict[str, int] = {"": _SERVING, service: _NOT_SERVING}
-        self._reasons: dict[str, str] = {service: STARTING}
+        # Why each is not serving; None if it is.
+        self._unready: dict[str, str | None] = {"": None, service: STARTING}
         self._service = service
         self._changed = asyncio.Event()
         self._is_stopping = False
@@ -43,15 +39,13 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     def set(self, unready: str | None) -> None:
         """The service is serving, or not for this reason, until the process stops."""
         if not self._is_stopping:
-            self._statuses[self._service] = _SERVING if unready is None else _NOT_SERVING
-            self._reasons = {} if unready is None else {self._service: unready}
+            self._unready[self._service] = unready
             self._notify()
 
     def stop(self) -> None:
         """Nothing is serving from now on, which watchers receive before their streams end."""
         self._is_stopping = True
-        self._statuses = dict.fromkeys(self._statuses, _NOT_SERVING)
-        self._reasons = dict.fromkeys(self._statuses, STOPPING)
+        self._unready = dict.fromkeys(self._unready, STOPPING)
         self._notify()
 
     async def Check(  # noqa: N802  as in the proto
@@ -59,18 +53,17 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     ) -> health_pb2.HealthCheckResponse:
         """The status of a service; NOT_FOUND for one that is not known. Why one is not serving goes
         along in the trailing metadata `REASON`."""
-        status = self._statuses.get(request.service)
-        if status is None:
+        if request.service not in self._unready:
             await context.abort(grpc.StatusCode.NOT_FOUND)
-        if reason := self._reasons.get(request.service):
+        if reason := self._unready[request.service]:
             context.set_trailing_metadata(((REASON, reason.encode()),))
-        return _response(status)
+        return self._status(request.service)
 
     async def List(  # noqa: N802
         self, request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> Any:
         """The status of everything that Check knows."""
-        statuses = {name: _response(status) for name, status in self._statuses.items()}
+        statuses = {name: self._status(name) for name in self._unready}
         return _messages.HealthListResponse(statuses=statuses)
 
     async def Watch(  # noqa: N802
@@ -80,18 +73,20 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         sent = None
         while True:
             changed = self._changed
-            status = self._statuses.get(request.service, _UNKNOWN)
+            status = self._status(request.service)
             if status != sent:
-                await context.write(_response(status))
+                await context.write(status)
                 sent = status
             if self._is_stopping:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
             await changed.wait()
 
+    def _status(self, service: str) -> health_pb2.HealthCheckResponse:
+        if service not in self._unready:
+            return health_pb2.HealthCheckResponse(status="SERVICE_UNKNOWN")
+        is_serving = self._unready[service] is None
+        return health_pb2.HealthCheckResponse(status="SERVING" if is_serving else "NOT_SERVING")
+
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _response(status: int) -> health_pb2.HealthCheckResponse:
-    return health_pb2.HealthCheckResponse(status=status)

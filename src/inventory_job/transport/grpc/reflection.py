@@ -23,8 +23,9 @@ V1 = V1_ALPHA.replace("v1alpha", "v1")
 def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Serves reflection of `services`, by their full names, and of itself."""
     server: Any = aio_server  # the stubs know of servers with threads only
-    names = (*services, V1_ALPHA, V1)
-    servicer = reflection.aio.ReflectionServicer(names, _WithMethods(_pool_of(names)))
+    described = (*services, V1_ALPHA)
+    pool = _WithMethods(_pool_of(described))
+    servicer = reflection.aio.ReflectionServicer((*described, V1), pool)
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
         servicer, server
     )
@@ -56,23 +57,19 @@ class _WithMethods:
 
 
 def _pool_of(services: Iterable[str]) -> DescriptorPool:
-    """The files of the services, and those that they import."""
+    """The files of the services, those that they import, and that of v1."""
     loaded: Any = descriptor_pool.Default()
     pool = DescriptorPool()
-    added: set[str] = set()
     for name in services:
-        if name != V1:
-            _add(loaded.FindServiceByName(name).file, pool, added)
+        _add(loaded.FindServiceByName(name).file, pool)
     pool.Add(_v1_file())
     return pool
 
 
-def _add(file: FileDescriptor, pool: DescriptorPool, added: set[str]) -> None:
-    if file.name in added:
-        return
-    added.add(file.name)
+def _add(file: FileDescriptor, pool: DescriptorPool) -> None:
     for imported in file.dependencies:
-        _add(imported, pool, added)
+        _add(imported, pool)
+    # The same file may be added again.
     pool.AddSerializedFile(file.serialized_pb)
 
 

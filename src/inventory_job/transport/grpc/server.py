@@ -9,14 +9,15 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health_pb2_grpc
 
+from inventory_job import __version__
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
 from inventory_job.transport.grpc.interceptor import CallInterceptor
 from inventory_job.transport.grpc.reflection import add_reflection
-from inventory_job.transport.grpc.server_info import ServerInfoServicer
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles, server_credentials
 from inventory_job.transport.limiter import Limiter
@@ -127,10 +128,17 @@ class GrpcServer:
                 self._log.warning("connections left open")
 
 
+class _ServerInfoServicer(server_info_pb2_grpc.ServerInfoServicer):
+    async def get_version(  # type: ignore[override]  # the stubs know of servers with threads only
+        self, request: Empty, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> server_info_pb2.VersionInfo:
+        return server_info_pb2.VersionInfo(version=__version__)
+
+
 def _add_services(aio_server: grpc.aio.Server, services: Services) -> None:
     server: Any = aio_server  # the stubs know of servers with threads only
     job_pb2_grpc.add_JobServicer_to_server(services.jobs, server)
-    server_info_pb2_grpc.add_ServerInfoServicer_to_server(ServerInfoServicer(), server)
+    server_info_pb2_grpc.add_ServerInfoServicer_to_server(_ServerInfoServicer(), server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
     add_reflection(server, (JOB_SERVICE, _SERVER_INFO_SERVICE, HEALTH_SERVICE))
 

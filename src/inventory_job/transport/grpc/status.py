@@ -6,9 +6,8 @@ goes a google.rpc.Status with a google.rpc.BadRequest (docs/errors.md; AIP-193).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from urllib.parse import quote
 
 import grpc
@@ -17,19 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from inventory_job.errors import Kind, Overloaded, Problem, ServiceError
 
-STATUS_CODES: Mapping[Kind, grpc.StatusCode] = MappingProxyType(
-    {
-        Kind.INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
-        Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-        Kind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
-        Kind.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
-        Kind.FAILED_PRECONDITION: grpc.StatusCode.FAILED_PRECONDITION,
-        Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-        Kind.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
-        Kind.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-        Kind.INTERNAL: grpc.StatusCode.INTERNAL,
-    }
-)
+STATUS_CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
 """The status of every kind of failure."""
 
 # Trailers larger than about 8 kB never reach a client. Text counts percent-encoded.

@@ -1,4 +1,4 @@
-"""TLS for the server's port: from files, read again when they have changed.
+"""TLS for the server's ports: from files, read again when they have changed.
 
 The library that reads certificates is imported where one is read: it takes some megabytes, and many
 ports have no TLS.
@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import grpc
 import structlog
 
+_Content = TypeVar("_Content")
+
 SESSION_SECONDS = 60.0
 """How long a TLS session may be resumed, which takes no certificate, in seconds."""
-
-Clock = Callable[[], float]
 
 
 class InvalidTls(ValueError):
@@ -37,23 +39,63 @@ class TlsFiles:
     @property
     def version(self) -> tuple[tuple[int, ...], ...]:
         """What changes with the files."""
-        return tuple(
-            _stat(path) for path in (self.certificate, self.key, self.client_ca) if path is not None
-        )
+        return tuple(_stat(path) for path in (self.certificate, self.key, self.client_ca) if path)
 
 
-def server_credentials(files: TlsFiles, clock: Clock = time.monotonic) -> grpc.ServerCredentials:
-    """Credentials for a port; each new connection gets what is in the files at that time.
+class Certificates(Generic[_Content]):
+    """`content` is what `read` makes of the files; of changed ones that cannot be used, which is
+    logged, the former stays. Raises InvalidTls when the first reading fails."""
+
+    def __init__(self, files: TlsFiles, read: Callable[[TlsFiles], _Content]) -> None:
+        self._files = files
+        self._read = read
+        self._version = files.version
+        self.content = read(files)
+        self._log = structlog.get_logger(__name__)
+
+    def read_again(self) -> bool:
+        """Reads the files if they have changed; whether there is new content."""
+        version = self._files.version
+        if version == self._version:
+            return False
+        self._version = version
+        try:
+            self.content = self._read(self._files)
+        except InvalidTls as error:
+            self._log.error("certificates not read again", reason=str(error))
+            return False
+        self._log.info("certificates read again", file=str(self._files.certificate))
+        return True
+
+
+def server_credentials(
+    files: TlsFiles, clock: Callable[[], float] = time.monotonic
+) -> grpc.ServerCredentials:
+    """Credentials for a port; each new connection gets what is in the files at that time, as
+    `Certificates` reads them.
 
     With a client CA only clients with a certificate of it are served; a resumed session shows
-    none, so sessions are forgotten after SESSION_SECONDS. Changed files that do not fit together
-    are logged, and the former stay in use until they do. `clock` is monotonic, in seconds. Raises
-    InvalidTls when the first reading fails.
+    none, so sessions are forgotten after SESSION_SECONDS. `clock` is monotonic, in seconds. Raises
+    InvalidTls.
     """
-    certificates = _Certificates(files, clock)
+    certificates = Certificates(files, _configuration)
+    lock = threading.Lock()
+    renewed_at = clock()
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        """None when all is as before. gRPC calls this for every connection, at times from several
+        threads."""
+        nonlocal renewed_at
+        with lock:
+            is_new = certificates.read_again()
+            if not is_new and (files.client_ca is None or clock() - renewed_at < SESSION_SECONDS):
+                return None
+            renewed_at = clock()
+            return certificates.content()
+
     return grpc.dynamic_ssl_server_credentials(
-        certificates.initial,
-        certificates.changed,  # type: ignore[arg-type]  # None says: as before
+        certificates.content(),
+        changed,  # type: ignore[arg-type]  # None says: as before
         require_client_authentication=files.client_ca is not None,
     )
 
@@ -64,9 +106,7 @@ def channel_credentials(
     """Credentials for a channel: trusting the certificates in `ca` (default: gRPC's own), and
     showing `certificate` with its `key`, if there are two. Raises InvalidTls."""
     trusted = read_pem(ca) if ca is not None else None
-    if certificate is None or key is None:
-        return grpc.ssl_channel_credentials(trusted)
-    private, chain = _read_pair(certificate, key)
+    private, chain = _read_pair(certificate, key) if certificate and key else (None, None)
     return grpc.ssl_channel_credentials(trusted, private, chain)
 
 
@@ -82,77 +122,23 @@ def read_pem(path: Path) -> bytes:
     return content
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What was in the files."""
-
-    key: bytes
-    chain: bytes
-    client_ca: bytes | None
-
-    def configuration(self) -> grpc.ServerCertificateConfiguration:
-        """One that gRPC may take: it takes each once. With it go the keys of session tickets."""
-        return grpc.ssl_server_certificate_configuration([(self.key, self.chain)], self.client_ca)
-
-
-class _Certificates:
-    def __init__(self, files: TlsFiles, clock: Clock) -> None:
-        self._files = files
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._log = structlog.get_logger(__name__)
-        self._version = files.version
-        self._content = _load(files)
-        self._renewed_at = clock()
-        self.initial = self._content.configuration()
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The present files' content, None when it is as before and sessions may go on. Called by
-        gRPC for every connection, at times from several threads."""
-        with self._lock:
-            if not (self._read_again() or self._sessions_are_old()):
-                return None
-            self._renewed_at = self._clock()
-            return self._content.configuration()
-
-    def _read_again(self) -> bool:
-        """Whether there is new content."""
-        version = self._files.version
-        if version == self._version:
-            return False
-        self._version = version
-        try:
-            self._content = _load(self._files)
-        except InvalidTls as error:
-            self._log.error("certificates not read again", reason=str(error))
-            return False
-        self._log.info("certificates read again", file=str(self._files.certificate))
-        return True
-
-    def _sessions_are_old(self) -> bool:
-        return (
-            self._files.client_ca is not None
-            and self._clock() - self._renewed_at >= SESSION_SECONDS
-        )
-
-
-def _load(files: TlsFiles) -> _Content:
+def _configuration(files: TlsFiles) -> Callable[[], grpc.ServerCertificateConfiguration]:
+    """Makes configurations of what is in the files now: gRPC takes each once. With it go the keys
+    of session tickets."""
     key, chain = _read_pair(files.certificate, files.key)
     client_ca = read_pem(files.client_ca) if files.client_ca else None
-    return _Content(key, chain, client_ca)
+    return partial(grpc.ssl_server_certificate_configuration, [(key, chain)], client_ca)
 
 
 def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
     """A private key and the certificate chain it fits, both in PEM form; raises InvalidTls."""
     from cryptography import x509  # noqa: PLC0415  see above
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        load_pem_private_key,
-    )
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
 
     chain, private = read_pem(certificate), _read(key)
     try:
-        public_key = load_pem_private_key(private, password=None).public_key()
+        public_key = serialization.load_pem_private_key(private, password=None).public_key()
     except (ValueError, TypeError) as error:
         raise InvalidTls(f"There is no unencrypted key in PEM form in {key}.") from error
     except UnsupportedAlgorithm as error:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.tls import Contexts
+from inventory_job.transport.http.tls import server_context
 from inventory_job.transport.listening import bound_sockets
 
 _KEEP_ALIVE_SECONDS = 75
@@ -101,7 +101,7 @@ def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.grace_seconds),
-        ssl_context_factory=None if tls is None else lambda *_: Contexts(tls).first,
+        ssl_context_factory=None if tls is None else lambda *_: server_context(tls),
     )
 
 
