@@ -100,8 +100,6 @@ class InvalidRequest(ServiceError):
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        if not self.problems:
-            raise ValueError("an invalid request has at least one problem")
         self.code = self.problems[0].code
         super().__init__(self.problems[0].message)
 
@@ -190,10 +188,7 @@ class Overloaded(ServiceError):
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED
     template = "Server is busy. (reason = {})"
-
-    def __init__(self, reason: str, retry_seconds: float = 1.0) -> None:
-        super().__init__(reason)
-        self.retry_seconds = retry_seconds
+    retry_seconds: ClassVar[float] = 1.0
 
 
 class Unexpected(ServiceError):

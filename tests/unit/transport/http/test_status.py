@@ -71,7 +71,7 @@ def test_a_failure_without_details_has_an_empty_list_of_them() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
-        (Overloaded("reason", 0.2), 429, {"retry-after": "1"}),
+        (Overloaded("reason"), 429, {"retry-after": "1"}),
         (Unauthenticated("no"), 401, {"www-authenticate": "Bearer"}),
         (NotServed(405, "method", "no", {"allow": "POST"}), 405, {"allow": "POST"}),
         (RequestTooLarge(5), 413, {}),
