@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.auth.keys import KeyFile
-from inventory_job.auth.signing import make_key_pair, sign, user_claims
+from inventory_job.auth.signing import claims_of, make_key_pair, sign
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
@@ -47,7 +47,7 @@ class Tokens:
         self.key_file.write_text(json.dumps({DOMAIN: jwk}))
 
     def made(self, count: int) -> Iterator[str]:
-        claims = user_claims(DOMAIN, "DOMAIN_ADMIN", None, ("inventory:Job.read",))
+        claims = claims_of(DOMAIN, "DOMAIN_ADMIN", permissions=["inventory:Job.read"])
         now = int(time.time())
         claims |= {"iat": now, "exp": now + 3600}
         return iter([sign(claims | {"jti": f"{n}"}, self._private_pem) for n in range(count)])

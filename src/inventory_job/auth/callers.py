@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Protocol
 
 from inventory_job.errors import InvalidRequest, Unauthenticated, invalid, required
-
-_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Caller:
     role: str = ""
     system: bool = False
     permissions: tuple[str, ...] = ()
-    injected_params: Mapping[str, str] = field(default_factory=lambda: _NO_PARAMS)
+    injected_params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class AnonymousAuthenticator:
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         """Never suspends. The domain is x_domain_id, else the default."""
         given = read_metadata(metadata)
-        return trusted_caller(given, given.domain_id or self._default_domain_id)
+        return trusted_caller(given, given.domain_id or self._default_domain_id, {})
 
 
 @dataclass(slots=True)
@@ -79,7 +76,7 @@ class AuthStats:
 
 
 def trusted_caller(
-    given: CallMetadata, domain_id: str, injected_params: Mapping[str, str] = _NO_PARAMS
+    given: CallMetadata, domain_id: str, injected_params: Mapping[str, str]
 ) -> Caller:
     """The caller of a call that names its tenant; raises InvalidRequest without a domain."""
     if not domain_id:

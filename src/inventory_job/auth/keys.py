@@ -127,18 +127,13 @@ def octets_of(encoded: str) -> bytes:
 class KeySet:
     """Keys by domain, or by kid; of the latter each is good for every domain."""
 
-    by_domain: Mapping[str, VerificationKey] | None
-    by_kid: Mapping[str, VerificationKey]
-
-    def __len__(self) -> int:
-        return len(self.by_domain or self.by_kid)
+    keys: Mapping[str, VerificationKey]
+    by_kid: bool
 
     def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
-        if self.by_domain is not None:
-            return self.by_domain.get(domain_id)
-        if kid is None and len(self.by_kid) == 1:
-            return next(iter(self.by_kid.values()))
-        return self.by_kid.get(kid or "")
+        if self.by_kid and kid is None and len(self.keys) == 1:
+            return next(iter(self.keys.values()))
+        return self.keys.get((kid or "") if self.by_kid else domain_id)
 
 
 def parse_keys(text: str) -> KeySet:
@@ -153,7 +148,8 @@ def parse_keys(text: str) -> KeySet:
     if not isinstance(parsed.get("keys"), list):
         if "" in parsed:
             raise InvalidKey("a domain id is empty")
-        return KeySet({name: _named(name, jwk) for name, jwk in parsed.items()}, {})
+        by_domain = {name: _named(name, jwk) for name, jwk in parsed.items()}
+        return KeySet(by_domain, by_kid=False)
     # Other members of a JWKS are passed over (RFC 7517, section 5), but not lost keys.
     domains = sorted(name for name, value in parsed.items() if isinstance(value, dict))
     if domains:
@@ -176,7 +172,7 @@ def parse_keys(text: str) -> KeySet:
         by_kid[kid] = key
     if parsed["keys"] and not by_kid:
         raise InvalidKey(f"no key of the JWKS is for signatures with {ALGORITHM}")
-    return KeySet(None, by_kid)
+    return KeySet(by_kid, by_kid=True)
 
 
 def _named(name: str, jwk: object) -> VerificationKey:
@@ -231,7 +227,7 @@ class KeyFile:
         self._log = structlog.get_logger(__name__)
         self._version = self._stat()
         self._keys = self._read()
-        if not self._keys:
+        if not self._keys.keys:
             raise InvalidKey(f"There is no key in {path}.")
 
     async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
@@ -239,7 +235,13 @@ class KeyFile:
         version = self._stat()
         if version != self._version:
             self._version = version
-            self._read_again()
+            try:
+                self._keys = self._read()
+            except InvalidKey as error:
+                self._log.error("key file not read again", reason=str(error))
+            else:
+                keys = len(self._keys.keys)
+                self._log.info("key file read again", file=str(self._path), keys=keys)
         return self._keys.find(domain_id, kid)
 
     async def find_newer(
@@ -247,14 +249,6 @@ class KeyFile:
     ) -> VerificationKey | None:
         """Never suspends."""
         return await self.find(domain_id, kid)
-
-    def _read_again(self) -> None:
-        try:
-            self._keys = self._read()
-        except InvalidKey as error:
-            self._log.error("key file not read again", reason=str(error))
-        else:
-            self._log.info("key file read again", file=str(self._path), keys=len(self._keys))
 
     def _stat(self) -> tuple[int, ...]:
         """What changes with the file; empty when it is not there."""

@@ -1,8 +1,8 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
-A bad token can make the server look for a key. So calls that strangers cause draw
-on two token buckets, the key's own and one for all; renewals of known keys draw on neither and have
-slots of their own. While the directory is down one probe at a time is made; other look-ups fail.
+A bad token can make the server look for a key. So calls that strangers cause draw on two token
+buckets, the key's own and one for all; renewals of known keys draw on neither and have slots of
+their own. While the directory is down one probe at a time is made; other look-ups fail.
 
 Known and unknown keys look the same from outside. Only the answer to a call that drew on the
 buckets refuses a stranger, whether there is a key or not; with the buckets empty both get
@@ -72,10 +72,9 @@ class _Entry(Generic[_Found]):
 class _Calls(dict[_Key, asyncio.Task[_Found | None]]):
     """Calls of one kind, one for each key: those that run, in `slots`, and those that wait."""
 
-    def __init__(self, at_a_time: int, *, settle: bool) -> None:
+    def __init__(self, at_a_time: int) -> None:
         super().__init__()
         self.slots = asyncio.Semaphore(at_a_time)
-        self.settle = settle
 
 
 class Lookups(Generic[_Key, _Found]):
@@ -97,8 +96,8 @@ class Lookups(Generic[_Key, _Found]):
         self._strangers_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._background_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
-        self._strangers: _Calls[_Key, _Found] = _Calls(limits.at_a_time, settle=True)
-        self._renewals: _Calls[_Key, _Found] = _Calls(limits.at_a_time, settle=False)
+        self._strangers: _Calls[_Key, _Found] = _Calls(limits.at_a_time)
+        self._renewals: _Calls[_Key, _Found] = _Calls(limits.at_a_time)
         self._log = structlog.get_logger(__name__)
 
     async def find(self, key: _Key) -> _Found | None:
@@ -191,29 +190,28 @@ class Lookups(Generic[_Key, _Found]):
                     raise Unavailable(_DOWN)
                 began = self._clock()
                 self._back_off.begin()
-                value = await self._fetched(key, began)
-                self._answered(key, value, began, settle=calls.settle)
+                try:
+                    value = await self._fetch(key)
+                except BaseException as error:
+                    self._failed(key, error, began)
+                    raise
+                self._answered(key, value, began, settle=calls is self._strangers)
                 return value
         finally:
             del calls[key]
 
-    async def _fetched(self, key: _Key, began: float) -> _Found | None:
-        try:
-            value = await self._fetch(key)
-        except BaseException as error:
-            if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
-                self._back_off.failed(began)
-                raise
-            self._back_off.succeeded()
-            entry = self._entry(key)
-            if not self._is_fresh(entry):
-                # The next call is charged to strangers: failing renewals would be without limit.
-                self._keep(key, _Entry(entry.bucket))
-            raise
+    def _failed(self, key: _Key, error: BaseException, began: float) -> None:
+        if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
+            self._back_off.failed(began)
+            return
         self._back_off.succeeded()
-        return value
+        entry = self._entry(key)
+        if not self._is_fresh(entry):
+            # The next call is charged to strangers: failing renewals would be without limit.
+            self._keep(key, _Entry(entry.bucket))
 
     def _answered(self, key: _Key, value: _Found | None, began: float, *, settle: bool) -> None:
+        self._back_off.succeeded()
         entry = self._entry(key)
         # A renewal and a stranger's call for one key may end in any order.
         if began >= entry.fetched_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from joserfc import jws
@@ -36,33 +37,19 @@ def sign(claims: dict[str, Any], private_pem: bytes) -> str:
     return jws.serialize_compact(header, json.dumps(claims), key, algorithms=[ALGORITHM])
 
 
-def user_claims(
-    domain_id: str, role: str, workspace_id: str | None, permissions: tuple[str, ...]
-) -> dict[str, Any]:
-    """The claims of a user's token, its times aside."""
-    found = _claims(domain_id, "ACCESS_TOKEN", "USER") | {"rol": role}
-    if workspace_id is not None:
-        found["wid"] = workspace_id
-    return found | ({"permissions": list(permissions)} if permissions else {})
-
-
-def app_claims(
+def claims_of(
     domain_id: str,
-    client_id: str,
-    role: str,
-    workspace_id: str | None,
-    permissions: tuple[str, ...],
+    role: str | None = None,
+    workspace_id: str | None = None,
+    permissions: Sequence[str] | None = None,
+    client_id: str | None = None,
 ) -> dict[str, Any]:
-    """The claims of an app's token, its times aside; `client_id` is the app's name at identity."""
-    user = user_claims(domain_id, role, workspace_id, permissions)
-    return user | {"typ": "CLIENT_SECRET", "own": "APP", "jti": client_id}
-
-
-def system_claims(domain_id: str) -> dict[str, Any]:
-    """The claims of a system token, its times aside."""
-    return _claims(domain_id, SYSTEM_TOKEN, "SYSTEM")
-
-
-def _claims(domain_id: str, kind: str, owner: str) -> dict[str, Any]:
+    """The claims of a token, its times aside: a system token without a role, else an app's if it
+    has a `client_id`, else a user's."""
+    kind, owner = ("ACCESS_TOKEN", "USER") if client_id is None else ("CLIENT_SECRET", "APP")
+    if role is None:
+        kind, owner = SYSTEM_TOKEN, "SYSTEM"
     service = {"iss": "inventory-job", "aud": "development", "ver": "2.0"}
-    return service | {"typ": kind, "own": owner, "did": domain_id}
+    given = {"rol": role, "wid": workspace_id, "permissions": permissions, "jti": client_id}
+    optional = {name: value for name, value in given.items() if value}
+    return service | {"typ": kind, "own": owner, "did": domain_id} | optional

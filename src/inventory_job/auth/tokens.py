@@ -99,7 +99,6 @@ class TokenAuthenticator:
         self._clock = clock
         self._remembered: BoundedDict[bytes, _Verified] = BoundedDict(self._rules.remembered)
         self._unsettled: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
-        self._decoy = lru_cache(MOST_KEY_BITS // 8)(_decoy)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         given = read_metadata(metadata)
@@ -171,9 +170,13 @@ class TokenAuthenticator:
             signature = b""
         # Made with any key, as making one takes time too; as far as keys of that length exist.
         has_keys = LEAST_KEY_BITS <= len(signature) * 8 <= MOST_KEY_BITS
-        decoy = self._decoy(len(signature) if has_keys else LEAST_KEY_BITS // 8)
+        decoy = _decoy(len(signature) if has_keys else LEAST_KEY_BITS // 8)
         tried = key if key is not None and key.may_have_made(signature) else decoy
-        return _fits(token, tried) and tried is key
+        try:
+            jws.deserialize_compact(token, tried.material, algorithms=[ALGORITHM])
+        except (JoseError, ValueError):
+            return False
+        return tried is key
 
 
 def _digest_of(token: str) -> bytes:
@@ -213,22 +216,13 @@ def _part(encoded: str) -> dict[str, Any]:
     return decoded
 
 
-def _fits(token: str, key: VerificationKey) -> bool:
-    try:
-        jws.deserialize_compact(token, key.material, algorithms=[ALGORITHM])
-    except (JoseError, ValueError):
-        return False
-    return True
-
-
+@lru_cache(MOST_KEY_BITS // 8)
 def _decoy(octets: int) -> VerificationKey:
     """A key whose signatures have so many octets, without a private part: its modulus is a random
     number, no product of two primes.
 
     The modulus begins with ones: a signature too large for it is too large for any key.
     """
-    modulus = bytearray(secrets.token_bytes(octets))
-    modulus[:8] = b"\xff" * 8
-    modulus[-1] |= 1
+    modulus = b"\xff" * 8 + secrets.token_bytes(octets - 9) + b"\xff"
     encoded = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode("ascii")
     return parse_key({"kty": "RSA", "n": encoded, "e": "AQAB"})

@@ -14,13 +14,7 @@ import typer
 
 from inventory_job.auth.keys import InvalidKey, parse_keys, read_key_text
 from inventory_job.auth.policy import DOMAIN_ADMIN, WORKSPACE_MEMBER, WORKSPACE_OWNER
-from inventory_job.auth.signing import (
-    app_claims,
-    make_key_pair,
-    sign,
-    system_claims,
-    user_claims,
-)
+from inventory_job.auth.signing import claims_of, make_key_pair, sign
 from inventory_job.cli.flags import Command, Group
 from inventory_job.cli.paths import expanded
 
@@ -121,27 +115,13 @@ def sign_token(
     for option, value in (("--workspace-id", workspace_id), ("--client-id", client_id)):
         if value is not None:
             _check_identifier(option, value)
-    claims = _claims(domain_id, role, client_id, workspace_id, tuple(permission or ()))
+    claims = claims_of(domain_id, role, workspace_id, permission, client_id)
     now = int(time.time())
     try:
         token = sign(claims | {"iat": now, "exp": now + int(hours * 3600)}, key.read_bytes())
     except (OSError, InvalidKey) as error:
         _end(f"cannot sign with {key}: {error}")
     typer.echo(token)
-
-
-def _claims(
-    domain_id: str,
-    role: Role | None,
-    client_id: str | None,
-    workspace_id: str | None,
-    permissions: tuple[str, ...],
-) -> dict[str, Any]:
-    if role is None:
-        return system_claims(domain_id)
-    if client_id is not None:
-        return app_claims(domain_id, client_id, role.value, workspace_id, permissions)
-    return user_claims(domain_id, role.value, workspace_id, permissions)
 
 
 def _check_identifier(option: str, value: str) -> None:
@@ -154,7 +134,7 @@ def _known_keys(key_file: Path) -> dict[str, Any]:
     if not key_file.exists():
         return {}
     text = read_key_text(key_file)
-    if parse_keys(text).by_domain is None:
+    if parse_keys(text).by_kid:
         raise InvalidKey(f"{key_file} is a JWKS")
     known: dict[str, Any] = json.loads(text)
     return known
