@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator, AuthStats
 from inventory_job.auth.policy import is_loopback
 from inventory_job.settings import CannotStart, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """An authenticator with its counters, and what is to be closed after the last call."""
-
-    authenticator: Authenticator
-    stats: AuthStats = field(default_factory=AuthStats)
-    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-
-def build_authentication(settings: Settings) -> Authentication:
-    """Authentication for the running event loop; raises CannotStart."""
+def build_authenticator(
+    settings: Settings, resources: AsyncExitStack, stats: AuthStats
+) -> Authenticator:
+    """The authenticator for the running event loop, counting in `stats`; what it opens is closed
+    with `resources`. Raises CannotStart."""
     if settings.auth_mode == "none":
-        return Authentication(_anonymous(settings))
+        return _anonymous(settings)
     # Imported here: the cryptography that tokens need takes 11 MiB.
     from inventory_job.app import token_authentication  # noqa: PLC0415
 
-    return token_authentication.build(settings)
+    return token_authentication.build(settings, resources, stats)
 
 
 def _anonymous(settings: Settings) -> Authenticator:

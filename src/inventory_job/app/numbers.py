@@ -27,24 +27,22 @@ class Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The numbers now."""
-        for kind, name, meaning, value in self._rows():
-            yield kind(f"inventory_job_{name}", meaning, value)
-
-    def _rows(self) -> Iterator[tuple[type[Counter | Gauge], str, str, float]]:
-        is_ready = self.readiness.unready is None
-        yield Gauge, "ready", "Whether calls can be answered.", is_ready
+        auth, totals = self.auth, self.counts.stats
         held, refused = self.limiter.held, self.limiter.refused
-        yield Gauge, "calls_held", "Calls whose answer has not been taken yet.", held
-        yield Counter, "calls_refused", "Calls refused because of the limits on calls.", refused
-        auth = self.auth
-        yield Counter, "tokens_remembered", "Tokens verified a moment ago.", auth.remembered
-        yield Counter, "tokens_verified", "Tokens verified as a whole, good or not.", auth.verified
-        yield Counter, "identity_calls", "Calls to the identity service.", auth.identity_calls
-        yield Counter, "identity_failures", "Identity calls unanswered.", auth.identity_failures
-        totals = self.counts.stats
-        counted = totals.misses + totals.bypasses
-        yield Counter, "totals_hits", "Totals of lists that were known.", totals.hits
-        yield Counter, "totals_misses", "Totals of lists that had to be counted.", counted
-        yield Counter, "totals_dropped", "Known totals that were given up.", totals.dropped
-        yield Gauge, "totals_kept", "Totals known.", totals.kept
-        yield Gauge, "totals_current", "Whether known totals are used.", totals.is_current
+        is_ready, counted = self.readiness.unready is None, totals.misses + totals.bypasses
+        rows: tuple[tuple[type[Counter | Gauge], str, str, float], ...] = (
+            (Gauge, "ready", "Whether calls can be answered.", is_ready),
+            (Gauge, "calls_held", "Calls whose answer has not been taken yet.", held),
+            (Counter, "calls_refused", "Calls refused because of the limits on calls.", refused),
+            (Counter, "tokens_remembered", "Tokens verified a moment ago.", auth.remembered),
+            (Counter, "tokens_verified", "Tokens verified as a whole, good or not.", auth.verified),
+            (Counter, "identity_calls", "Calls to the identity service.", auth.identity_calls),
+            (Counter, "identity_failures", "Identity calls unanswered.", auth.identity_failures),
+            (Counter, "totals_hits", "Totals of lists that were known.", totals.hits),
+            (Counter, "totals_misses", "Totals of lists that had to be counted.", counted),
+            (Counter, "totals_dropped", "Known totals that were given up.", totals.dropped),
+            (Gauge, "totals_kept", "Totals known.", totals.kept),
+            (Gauge, "totals_current", "Whether known totals are used.", totals.is_current),
+        )
+        for kind, name, meaning, value in rows:
+            yield kind(f"inventory_job_{name}", meaning, value)

@@ -48,12 +48,9 @@ class Readiness:
             if unready != self.unready:
                 self.unready = unready
                 self._health.set(unready)
-                self._log_change(outage)
+                if outage is None:
+                    self._log.info("database is usable")
+                else:
+                    kind, host, reason = outage.kind, outage.host, outage.reason
+                    self._log.warning("database is not usable", kind=kind, host=host, reason=reason)
             await asyncio.sleep(_INTERVAL_SECONDS)
-
-    def _log_change(self, outage: Outage | None) -> None:
-        if outage is None:
-            self._log.info("database is usable")
-        else:
-            kind, host, reason = outage.kind, outage.host, outage.reason
-            self._log.warning("database is not usable", kind=kind, host=host, reason=reason)

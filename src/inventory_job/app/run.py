@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
@@ -46,7 +45,7 @@ def end_on_signals() -> None:
     """SIGTERM and SIGINT end the process from now on as an exception does, so that what is open is
     closed; a running server drains instead."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
 def run(settings: Settings, when_serving: Callable[[Server], object] = lambda _: None) -> None:
@@ -85,10 +84,6 @@ def raise_descriptor_limit() -> None:
             structlog.get_logger(__name__).warning(
                 "descriptor limit not raised", limit=soft, reason=str(error)
             )
-
-
-def _exit(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _change_level(level: str) -> None:

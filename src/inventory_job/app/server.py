@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from inventory_job import __version__
-from inventory_job.app.authentication import build_authentication
-from inventory_job.app.checks import check_tracing
+from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
 from inventory_job.app.ports import JOB, Served, grpc_server, opening
 from inventory_job.app.readiness import Readiness
+from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
-from inventory_job.model.client import Database, InvalidDatabase
+from inventory_job.model.client import Database, InvalidDatabase, InvalidDatabaseName
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.indexes import ensure_indexes
 from inventory_job.observability.call_log import CallLog, QueryLog
 from inventory_job.observability.metrics import Metrics
-from inventory_job.settings import CannotStart, Settings
+from inventory_job.settings import CannotStart, InvalidSetting, Settings
 from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
@@ -84,16 +84,23 @@ class Server:
     async def _start(self) -> None:
         settings, resources = self._settings, self._resources
         tracing = self._tracing()
-        authentication = build_authentication(settings)
-        resources.push_async_callback(authentication.resources.aclose)
+        stats = AuthStats()
+        authenticator = build_authenticator(settings, resources, stats)
         database = open_database(settings, tracing)
         resources.push_async_callback(database.close)
         counts = CountCache(database, settings.totals)
         resources.push_async_callback(counts.close)
         health = HealthServicer(JOB.full_name)
         readiness = Readiness(database.outage, health)
-        limiter = Limiter(_limits(settings))
-        metrics = Metrics(Numbers(limiter, readiness, counts, authentication.stats))
+        limiter = Limiter(
+            Limits(
+                held=settings.held_calls,
+                running=settings.running_calls,
+                tenant_running=settings.tenant_running_calls,
+                wait_seconds=settings.wait_seconds,
+            )
+        )
+        metrics = Metrics(Numbers(limiter, readiness, counts, stats))
         manager = JobManager(
             database,
             counts,
@@ -103,9 +110,7 @@ class Server:
         resources.push_async_callback(manager.close)
         served = Served(
             jobs=JobServicer(manager, settings.limits, settings.query_seconds, _now),
-            dispatcher=Dispatcher(
-                authentication.authenticator, limiter, settings.max_response_bytes
-            ),
+            dispatcher=Dispatcher(authenticator, limiter, settings.max_response_bytes),
             call_log=CallLog(metrics, tracing),
             limiter=limiter,
             metrics=metrics,
@@ -169,6 +174,16 @@ async def _await_all(stops: Iterable[Callable[[], Awaitable[None]]]) -> None:
     await asyncio.gather(*(stop() for stop in stops))
 
 
+def check_tracing() -> None:
+    """Raises CannotStart when the extra that tracing needs is not installed."""
+    try:
+        from inventory_job.observability import tracing  # noqa: F401, PLC0415  an extra
+    except ImportError as error:
+        raise CannotStart(
+            "tracing needs the extra otel: pip install 'inventory-job[otel]'."
+        ) from error
+
+
 def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     if settings.mongo_uri is None:
@@ -181,16 +196,11 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
             listeners=[tracing.command_listener()] if tracing else [],
         )
     except InvalidDatabase as error:
-        raise CannotStart(str(error)) from error
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        held=settings.held_calls,
-        running=settings.running_calls,
-        tenant_running=settings.tenant_running_calls,
-        wait_seconds=settings.wait_seconds,
-    )
+        wrong = "mongo_database" if isinstance(error, InvalidDatabaseName) else "mongo_uri"
+        raise InvalidSetting(f"setting {wrong}: {error}") from error
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+        raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
 
 
 def within_descriptors(settings: Settings) -> Settings:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import grpc.aio
 
-from inventory_job.app.authentication import Authentication
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.keys import InvalidKey, KeyFile, RemoteKeys
 from inventory_job.auth.lookups import LookupLimits, Lookups
@@ -24,28 +22,21 @@ from inventory_job.transport.grpc.identity_client import (
 from inventory_job.transport.grpc.tls import InvalidTls, read_pem
 
 
-def build(settings: Settings) -> Authentication:
-    """For the modes jwt and identity; as authentication.build_authentication."""
+def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> TokenAuthenticator:
+    """For the modes jwt and identity; as authentication.build_authenticator."""
     rules = TokenRules(settings.token_leeway_seconds, settings.system_domain_id)
-    if settings.auth_mode == "jwt":
-        return _by_key_file(settings.auth_key_file, rules)
-    return _by_identity(settings, rules)
-
-
-def _by_key_file(file: Path | None, rules: TokenRules) -> Authentication:
-    assert file is not None  # noqa: S101  settings hold it for this mode
-    stats = AuthStats()
+    if file := settings.auth_key_file:  # of mode jwt alone, and always there
+        try:
+            return TokenAuthenticator(KeyFile(file), None, rules, stats)
+        except InvalidKey as error:
+            raise CannotStart(str(error)) from error
+    own_token = partial(_own_token, settings)
     try:
-        return Authentication(TokenAuthenticator(KeyFile(file), None, rules, stats), stats)
-    except InvalidKey as error:
-        raise CannotStart(str(error)) from error
-
-
-def _by_identity(settings: Settings, rules: TokenRules) -> Authentication:
-    stats = AuthStats()
-    token = _identity_token(settings)
+        own_token()
+    except Unavailable as error:
+        raise CannotStart(error.message) from error
     channel = _identity_channel(settings)
-    client = IdentityClient(channel, token, settings.identity_seconds, stats)
+    client = IdentityClient(channel, own_token, settings.identity_seconds, stats)
     limits = LookupLimits(
         keep_seconds=settings.key_cache_seconds,
         burst=max(1, round(settings.identity_lookups_per_second * 4)),
@@ -54,11 +45,9 @@ def _by_identity(settings: Settings, rules: TokenRules) -> Authentication:
     keys = Lookups(client.public_key, limits)
     # Only verified tokens cause look-ups of apps: more of them are let through.
     apps = Lookups(client.check_app, replace(limits, burst=100, per_second=50.0))
-    resources = AsyncExitStack()
     for opened in (channel, apps, keys):
         resources.push_async_callback(opened.close)
-    authenticator = TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
-    return Authentication(authenticator, stats, resources)
+    return TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
 
 
 def _identity_channel(settings: Settings) -> grpc.aio.Channel:
@@ -72,25 +61,14 @@ def _identity_channel(settings: Settings) -> grpc.aio.Channel:
         raise CannotStart(str(error)) from error
 
 
-def _identity_token(settings: Settings) -> Callable[[], str]:
-    """A function that gives this server's own token; raises CannotStart if there is none now."""
+def _own_token(settings: Settings) -> str:
+    """This server's own token as it is now; raises Unavailable if there is none."""
     file, fixed = settings.identity_token_file, settings.identity_token
-
-    def token() -> str:
-        if file is None:
-            text = fixed.get_secret_value() if fixed else ""
-        else:
-            try:
-                text = file.read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                raise Unavailable("this server's own token cannot be read") from error
-        text = text.strip()
-        if not (text.isascii() and text.isprintable() and text):
-            raise Unavailable("this server's own token is not one")
-        return text
-
+    text = fixed.get_secret_value() if fixed else ""
     try:
-        token()
-    except Unavailable as error:
-        raise CannotStart(error.message) from error
-    return token
+        text = (file.read_text(encoding="ascii") if file else text).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable("this server's own token cannot be read") from error
+    if not (text.isascii() and text.isprintable() and text):
+        raise Unavailable("this server's own token is not one")
+    return text

@@ -43,6 +43,10 @@ class InvalidDatabase(ValueError):
     """The connection string or the name of the database is malformed; no credentials in it."""
 
 
+class InvalidDatabaseName(InvalidDatabase):
+    """It is the name."""
+
+
 class Database:
     """One MongoDB database, reached through one AsyncMongoClient, for one event loop.
 
@@ -92,7 +96,7 @@ class Database:
         except (ConfigurationError, ValueError) as exc:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
         except InvalidName as exc:
-            raise InvalidDatabase(f"{name!r} is not a valid database name: {exc}") from exc
+            raise InvalidDatabaseName(f"{name!r} is not a valid database name: {exc}") from exc
         self._former: AsyncMongoClient[StoredDocument] | None = None
         self._renewed_at = -math.inf
 

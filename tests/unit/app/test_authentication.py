@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inventory_job.app.authentication import build_authentication
+from inventory_job.app.authentication import build_authenticator
+from inventory_job.auth.callers import AuthStats
 from inventory_job.settings import CannotStart, Settings
 from tests.support.certificates import Authority
 
@@ -22,7 +24,8 @@ def build(**given: Any) -> None:
     good = {"auth_mode": "identity", "identity_endpoint": ENDPOINT, "identity_token": "own"}
 
     async def build_and_close() -> None:
-        await build_authentication(Settings(**good | given)).resources.aclose()
+        async with AsyncExitStack() as resources:
+            build_authenticator(Settings(**good | given), resources, AuthStats())
 
     asyncio.run(build_and_close())
 
@@ -77,9 +80,10 @@ def test_a_ca_for_an_endpoint_without_tls_is_refused(tmp_path: Path) -> None:
 def test_a_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "keys.json"
     file.write_text(text)
+    settings = Settings(auth_mode="jwt", auth_key_file=file)
 
     with pytest.raises(CannotStart, match=r"keys\.json"):
-        build_authentication(Settings(auth_mode="jwt", auth_key_file=file))
+        build_authenticator(settings, AsyncExitStack(), AuthStats())
 
 
 def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
@@ -87,7 +91,7 @@ def test_without_tokens_and_tls_a_server_loads_no_cryptography() -> None:
     program = (
         "import sys, inventory_job.app.server, inventory_job.app.http;"
         "import inventory_job.app.authentication as built;"
-        "built.build_authentication(inventory_job.settings.Settings());"
+        "built.build_authenticator(inventory_job.settings.Settings(), None, None);"
         "print({'joserfc', 'inventory_job.transport.grpc.identity_client'} & set(sys.modules))"
     )
 

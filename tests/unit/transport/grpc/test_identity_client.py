@@ -7,7 +7,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from inventory_job.app.authentication import Authentication, build_authentication
-from inventory_job.auth.callers import AuthStats
+from inventory_job.app.authentication import build_authenticator
+from inventory_job.auth.callers import Authenticator, AuthStats
 from inventory_job.errors import ServiceError, Unauthenticated, Unavailable
 from inventory_job.settings import Settings
 from tests.support.certificates import Authority
@@ -41,15 +42,25 @@ def identity(issuer: Issuer) -> Iterator[IdentityService]:
     service.stop()
 
 
+@dataclass
+class Authentication:
+    """An authenticator with its counters, and what it has opened."""
+
+    authenticator: Authenticator
+    stats: AuthStats
+    resources: AsyncExitStack
+
+
 @asynccontextmanager
 async def authenticating(endpoint: str, **given: Any) -> AsyncIterator[Authentication]:
     """Authentication by the identity service at `endpoint`, closed in the end."""
     own = {"identity_endpoint": endpoint, "identity_token": OWN_TOKEN, "identity_seconds": 1.0}
-    built = build_authentication(Settings(**{"auth_mode": "identity", **own, **given}))
+    settings, stats = Settings(**{"auth_mode": "identity", **own, **given}), AuthStats()
     try:
-        yield built
+        async with AsyncExitStack() as resources:
+            authenticator = build_authenticator(settings, resources, stats)
+            yield Authentication(authenticator, stats, resources)
     finally:
-        await built.resources.aclose()
         assert len(asyncio.all_tasks()) == 1
 
 
