@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -17,22 +16,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from inventory_job.query.limits import Limits
 from inventory_job.setting_values import Host, Hosts, Location, MessageBytes, Origins, Port, Seconds
 
-_MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "default_domain_id": ("none",),
-        "allow_remote_without_auth": ("none",),
-        "auth_key_file": ("jwt",),
-        "identity_endpoint": ("identity",),
-        "identity_ca_file": ("identity",),
-        "identity_token": ("identity",),
-        "identity_token_file": ("identity",),
-        "identity_seconds": ("identity",),
-        "key_cache_seconds": ("identity",),
-        "identity_lookups_per_second": ("identity",),
-        "token_leeway_seconds": ("jwt", "identity"),
-        "system_domain_id": ("jwt", "identity"),
-    }
-)
+_MODES: Mapping[str, tuple[str, ...]] = {
+    "default_domain_id": ("none",),
+    "allow_remote_without_auth": ("none",),
+    "auth_key_file": ("jwt",),
+    "identity_endpoint": ("identity",),
+    "identity_ca_file": ("identity",),
+    "identity_token": ("identity",),
+    "identity_token_file": ("identity",),
+    "identity_seconds": ("identity",),
+    "key_cache_seconds": ("identity",),
+    "identity_lookups_per_second": ("identity",),
+    "token_leeway_seconds": ("jwt", "identity"),
+    "system_domain_id": ("jwt", "identity"),
+}
 """The settings that only some values of auth_mode have a use for."""
 
 

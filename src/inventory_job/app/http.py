@@ -32,7 +32,7 @@ def http_server(
     )
     calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
     options = AppOptions(
-        unready=lambda: served.readiness.unready,
+        unready=lambda: served.health.unready,
         connections=connections,
         metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,

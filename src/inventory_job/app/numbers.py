@@ -10,9 +10,9 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from inventory_job.app.readiness import Readiness
 from inventory_job.auth.callers import AuthStats
 from inventory_job.model.counts.cache import CountCache
+from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.limiter import Limiter
 
 
@@ -21,7 +21,7 @@ class Numbers(Collector):
     """The numbers that these keep, read at each scrape."""
 
     limiter: Limiter
-    readiness: Readiness
+    health: HealthServicer
     counts: CountCache
     auth: AuthStats
 
@@ -29,7 +29,7 @@ class Numbers(Collector):
         """The numbers now."""
         auth, totals = self.auth, self.counts.stats
         held, refused = self.limiter.held, self.limiter.refused
-        is_ready, counted = self.readiness.unready is None, totals.misses + totals.bypasses
+        is_ready, counted = self.health.unready is None, totals.misses + totals.bypasses
         rows: tuple[tuple[type[Counter | Gauge], str, str, float], ...] = (
             (Gauge, "ready", "Whether calls can be answered.", is_ready),
             (Gauge, "calls_held", "Calls whose answer has not been taken yet.", held),

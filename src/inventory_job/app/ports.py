@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from inventory_job.app.readiness import Readiness
 from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
@@ -35,7 +34,6 @@ class Served:
     limiter: Limiter
     metrics: Metrics
     health: HealthServicer
-    readiness: Readiness
 
 
 def grpc_server(

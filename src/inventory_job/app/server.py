@@ -17,7 +17,7 @@ from inventory_job import __version__
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
 from inventory_job.app.ports import JOB, Served, grpc_server, opening
-from inventory_job.app.readiness import Readiness
+from inventory_job.app.readiness import watch
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
@@ -91,7 +91,6 @@ class Server:
         counts = CountCache(database, settings.totals)
         resources.push_async_callback(counts.close)
         health = HealthServicer(JOB.full_name)
-        readiness = Readiness(database.outage, health)
         limiter = Limiter(
             Limits(
                 held=settings.held_calls,
@@ -100,7 +99,7 @@ class Server:
                 wait_seconds=settings.wait_seconds,
             )
         )
-        metrics = Metrics(Numbers(limiter, readiness, counts, stats))
+        metrics = Metrics(Numbers(limiter, health, counts, stats))
         manager = JobManager(
             database,
             counts,
@@ -115,15 +114,14 @@ class Server:
             limiter=limiter,
             metrics=metrics,
             health=health,
-            readiness=readiness,
         )
         await self._open_ports(served, database)
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
-        readiness.start()
+        resources.push_async_callback(end, [in_background(watch(database.outage, health))])
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
-        resources.callback(readiness.stop)
+        resources.callback(health.stop)
         self._announce(database)
 
     async def _open_ports(self, served: Served, database: Database) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from inventory_job.auth.callers import Caller
@@ -43,15 +42,13 @@ _READERS = frozenset({DOMAIN_ADMIN, WORKSPACE_OWNER, WORKSPACE_MEMBER})
 _WRITERS = frozenset({DOMAIN_ADMIN, WORKSPACE_OWNER})
 _JOB = frozenset({"job_id"})
 
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        "delete": Rule("inventory:Job.write", _WRITERS, False, _JOB),
-        "get": Rule(_READ, _READERS, True, _JOB),
-        "list": Rule(_READ, _READERS, True, INJECTABLE - {"domain_id", "workspace_id"}),
-        "analyze": Rule(_READ, _READERS, True),
-        "stat": Rule(_READ, _READERS, False),
-    }
-)
+RULES: Mapping[str, Rule] = {
+    "delete": Rule("inventory:Job.write", _WRITERS, False, _JOB),
+    "get": Rule(_READ, _READERS, True, _JOB),
+    "list": Rule(_READ, _READERS, True, INJECTABLE - {"domain_id", "workspace_id"}),
+    "analyze": Rule(_READ, _READERS, True),
+    "stat": Rule(_READ, _READERS, False),
+}
 """The rule of every method of Job."""
 
 

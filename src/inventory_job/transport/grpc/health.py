@@ -42,6 +42,11 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             self._unready[self._service] = unready
             self._notify()
 
+    @property
+    def unready(self) -> str | None:
+        """Why the service is not serving; None if it is."""
+        return self._unready[self._service]
+
     def stop(self) -> None:
         """Nothing is serving from now on, which watchers receive before their streams end."""
         self._is_stopping = True
