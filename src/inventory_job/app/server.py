@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -52,10 +52,11 @@ class Server:
         self._settings = within_descriptors(settings)
         self._resources = AsyncExitStack()
         self._log = structlog.get_logger(__name__)
-        self.port = 0
-        """The port of gRPC, once started."""
-        self.http_port = 0
-        """The port of HTTP, once started, if it is served."""
+        self.port = self.http_port = 0
+        """The ports of gRPC and HTTP, once started."""
+        self.address = ""
+        self.http_address: str | None = None
+        """Host and port of each, once started; None if HTTP is not served."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -69,17 +70,6 @@ class Server:
         self._log.info("stopping", grace_seconds=self._settings.grace_seconds)
         await self._resources.aclose()
         self._log.info("stopped")
-
-    @property
-    def address(self) -> str:
-        """Host and port of gRPC."""
-        return address_of(self._settings.host, self.port)
-
-    @property
-    def http_address(self) -> str | None:
-        """Host and port of HTTP, if it is served."""
-        host = self._settings.http_host or self._settings.host
-        return address_of(host, self.http_port) if self.http_port else None
 
     async def _start(self) -> None:
         settings, resources = self._settings, self._resources
@@ -125,20 +115,27 @@ class Server:
         self._announce(database)
 
     async def _open_ports(self, served: Served, database: Database) -> None:
+        settings = self._settings
         stops: list[Callable[[], Awaitable[None]]] = []
-        # Both ports drain at the same time.
-        self._resources.push_async_callback(_await_all, stops)
-        grpc = grpc_server(self._settings, served, _end_process)
+
+        async def stop_all() -> None:
+            # Both ports drain at the same time.
+            await asyncio.gather(*(stop() for stop in stops))
+
+        self._resources.push_async_callback(stop_all)
+        grpc = grpc_server(settings, served, _end_process)
         with opening("gRPC"):
             self.port = await grpc.start()
+        self.address = address_of(settings.host, self.port)
         stops.append(grpc.stop)
-        if self._settings.http:
+        if settings.http:
             # What it imports takes some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
 
-            http = http_server(self._settings, served, database, _end_process)
+            http = http_server(settings, served, database, _end_process)
             with opening("HTTP"):
                 self.http_port = await http.start()
+            self.http_address = address_of(settings.http_host or settings.host, self.http_port)
             stops.append(http.stop)
 
     def _tracing(self) -> OpenTelemetryTracing | None:
@@ -166,10 +163,6 @@ class Server:
             self._log.warning(
                 "every domain's system tokens open every domain; set system_domain_id"
             )
-
-
-async def _await_all(stops: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    await asyncio.gather(*(stop() for stop in stops))
 
 
 def check_tracing() -> None:
