@@ -29,7 +29,6 @@ KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
 """What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
 out of a directory."""
 
-_LARGEST_EXPONENT = 2**32 - 1
 _ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -89,7 +88,7 @@ def parse_key(jwk: object) -> VerificationKey:
         raise InvalidKey(f"the key has {bits} bits, not {LEAST_KEY_BITS} to {MOST_KEY_BITS}")
     if modulus % 2 == 0:
         raise InvalidKey("the key's modulus (n) is even")
-    if not (3 <= exponent <= _LARGEST_EXPONENT and exponent % 2):
+    if not (3 <= exponent < 2**32 and exponent % 2):
         raise InvalidKey("the key's exponent (e) is not an odd number from 3 to 2^32 - 1")
     # Only what makes the key: the rest (kid, x5c, …) changes nothing about it.
     try:
