@@ -38,17 +38,18 @@ from inventory_job.model.driver_errors import (
 )
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.conditions import MAX_PAGE
-from inventory_job.query.costs import Costs, costs_of
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.limits import Limits
 from inventory_job.query.plans import (
     AnalyzePlan,
+    Costs,
     DistinctPlan,
     JobPlan,
     ListPlan,
     Plan,
     StatPlan,
+    costs_of,
 )
 from inventory_job.results import AnalyzePage, JobPage, StatPage, StoredDocument
 from inventory_job.tasks import ending_with_caller

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import Field as Member
-from pydantic import PlainValidator, StrictStr, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
 
 from inventory_job.errors import Code
 from inventory_job.query.fields import Field, resolve, untyped
-from inventory_job.query.names import Path, Strict, alias, checked_path, context_of
+from inventory_job.query.names import Path, Spelled, Strict, checked_path, context_of, named
 from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
 
@@ -28,53 +27,35 @@ COMPARISONS = {
 }
 """The operators of a group field's conditions, and the expressions they become."""
 
+MAX_PAGE = 1000
+"""Most rows of one answer, and how many there are when no limit is given."""
 
-def known_field(value: Any) -> Field:
-    """Validator: the name of a job's field → the Field."""
+
+def _known_field(value: Any) -> Field:
     if not isinstance(value, str):
         raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not value:
         raise fault("a key is not empty")
-    try:
-        return resolve(value)
-    except LookupError as error:
-        raise fault(str(error.args[0])) from None
-
-
-KnownField = Annotated[Field, PlainValidator(known_field)]
+    return resolve(value)
 
 
 def _row_field(value: Any, info: ValidationInfo) -> Field:
     return untyped(checked_path(value, info))
 
 
-def choice(name: Any, supported: Any) -> str:
-    """Validator: one of the `supported` names; raises a fault that lists them."""
-    if not isinstance(name, str):
-        raise fault("string", Code.INVALID_PARAMETER_TYPE)
-    if name not in supported:
-        what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
-        raise fault(f"{what}; supported: {', '.join(supported)}")
-    return name
+KnownField = Annotated[Field, PlainValidator(_known_field)]
+"""A field of a job, by its name."""
 
 
-def _operator(value: Any) -> Operator:
-    return OPERATORS[choice(value, OPERATORS)]
-
-
-def _unwind_operator(value: Any) -> Operator:
-    return OPERATORS[choice(value, UNWIND_OPERATORS)]
-
-
-class Condition(Strict):
+class Condition(Spelled):
     """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
     through a dictionary leave the member out."""
 
-    key: KnownField = Member(validation_alias=alias("key", "k"))
-    operator: Annotated[Operator, PlainValidator(_operator)] = Member(
-        "", validation_alias=alias("operator", "o"), validate_default=True
+    key: KnownField
+    operator: Annotated[Operator, PlainValidator(named(OPERATORS))] = Member(
+        "", validate_default=True
     )
-    value: Any = Member(None, validation_alias=alias("value", "v"), validate_default=True)
+    value: Any = Member(None, validate_default=True)
 
     @field_validator("operator", mode="after")
     @classmethod
@@ -104,23 +85,18 @@ class Condition(Strict):
 class UnwindCondition(Condition):
     """One entry of an unwind's filter: the key is any path in the row, the value is raw."""
 
-    key: Annotated[Field, PlainValidator(_row_field)] = Member(validation_alias=alias("key", "k"))
-    operator: Annotated[Operator, PlainValidator(_unwind_operator)] = Member(
-        "", validation_alias=alias("operator", "o"), validate_default=True
+    key: Annotated[Field, PlainValidator(_row_field)]
+    operator: Annotated[Operator, PlainValidator(named(UNWIND_OPERATORS))] = Member(
+        "", validate_default=True
     )
 
 
-class Comparison(Strict):
+class Comparison(Spelled):
     """One entry of a group field's `conditions`, evaluated within the $group."""
 
-    key: Path = Member(validation_alias=alias("key", "k"))
-    operator: StrictStr = Member(validation_alias=alias("operator", "o"))
-    value: Any = Member(None, validation_alias=alias("value", "v"), validate_default=True)
-
-    @field_validator("operator")
-    @classmethod
-    def _supported(cls, operator: str) -> str:
-        return choice(operator, COMPARISONS)
+    key: Path
+    operator: Annotated[str, PlainValidator(named({name: name for name in COMPARISONS}))]
+    value: Any = Member(None, validate_default=True)
 
     @field_validator("value", mode="plain")
     @classmethod
@@ -131,10 +107,10 @@ class Comparison(Strict):
         return OPERATORS[operator].accept(untyped(""), value, context_of(info).now)
 
 
-class Sort(Strict):
+class Sort(Spelled):
     """One key to sort by, most significant first in its list."""
 
-    key: Path = Member(validation_alias=alias("key", "k"))
+    key: Path
     desc: bool = Member(False, strict=True)
 
 
@@ -153,17 +129,6 @@ class Page(Strict):
     def size(self) -> int:
         """Rows of the page, at most."""
         return min(self.limit or MAX_PAGE, MAX_PAGE)
-
-
-MAX_PAGE = 1000
-"""Most rows of one answer, and how many there are when no limit is given."""
-
-
-class Unwind(Strict):
-    """One row for each element of the list at `path`, then only rows that meet the filter."""
-
-    path: Path
-    filter: tuple[UnwindCondition, ...] = ()
 
 
 class Filtered(Strict):

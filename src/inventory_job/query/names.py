@@ -7,22 +7,32 @@ expression: no `$`, no empty parts, no NUL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, PlainValidator, StrictStr
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    StrictStr,
+    ValidationInfo,
+)
 
 from inventory_job.errors import Code
 from inventory_job.query.limits import Limits
-from inventory_job.query.problems import Location, fault
+from inventory_job.query.problems import Finding, Location, fault
+
+_Named = TypeVar("_Named")
 
 # What $dateToString of MongoDB 4.4 to 6.0 understands.
 _DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
 _DATE_PARTS = frozenset({"year", "month", "day"})
+_TWICE_SPELLED = frozenset({"key", "name", "operator", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +44,6 @@ class ParseContext:
     now: datetime
 
 
-class Strict(BaseModel):
-    """Base of what a caller may write: frozen, nothing unknown, no value silently changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
 def context_of(info: ValidationInfo) -> ParseContext:
     """The ParseContext that a validator runs in."""
     if not isinstance(info.context, ParseContext):
@@ -47,9 +51,34 @@ def context_of(info: ValidationInfo) -> ParseContext:
     return info.context
 
 
-def alias(long: str, short: str) -> Any:
-    """The two spellings of a member, as pydantic wants them."""
-    return AliasChoices(long, short)
+class Strict(BaseModel):
+    """Base of what a caller may write: frozen, nothing unknown, no value silently changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _spellings(name: str) -> str | AliasChoices:
+    return AliasChoices(name, name[0]) if name in _TWICE_SPELLED else name
+
+
+class Spelled(Strict):
+    """Base of what may be written with `k`, `n`, `o`, `v` for key, name, operator, value."""
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_spellings))
+
+
+def named(known: Mapping[str, _Named]) -> Callable[[Any], _Named]:
+    """A validator: one of the `known` names → what it names; its fault lists them."""
+
+    def find(name: Any) -> _Named:
+        if not isinstance(name, str):
+            raise fault("string", Code.INVALID_PARAMETER_TYPE)
+        if name not in known:
+            what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
+            raise fault(f"{what}; supported: {', '.join(known)}")
+        return known[name]
+
+    return find
 
 
 def _checked_name(name: str) -> str:
@@ -114,13 +143,12 @@ DateFormat = Annotated[StrictStr, AfterValidator(_date_format)]
 """How a group key writes a date; empty means not at all."""
 
 
-def repeated(names: Iterable[tuple[Location, str]]) -> list[tuple[Location, PydanticCustomError]]:
+def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:
     """For each name met before, its location and the fault that says so."""
     seen: set[str] = set()
     found = []
     for where, name in names:
         if name in seen:
-            reason = f"the name {name!r} is used twice in one stage"
-            found.append((where, fault(reason)))
+            found.append((where, fault(f"the name {name!r} is used twice in one stage")))
         seen.add(name)
     return found

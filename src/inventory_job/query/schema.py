@@ -1,8 +1,4 @@
-"""The requests: what a caller may write in each, as frozen, checked values.
-
-`parse_*` take a decoded request (plain dictionaries, only what the caller gave) and either return
-such a value or raise InvalidRequest with every problem found (docs/query-language.md).
-"""
+"""The requests: what a caller may write in each, as frozen, checked values."""
 
 from __future__ import annotations
 
@@ -21,18 +17,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from inventory_job.errors import Code, InvalidRequest, PermissionDenied
-from inventory_job.query.analyses import AnalyzeQuery
+from inventory_job.query.analyze import AnalyzeQuery
 from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
 from inventory_job.query.expressions import AddFields
 from inventory_job.query.fields import FIELDS, near_matches
 from inventory_job.query.limits import check_size
 from inventory_job.query.lookups import Lookup, Lookups
-from inventory_job.query.names import (
-    ParseContext,
-    Path,
-    SortKey,
-    Strict,
-)
+from inventory_job.query.names import ParseContext, Path, SortKey, Strict
 from inventory_job.query.problems import fault, missing, problems_of, raise_any
 from inventory_job.query.stages import Stage
 
@@ -143,27 +134,12 @@ class AnalyzeRequest(Strict):
     query: AnalyzeQuery
 
 
-def parse_job(request: Mapping[str, Any], context: ParseContext) -> JobRequest:
-    """A decoded JobRequest; raises InvalidRequest when the job_id is missing."""
-    return _parse(JobRequest, request, context)
+def parse(model: type[_Request], request: Mapping[str, Any], context: ParseContext) -> _Request:
+    """A decoded request (plain dictionaries, only what the caller gave) as the `model` has it.
 
-
-def parse_list(request: Mapping[str, Any], context: ParseContext) -> ListRequest:
-    """A decoded JobsQuery; raises InvalidRequest, or PermissionDenied for a lookup."""
-    return _parse(ListRequest, request, context)
-
-
-def parse_stat(request: Mapping[str, Any], context: ParseContext) -> StatRequest:
-    """A decoded JobStatQuery; raises InvalidRequest."""
-    return _parse(StatRequest, request, context)
-
-
-def parse_analyze(request: Mapping[str, Any], context: ParseContext) -> AnalyzeRequest:
-    """A decoded JobAnalyzeQuery; raises InvalidRequest, or PermissionDenied for a lookup."""
-    return _parse(AnalyzeRequest, request, context)
-
-
-def _parse(model: type[_Request], request: Mapping[str, Any], context: ParseContext) -> _Request:
+    Raises InvalidRequest with every problem found (docs/query-language.md), or PermissionDenied
+    for a lookup.
+    """
     check_size(request, context.limits)
     try:
         return model.model_validate(request, context=context)
