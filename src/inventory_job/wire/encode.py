@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo, JobsInfo
 from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 
-Oddities = defaultdict[str, int]
+Oddities = Counter[str]
 """How many stored values of each field could not be shown as they are."""
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -24,12 +24,11 @@ _STATUSES: Mapping[str, int] = {
     "ERROR": JobInfo.FAILURE,  # older data
     "TIMEOUT": JobInfo.FAILURE,
 }
-_RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
 
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
     """One stored job as a message with these `fields`, and what was odd about it."""
-    oddities: Oddities = defaultdict(int)
+    oddities: Oddities = Counter()
     return JobInfo(**_members(document, fields, oddities)), oddities
 
 
@@ -37,7 +36,7 @@ def jobs_info(
     documents: Iterable[Mapping[str, Any]], total: int, fields: tuple[str, ...]
 ) -> tuple[JobsInfo, Oddities]:
     """A page of stored jobs as a message with these `fields`, and what was odd about them."""
-    oddities: Oddities = defaultdict(int)
+    oddities: Oddities = Counter()
     results: Any = [_members(document, fields, oddities) for document in documents]
     return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
 
@@ -108,12 +107,14 @@ def _members(
         # A page has thousands of values, most of which are texts.
         if convert is _string and value.__class__ is str:
             members[name] = value
-        elif value is not None or convert is _status:
+        elif value is not None:
             try:
                 members[name] = convert(value)
             except _Odd as odd:
                 members[name] = odd.shown
                 oddities[name] += 1
+        elif name == "status":
+            members[name] = JobInfo.IN_PROGRESS
     return members
 
 
@@ -148,25 +149,17 @@ def _int32(value: Any) -> int:
     return shown
 
 
-def _status(value: Any) -> int:
-    return JobInfo.IN_PROGRESS if value is None else _enumerated(value, _STATUSES)
-
-
-def _resource_group(value: Any) -> int:
-    return _enumerated(value, _RESOURCE_GROUPS)
-
-
-def _enumerated(value: Any, numbers: Mapping[str, int]) -> int:
+def _enumerated(numbers: Mapping[str, int]) -> Callable[[Any], int]:
     # BSON code, which is a text to Python, is not hashable.
-    return numbers.get(str(value), 0) if isinstance(value, str) else 0
+    return lambda value: numbers.get(str(value), 0) if isinstance(value, str) else 0
 
 
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     field.name: _int32 if field.cpp_type == field.CPPTYPE_INT32 else _string
     for field in JobInfo.DESCRIPTOR.fields
 } | {
-    "status": _status,
-    "resource_group": _resource_group,
+    "status": _enumerated(_STATUSES),
+    "resource_group": _enumerated(dict(JobInfo.ResourceGroup.items())),
     "created_at": _date,
     "updated_at": _date,
     "finished_at": _date,
