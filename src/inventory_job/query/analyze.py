@@ -6,7 +6,7 @@ docs/query-language.md#analyze.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field as Member
@@ -20,7 +20,7 @@ from inventory_job.query.lookups import Lookups, join
 from inventory_job.query.names import Name, Path, checked_path, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, present
-from inventory_job.query.problems import Finding, Location, fault, missing, problems_of, raise_any
+from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
 from inventory_job.query.stages import GroupBy, Unwind
 
 _TOTAL_PREFIX = "_total_"
@@ -77,24 +77,6 @@ class AnalyzeField(Accumulated):
         return {self.operator.expression: value}
 
 
-def _taken(
-    names: Iterable[tuple[Location, str]], info: ValidationInfo, *, are_folded: bool = True
-) -> list[Finding]:
-    """For each name that folding needs itself, its location and the fault that says so; where a
-    name to fold is refused, there is one all the same."""
-    folded = info.data.get("field_group", (_TOTAL_PREFIX,))
-    total = fault(f"with field_group, a name does not begin with {_TOTAL_PREFIX}")
-    value = fault(
-        f"a name in field_group is not {_FOLDED_VALUE}, which the folded values are called"
-    )
-    return [
-        (where, total if name.startswith(_TOTAL_PREFIX) else value)
-        for where, name in names
-        if (folded and name.startswith(_TOTAL_PREFIX))
-        or (are_folded and name == _FOLDED_VALUE and name in folded)
-    ]
-
-
 class AnalyzeQuery(Filtered):
     """core.v2.AnalyzeQuery. What others are checked against comes before them."""
 
@@ -108,40 +90,34 @@ class AnalyzeQuery(Filtered):
     lookup: Lookups = ()
     add_fields: AddFields = Member({})
 
-    @field_validator("field_group")
+    @field_validator("field_group", "group_by", "fields", "select")
     @classmethod
-    def _folded_fit(cls, folded: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        names = (((index,), name) for index, name in enumerate(folded))
-        raise_any(_taken(names, info, are_folded=False))
-        return folded
-
-    @field_validator("group_by")
-    @classmethod
-    def _keys_fit(cls, group_by: tuple[GroupBy, ...], info: ValidationInfo) -> tuple[GroupBy, ...]:
-        names: list[tuple[Location, str]] = [
-            ((index,), key.name) for index, key in enumerate(group_by)
-        ]
-        raise_any([*repeated(names), *_taken(names, info)])
-        return group_by
-
-    @field_validator("fields")
-    @classmethod
-    def _fields_fit(
-        cls, fields: dict[str, AnalyzeField], info: ValidationInfo
-    ) -> dict[str, AnalyzeField]:
-        if not fields:
+    def _names_fit(cls, given: Any, info: ValidationInfo) -> Any:
+        """Names differ, and are not those that folding itself needs."""
+        member = info.field_name
+        if member == "fields" and not given:
             raise missing("query.fields")
-        keys = {key.name for key in info.data.get("group_by", ())}
-        same = fault("a field and a group_by key have the same name")
-        taken = _taken((((name,), name) for name in fields), info, are_folded=False)
-        raise_any([*(((name,), same) for name in fields if name in keys), *taken])
-        return fields
-
-    @field_validator("select")
-    @classmethod
-    def _select_fits(cls, select: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        raise_any(_taken((((name,), name) for name in select), info))
-        return select
+        names: list[tuple[Location, str]] = (
+            [((name,), name) for name in given]
+            if isinstance(given, dict)
+            else [((index,), getattr(each, "name", each)) for index, each in enumerate(given)]
+        )
+        found = repeated(names) if member == "group_by" else []
+        if member == "fields":
+            keys = {key.name for key in info.data.get("group_by", ())}
+            same = fault("a field and a group_by key have the same name")
+            found += [(where, same) for where, name in names if name in keys]
+        # Where field_group itself is refused, there is folding all the same.
+        folded = info.data.get("field_group", (_TOTAL_PREFIX,))
+        for where, name in names:
+            if folded and name.startswith(_TOTAL_PREFIX):
+                reason = f"with field_group, a name does not begin with {_TOTAL_PREFIX}"
+                found.append((where, fault(reason)))
+            elif member in {"group_by", "select"} and name == _FOLDED_VALUE and name in folded:
+                reason = f"a name in field_group is not {name}, which the folded values are called"
+                found.append((where, fault(reason)))
+        raise_any(found)
+        return given
 
     @property
     def columns(self) -> Mapping[str, Any]:

@@ -17,14 +17,7 @@ from inventory_job.query.names import Path, Spelled, Strict, checked_path, conte
 from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
 
-COMPARISONS = {
-    "eq": "$eq",
-    "not": "$ne",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-}
+COMPARISONS = {"eq": "$eq", "not": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 """The operators of a group field's conditions, and the expressions they become."""
 
 MAX_PAGE = 1000

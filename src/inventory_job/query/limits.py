@@ -82,11 +82,9 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
         if reason:
             # What is in there is of no interest any more, and may be much.
             problems.append(invalid(path_of(where), reason))
-        elif isinstance(value, dict):
-            pending += [((*where, name), member) for name, member in reversed(value.items())]
-        elif isinstance(value, list):
-            last = len(value) - 1
-            pending += [((*where, last - n), item) for n, item in enumerate(reversed(value))]
+        elif isinstance(value, dict | list):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            pending += reversed([((*where, place), item) for place, item in inner])
     if problems:
         raise InvalidRequest(problems)
 

@@ -1,4 +1,4 @@
-"""The words of a query: names for results, paths into rows, formats of dates.
+"""The words of a query: names for results, paths into rows.
 
 What a caller writes becomes part of a pipeline only through these types, so none of it can be an
 expression: no `$`, no empty parts, no NUL.
@@ -6,7 +6,6 @@ expression: no `$`, no empty parts, no NUL.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +28,6 @@ from inventory_job.query.problems import Finding, Location, fault
 
 _Named = TypeVar("_Named")
 
-# What $dateToString of MongoDB 4.4 to 6.0 understands.
-_DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
-_DATE_PARTS = frozenset({"year", "month", "day"})
 _TWICE_SPELLED = frozenset({"key", "name", "operator", "value"})
 
 
@@ -118,15 +114,6 @@ def _without_operators(name: str) -> str:
     return name
 
 
-def _date_format(written: str) -> str:
-    if written in _DATE_PARTS or not written or _DATE_FORMAT.fullmatch(written):
-        return written
-    raise fault(
-        "a date format is year, month, day or made of %d %G %H %j %L %m %M %S %u %U %V %w %Y %z "
-        "%Z %% and other text",
-    )
-
-
 KeyName = Annotated[StrictStr, AfterValidator(_checked_name)]
 """The name of a group key."""
 
@@ -138,9 +125,6 @@ Path = Annotated[str, PlainValidator(checked_path)]
 
 SortKey = Annotated[Path, AfterValidator(_without_operators)]
 """What a list may be sorted by; a name no document has is allowed."""
-
-DateFormat = Annotated[StrictStr, AfterValidator(_date_format)]
-"""How a group key writes a date; empty means not at all."""
 
 
 def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:

@@ -5,6 +5,7 @@ See docs/query-language.md#stages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -13,16 +14,7 @@ from pydantic import StrictStr, field_validator, model_validator
 
 from inventory_job.query.accumulators import GroupField, when_formattable
 from inventory_job.query.conditions import Sort, UnwindCondition
-from inventory_job.query.names import (
-    DateFormat,
-    KeyName,
-    Name,
-    Path,
-    Spelled,
-    Strict,
-    named,
-    repeated,
-)
+from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, present
 from inventory_job.query.problems import fault, missing, raise_any
@@ -37,6 +29,8 @@ PROJECTIONS: Mapping[str, str] = {
 
 _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
+# What $dateToString of MongoDB 4.4 to 6.0 understands.
+_DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
 
 
 class Unwind(Strict):
@@ -66,16 +60,26 @@ class GroupBy(Spelled):
 class GroupKey(GroupBy):
     """One key of a group: a field of the row, or a part or text of a date."""
 
-    date_format: DateFormat = ""
+    date_format: StrictStr = ""
+    """How the date is written; empty means not at all."""
+
+    @field_validator("date_format")
+    @classmethod
+    def _understood(cls, written: str) -> str:
+        if written in _DATE_PARTS or not written or _DATE_FORMAT.fullmatch(written):
+            return written
+        raise fault(
+            "a date format is year, month, day or made of %d %G %H %j %L %m %M %S %u %U %V %w %Y "
+            "%z %Z %% and other text"
+        )
 
     def of_date(self, rows: Rows) -> Document:
         """The part or text of the date."""
         date = f"${rows.path(self.key)}"
         if self.date_format in _DATE_PARTS:
             return when_formattable(date, {_DATE_PARTS[self.date_format]: date})
-        # A format that begins with a dollar sign would be read as a field path.
         written: Any = self.date_format
-        if written.startswith("$"):
+        if self.date_format.startswith("$"):  # which would be read as a field path
             written = {"$literal": written}
         text = {"$dateToString": {"format": written, "date": date}}
         return when_formattable(date, text, self.date_format)
