@@ -128,7 +128,7 @@ class GroupField(Accumulated, Spelled):
         members = {sub.name: path(sub.key) for sub in self.fields}
         value = accumulated(self.operator, self.key and path(self.key), members)
         if self.conditions:
-            comparisons = [_compare(each, path(each.key)) for each in self.conditions]
+            comparisons = [_compare(each, path(each.key.path)) for each in self.conditions]
             value = {"$cond": [{"$and": comparisons}, value, 0]}
         return {self.operator.expression: value}
 
@@ -161,7 +161,7 @@ def _compare(comparison: Comparison, path: str) -> Document:
     # An absent field is null: an index does not distinguish them, so the answer would depend on
     # those there are.
     compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
-    return {COMPARISONS[comparison.operator]: [compared, {"$literal": comparison.value}]}
+    return {COMPARISONS[comparison.operator.name]: [compared, {"$literal": comparison.value}]}
 
 
 def _dates_as_text(value: str) -> Document:

@@ -134,11 +134,11 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
-        pipeline.add(join(lookup, scope))
+        pipeline.stages.append(join(lookup, scope))
     if query.unwind:
         query.unwind.add_to(pipeline)
     if query.add_fields:
-        pipeline.add({"$addFields": dict(query.add_fields)})
+        pipeline.stages.append({"$addFields": dict(query.add_fields)})
     keys = present({key.name: key.key for key in query.group_by})
     pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
@@ -153,7 +153,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
         pipeline.sort(order)
     pipeline.settle()
     if query.select and not query.field_group:
-        pipeline.add({"$project": {"_id": 0}})
+        pipeline.stages.append({"$project": {"_id": 0}})
     return pipeline.stages
 
 

@@ -6,7 +6,7 @@ row of the table and whose value has the type the query needs (docs/query-langua
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field as Member
 from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
@@ -44,6 +44,9 @@ class Condition(Spelled):
     """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
     through a dictionary leave the member out."""
 
+    field_if_bad: ClassVar[Field | None] = None
+    """What a value is checked against where the key is refused, if it can be."""
+
     key: KnownField
     operator: Annotated[Operator, PlainValidator(named(OPERATORS))] = Member(
         "", validate_default=True
@@ -65,7 +68,7 @@ class Condition(Spelled):
     @field_validator("value", mode="plain")
     @classmethod
     def _accept(cls, value: Any, info: ValidationInfo) -> Any:
-        field, operator = info.data.get("key"), info.data.get("operator")
+        field, operator = info.data.get("key", cls.field_if_bad), info.data.get("operator")
         if field is None or operator is None:
             return value
         return operator.accept(field, value, context_of(info).now)
@@ -84,20 +87,14 @@ class UnwindCondition(Condition):
     )
 
 
-class Comparison(Spelled):
+class Comparison(UnwindCondition):
     """One entry of a group field's `conditions`, evaluated within the $group."""
 
-    key: Path
-    operator: Annotated[str, PlainValidator(named({name: name for name in COMPARISONS}))]
-    value: Any = Member(None, validate_default=True)
+    field_if_bad = untyped("")
 
-    @field_validator("value", mode="plain")
-    @classmethod
-    def _single(cls, value: Any, info: ValidationInfo) -> Any:
-        operator = info.data.get("operator")
-        if operator is None:
-            return value
-        return OPERATORS[operator].accept(untyped(""), value, context_of(info).now)
+    operator: Annotated[
+        Operator, PlainValidator(named({name: OPERATORS[name] for name in COMPARISONS}))
+    ]
 
 
 class Sort(Spelled):

@@ -35,7 +35,8 @@ class Rows:
 
 
 class Pipeline:
-    """A pipeline under construction: its `stages` so far and the shape of its `rows`."""
+    """A pipeline under construction: its `stages` so far, to which stages that keep shape and order
+    of the rows may be appended, and the shape of its `rows`."""
 
     def __init__(self) -> None:
         self.stages: list[Document] = []
@@ -46,10 +47,6 @@ class Pipeline:
         self._unordered: tuple[int, dict[str, int]] | None = (0, self._order)
         # The stages that take `_id` from the rows as they are now.
         self._dropping: list[Document] = []
-
-    def add(self, stage: Document) -> None:
-        """Appends a stage that keeps shape and order of the rows."""
-        self.stages.append(stage)
 
     def convert(self, stage: Document, rows: Rows) -> None:
         """Appends a stage that changes the shape of the rows, all but `_id`, and keeps their
@@ -100,8 +97,12 @@ class Pipeline:
             self._unordered = (len(self.stages), self._order)
 
     def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
-        """Appends a sort by (path, descending), ties broken by what distinguishes rows."""
-        dropped = self._undrop_id()
+        """Appends a sort by (path, descending), ties broken by what distinguishes rows; where they
+        have lost `_id`, they keep it until they are sorted."""
+        dropping, self._dropping = self._dropping, []
+        for stage in dropping:
+            del stage["$project"]["_id"]
+        self.stages = [stage for stage in self.stages if stage != {"$project": {}}]
         order: dict[str, int] = {}
         for path, descending in keys:
             order.setdefault(path, -1 if descending else 1)
@@ -110,17 +111,8 @@ class Pipeline:
                 order.setdefault(path, 1)
         self.stages.append({"$sort": order})
         self._order, self._unordered = order, None
-        if dropped:
+        if dropping:
             self.drop_id({}, self.rows)
-
-    def _undrop_id(self) -> bool:
-        """Lets the rows keep `_id` a while longer, if they have lost it; whether they had."""
-        dropped = bool(self._dropping)
-        for stage in self._dropping:
-            del stage["$project"]["_id"]
-        self.stages = [stage for stage in self.stages if stage != {"$project": {}}]
-        self._dropping = []
-        return dropped
 
     def settle(self) -> None:
         """Sees to it that the rows have an order, sorting them where they were last made."""

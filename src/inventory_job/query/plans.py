@@ -1,37 +1,134 @@
-"""What the manager runs: compiled queries, each inside a scope by construction.
+"""The requests: what a caller may write in each, as frozen, checked values, and the plans that they
+become: compiled queries, each inside a scope by construction.
 
-Every `plan_*` takes a decoded request, and raises InvalidRequest or PermissionDenied.
+Every `plan_*` takes a decoded request (plain dictionaries, only what the caller gave), and raises
+InvalidRequest with every problem found (docs/query-language.md), or PermissionDenied for a lookup.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field as Member
+from pydantic import (
+    PlainValidator,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.analyze import compile_analyze
-from inventory_job.query.conditions import Page
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN
+from inventory_job.errors import Code, InvalidRequest, PermissionDenied
+from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
+from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
+from inventory_job.query.expressions import AddFields
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
 from inventory_job.query.filters import ScopedFilter, compile_filter, patterns_in
-from inventory_job.query.lookups import join
-from inventory_job.query.names import ParseContext
+from inventory_job.query.limits import check_size
+from inventory_job.query.lookups import Lookup, Lookups, join
+from inventory_job.query.names import ParseContext, SortKey, Strict
 from inventory_job.query.operators import Document
-from inventory_job.query.schema import (
-    AnalyzeRequest,
-    JobRequest,
-    ListQuery,
-    ListRequest,
-    StatRequest,
-    parse,
-)
-from inventory_job.query.stages import compile_stages
+from inventory_job.query.problems import fault, problems_of, raise_any
+from inventory_job.query.stages import StatQuery, compile_stages
+
+_Request = TypeVar("_Request", bound=Strict)
 
 _FEW_PATTERNS = 20
 """As many patterns as this are no matter, on however many jobs."""
 
 _NEWEST_FIRST = {"created_at": -1, "_id": 1}
 _ADDED = "_added"
+
+
+class ListSort(Sort):
+    """One key a list is sorted by."""
+
+    key: SortKey
+
+
+class ListUnwind(Strict):
+    """An unwind in a list. A job's fields are scalars, so it changes nothing but by its filter,
+    which drops the jobs that do not meet it."""
+
+    path: KnownField
+    filter: tuple[UnwindCondition, ...] = ()
+
+
+class ListQuery(Filtered):
+    """core.v2.Query."""
+
+    sort: tuple[ListSort, ...] = ()
+    page: Page = Page()
+    minimal: bool = False
+    count_only: bool = False
+    only: tuple[KnownField, ...] = ()
+    unwind: ListUnwind | None = None
+    lookup: Lookups = ()
+    add_fields: AddFields = Member({})
+
+    @field_validator("lookup")
+    @classmethod
+    def _beside_the_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
+        problem = fault("in a list, a lookup's result is not called like a field of the job")
+        raise_any(
+            ((index, "as"), problem) for index, lookup in enumerate(lookups) if lookup.as_ in FIELDS
+        )
+        return lookups
+
+    @model_validator(mode="after")
+    def _sorted_by_what_there_is(self) -> Self:
+        added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
+        raise_any(
+            (("sort", index, "key"), _unknown(sort.key, [*FIELDS, *added]))
+            for index, sort in enumerate(self.sort)
+            if sort.key not in FIELDS and sort.key.split(".", 1)[0] not in added
+        )
+        return self
+
+
+def _unknown(key: str, known: list[str]) -> PydanticCustomError:
+    hint = near_matches(key, known) or f"names are {', '.join(known)}"
+    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
+
+
+def _status(value: Any) -> str:
+    # Enums are open on the wire: a number without a name arrives as that number.
+    if not isinstance(value, str):
+        raise fault(f"there is no status with the number {value}")
+    return value
+
+
+class ListRequest(Strict):
+    """JobsQuery."""
+
+    query: ListQuery = ListQuery()
+    job_id: StrictStr = ""
+    status: Annotated[str, PlainValidator(_status)] = ""
+    workspace_id: StrictStr = ""
+    collector_id: StrictStr = ""
+    plugin_id: StrictStr = ""
+
+
+class JobRequest(Strict):
+    """JobRequest: which job."""
+
+    job_id: StrictStr
+
+
+class StatRequest(Strict):
+    """JobStatQuery."""
+
+    query: StatQuery
+
+
+class AnalyzeRequest(Strict):
+    """JobAnalyzeQuery."""
+
+    query: AnalyzeQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +193,13 @@ Plan = JobPlan | ListPlan | DistinctPlan | StatPlan | AnalyzePlan
 
 def plan_job(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> JobPlan:
     """The plan of a get or delete."""
-    job_id = parse(JobRequest, request, context).job_id
+    job_id = _parse(JobRequest, request, context).job_id
     return JobPlan(ScopedFilter(scope, ({"job_id": job_id},)), job_id)
 
 
 def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> ListPlan:
     """The plan of a list; direct parameters are conditions like any other."""
-    parsed = parse(ListRequest, request, context)
+    parsed = _parse(ListRequest, request, context)
     query = parsed.query
     direct = [
         (name, value)
@@ -133,7 +230,7 @@ def plan_stat(
     request: Mapping[str, Any], scope: Scope, context: ParseContext
 ) -> StatPlan | DistinctPlan:
     """The plan of a stat."""
-    query = parse(StatRequest, request, context).query
+    query = _parse(StatRequest, request, context).query
     jobs = compile_filter(query, scope)
     if query.aggregate:
         return StatPlan(jobs, tuple(compile_stages(query.aggregate)), query.page)
@@ -144,7 +241,7 @@ def plan_stat(
 
 def plan_analyze(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> AnalyzePlan:
     """The plan of an analyze."""
-    query = parse(AnalyzeRequest, request, context).query
+    query = _parse(AnalyzeRequest, request, context).query
     stages = compile_analyze(query, scope)
     return AnalyzePlan(compile_filter(query, scope), tuple(stages), query.page)
 
@@ -212,3 +309,15 @@ def costs_of(plan: Plan) -> Costs | None:
     lookups = tuple(str(stage["$lookup"]["foreignField"]) for stage in stages if "$lookup" in stage)
     costs = Costs(patterns, lookups)
     return costs if lookups or costs.comparisons > _FEW_PATTERNS else None
+
+
+def _parse(model: type[_Request], request: Mapping[str, Any], context: ParseContext) -> _Request:
+    check_size(request, context.limits)
+    try:
+        return model.model_validate(request, context=context)
+    except ValidationError as error:
+        problems = problems_of(error)
+    denied = next((found for found in problems if found.code is Code.PERMISSION_DENIED), None)
+    if denied:
+        raise PermissionDenied(denied.message, denied.path)
+    raise InvalidRequest(problems)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import Field as Member
-from pydantic import StrictStr, field_validator, model_validator
+from pydantic import StrictStr, ValidationInfo, field_validator, model_validator
 
 from inventory_job.query.accumulators import GroupField, when_formattable
-from inventory_job.query.conditions import Sort, UnwindCondition
+from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
 from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, present
@@ -47,7 +47,7 @@ class Unwind(Strict):
                 condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
                 for condition in self.filter
             ]
-            pipeline.add({"$match": {"$and": conditions}})
+            pipeline.stages.append({"$match": {"$and": conditions}})
 
 
 class GroupBy(Spelled):
@@ -207,9 +207,26 @@ class Stage(Strict):
             pipeline.sort([(pipeline.rows.path(key.key), key.desc) for key in value])
         elif kind in {"limit", "skip"}:
             pipeline.settle()
-            pipeline.add({f"${kind}": value})
+            pipeline.stages.append({f"${kind}": value})
         else:
             value.add_to(pipeline)
+
+
+class StatQuery(Filtered):
+    """core.v2.StatisticsQuery. Stages win over `distinct` when both are given."""
+
+    distinct: Path | None = None
+    aggregate: tuple[Stage, ...] = Member((), validate_default=True)
+    page: Page = Page()
+
+    @field_validator("aggregate")
+    @classmethod
+    def _something_asked(
+        cls, aggregate: tuple[Stage, ...], info: ValidationInfo
+    ) -> tuple[Stage, ...]:
+        if not aggregate and info.data.get("distinct", "") is None:
+            raise missing("aggregate")
+        return aggregate
 
 
 def compile_stages(stages: Sequence[Stage]) -> list[Document]:
