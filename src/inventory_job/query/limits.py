@@ -65,9 +65,7 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
 
     Raises InvalidRequest with a problem (at most a hundred) for each value that passes a limit.
     """
-    if all(
-        value.__class__ is str and len(value) * 4 <= limits.text_bytes for value in request.values()
-    ):
+    if not any(_may_exceed(value, limits) for value in request.values()):
         return  # As of most gets, whose only names are those of the interface.
     problems: list[Problem] = []
     conditions = 0
@@ -83,8 +81,10 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
             # What is in there is of no interest any more, and may be much.
             problems.append(invalid(path_of(where), reason))
         elif isinstance(value, dict | list):
-            inner = value.items() if isinstance(value, dict) else enumerate(value)
-            pending += reversed([((*where, place), item) for place, item in inner])
+            members = value.items() if isinstance(value, dict) else enumerate(value)
+            if len(where) < limits.depth:
+                members = [each for each in members if _may_exceed(each[1], limits)]
+            pending += reversed([((*where, place), member) for place, member in members])
     if problems:
         raise InvalidRequest(problems)
 
@@ -93,7 +93,7 @@ def _excess(where: Location, value: Any, limits: Limits) -> str | None:
     if len(where) > limits.depth:
         return f"nested more than {limits.depth} levels deep"
     if isinstance(value, str):
-        return _long_text(value, limits)
+        return f"longer than {limits.text_bytes} bytes" if _is_long(value, limits) else None
     if not isinstance(value, dict | list):
         return None
     if where and where[-1] == "aggregate" and len(value) > limits.stages:
@@ -104,13 +104,15 @@ def _excess(where: Location, value: Any, limits: Limits) -> str | None:
         return f"more than {_MOST_SORT_KEYS} sort keys"
     if len(value) > limits.list_items:
         return f"more than {limits.list_items} items"
-    if isinstance(value, dict):
-        return next((_long_text(name, limits) for name in value if _long_text(name, limits)), None)
+    if isinstance(value, dict) and any(_is_long(name, limits) for name in value):
+        return f"longer than {limits.text_bytes} bytes"
     return None
 
 
-def _long_text(text: str, limits: Limits) -> str | None:
+def _may_exceed(value: Any, limits: Limits) -> bool:
+    return _is_long(value, limits) if isinstance(value, str) else isinstance(value, dict | list)
+
+
+def _is_long(text: str, limits: Limits) -> bool:
     # Four bytes is the longest a character gets, so most texts need no encoding to be cleared.
-    if len(text) * 4 <= limits.text_bytes or len(text.encode()) <= limits.text_bytes:
-        return None
-    return f"longer than {limits.text_bytes} bytes"
+    return len(text) * 4 > limits.text_bytes and len(text.encode()) > limits.text_bytes

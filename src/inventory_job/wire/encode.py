@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo, JobsInfo
 from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 
-Oddities = Counter[str]
+Oddities = defaultdict[str, int]
 """How many stored values of each field could not be shown as they are."""
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -28,7 +28,7 @@ _STATUSES: Mapping[str, int] = {
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
     """One stored job as a message with these `fields`, and what was odd about it."""
-    oddities: Oddities = Counter()
+    oddities: Oddities = defaultdict(int)
     return JobInfo(**_members(document, fields, oddities)), oddities
 
 
@@ -36,7 +36,7 @@ def jobs_info(
     documents: Iterable[Mapping[str, Any]], total: int, fields: tuple[str, ...]
 ) -> tuple[JobsInfo, Oddities]:
     """A page of stored jobs as a message with these `fields`, and what was odd about them."""
-    oddities: Oddities = Counter()
+    oddities: Oddities = defaultdict(int)
     results: Any = [_members(document, fields, oddities) for document in documents]
     return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
 
