@@ -81,10 +81,14 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
             # What is in there is of no interest any more, and may be much.
             problems.append(invalid(path_of(where), reason))
         elif isinstance(value, dict | list):
-            members = value.items() if isinstance(value, dict) else enumerate(value)
-            if len(where) < limits.depth:
-                members = [each for each in members if _may_exceed(each[1], limits)]
-            pending += reversed([((*where, place), member) for place, member in members])
+            is_deepest = len(where) == limits.depth
+            places = value if isinstance(value, dict) else range(len(value))
+            inner = [
+                ((*where, place), value[place])
+                for place in places
+                if is_deepest or _may_exceed(value[place], limits)
+            ]
+            pending += reversed(inner)
     if problems:
         raise InvalidRequest(problems)
 

@@ -51,10 +51,10 @@ class Operator:
         if self.form is not None and not isinstance(value, self.form):
             raise fault(self.name, _OTHER_FORM[self.form])
         if self.form is not list:
-            return self._accept_one(field, value, now)
-        return gather(enumerate(value), lambda item: self._accept_one(field, item, now))
+            return self._accept_one(value, field, now)
+        return gather(enumerate(value), self._accept_one, field, now)
 
-    def _accept_one(self, field: Field, value: Any, now: datetime) -> Any:
+    def _accept_one(self, value: Any, field: Field, now: datetime) -> Any:
         if isinstance(value, list):
             raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
         return self.operand(field, value, now)
