@@ -18,16 +18,11 @@ from inventory_job.query.names import Name, checked_path
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, faults, gather, missing, raise_any
 
-_CONDITIONS: Mapping[str, str] = {
-    f"__{name}": f"${name}"
-    for name in ("eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "in")
-}
+# Each is MongoDB's operator of the same name, with `$` before it.
+_CONDITIONS = ("__eq", "__ne", "__gt", "__gte", "__lt", "__lte", "__and", "__or", "__not", "__in")
 _OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
-
-OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
-ARITHMETIC: Mapping[str, str] = {
-    name: f"${name}" for name in ("add", "subtract", "multiply", "divide")
-}
+_OF_ONE_LIST = ("size", "sum")
+_ARITHMETIC = ("add", "subtract", "multiply", "divide")
 _OF_TWO = frozenset({"subtract", "divide"})
 _SELECT_OPERATOR = "query.select.operator"  # What the interface calls it, wherever it stands.
 
@@ -54,21 +49,21 @@ def added_expression(value: Any, info: ValidationInfo) -> Any:
 
 
 def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
-    operator, known = value.get("operator"), (*OF_ONE_LIST, *ARITHMETIC)
+    operator, known = value.get("operator"), (*_OF_ONE_LIST, *_ARITHMETIC)
     if operator is None:
         raise _at("operator", missing(_SELECT_OPERATOR))
     if not isinstance(operator, str) or operator not in known:
         reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
         raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
-    member = "key" if operator in OF_ONE_LIST else "fields"
+    member = "key" if operator in _OF_ONE_LIST else "fields"
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
         raise _at(member, missing(f"query.select.{member}"))
     if member == "key":
-        return {OF_ONE_LIST[operator]: _below("key", given, _column, info)}
+        return {f"${operator}": _below("key", given, _column, info)}
     members = _below("fields", given, _members, operator, info)
-    return _quotient(*members) if operator == "divide" else {ARITHMETIC[operator]: members}
+    return _quotient(*members) if operator == "divide" else {f"${operator}": members}
 
 
 def _members(given: Any, operator: str, info: ValidationInfo) -> list[Any]:
@@ -122,7 +117,8 @@ def _condition(value: Any, info: ValidationInfo) -> Document:
     if operator not in _CONDITIONS:
         reason = f"unknown condition {operator[:40]!r}; supported: {known}"
         raise _at(operator, fault(reason))
-    return {_CONDITIONS[operator]: _below(operator, operands, _operands, operator, info)}
+    name = operator.removeprefix("__")
+    return {f"${name}": _below(operator, operands, _operands, operator, info)}
 
 
 def _operands(given: Any, operator: str, info: ValidationInfo) -> list[Any]:
