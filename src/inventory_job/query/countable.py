@@ -17,6 +17,7 @@ import operator
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from inventory_job.query.filters import ScopedFilter, scope_conditions
@@ -105,10 +106,10 @@ class Countable:
 def countable(jobs: ScopedFilter) -> Countable | None:
     """The filter in a form that decides for a single job whether it counts; None when it is not
     countable."""
-    conditions = [{field: wanted} for field, wanted in scope_conditions(jobs.scope).items()]
+    conditions = (scope_conditions(jobs.scope), *jobs.conditions)
     groups: list[tuple[Term, ...]] = []
-    for condition in (*conditions, *jobs.conditions):
-        alternatives = condition.get("$or", [condition])
+    for field, wanted in chain.from_iterable(condition.items() for condition in conditions):
+        alternatives = wanted if field == "$or" else [{field: wanted}]
         terms = tuple(term for each in alternatives if (term := _term(each)))
         if len(terms) < len(alternatives):
             return None
@@ -117,9 +118,11 @@ def countable(jobs: ScopedFilter) -> Countable | None:
 
 
 def _term(condition: Document) -> Term | None:
-    """A condition as a comparison of a steady field with plain values, if it is one."""
-    [(field, wanted)] = condition.items()
-    [(test, operand)] = wanted.items() if isinstance(wanted, dict) else [("$eq", wanted)]
+    """A condition as one comparison of a steady field with plain values, if it is one."""
+    [(field, wanted), *others] = condition.items()
+    [(test, operand), *more] = wanted.items() if isinstance(wanted, dict) else [("$eq", wanted)]
+    if others or more or field not in STEADY_FIELDS:
+        return None
     kind = datetime if field == "created_at" else str
     if test in {"$in", "$nin"}:
         is_plain = len(operand) <= _MOST_VALUES and all(_is_plain(item, kind) for item in operand)
@@ -128,7 +131,7 @@ def _term(condition: Document) -> Term | None:
         is_plain = isinstance(operand, datetime)
     else:
         is_plain = test == "$exists" or (test in {"$eq", "$ne"} and _is_plain(operand, kind))
-    return Term(field, test, operand) if is_plain and field in STEADY_FIELDS else None
+    return Term(field, test, operand) if is_plain else None
 
 
 def _is_plain(value: Any, kind: type | tuple[type, ...] = (str, datetime)) -> bool:

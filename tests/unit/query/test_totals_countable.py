@@ -94,6 +94,12 @@ def test_other_conditions_are_not_countable(request_: dict[str, Any]) -> None:
     assert listed(request_) is None
 
 
+def test_several_comparisons_in_one_are_not_countable() -> None:
+    between = {"created_at": {"$gte": NOON, "$lt": NOON}}
+
+    assert countable(ScopedFilter(DOMAIN, (between,))) is None
+
+
 def test_the_same_list_asked_for_twice_is_one_countable() -> None:
     countables = [listed(filtered("plugin_id", "in", ["a", "b"])) for _ in range(2)]
 
