@@ -37,7 +37,6 @@ from inventory_job.model.driver_errors import (
 )
 from inventory_job.model.reading import Reader, projection, proven_total, window
 from inventory_job.query.conditions import MAX_PAGE
-from inventory_job.query.costs import costs_of
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.limits import Limits
@@ -48,6 +47,7 @@ from inventory_job.query.plans import (
     ListPlan,
     Plan,
     StatPlan,
+    costs_of,
 )
 from inventory_job.results import AnalyzePage, ResultPage, Rows, StoredDocument
 from inventory_job.tasks import ending_with_caller

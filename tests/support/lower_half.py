@@ -26,7 +26,6 @@ from inventory_job.query.plans import (
     plan_list,
     plan_stat,
 )
-from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
@@ -90,10 +89,10 @@ class LowerHalf:
         """What is to be run for `request`; raises InvalidRequest and PermissionDenied."""
         decoded = decode(request)
         if method == "list":
-            return plan_list(parse_list(decoded, self._context), scope)
+            return plan_list(decoded, scope, self._context)
         if method == "stat":
-            return plan_stat(parse_stat(decoded, self._context), scope, 100_000)
-        return plan_analyze(parse_analyze(decoded, self._context), scope)
+            return plan_stat(decoded, scope, self._context)
+        return plan_analyze(decoded, scope, self._context)
 
     def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
         """The answer to `request`; raises ServiceErrors."""

@@ -14,10 +14,10 @@ from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, JOB_COLLECTION
-from inventory_job.query.costs import Costs
 from inventory_job.query.filters import ScopedFilter, patterns_in, scope_conditions
 from inventory_job.query.limits import Limits
 from inventory_job.query.operators import Document
+from inventory_job.query.plans import Costs
 
 _NARROWING = frozenset({"$in", "$lt", "$lte", "$gt", "$gte"})
 _FIELDS = tuple(

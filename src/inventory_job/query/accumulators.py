@@ -5,20 +5,26 @@ See docs/query-language.md#accumulators; stat and analyze share them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
+from bson.datetime_ms import DatetimeMS
 from pydantic import Field as Member
 from pydantic import PlainValidator, ValidationInfo, field_validator
 
-from inventory_job.query.conditions import COMPARISONS, Comparison, choice
-from inventory_job.query.dates import when_formattable
-from inventory_job.query.names import Name, Path, Strict, alias, repeated
+from inventory_job.query.conditions import COMPARISONS, Comparison
+from inventory_job.query.names import Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, missing, raise_any
 
 _PUSHED_DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+# The years 0 to 9999, whose dates MongoDB takes apart and formats.
+_FIRST = DatetimeMS(-62_167_219_200_000)
+_END = DatetimeMS(253_402_300_800_000)
+# The two days before it are in a week of the year before, which %G would show.
+_FIRST_WEEK = DatetimeMS(int(_FIRST) + 2 * 24 * 60 * 60 * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,65 +66,50 @@ ORDERED = frozenset(row.expression for row in _TABLE if row.ordered)
 """The MongoDB accumulators whose value depends on the order of the rows."""
 
 
-def accumulator(name: Any) -> Accumulator:
-    """Validator: the name of an accumulator → the Accumulator."""
-    return ACCUMULATORS[choice(name, ACCUMULATORS)]
+class Accumulated(Strict):
+    """Base of the computed values of a group, which have an `operator`, a `key` and `fields`."""
 
+    named_within: ClassVar[str] = ""
+    """What comes before the names of its members in sentences, if the interface fixes them."""
 
-def check_key(chosen: Accumulator | None, key: str | None, path: str | None = None) -> None:
-    """Validator: whether an accumulator, if a good one was chosen, may have this key.
-
-    `path` is what the sentence calls the key when the interface fixes that. Raises a fault.
-    """
-    if key is None and chosen and chosen.needs_key and not chosen.takes_fields:
-        raise missing(path)
-
-
-def check_fields(
-    chosen: Accumulator | None, key: str | None, names: list[str], path: str | None = None
-) -> None:
-    """Validator: whether it may gather documents with these member `names`. Raises faults."""
-    if chosen is None:
-        return
-    if not chosen.takes_fields and names:
-        raise fault(f"operator {chosen.name} takes a key, not fields")
-    if chosen.takes_fields and key is None and not names:
-        raise missing(path)
-    raise_any(repeated(((index,), name) for index, name in enumerate(names)))
-
-
-class SubField(Strict):
-    """One member of the documents that push gathers."""
-
-    key: Path = Member(validation_alias=alias("key", "k"))
-    name: Name = Member(validation_alias=alias("name", "n"))
-
-
-class GroupField(Strict):
-    """One computed value of a group."""
-
-    name: Name = Member(validation_alias=alias("name", "n"))
-    operator: Annotated[Accumulator, PlainValidator(accumulator)] = Member(
-        validation_alias=alias("operator", "o")
-    )
-    key: Path | None = Member(None, validation_alias=alias("key", "k"), validate_default=True)
-    fields: tuple[SubField, ...] = Member((), validate_default=True)
-    conditions: tuple[Comparison, ...] = ()
-
-    @field_validator("key")
+    @field_validator("key", check_fields=False)
     @classmethod
     def _key_given(cls, key: str | None, info: ValidationInfo) -> str | None:
-        check_key(info.data.get("operator"), key)
+        chosen = info.data.get("operator")
+        if key is None and chosen and chosen.needs_key and not chosen.takes_fields:
+            raise missing(cls.named_within and f"{cls.named_within}.key")
         return key
 
-    @field_validator("fields")
+    @field_validator("fields", check_fields=False)
     @classmethod
-    def _fields_fit(
-        cls, fields: tuple[SubField, ...], info: ValidationInfo
-    ) -> tuple[SubField, ...]:
-        names = [sub.name for sub in fields]
-        check_fields(info.data.get("operator"), info.data.get("key", ""), names)
+    def _fields_fit(cls, fields: Any, info: ValidationInfo) -> Any:
+        chosen = info.data.get("operator")
+        if chosen is None:
+            return fields
+        if fields and not chosen.takes_fields:
+            raise fault(f"operator {chosen.name} takes a key, not fields")
+        if not fields and chosen.takes_fields and info.data.get("key", "") is None:
+            raise missing(cls.named_within and f"{cls.named_within}.fields")
+        if isinstance(fields, tuple):
+            raise_any(repeated(((index,), sub.name) for index, sub in enumerate(fields)))
         return fields
+
+
+class SubField(Spelled):
+    """One member of the documents that push gathers."""
+
+    key: Path
+    name: Name
+
+
+class GroupField(Accumulated, Spelled):
+    """One computed value of a group."""
+
+    name: Name
+    operator: Annotated[Accumulator, PlainValidator(named(ACCUMULATORS))]
+    key: Path | None = Member(None, validate_default=True)
+    fields: tuple[SubField, ...] = Member((), validate_default=True)
+    conditions: tuple[Comparison, ...] = ()
 
     @field_validator("conditions")
     @classmethod
@@ -131,36 +122,46 @@ class GroupField(Strict):
             raise fault(f"operator {chosen.name} takes no conditions; only {able} do")
         return conditions
 
+    def accumulation(self, path: Callable[[str], str]) -> Document:
+        """The accumulator, in which rows that fail any of the conditions count as 0; `path` gives
+        where a key is in a row."""
+        members = {sub.name: path(sub.key) for sub in self.fields}
+        value = accumulated(self.operator, self.key and path(self.key), members)
+        if self.conditions:
+            comparisons = [_compare(each, path(each.key.path)) for each in self.conditions]
+            value = {"$cond": [{"$and": comparisons}, value, 0]}
+        return {self.operator.expression: value}
 
-def accumulation(
-    chosen: Accumulator,
-    key: str | None,
-    members: Mapping[str, str],
-    *,
-    of_elements: bool = False,
-    comparisons: Sequence[Document] = (),
-) -> Document:
-    """The accumulator over what is accumulated for each row: 1, a value, a list's own accumulation
-    (`of_elements`) or a document; rows that fail any of `comparisons` count as 0.
+
+def accumulated(chosen: Accumulator, key: str | None, members: Mapping[str, str]) -> Any:
+    """What of each row is accumulated: a document of `members`, if there are any, or a value, or 1.
 
     `key` and the values of `members` (name → path) are paths into the row, without `$`.
     """
-    value: Any = f"${key}" if chosen.needs_key else 1
     if members:
-        value = {name: _dates_as_text(f"${path}") for name, path in members.items()}
-    elif of_elements:
-        value = {chosen.expression: value}
-    if comparisons:
-        value = {"$cond": [{"$and": [*comparisons]}, value, 0]}
-    return {chosen.expression: value}
+        return {name: _dates_as_text(f"${path}") for name, path in members.items()}
+    return f"${key}" if chosen.needs_key else 1
 
 
-def compare(comparison: Comparison, path: str) -> Document:
-    """The comparison as an expression over the row; its value stays a literal. An absent field is
-    null: an index does not distinguish them, so the answer would depend on those there are.
+def when_formattable(date: str, then: Any, date_format: str = "") -> Document:
+    """The expression `then` where `date`, a field path with its `$`, is a date of the years 0 to
+    9999, or of a type that has one; else null. `date_format`: what `then` writes it in.
+
+    Any other value would end the whole query: it counts under null instead
+    (docs/differences.md, W16).
     """
+    first = _FIRST_WEEK if "%G" in date_format.replace("%%", "") else _FIRST
+    # In MongoDB's order of types only dates lie between two dates.
+    is_within = {"$and": [{"$gte": [date, first]}, {"$lt": [date, _END]}]}
+    has_date = {"$in": [{"$type": date}, ["objectId", "timestamp"]]}
+    return {"$cond": [{"$or": [is_within, has_date]}, then, None]}
+
+
+def _compare(comparison: Comparison, path: str) -> Document:
+    # An absent field is null: an index does not distinguish them, so the answer would depend on
+    # those there are.
     compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
-    return {COMPARISONS[comparison.operator]: [compared, {"$literal": comparison.value}]}
+    return {COMPARISONS[comparison.operator.name]: [compared, {"$literal": comparison.value}]}
 
 
 def _dates_as_text(value: str) -> Document:

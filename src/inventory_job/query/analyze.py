@@ -1,23 +1,130 @@
-"""Analyze → pipeline: [lookup…] [unwind] [add_fields] group [select] [field_group] [sort].
+"""An analyze: what a caller writes, and the pipeline that it becomes.
 
-See docs/query-language.md#analyze.
+[lookup…] [unwind] [add_fields] group [select] [field_group] [sort]; see
+docs/query-language.md#analyze.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field as Member
+from pydantic import PlainValidator, StrictStr, ValidationError, ValidationInfo, field_validator
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import accumulation
-from inventory_job.query.analyses import (
-    FOLDED_VALUE,
-    TOTAL_PREFIX,
-    AnalyzeField,
-    AnalyzeQuery,
-)
-from inventory_job.query.lookups import join
+from inventory_job.query.accumulators import ACCUMULATORS, Accumulated, Accumulator, accumulated
+from inventory_job.query.conditions import Filtered, Page, Sort
+from inventory_job.query.expressions import AddFields, select_expression
+from inventory_job.query.lookups import Lookups, join
+from inventory_job.query.names import Name, Path, checked_path, named, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, group, present, unwind
+from inventory_job.query.pipeline import Pipeline, Rows, present
+from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
+from inventory_job.query.stages import GroupBy, Unwind
+
+_TOTAL_PREFIX = "_total_"
+"""What the total of a folded field is called, before the field's name."""
+
+_FOLDED_VALUE = "value"
+"""What a folded field's own value is called."""
+
+
+def _group_by(value: Any, info: ValidationInfo) -> GroupBy:
+    if isinstance(value, str):
+        value = {"key": value, "name": checked_path(value, info).rsplit(".", 1)[-1]}
+    try:
+        return GroupBy.model_validate(value, context=info.context)
+    except ValidationError as error:
+        first = problems_of(error)[0]
+        reason = f"an entry is a text or {{key, name}}; {first.path or 'it'} is not right there"
+        raise fault(reason, key="group_by") from error
+
+
+def _field_operator(name: Any) -> Accumulator:
+    if not name:
+        raise missing("query.fields.operator")
+    return named(ACCUMULATORS)(name)
+
+
+class AnalyzeField(Accumulated):
+    """One computed value of an analyze."""
+
+    named_within = "query.fields"
+
+    operator: Annotated[Accumulator, PlainValidator(_field_operator)] = Member(
+        None, validate_default=True
+    )
+    key: Path | None = Member(None, validate_default=True)
+    fields: dict[Name, Path] = Member({}, validate_default=True)
+    data_type: StrictStr = ""
+
+    @field_validator("data_type")
+    @classmethod
+    def _applies(cls, data_type: str, info: ValidationInfo) -> str:
+        chosen = info.data.get("operator")
+        if data_type and data_type != "array":
+            raise fault("a data type is array or absent")
+        if data_type and chosen and not chosen.of_elements:
+            raise fault(f"operator {chosen.name} does not look into arrays")
+        return data_type
+
+    def accumulation(self) -> Document:
+        """The accumulator, over each list's own accumulation where the data are lists."""
+        value = accumulated(self.operator, self.key, self.fields)
+        if self.data_type:
+            value = {self.operator.expression: value}
+        return {self.operator.expression: value}
+
+
+class AnalyzeQuery(Filtered):
+    """core.v2.AnalyzeQuery. What others are checked against comes before them."""
+
+    field_group: tuple[StrictStr, ...] = ()
+    group_by: tuple[Annotated[GroupBy, PlainValidator(_group_by)], ...] = ()
+    fields: dict[Name, AnalyzeField] = Member({}, validate_default=True)
+    select: dict[Name, Annotated[Any, PlainValidator(select_expression)]] = Member({})
+    sort: tuple[Sort, ...] = ()
+    page: Page = Page()
+    unwind: Unwind | None = None
+    lookup: Lookups = ()
+    add_fields: AddFields = Member({})
+
+    @field_validator("field_group", "group_by", "fields", "select")
+    @classmethod
+    def _names_fit(cls, given: Any, info: ValidationInfo) -> Any:
+        """Names differ, and are not those that folding itself needs."""
+        member = info.field_name
+        if member == "fields" and not given:
+            raise missing("query.fields")
+        names: list[tuple[Location, str]] = (
+            [((name,), name) for name in given]
+            if isinstance(given, dict)
+            else [((index,), getattr(each, "name", each)) for index, each in enumerate(given)]
+        )
+        found = repeated(names) if member == "group_by" else []
+        if member == "fields":
+            keys = {key.name for key in info.data.get("group_by", ())}
+            same = fault("a field and a group_by key have the same name")
+            found += [(where, same) for where, name in names if name in keys]
+        # Where field_group itself is refused, there is folding all the same.
+        folded = info.data.get("field_group", (_TOTAL_PREFIX,))
+        for where, name in names:
+            if folded and name.startswith(_TOTAL_PREFIX):
+                reason = f"with field_group, a name does not begin with {_TOTAL_PREFIX}"
+                found.append((where, fault(reason)))
+            elif member in {"group_by", "select"} and name == _FOLDED_VALUE and name in folded:
+                reason = f"a name in field_group is not {name}, which the folded values are called"
+                found.append((where, fault(reason)))
+        raise_any(found)
+        return given
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """What a row has before folding, by name: keys and fields of its group by their paths,
+        with a `$`, or expressions over them."""
+        keys = {key.name: f"$_id.{key.name}" for key in self.group_by}
+        return self.select or keys | {name: f"${name}" for name in self.fields}
 
 
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
@@ -27,70 +134,50 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
-        pipeline.add(join(lookup, scope))
+        pipeline.stages.append(join(lookup, scope))
     if query.unwind:
-        unwind(query.unwind, pipeline)
+        query.unwind.add_to(pipeline)
     if query.add_fields:
-        pipeline.add({"$addFields": dict(query.add_fields)})
+        pipeline.stages.append({"$addFields": dict(query.add_fields)})
     keys = present({key.name: key.key for key in query.group_by})
-    group(keys, {name: _value(field) for name, field in query.fields.items()}, pipeline)
+    pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
         # `_id` stays for now: it distinguishes rows when they are put in order.
         pipeline.convert({"$project": dict(query.select)}, Rows())
-    totals: dict[str, str] = {}
-    folded = [name for name in _key_columns(query) if name in query.field_group]
-    if query.field_group:
-        _fold(query, folded, pipeline)
-        totals = _totals(query)
+    folded = _fold(query, pipeline) if query.field_group else ()
     if query.sort:
-        names = [TOTAL_PREFIX + key.key if key.key in totals else key.key for key in query.sort]
-        paths = [pipeline.rows.path(name) for name in names]
-        pipeline.sort([(path, key.desc) for path, key in zip(paths, query.sort, strict=True)])
+        order = []
+        for key in query.sort:
+            total = _TOTAL_PREFIX + key.key
+            order.append((pipeline.rows.path(total if total in folded else key.key), key.desc))
+        pipeline.sort(order)
     pipeline.settle()
     if query.select and not query.field_group:
-        pipeline.add({"$project": {"_id": 0}})
+        pipeline.stages.append({"$project": {"_id": 0}})
     return pipeline.stages
 
 
-def _value(field: AnalyzeField) -> Document:
-    of_elements = bool(field.data_type)
-    return accumulation(field.operator, field.key, field.fields, of_elements=of_elements)
-
-
-def _fold(query: AnalyzeQuery, folded: Sequence[str], pipeline: Pipeline) -> None:
-    keys = _key_columns(query)
-    paths = {name: pipeline.rows.path(name) for name in keys}
+def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> Collection[str]:
+    """Folds the keys of `field_group` into lists; the names of what is in the rows then beside
+    the other keys."""
+    copies = [f"$_id.{key.name}" for key in query.group_by]
+    paths = {
+        name: pipeline.rows.path(name) for name, column in query.columns.items() if column in copies
+    }
+    folded = [name for name in paths if name in query.field_group]
     # The other keys being equal, whole keys are in the order of the folded ones. Sorting by those
     # alone fails where two are lists.
     order = [paths[name] for name in folded] if query.select else ["_id"]
     pipeline.sort([(path, False) for path in order])
-    totals = _totals(query)
-    values: dict[str, Document] = {}
-    for name in query.columns:
-        if name in keys:
-            continue
-        member = {FOLDED_VALUE: f"${name}"} | {key: f"${paths[key]}" for key in folded}
-        values[name] = {"$push": member}
-        if name in totals:
-            values[TOTAL_PREFIX + name] = {totals[name]: f"${name}"}
-    group(present({name: paths[name] for name in keys if name not in folded}), values, pipeline)
-
-
-def _key_columns(query: AnalyzeQuery) -> list[str]:
-    """The names that hold group keys once select, if any, has renamed them."""
-    keys = [key.name for key in query.group_by]
-    if not query.select:
-        return keys
-    copies = [f"$_id.{key}" for key in keys]
-    return [name for name, selected in query.select.items() if selected in copies]
-
-
-def _totals(query: AnalyzeQuery) -> dict[str, str]:
-    """By name, what makes the totals of the fields that have one once they are folded."""
-    columns = query.select or {name: f"${name}" for name in query.fields}
     totals = {f"${name}": field.operator.total for name, field in query.fields.items()}
-    return {
-        name: total
-        for name, selected in columns.items()
-        if isinstance(selected, str) and (total := totals.get(selected))
-    }
+    values: dict[str, Document] = {}
+    for name, column in query.columns.items():
+        if name in paths:
+            continue
+        member = {_FOLDED_VALUE: f"${name}"} | {key: f"${paths[key]}" for key in folded}
+        values[name] = {"$push": member}
+        if isinstance(column, str) and (total := totals.get(column)):
+            values[_TOTAL_PREFIX + name] = {total: f"${name}"}
+    kept = {name: path for name, path in paths.items() if name not in folded}
+    pipeline.group(present(kept), values)
+    return values.keys()

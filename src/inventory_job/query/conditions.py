@@ -6,75 +6,52 @@ row of the table and whose value has the type the query needs (docs/query-langua
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field as Member
-from pydantic import PlainValidator, StrictStr, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
 
 from inventory_job.errors import Code
 from inventory_job.query.fields import Field, resolve, untyped
-from inventory_job.query.names import Path, Strict, alias, checked_path, context_of
+from inventory_job.query.names import Path, Spelled, Strict, checked_path, context_of, named
 from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
 
-COMPARISONS = {
-    "eq": "$eq",
-    "not": "$ne",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-}
+COMPARISONS = {"eq": "$eq", "not": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 """The operators of a group field's conditions, and the expressions they become."""
 
+MAX_PAGE = 1000
+"""Most rows of one answer, and how many there are when no limit is given."""
 
-def known_field(value: Any) -> Field:
-    """Validator: the name of a job's field → the Field."""
+
+def _known_field(value: Any) -> Field:
     if not isinstance(value, str):
         raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not value:
         raise fault("a key is not empty")
-    try:
-        return resolve(value)
-    except LookupError as error:
-        raise fault(str(error.args[0])) from None
-
-
-KnownField = Annotated[Field, PlainValidator(known_field)]
+    return resolve(value)
 
 
 def _row_field(value: Any, info: ValidationInfo) -> Field:
     return untyped(checked_path(value, info))
 
 
-def choice(name: Any, supported: Any) -> str:
-    """Validator: one of the `supported` names; raises a fault that lists them."""
-    if not isinstance(name, str):
-        raise fault("string", Code.INVALID_PARAMETER_TYPE)
-    if name not in supported:
-        what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
-        raise fault(f"{what}; supported: {', '.join(supported)}")
-    return name
+KnownField = Annotated[Field, PlainValidator(_known_field)]
+"""A field of a job, by its name."""
 
 
-def _operator(value: Any) -> Operator:
-    return OPERATORS[choice(value, OPERATORS)]
-
-
-def _unwind_operator(value: Any) -> Operator:
-    return OPERATORS[choice(value, UNWIND_OPERATORS)]
-
-
-class Condition(Strict):
+class Condition(Spelled):
     """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
     through a dictionary leave the member out."""
 
-    key: KnownField = Member(validation_alias=alias("key", "k"))
-    operator: Annotated[Operator, PlainValidator(_operator)] = Member(
-        "", validation_alias=alias("operator", "o"), validate_default=True
+    field_if_bad: ClassVar[Field | None] = None
+    """What a value is checked against where the key is refused, if it can be."""
+
+    key: KnownField
+    operator: Annotated[Operator, PlainValidator(named(OPERATORS))] = Member(
+        "", validate_default=True
     )
-    value: Any = Member(None, validation_alias=alias("value", "v"), validate_default=True)
+    value: Any = Member(None, validate_default=True)
 
     @field_validator("operator", mode="after")
     @classmethod
@@ -91,7 +68,7 @@ class Condition(Strict):
     @field_validator("value", mode="plain")
     @classmethod
     def _accept(cls, value: Any, info: ValidationInfo) -> Any:
-        field, operator = info.data.get("key"), info.data.get("operator")
+        field, operator = info.data.get("key", cls.field_if_bad), info.data.get("operator")
         if field is None or operator is None:
             return value
         return operator.accept(field, value, context_of(info).now)
@@ -104,37 +81,26 @@ class Condition(Strict):
 class UnwindCondition(Condition):
     """One entry of an unwind's filter: the key is any path in the row, the value is raw."""
 
-    key: Annotated[Field, PlainValidator(_row_field)] = Member(validation_alias=alias("key", "k"))
-    operator: Annotated[Operator, PlainValidator(_unwind_operator)] = Member(
-        "", validation_alias=alias("operator", "o"), validate_default=True
+    key: Annotated[Field, PlainValidator(_row_field)]
+    operator: Annotated[Operator, PlainValidator(named(UNWIND_OPERATORS))] = Member(
+        "", validate_default=True
     )
 
 
-class Comparison(Strict):
+class Comparison(UnwindCondition):
     """One entry of a group field's `conditions`, evaluated within the $group."""
 
-    key: Path = Member(validation_alias=alias("key", "k"))
-    operator: StrictStr = Member(validation_alias=alias("operator", "o"))
-    value: Any = Member(None, validation_alias=alias("value", "v"), validate_default=True)
+    field_if_bad = untyped("")
 
-    @field_validator("operator")
-    @classmethod
-    def _supported(cls, operator: str) -> str:
-        return choice(operator, COMPARISONS)
-
-    @field_validator("value", mode="plain")
-    @classmethod
-    def _single(cls, value: Any, info: ValidationInfo) -> Any:
-        operator = info.data.get("operator")
-        if operator is None:
-            return value
-        return OPERATORS[operator].accept(untyped(""), value, context_of(info).now)
+    operator: Annotated[
+        Operator, PlainValidator(named({name: OPERATORS[name] for name in COMPARISONS}))
+    ]
 
 
-class Sort(Strict):
+class Sort(Spelled):
     """One key to sort by, most significant first in its list."""
 
-    key: Path = Member(validation_alias=alias("key", "k"))
+    key: Path
     desc: bool = Member(False, strict=True)
 
 
@@ -153,17 +119,6 @@ class Page(Strict):
     def size(self) -> int:
         """Rows of the page, at most."""
         return min(self.limit or MAX_PAGE, MAX_PAGE)
-
-
-MAX_PAGE = 1000
-"""Most rows of one answer, and how many there are when no limit is given."""
-
-
-class Unwind(Strict):
-    """One row for each element of the list at `path`, then only rows that meet the filter."""
-
-    path: Path
-    filter: tuple[UnwindCondition, ...] = ()
 
 
 class Filtered(Strict):

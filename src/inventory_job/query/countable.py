@@ -17,6 +17,7 @@ import operator
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from inventory_job.query.filters import ScopedFilter, scope_conditions
@@ -40,22 +41,17 @@ _MOST_VALUES = 200
 _REPLACED = "\ufffd"
 """What decoding makes of broken UTF-8, of which there is more than one kind."""
 
-_EQUALITIES: Mapping[str, Callable[[Any, Any], bool]] = {
+_ORDERS = frozenset({"$lt", "$lte", "$gt", "$gte"})
+_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$eq": operator.eq,
     "$ne": operator.ne,
     "$in": lambda value, operand: value in operand,
     "$nin": lambda value, operand: value not in operand,
-}
-_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
     "$gt": operator.gt,
     "$gte": operator.ge,
 }
-
-
-class _Uncountable(Exception):
-    """The filter asks for something else than plain comparisons of steady fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +70,9 @@ class Term:
         value = job.get(self.field)
         if not _is_plain(value):
             return None
-        if self.test in _EQUALITIES:
-            return _EQUALITIES[self.test](value, self.operand)
         # To MongoDB points in time compare with their like alone.
-        return isinstance(value, datetime) and _ORDERS[self.test](value, self.operand)
+        is_comparable = isinstance(value, datetime) or self.test not in _ORDERS
+        return is_comparable and _TESTS[self.test](value, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,58 +106,38 @@ class Countable:
 def countable(jobs: ScopedFilter) -> Countable | None:
     """The filter in a form that decides for a single job whether it counts; None when it is not
     countable."""
-    try:
-        groups = _groups(scope_conditions(jobs.scope))
-        for condition in jobs.conditions:
-            groups += _groups(condition)
-    except _Uncountable:
-        return None
+    conditions = (scope_conditions(jobs.scope), *jobs.conditions)
+    groups: list[tuple[Term, ...]] = []
+    for field, wanted in chain.from_iterable(condition.items() for condition in conditions):
+        alternatives = wanted if field == "$or" else [{field: wanted}]
+        terms = tuple(term for each in alternatives if (term := _term(each)))
+        if len(terms) < len(alternatives):
+            return None
+        groups.append(terms)
     return Countable(jobs.scope.domain_id, tuple(groups))
 
 
-def _groups(condition: Document) -> list[tuple[Term, ...]]:
-    if "$or" not in condition:
-        return [(term,) for term in _terms(condition)]
-    alternatives = [_terms(alternative) for alternative in condition["$or"]]
-    # Each alternative is one comparison; of several they would be an "and" within the "or".
-    if len(condition) > 1 or any(len(terms) != 1 for terms in alternatives):
-        raise _Uncountable
-    return [tuple(terms[0] for terms in alternatives)]
-
-
-def _terms(condition: Document) -> list[Term]:
-    terms = []
-    for field, wanted in condition.items():
-        if field not in STEADY_FIELDS:
-            raise _Uncountable
-        for test, operand in (wanted if isinstance(wanted, dict) else {"$eq": wanted}).items():
-            terms.append(Term(field, test, _operand(field, test, operand)))
-    return terms
-
-
-def _operand(field: str, test: str, operand: Any) -> Hashable:
-    if test in {"$in", "$nin"} and len(operand) <= _MOST_VALUES:
-        return frozenset(_value(field, item) for item in operand)
-    if test in {"$eq", "$ne"}:
-        return _value(field, operand)
-    kind = datetime if test in _ORDERS else bool if test == "$exists" else None
-    if kind is None or not isinstance(operand, kind):
-        raise _Uncountable
-    found: Hashable = operand
-    return found
-
-
-def _value(field: str, value: Any) -> Hashable:
+def _term(condition: Document) -> Term | None:
+    """A condition as one comparison of a steady field with plain values, if it is one."""
+    [(field, wanted), *others] = condition.items()
+    [(test, operand), *more] = wanted.items() if isinstance(wanted, dict) else [("$eq", wanted)]
+    if others or more or field not in STEADY_FIELDS:
+        return None
     kind = datetime if field == "created_at" else str
-    if value is None or (isinstance(value, kind) and _is_plain(value)):
-        return value
-    raise _Uncountable
+    if test in {"$in", "$nin"}:
+        is_plain = len(operand) <= _MOST_VALUES and all(_is_plain(item, kind) for item in operand)
+        operand = frozenset(operand) if is_plain else None
+    elif test in _ORDERS:
+        is_plain = isinstance(operand, datetime)
+    else:
+        is_plain = test == "$exists" or (test in {"$eq", "$ne"} and _is_plain(operand, kind))
+    return Term(field, test, operand) if is_plain else None
 
 
-def _is_plain(value: Any) -> bool:
-    return (
-        value is None
-        or isinstance(value, datetime)
-        # Code, which is a text to Python, equals none to MongoDB.
-        or (value.__class__ is str and _REPLACED not in value)
-    )
+def _is_plain(value: Any, kind: type | tuple[type, ...] = (str, datetime)) -> bool:
+    """Whether a value, null or of a `kind`, compares in MongoDB as it does in Python."""
+    if value is None:
+        return True
+    # Code, which is a text to Python, equals none to MongoDB.
+    is_text = value.__class__ is str and _REPLACED not in value
+    return isinstance(value, kind) and (is_text or isinstance(value, datetime))

@@ -7,7 +7,6 @@ without `$` inside; nothing a caller writes is taken as an operator (docs/query-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, ValidationError, ValidationInfo
@@ -19,20 +18,13 @@ from inventory_job.query.names import Name, checked_path
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, faults, gather, missing, raise_any
 
-_CONDITIONS: Mapping[str, str] = {
-    f"__{name}": f"${name}"
-    for name in ("eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "in")
-}
+# Each is MongoDB's operator of the same name, with `$` before it.
+_CONDITIONS = ("__eq", "__ne", "__gt", "__gte", "__lt", "__lte", "__and", "__or", "__not", "__in")
 _OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
-
-OF_ONE_LIST: Mapping[str, str] = {"size": "$size", "sum": "$sum"}
-ARITHMETIC: Mapping[str, str] = {
-    name: f"${name}" for name in ("add", "subtract", "multiply", "divide")
-}
+_OF_ONE_LIST = ("size", "sum")
+_ARITHMETIC = ("add", "subtract", "multiply", "divide")
 _OF_TWO = frozenset({"subtract", "divide"})
 _SELECT_OPERATOR = "query.select.operator"  # What the interface calls it, wherever it stands.
-
-_Parse = Callable[[Any, ValidationInfo], Any]
 
 
 def select_expression(value: Any, info: ValidationInfo) -> Any:
@@ -57,37 +49,31 @@ def added_expression(value: Any, info: ValidationInfo) -> Any:
 
 
 def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
-    operator = _select_operator(value)
-    member = "key" if operator in OF_ONE_LIST else "fields"
+    operator, known = value.get("operator"), (*_OF_ONE_LIST, *_ARITHMETIC)
+    if operator is None:
+        raise _at("operator", missing(_SELECT_OPERATOR))
+    if not isinstance(operator, str) or operator not in known:
+        reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
+        raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
+    member = "key" if operator in _OF_ONE_LIST else "fields"
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
         raise _at(member, missing(f"query.select.{member}"))
     if member == "key":
-        return {OF_ONE_LIST[operator]: _below("key", given, info, _column)}
-    members = _below("fields", given, info, partial(_members, operator))
-    return _quotient(*members) if operator == "divide" else {ARITHMETIC[operator]: members}
+        return {f"${operator}": _below("key", given, _column, info)}
+    members = _below("fields", given, _members, operator, info)
+    return _quotient(*members) if operator == "divide" else {f"${operator}": members}
 
 
-def _members(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
+def _members(given: Any, operator: str, info: ValidationInfo) -> list[Any]:
     if not isinstance(given, list):
         raise fault("list", Code.INVALID_PARAMETER_TYPE)
     if operator in _OF_TWO and len(given) != 2:
         raise fault(f"operator {operator} takes exactly two fields")
     if not given:
         raise fault(f"operator {operator} takes one field or more")
-    return _each(given, info, _member)
-
-
-def _select_operator(value: Mapping[str, Any]) -> str:
-    operator = value.get("operator")
-    if operator is None:
-        raise _at("operator", missing(_SELECT_OPERATOR))
-    known = (*OF_ONE_LIST, *ARITHMETIC)
-    if isinstance(operator, str) and operator in known:
-        return operator
-    reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
-    raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
+    return gather(enumerate(given), _member, info)
 
 
 def _column(value: Any, info: ValidationInfo) -> str:
@@ -120,7 +106,7 @@ def _choice(value: Mapping[str, Any], info: ValidationInfo) -> Document:
     parts = {"if": _condition, "then": added_expression, "else": added_expression}
     _only_members(value, tuple(parts))
     raise_any(((name,), missing()) for name in parts if name not in value)
-    return {"$cond": [_below(name, value[name], info, parse) for name, parse in parts.items()]}
+    return {"$cond": [_below(name, value[name], parse, info) for name, parse in parts.items()]}
 
 
 def _condition(value: Any, info: ValidationInfo) -> Document:
@@ -131,11 +117,11 @@ def _condition(value: Any, info: ValidationInfo) -> Document:
     if operator not in _CONDITIONS:
         reason = f"unknown condition {operator[:40]!r}; supported: {known}"
         raise _at(operator, fault(reason))
-    parse = partial(_operands, operator)
-    return {_CONDITIONS[operator]: _below(operator, operands, info, parse)}
+    name = operator.removeprefix("__")
+    return {f"${name}": _below(operator, operands, _operands, operator, info)}
 
 
-def _operands(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
+def _operands(given: Any, operator: str, info: ValidationInfo) -> list[Any]:
     if not isinstance(given, list):
         raise fault("a condition takes a list of operands")
     count = {"__and": None, "__or": None, "__not": 1}.get(operator, 2)
@@ -143,17 +129,16 @@ def _operands(operator: str, given: Any, info: ValidationInfo) -> list[Any]:
         raise fault(f"this condition takes exactly {count} operands")
     if not given:
         raise fault("a condition joins one or more others")
-    if operator in _OF_CONDITIONS:
-        return _each(given, info, _condition)
-    if operator != "__in":
-        return _each(given, info, _operand)
-    return [_below(0, given[0], info, _operand), _below(1, given[1], info, _operand_list)]
+    if operator == "__in":
+        return [_below(0, given[0], _operand, info), _below(1, given[1], _operand_list, info)]
+    parse = _condition if operator in _OF_CONDITIONS else _operand
+    return gather(enumerate(given), parse, info)
 
 
 def _operand_list(value: Any, info: ValidationInfo) -> list[Any]:
     if not isinstance(value, list):
         raise fault("the second operand is a list")
-    return _each(value, info, _operand)
+    return gather(enumerate(value), _operand, info)
 
 
 def _operand(value: Any, info: ValidationInfo) -> Any:
@@ -174,14 +159,8 @@ def _at(where: str, error: PydanticCustomError) -> ValidationError:
     return faults([((where,), error)])
 
 
-def _below(where: int | str, value: Any, info: ValidationInfo, parse: _Parse) -> Any:
-    [parsed] = gather([((where,), value)], lambda given: parse(given, info))
-    return parsed
-
-
-def _each(values: list[Any], info: ValidationInfo, parse: _Parse) -> list[Any]:
-    located = (((index,), value) for index, value in enumerate(values))
-    return gather(located, lambda given: parse(given, info))
+def _below(where: int | str, value: Any, parse: Callable[..., Any], *arguments: Any) -> Any:
+    return gather([(where, value)], parse, *arguments)[0]
 
 
 AddFields = dict[Name, Annotated[Any, PlainValidator(added_expression)]]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -76,11 +75,11 @@ def untyped(path: str) -> Field:
 
 
 def resolve(name: str) -> Field:
-    """The field called `name`; raises LookupError with a reason listing near matches."""
+    """The field called `name`; raises ValueError with a reason listing near matches."""
     field = FIELDS.get(name)
     if field is None:
         hint = near_matches(name, FIELDS) or f"fields are {', '.join(FIELDS)}"
-        raise LookupError(f"a job has no field {name[:60]!r}; {hint}")
+        raise ValueError(f"a job has no field {name[:60]!r}; {hint}")
     return field
 
 
@@ -93,12 +92,19 @@ def near_matches(name: str, known: Iterable[str]) -> str:
 def convert(field: Field, value: Any) -> Any:
     """`value` as `field` stores it: str, int, datetime (naive UTC) or ObjectId; None stays None.
     Raises ValueError."""
-    return None if value is None else _CONVERSIONS[field.type](value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
+    match field.type:
+        case _ if value is None:
+            return None
+        case FieldType.TEXT if isinstance(value, str):
+            return value
+        case FieldType.ANY if isinstance(value, str | int | float | bool):
+            return value
+        case FieldType.DATE if isinstance(value, str):
+            return parse_iso(value)
+        case FieldType.OBJECT_ID if isinstance(value, str) and ObjectId.is_valid(value):
+            return ObjectId(value)
+        case FieldType.INTEGER:
+            return _integer(value)
     raise ValueError
 
 
@@ -108,29 +114,3 @@ def _integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
         return value
     raise ValueError
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, str | int | float | bool):
-        return value
-    raise ValueError
-
-
-def _date(value: Any) -> datetime:
-    return parse_iso(_text(value))
-
-
-def _object_id(value: Any) -> ObjectId:
-    text = _text(value)
-    if not ObjectId.is_valid(text):
-        raise ValueError
-    return ObjectId(text)
-
-
-_CONVERSIONS: Mapping[FieldType, Callable[[Any], Any]] = {
-    FieldType.TEXT: _text,
-    FieldType.INTEGER: _integer,
-    FieldType.DATE: _date,
-    FieldType.OBJECT_ID: _object_id,
-    FieldType.ANY: _scalar,
-}

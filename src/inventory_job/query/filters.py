@@ -62,43 +62,34 @@ def compile_filter(
 
     A keyword joins filter_or: next to one it widens it.
     """
-    conditions: list[Document] = [{name: value} for name, value in direct]
-    filtered = [condition.emit() for condition in query.filter]
-    alternatives = [condition.emit() for condition in query.filter_or]
-    words = _keyword(query.keyword)
-    conditions += filtered
-    if alternatives or words:
-        conditions.append({"$or": alternatives + words})
-    located = [(f"query.filter[{index}]", emitted) for index, emitted in enumerate(filtered)]
-    located += [(f"query.filter_or[{index}]", each) for index, each in enumerate(alternatives)]
-    located += [("query.keyword", each) for each in words]
-    patterns_at = tuple((path, number) for path, each in located if (number := patterns_in(each)))
-    return ScopedFilter(scope, tuple(conditions), patterns_of(query), patterns_at)
-
-
-def patterns_of(query: Filtered) -> tuple[tuple[str, Regex[str]], ...]:
-    """A caller's regular expressions, each with the path of its condition."""
-    found: list[tuple[str, Regex[str]]] = []
-    for name, conditions in (("filter", query.filter), ("filter_or", query.filter_or)):
-        for index, condition in enumerate(conditions):
-            if condition.operator.operand is pattern:
-                value = condition.value
-                regexes = value if isinstance(value, list) else [value]
-                found += ((f"query.{name}[{index}]", regex) for regex in regexes)
-    return tuple(found)
+    patterns: list[tuple[str, Regex[str]]] = []
+    patterns_at: list[tuple[str, int]] = []
+    all_of: list[Document] = [{name: value} for name, value in direct]
+    any_of: list[Document] = []
+    for name, given, emitted in (
+        ("filter", query.filter, all_of),
+        ("filter_or", query.filter_or, any_of),
+    ):
+        for index, condition in enumerate(given):
+            document = condition.emit()
+            emitted.append(document)
+            if number := patterns_in(document):
+                path = f"query.{name}[{index}]"
+                patterns_at.append((path, number))
+                if condition.operator.operand is pattern:
+                    value = condition.value
+                    regexes = value if isinstance(value, list) else [value]
+                    patterns += ((path, regex) for regex in regexes)
+    if words := [literal(word) for word in query.keyword.split()]:
+        any_of += [{field.path: {"$in": words}} for field in SEARCHABLE]
+        patterns_at.append(("query.keyword", len(words) * len(SEARCHABLE)))
+    conditions = (*all_of, {"$or": any_of}) if any_of else tuple(all_of)
+    return ScopedFilter(scope, conditions, tuple(patterns), tuple(patterns_at))
 
 
 def patterns_in(value: Any) -> int:
     """How many patterns there are in a condition, or in several."""
     if isinstance(value, Regex):
         return 1
-    if isinstance(value, dict):
-        return sum(map(patterns_in, value.values()))
-    if isinstance(value, list):
-        return sum(map(patterns_in, value))
-    return 0
-
-
-def _keyword(keyword: str) -> list[Document]:
-    words = [literal(word) for word in keyword.split()]
-    return [{field.path: {"$in": words}} for field in SEARCHABLE] if words else []
+    inner = value.values() if isinstance(value, dict) else value
+    return sum(map(patterns_in, inner)) if isinstance(value, dict | list) else 0

@@ -65,9 +65,7 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
 
     Raises InvalidRequest with a problem (at most a hundred) for each value that passes a limit.
     """
-    if all(
-        value.__class__ is str and len(value) * 4 <= limits.text_bytes for value in request.values()
-    ):
+    if not any(_may_exceed(value, limits) for value in request.values()):
         return  # As of most gets, whose only names are those of the interface.
     problems: list[Problem] = []
     conditions = 0
@@ -82,11 +80,15 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
         if reason:
             # What is in there is of no interest any more, and may be much.
             problems.append(invalid(path_of(where), reason))
-        elif isinstance(value, dict):
-            pending += [((*where, name), member) for name, member in reversed(value.items())]
-        elif isinstance(value, list):
-            last = len(value) - 1
-            pending += [((*where, last - n), item) for n, item in enumerate(reversed(value))]
+        elif isinstance(value, dict | list):
+            is_deepest = len(where) == limits.depth
+            places = value if isinstance(value, dict) else range(len(value))
+            inner = [
+                ((*where, place), value[place])
+                for place in places
+                if is_deepest or _may_exceed(value[place], limits)
+            ]
+            pending += reversed(inner)
     if problems:
         raise InvalidRequest(problems)
 
@@ -95,7 +97,7 @@ def _excess(where: Location, value: Any, limits: Limits) -> str | None:
     if len(where) > limits.depth:
         return f"nested more than {limits.depth} levels deep"
     if isinstance(value, str):
-        return _long_text(value, limits)
+        return f"longer than {limits.text_bytes} bytes" if _is_long(value, limits) else None
     if not isinstance(value, dict | list):
         return None
     if where and where[-1] == "aggregate" and len(value) > limits.stages:
@@ -106,13 +108,15 @@ def _excess(where: Location, value: Any, limits: Limits) -> str | None:
         return f"more than {_MOST_SORT_KEYS} sort keys"
     if len(value) > limits.list_items:
         return f"more than {limits.list_items} items"
-    if isinstance(value, dict):
-        return next((_long_text(name, limits) for name in value if _long_text(name, limits)), None)
+    if isinstance(value, dict) and any(_is_long(name, limits) for name in value):
+        return f"longer than {limits.text_bytes} bytes"
     return None
 
 
-def _long_text(text: str, limits: Limits) -> str | None:
+def _may_exceed(value: Any, limits: Limits) -> bool:
+    return _is_long(value, limits) if isinstance(value, str) else isinstance(value, dict | list)
+
+
+def _is_long(text: str, limits: Limits) -> bool:
     # Four bytes is the longest a character gets, so most texts need no encoding to be cleared.
-    if len(text) * 4 <= limits.text_bytes or len(text.encode()) <= limits.text_bytes:
-        return None
-    return f"longer than {limits.text_bytes} bytes"
+    return len(text) * 4 > limits.text_bytes and len(text.encode()) > limits.text_bytes

@@ -1,4 +1,4 @@
-"""The words of a query: names for results, paths into rows, formats of dates.
+"""The words of a query: names for results, paths into rows.
 
 What a caller writes becomes part of a pipeline only through these types, so none of it can be an
 expression: no `$`, no empty parts, no NUL.
@@ -6,23 +6,29 @@ expression: no `$`, no empty parts, no NUL.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, PlainValidator, StrictStr
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    StrictStr,
+    ValidationInfo,
+)
 
 from inventory_job.errors import Code
 from inventory_job.query.limits import Limits
-from inventory_job.query.problems import Location, fault
+from inventory_job.query.problems import Finding, Location, fault
 
-# What $dateToString of MongoDB 4.4 to 6.0 understands.
-_DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
-_DATE_PARTS = frozenset({"year", "month", "day"})
+_Named = TypeVar("_Named")
+
+_TWICE_SPELLED = frozenset({"key", "name", "operator", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,6 @@ class ParseContext:
     now: datetime
 
 
-class Strict(BaseModel):
-    """Base of what a caller may write: frozen, nothing unknown, no value silently changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
 def context_of(info: ValidationInfo) -> ParseContext:
     """The ParseContext that a validator runs in."""
     if not isinstance(info.context, ParseContext):
@@ -47,9 +47,34 @@ def context_of(info: ValidationInfo) -> ParseContext:
     return info.context
 
 
-def alias(long: str, short: str) -> Any:
-    """The two spellings of a member, as pydantic wants them."""
-    return AliasChoices(long, short)
+class Strict(BaseModel):
+    """Base of what a caller may write: frozen, nothing unknown, no value silently changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _spellings(name: str) -> str | AliasChoices:
+    return AliasChoices(name, name[0]) if name in _TWICE_SPELLED else name
+
+
+class Spelled(Strict):
+    """Base of what may be written with `k`, `n`, `o`, `v` for key, name, operator, value."""
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_spellings))
+
+
+def named(known: Mapping[str, _Named]) -> Callable[[Any], _Named]:
+    """A validator: one of the `known` names → what it names; its fault lists them."""
+
+    def find(name: Any) -> _Named:
+        if not isinstance(name, str):
+            raise fault("string", Code.INVALID_PARAMETER_TYPE)
+        if name not in known:
+            what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
+            raise fault(f"{what}; supported: {', '.join(known)}")
+        return known[name]
+
+    return find
 
 
 def _checked_name(name: str) -> str:
@@ -89,15 +114,6 @@ def _without_operators(name: str) -> str:
     return name
 
 
-def _date_format(written: str) -> str:
-    if written in _DATE_PARTS or not written or _DATE_FORMAT.fullmatch(written):
-        return written
-    raise fault(
-        "a date format is year, month, day or made of %d %G %H %j %L %m %M %S %u %U %V %w %Y %z "
-        "%Z %% and other text",
-    )
-
-
 KeyName = Annotated[StrictStr, AfterValidator(_checked_name)]
 """The name of a group key."""
 
@@ -110,17 +126,13 @@ Path = Annotated[str, PlainValidator(checked_path)]
 SortKey = Annotated[Path, AfterValidator(_without_operators)]
 """What a list may be sorted by; a name no document has is allowed."""
 
-DateFormat = Annotated[StrictStr, AfterValidator(_date_format)]
-"""How a group key writes a date; empty means not at all."""
 
-
-def repeated(names: Iterable[tuple[Location, str]]) -> list[tuple[Location, PydanticCustomError]]:
+def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:
     """For each name met before, its location and the fault that says so."""
     seen: set[str] = set()
     found = []
     for where, name in names:
         if name in seen:
-            reason = f"the name {name!r} is used twice in one stage"
-            found.append((where, fault(reason)))
+            found.append((where, fault(f"the name {name!r} is used twice in one stage")))
         seen.add(name)
     return found

@@ -51,11 +51,10 @@ class Operator:
         if self.form is not None and not isinstance(value, self.form):
             raise fault(self.name, _OTHER_FORM[self.form])
         if self.form is not list:
-            return self._accept_one(field, value, now)
-        items = (((index,), item) for index, item in enumerate(value))
-        return gather(items, lambda item: self._accept_one(field, item, now))
+            return self._accept_one(value, field, now)
+        return gather(enumerate(value), self._accept_one, field, now)
 
-    def _accept_one(self, field: Field, value: Any, now: datetime) -> Any:
+    def _accept_one(self, value: Any, field: Field, now: datetime) -> Any:
         if isinstance(value, list):
             raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
         return self.operand(field, value, now)
@@ -107,19 +106,12 @@ def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
 
 def iso_time(field: Field, value: Any, now: datetime) -> datetime:
     """A point in time in ISO 8601."""
-    return _time(parse_iso, text(field, value, now))
+    return parse_iso(text(field, value, now))
 
 
 def relative_time(field: Field, value: Any, now: datetime) -> datetime:
     """A point in time relative to `now`."""
-    return _time(parse_relative, text(field, value, now), now)
-
-
-def _time(parse: Callable[..., datetime], *written: Any) -> datetime:
-    try:
-        return parse(*written)
-    except ValueError as error:
-        raise fault(str(error)) from None
+    return parse_relative(text(field, value, now), now)
 
 
 def _is(path: str, value: Any) -> Document:
@@ -166,5 +158,5 @@ _OF_ROWS = {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in",
 OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE}
 """Every filter operator by name."""
 
-UNWIND_OPERATORS = [name for name in OPERATORS if name in _OF_ROWS]
+UNWIND_OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE if row.name in _OF_ROWS}
 """The operators an unwind's filter may use."""

@@ -1,4 +1,4 @@
-"""Stages → aggregation pipeline, keeping track of what the rows look like on the way.
+"""A pipeline under construction, which keeps track of what the rows look like on the way.
 
 After a group its keys live in `_id`, so a later mention of one becomes `_id.<name>`. Rows that come
 without a sort are put in order where it matters: the same question then gives the same answer,
@@ -7,23 +7,13 @@ and pages do not overlap (docs/differences.md, W12).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inventory_job.query.accumulators import (
-    ORDERED,
-    GroupField,
-    accumulation,
-    compare,
-)
-from inventory_job.query.conditions import Sort, Unwind
-from inventory_job.query.dates import when_formattable
+from inventory_job.query.accumulators import ORDERED
 from inventory_job.query.operators import Document
 from inventory_job.query.rewrites import MOST_SORT_KEYS
-from inventory_job.query.stages import PROJECTIONS, Count, Group, GroupKey, Project, Stage
-
-_DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,8 @@ class Rows:
 
 
 class Pipeline:
-    """A pipeline under construction: its `stages` so far and the shape of its `rows`."""
+    """A pipeline under construction: its `stages` so far, to which stages that keep shape and order
+    of the rows may be appended, and the shape of its `rows`."""
 
     def __init__(self) -> None:
         self.stages: list[Document] = []
@@ -56,10 +47,6 @@ class Pipeline:
         self._unordered: tuple[int, dict[str, int]] | None = (0, self._order)
         # The stages that take `_id` from the rows as they are now.
         self._dropping: list[Document] = []
-
-    def add(self, stage: Document) -> None:
-        """Appends a stage that keeps shape and order of the rows."""
-        self.stages.append(stage)
 
     def convert(self, stage: Document, rows: Rows) -> None:
         """Appends a stage that changes the shape of the rows, all but `_id`, and keeps their
@@ -84,13 +71,24 @@ class Pipeline:
         self._order = dict.fromkeys(rows.identity, 1)
         self._unordered = (len(self.stages), self._order) if self._order else None
 
-    def unwind(self, stage: Document, path: str) -> None:
+    def group(self, keys: Mapping[str, Any], values: Mapping[str, Document]) -> None:
+        """Appends a group by the expressions `keys`, with the accumulators `values`, both by
+        name."""
+        if any(value.keys() & ORDERED for value in values.values()):
+            self.settle()
+        identity: tuple[str, ...] = ("_id",) if keys else ()
+        covering = frozenset(f"_id.{name}" for name in keys)
+        sets = frozenset(name for name, value in values.items() if "$addToSet" in value)
+        rows = Rows(frozenset(keys), identity, covering, sets)
+        self.make({"$group": {"_id": dict(keys), **values}}, rows)
+
+    def unwind(self, path: str) -> None:
         """Appends a stage that makes a row of each element of the list at `path`."""
         rows = self.rows
         order = self._order if rows.identity else {}  # One row is in every order.
         # Rows of one list differ in nothing but its element.
         identity, covering = (*rows.identity, path), rows.covering | {path}
-        self.stages.append(stage)
+        self.stages.append({"$unwind": f"${path}"})
         self.rows = replace(rows, identity=identity, covering=covering)
         self._order = None
         if order is not None and path in rows.sets and path not in order:
@@ -99,8 +97,12 @@ class Pipeline:
             self._unordered = (len(self.stages), self._order)
 
     def sort(self, keys: Sequence[tuple[str, bool]]) -> None:
-        """Appends a sort by (path, descending), ties broken by what distinguishes rows."""
-        dropped = self._undrop_id()
+        """Appends a sort by (path, descending), ties broken by what distinguishes rows; where they
+        have lost `_id`, they keep it until they are sorted."""
+        dropping, self._dropping = self._dropping, []
+        for stage in dropping:
+            del stage["$project"]["_id"]
+        self.stages = [stage for stage in self.stages if stage != {"$project": {}}]
         order: dict[str, int] = {}
         for path, descending in keys:
             order.setdefault(path, -1 if descending else 1)
@@ -109,17 +111,8 @@ class Pipeline:
                 order.setdefault(path, 1)
         self.stages.append({"$sort": order})
         self._order, self._unordered = order, None
-        if dropped:
+        if dropping:
             self.drop_id({}, self.rows)
-
-    def _undrop_id(self) -> bool:
-        """Lets the rows keep `_id` a while longer, if they have lost it; whether they had."""
-        dropped = bool(self._dropping)
-        for stage in self._dropping:
-            del stage["$project"]["_id"]
-        self.stages = [stage for stage in self.stages if stage != {"$project": {}}]
-        self._dropping = []
-        return dropped
 
     def settle(self) -> None:
         """Sees to it that the rows have an order, sorting them where they were last made."""
@@ -129,121 +122,8 @@ class Pipeline:
             self._unordered = None
 
 
-def compile_stages(stages: Sequence[Stage]) -> list[Document]:
-    """The stages of a stat as a pipeline over job documents, without scope, filter and page."""
-    pipeline = Pipeline()
-    for stage in stages:
-        for kind in stage.model_fields_set:
-            _COMPILERS[kind](getattr(stage, kind), pipeline)
-    pipeline.settle()
-    return pipeline.stages
-
-
-def unwind(unwind: Unwind, pipeline: Pipeline) -> None:
-    """Adds an unwind and its filter."""
-    path = pipeline.rows.path(unwind.path)
-    pipeline.unwind({"$unwind": f"${path}"}, path)
-    if unwind.filter:
-        conditions = [
-            condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
-            for condition in unwind.filter
-        ]
-        pipeline.add({"$match": {"$and": conditions}})
-
-
-def group(keys: Mapping[str, Any], values: Mapping[str, Document], pipeline: Pipeline) -> None:
-    """Adds a group by the expressions `keys`, with the accumulators `values`, both by name."""
-    if any(value.keys() & ORDERED for value in values.values()):
-        pipeline.settle()
-    identity: tuple[str, ...] = ("_id",) if keys else ()
-    covering = frozenset(f"_id.{name}" for name in keys)
-    sets = frozenset(name for name, value in values.items() if "$addToSet" in value)
-    rows = Rows(frozenset(keys), identity, covering, sets)
-    pipeline.make({"$group": {"_id": dict(keys), **values}}, rows)
-
-
 def present(paths: Mapping[str, str]) -> dict[str, Any]:
     """Group keys by name from paths by name, an absent field being in the group of null."""
     if len(paths) == 1:  # MongoDB itself does so when there is one key.
         return {name: f"${path}" for name, path in paths.items()}
     return {name: {"$ifNull": [f"${path}", None]} for name, path in paths.items()}
-
-
-def _group(stage: Group, pipeline: Pipeline) -> None:
-    keys = present({key.name: pipeline.rows.path(key.key) for key in stage.keys})
-    for key in stage.keys:
-        if key.date_format:
-            keys[key.name] = _date_key(key, pipeline.rows)
-    values = {field.name: _value(field, pipeline.rows) for field in stage.fields}
-    group(keys, values, pipeline)
-
-
-def _date_key(key: GroupKey, rows: Rows) -> Document:
-    date = f"${rows.path(key.key)}"
-    if key.date_format in _DATE_PARTS:
-        return when_formattable(date, {_DATE_PARTS[key.date_format]: date})
-    # A format that begins with a dollar sign would be read as a field path.
-    written: Any = key.date_format
-    if written.startswith("$"):
-        written = {"$literal": written}
-    text = {"$dateToString": {"format": written, "date": date}}
-    return when_formattable(date, text, key.date_format or "")
-
-
-def _value(field: GroupField, rows: Rows) -> Document:
-    key = None if field.key is None else rows.path(field.key)
-    members = {sub.name: rows.path(sub.key) for sub in field.fields}
-    comparisons = [compare(condition, rows.path(condition.key)) for condition in field.conditions]
-    return accumulation(field.operator, key, members, comparisons=comparisons)
-
-
-def _count(stage: Count, pipeline: Pipeline) -> None:
-    pipeline.make({"$count": stage.name}, Rows(frozenset(), (), frozenset()))
-
-
-def _sort(keys: Sequence[Sort], pipeline: Pipeline) -> None:
-    pipeline.sort([(pipeline.rows.path(key.key), key.desc) for key in keys])
-
-
-def _project(stage: Project, pipeline: Pipeline) -> None:
-    rows = pipeline.rows
-    members: Document = {}
-    identity = [path for path in rows.identity if path == "_id"]
-    for field in stage.fields:
-        path = rows.path(field.key)
-        value: Any = f"${path}"
-        members[field.name] = {PROJECTIONS[field.operator]: value} if field.operator else value
-        if any(f"{path}.".startswith(f"{unwound}.") for unwound in set(rows.identity) - {"_id"}):
-            identity.append(field.name)
-    keys = frozenset[str]() if stage.exclude_keys else rows.keys
-    sets = frozenset(
-        field.name
-        for field in stage.fields
-        if rows.path(field.key) in rows.sets and not field.operator
-    )
-    rows = Rows(keys, tuple(identity), frozenset(identity), sets)
-    if stage.exclude_keys:
-        pipeline.drop_id(members, rows)
-    else:
-        pipeline.convert({"$project": members}, rows)
-
-
-def _limit(count: int, pipeline: Pipeline) -> None:
-    pipeline.settle()
-    pipeline.add({"$limit": count})
-
-
-def _skip(count: int, pipeline: Pipeline) -> None:
-    pipeline.settle()
-    pipeline.add({"$skip": count})
-
-
-_COMPILERS: Mapping[str, Callable[[Any, Pipeline], None]] = {
-    "unwind": unwind,
-    "group": _group,
-    "count": _count,
-    "sort": _sort,
-    "project": _project,
-    "limit": _limit,
-    "skip": _skip,
-}

@@ -1,7 +1,8 @@
 """From pydantic's findings to the problems of the interface.
 
-Validators of this package raise `fault(...)`; `problems_of` turns everything pydantic collected,
-its own findings included, into `Problem`s with paths as the caller wrote them.
+Validators of this package raise `fault(...)`, or a ValueError with a reason fit for callers;
+`problems_of` turns everything pydantic collected, its own findings included, into `Problem`s with
+paths as the caller wrote them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from inventory_job.errors import Code, Problem, invalid, required, wrong_type
 
 Location = tuple[int | str, ...]
-Given = TypeVar("Given")
-Parsed = TypeVar("Parsed")
+Finding = tuple[Location, PydanticCustomError]
+"""A fault, and where it is below the value under validation."""
+
+_Given = TypeVar("_Given")
+_Parsed = TypeVar("_Parsed")
 
 _EXPECTED = {
     "string_type": "string",
@@ -26,7 +30,6 @@ _EXPECTED = {
     "dict_type": "dictionary",
     "model_type": "dictionary",
 }
-_OWN = frozenset(code.value for code in Code)
 _OPERATOR_SENTENCES = {
     Code.OPERATOR_VALUE_TYPE: "does not support list type",
     Code.OPERATOR_LIST_VALUE_TYPE: "must be a list type",
@@ -52,13 +55,13 @@ def missing(key: str | None = None) -> PydanticCustomError:
     return fault("", Code.REQUIRED_PARAMETER, key)
 
 
-def faults(found: Iterable[tuple[Location, PydanticCustomError]]) -> ValidationError:
-    """Several findings, each located below the value under validation, to raise together."""
+def faults(found: Iterable[Finding]) -> ValidationError:
+    """Several findings to raise together."""
     lines = [InitErrorDetails(type=error, loc=where, input=None) for where, error in found]
     return ValidationError.from_exception_data("value", lines)
 
 
-def raise_any(found: Iterable[tuple[Location, PydanticCustomError]]) -> None:
+def raise_any(found: Iterable[Finding]) -> None:
     """Raises the findings together, if there are any."""
     lines = list(found)
     if lines:
@@ -66,21 +69,21 @@ def raise_any(found: Iterable[tuple[Location, PydanticCustomError]]) -> None:
 
 
 def gather(
-    values: Iterable[tuple[Location, Given]], parse: Callable[[Given], Parsed]
-) -> list[Parsed]:
-    """Parses every value, each given with its location; raises the findings of all together."""
-    parsed: list[Parsed] = []
-    found: list[tuple[Location, PydanticCustomError]] = []
+    values: Iterable[tuple[int | str, _Given]], parse: Callable[..., _Parsed], *arguments: Any
+) -> list[_Parsed]:
+    """What `parse` makes of each value, given with its place, and the `arguments`; raises the
+    findings of all together."""
+    parsed: list[_Parsed] = []
+    found: list[Finding] = []
     for where, value in values:
         try:
-            parsed.append(parse(value))
+            parsed.append(parse(value, *arguments))
         except PydanticCustomError as error:
-            found.append((where, error))
+            found.append(((where,), error))
         except ValidationError as error:
             for details in error.errors(include_url=False, include_input=False):
-                reason, key = details["ctx"]["reason"], details["ctx"]["key"]
-                same = fault(reason, Code(details["type"]), key)
-                found.append(((*where, *details["loc"]), same))
+                same = PydanticCustomError(details["type"], "{reason}", details["ctx"])
+                found.append(((where, *details["loc"]), same))
     raise_any(found)
     return parsed
 
@@ -101,12 +104,9 @@ def path_of(location: Iterable[int | str]) -> str:
         elif part.replace("-", "_").isidentifier():
             path += f".{part}" if path else part
         else:
-            path += f"[{_shortened(part)!r}]"
+            shown = part if len(part) <= 60 else part[:59] + "…"
+            path += f"[{shown!r}]"
     return path
-
-
-def _shortened(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _problem(details: ErrorDetails) -> Problem:
@@ -114,26 +114,21 @@ def _problem(details: ErrorDetails) -> Problem:
     # A finding on a dictionary's key is reported at the member of that name.
     path = path_of(part for part in details["loc"] if part != "[key]")
     context: dict[str, Any] = details.get("ctx", {})
-    if kind in _OWN:
-        return _own_problem(Code(kind), path, context["reason"], context["key"])
-    if kind == "missing":
-        return required(path)
-    if kind == "extra_forbidden":
-        return invalid(path, "there is no such parameter here")
-    if kind in _EXPECTED:
-        return wrong_type(path, _EXPECTED[kind])
-    message = details["msg"]
-    return invalid(path, message[:1].lower() + message[1:])
-
-
-def _own_problem(code: Code, path: str, reason: str, key: str | None) -> Problem:
-    if code is Code.REQUIRED_PARAMETER:
+    reason, key = context.get("reason", ""), context.get("key")
+    if kind in {"missing", Code.REQUIRED_PARAMETER}:
         return required(path, key)
-    if code is Code.INVALID_PARAMETER_TYPE:
-        return wrong_type(path, reason, key)
-    if code in _OPERATOR_SENTENCES:
-        sentence = f"The value of '{reason} operator' {_OPERATOR_SENTENCES[code]}. ({path})"
-        return Problem(code, path, sentence)
-    if code is Code.PERMISSION_DENIED:
-        return Problem(code, path, reason)
+    if kind in _EXPECTED or kind == Code.INVALID_PARAMETER_TYPE:
+        return wrong_type(path, _EXPECTED.get(kind, reason), key)
+    if kind in _OPERATOR_SENTENCES:
+        sentence = _OPERATOR_SENTENCES[Code(kind)]
+        message = f"The value of '{reason} operator' {sentence}. ({path})"
+        return Problem(Code(kind), path, message)
+    if kind == Code.PERMISSION_DENIED:
+        return Problem(Code.PERMISSION_DENIED, path, reason)
+    if kind == "extra_forbidden":
+        reason = "there is no such parameter here"
+    elif kind == "value_error":
+        reason = str(context["error"])
+    elif kind != Code.INVALID_PARAMETER:
+        reason = details["msg"][:1].lower() + details["msg"][1:]
     return invalid(path, reason, key)

@@ -1,16 +1,22 @@
-"""The stages of a stat's aggregate, as a caller writes them (docs/query-language.md#stages)."""
+"""The stages of a stat's aggregate: what a caller writes, and what each adds to the pipeline.
+
+See docs/query-language.md#stages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Self
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from pydantic import Field as Member
-from pydantic import StrictStr, field_validator, model_validator
+from pydantic import StrictStr, ValidationInfo, field_validator, model_validator
 
-from inventory_job.query.accumulators import GroupField
-from inventory_job.query.conditions import Sort, Unwind
-from inventory_job.query.names import DateFormat, KeyName, Name, Path, Strict, alias, repeated
+from inventory_job.query.accumulators import GroupField, when_formattable
+from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
+from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
+from inventory_job.query.operators import Document
+from inventory_job.query.pipeline import Pipeline, Rows, present
 from inventory_job.query.problems import fault, missing, raise_any
 
 PROJECTIONS: Mapping[str, str] = {
@@ -22,14 +28,61 @@ PROJECTIONS: Mapping[str, str] = {
 """The operators of a project field, and the expressions they become."""
 
 _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
+_DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
+# What $dateToString of MongoDB 4.4 to 6.0 understands.
+_DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
 
 
-class GroupKey(Strict):
+class Unwind(Strict):
+    """One row for each element of the list at `path`, then only rows that meet the filter."""
+
+    path: Path
+    filter: tuple[UnwindCondition, ...] = ()
+
+    def add_to(self, pipeline: Pipeline) -> None:
+        """Adds the stages."""
+        pipeline.unwind(pipeline.rows.path(self.path))
+        if self.filter:
+            conditions = [
+                condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
+                for condition in self.filter
+            ]
+            pipeline.stages.append({"$match": {"$and": conditions}})
+
+
+class GroupBy(Spelled):
+    """A key to group by and what the answer calls it."""
+
+    key: Path
+    name: KeyName
+
+
+class GroupKey(GroupBy):
     """One key of a group: a field of the row, or a part or text of a date."""
 
-    key: Path = Member(validation_alias=alias("key", "k"))
-    name: KeyName = Member(validation_alias=alias("name", "n"))
-    date_format: DateFormat = ""
+    date_format: StrictStr = ""
+    """How the date is written; empty means not at all."""
+
+    @field_validator("date_format")
+    @classmethod
+    def _understood(cls, written: str) -> str:
+        if written in _DATE_PARTS or not written or _DATE_FORMAT.fullmatch(written):
+            return written
+        raise fault(
+            "a date format is year, month, day or made of %d %G %H %j %L %m %M %S %u %U %V %w %Y "
+            "%z %Z %% and other text"
+        )
+
+    def of_date(self, rows: Rows) -> Document:
+        """The part or text of the date."""
+        date = f"${rows.path(self.key)}"
+        if self.date_format in _DATE_PARTS:
+            return when_formattable(date, {_DATE_PARTS[self.date_format]: date})
+        written: Any = self.date_format
+        if self.date_format.startswith("$"):  # which would be read as a field path
+            written = {"$literal": written}
+        text = {"$dateToString": {"format": written, "date": date}}
+        return when_formattable(date, text, self.date_format)
 
 
 class Group(Strict):
@@ -50,29 +103,38 @@ class Group(Strict):
         )
         return self
 
+    def add_to(self, pipeline: Pipeline) -> None:
+        """Adds the stage."""
+        rows = pipeline.rows
+        keys = present({key.name: rows.path(key.key) for key in self.keys})
+        keys |= {key.name: key.of_date(rows) for key in self.keys if key.date_format}
+        pipeline.group(keys, {field.name: field.accumulation(rows.path) for field in self.fields})
+
 
 class Count(Strict):
     """One row with the number of rows; none when there are none."""
 
     name: Name
 
+    def add_to(self, pipeline: Pipeline) -> None:
+        """Adds the stage."""
+        pipeline.make({"$count": self.name}, Rows(frozenset(), (), frozenset()))
 
-class ProjectField(Strict):
+
+class ProjectField(Spelled):
     """One member of the projected rows: a copy, or one computed from a list or document."""
 
-    name: Name = Member(validation_alias=alias("name", "n"))
-    key: Path = Member(validation_alias=alias("key", "k"))
-    operator: StrictStr = Member("", validation_alias=alias("operator", "o"))
+    name: Name
+    key: Path
+    operator: StrictStr = ""
+    """The expression, once validated."""
 
     @field_validator("operator")
     @classmethod
     def _known(cls, operator: str) -> str:
-        if not operator or operator in PROJECTIONS:
-            return operator
-        reason = f"unknown operator {operator[:40]!r}; supported: {', '.join(PROJECTIONS)}"
         if operator in _NEED_NESTED_FIELDS:
-            reason = f"operator {operator} needs fields, which a project has not; use analyze"
-        raise fault(reason)
+            raise fault(f"operator {operator} needs fields, which a project has not; use analyze")
+        return named(PROJECTIONS)(operator) if operator else ""
 
 
 class Project(Strict):
@@ -89,6 +151,27 @@ class Project(Strict):
             repeated((("fields", index), field.name) for index, field in enumerate(self.fields))
         )
         return self
+
+    def add_to(self, pipeline: Pipeline) -> None:
+        """Adds the stage."""
+        rows = pipeline.rows
+        members: Document = {}
+        identity = [path for path in rows.identity if path == "_id"]
+        unwound = tuple(f"{path}." for path in rows.identity if path != "_id")
+        sets = set()
+        for field in self.fields:
+            path = rows.path(field.key)
+            members[field.name] = {field.operator: f"${path}"} if field.operator else f"${path}"
+            if f"{path}.".startswith(unwound):
+                identity.append(field.name)
+            if path in rows.sets and not field.operator:
+                sets.add(field.name)
+        keys = frozenset[str]() if self.exclude_keys else rows.keys
+        projected = Rows(keys, tuple(identity), frozenset(identity), frozenset(sets))
+        if self.exclude_keys:
+            pipeline.drop_id(members, projected)
+        else:
+            pipeline.convert({"$project": members}, projected)
 
 
 class Stage(Strict):
@@ -115,3 +198,41 @@ class Stage(Strict):
             kinds = ", ".join(type(self).model_fields)
             raise fault(f"a stage is exactly one of {kinds}")
         return self
+
+    def add_to(self, pipeline: Pipeline) -> None:
+        """Adds the stage."""
+        [kind] = self.model_fields_set
+        value = getattr(self, kind)
+        if kind == "sort":
+            pipeline.sort([(pipeline.rows.path(key.key), key.desc) for key in value])
+        elif kind in {"limit", "skip"}:
+            pipeline.settle()
+            pipeline.stages.append({f"${kind}": value})
+        else:
+            value.add_to(pipeline)
+
+
+class StatQuery(Filtered):
+    """core.v2.StatisticsQuery. Stages win over `distinct` when both are given."""
+
+    distinct: Path | None = None
+    aggregate: tuple[Stage, ...] = Member((), validate_default=True)
+    page: Page = Page()
+
+    @field_validator("aggregate")
+    @classmethod
+    def _something_asked(
+        cls, aggregate: tuple[Stage, ...], info: ValidationInfo
+    ) -> tuple[Stage, ...]:
+        if not aggregate and info.data.get("distinct", "") is None:
+            raise missing("aggregate")
+        return aggregate
+
+
+def compile_stages(stages: Sequence[Stage]) -> list[Document]:
+    """The stages of a stat as a pipeline over job documents, without scope, filter and page."""
+    pipeline = Pipeline()
+    for stage in stages:
+        stage.add_to(pipeline)
+    pipeline.settle()
+    return pipeline.stages

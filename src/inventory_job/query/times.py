@@ -21,13 +21,7 @@ _RELATIVE = re.compile(
     r"\s*now(?:/(?P<start>[dwm]))?\s*(?:(?P<sign>[+-])\s*(?P<count>\d{1,12})(?P<unit>[smhdw])\s*)?",
     re.ASCII,
 )
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def parse_iso(text: str) -> datetime:
@@ -61,23 +55,19 @@ def parse_relative(text: str, now: datetime) -> datetime:
             "not a relative time: now, now/d, now/w or now/m, then optionally + or -, "
             "a number and one of s, m, h, d, w, such as now-30d or now/d-12h"
         )
-    time = _start_of(match["start"], now)
+    time = now
+    if match["start"]:
+        time = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if match["start"] == "w":
+        time -= timedelta(days=time.weekday())
+    if match["start"] == "m":
+        time = time.replace(day=1)
     if match["count"]:
         try:
-            distance = int(match["count"]) * _UNITS[match["unit"]]
-            time = time + distance if match["sign"] == "+" else time - distance
+            time += timedelta(**{_UNITS[match["unit"]]: int(match["sign"] + match["count"])})
         except OverflowError as error:
             raise ValueError("a relative time outside the years 1 to 9999") from error
     return _milliseconds(time)
-
-
-def _start_of(period: str | None, now: datetime) -> datetime:
-    if period is None:
-        return now
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if period == "w":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if period == "m" else day
 
 
 def _milliseconds(time: datetime) -> datetime:

@@ -24,7 +24,6 @@ _STATUSES: Mapping[str, int] = {
     "ERROR": JobInfo.FAILURE,  # older data
     "TIMEOUT": JobInfo.FAILURE,
 }
-_RESOURCE_GROUPS: Mapping[str, int] = dict(JobInfo.ResourceGroup.items())
 
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
@@ -108,12 +107,14 @@ def _members(
         # A page has thousands of values, most of which are texts.
         if convert is _string and value.__class__ is str:
             members[name] = value
-        elif value is not None or convert is _status:
+        elif value is not None:
             try:
                 members[name] = convert(value)
             except _Odd as odd:
                 members[name] = odd.shown
                 oddities[name] += 1
+        elif name == "status":
+            members[name] = JobInfo.IN_PROGRESS
     return members
 
 
@@ -148,25 +149,17 @@ def _int32(value: Any) -> int:
     return shown
 
 
-def _status(value: Any) -> int:
-    return JobInfo.IN_PROGRESS if value is None else _enumerated(value, _STATUSES)
-
-
-def _resource_group(value: Any) -> int:
-    return _enumerated(value, _RESOURCE_GROUPS)
-
-
-def _enumerated(value: Any, numbers: Mapping[str, int]) -> int:
+def _enumerated(numbers: Mapping[str, int]) -> Callable[[Any], int]:
     # BSON code, which is a text to Python, is not hashable.
-    return numbers.get(str(value), 0) if isinstance(value, str) else 0
+    return lambda value: numbers.get(str(value), 0) if isinstance(value, str) else 0
 
 
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     field.name: _int32 if field.cpp_type == field.CPPTYPE_INT32 else _string
     for field in JobInfo.DESCRIPTOR.fields
 } | {
-    "status": _status,
-    "resource_group": _resource_group,
+    "status": _enumerated(_STATUSES),
+    "resource_group": _enumerated(dict(JobInfo.ResourceGroup.items())),
     "created_at": _date,
     "updated_at": _date,
     "finished_at": _date,

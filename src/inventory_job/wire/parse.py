@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
@@ -35,34 +34,23 @@ def bounded(kind: type[AnyMessage], most_values: int) -> Callable[[bytes], AnyMe
     return parse
 
 
-@dataclass(slots=True)
-class _Shape:
-    """A message: for how many values each of its fields counts, those that are messages and the
-    plain ones, and the former's shapes by their numbers."""
-
-    nested: int
-    plain: int
-    messages: dict[int, _Shape] = field(default_factory=dict)
+_Shape = tuple[int, int, dict[int, Descriptor]]
+"""A message: for how many values each of its fields counts, those that are messages and the plain
+ones, and the former's types by their numbers."""
 
 
 @cache
 def _shape(descriptor: Descriptor) -> _Shape:
-    return _shaped(descriptor, {})
-
-
-def _shaped(descriptor: Descriptor, known: dict[str, _Shape]) -> _Shape:
-    if descriptor.full_name not in known:
-        # What is in a Value, or in an entry of a map, has been counted with it; an entry has one
-        # value, but a Value may be sent one list after the other, each of which takes memory.
-        is_entry = descriptor.GetOptions().map_entry
-        is_part = is_entry or descriptor.full_name == "google.protobuf.Value"
-        shape = known[descriptor.full_name] = _Shape(int(not is_entry), int(not is_part))
-        shape.messages |= {
-            each.number: _shaped(each.message_type, known)
-            for each in descriptor.fields
-            if each.message_type is not None
-        }
-    return known[descriptor.full_name]
+    # What is in a Value, or in an entry of a map, has been counted with it; an entry has one
+    # value, but a Value may be sent one list after the other, each of which takes memory.
+    is_entry = descriptor.GetOptions().map_entry
+    is_part = is_entry or descriptor.full_name == "google.protobuf.Value"
+    messages = {
+        each.number: each.message_type
+        for each in descriptor.fields
+        if each.message_type is not None
+    }
+    return int(not is_entry), int(not is_part), messages
 
 
 def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
@@ -72,7 +60,7 @@ def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
     open_ = [(len(content), shape)]
     try:
         while open_:
-            end, shape = open_[-1]
+            end, (nested, plain, messages) = open_[-1]
             if position >= end:
                 open_.pop()
                 continue
@@ -80,14 +68,14 @@ def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
                 return True
             tag, position = _varint(content, position)
             kind = tag & 7
-            inner = shape.messages.get(tag >> 3)
-            count += shape.plain if inner is None else shape.nested
+            inner = messages.get(tag >> 3)
+            count += plain if inner is None else nested
             if kind == _SIZED:
                 size, position = _varint(content, position)
                 if inner is None:
                     position += size
                 else:
-                    open_.append((position + size, inner))
+                    open_.append((position + size, _shape(inner)))
             elif kind == _VARINT:
                 _, position = _varint(content, position)
             else:

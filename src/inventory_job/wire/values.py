@@ -9,12 +9,12 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from bson import DBRef, Decimal128, ObjectId, Regex, Timestamp, json_util
+from bson import Binary, DBRef, Decimal128, Regex, Timestamp, json_util
 from bson.datetime_ms import DatetimeMS
 
 Plain = None | bool | float | str | list[Any] | dict[str, Any]
@@ -31,20 +31,22 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
     """Any BSON value as JSON-like data; nested deeper than `depth`, as extended JSON text."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return str(value)  # which leaves nothing of bson.Code but its text
     if isinstance(value, int | float):
         return _number(float(value))
-    if isinstance(value, dict | list):
-        return _nested(value, depth)
-    convert = _CONVERSIONS.get(type(value))
-    return convert(value) if convert else _other(value, depth)
+    if isinstance(value, DBRef):
+        value = value.as_doc()
+    if not isinstance(value, dict | list):
+        # Of bson.Code, which is a text to Python, str leaves nothing but its text.
+        return _CONVERSIONS.get(type(value), str)(value)
+    if depth <= 0:
+        return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS)
+    if isinstance(value, dict):
+        return {name: plain(member, depth - 1) for name, member in value.items()}
+    return [plain(item, depth - 1) for item in value]
 
 
 def text(value: Any) -> str:
     """Any BSON value as text; null is empty, a whole number has no fraction."""
-    if isinstance(value, str):
-        return str(value)
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -67,14 +69,6 @@ def _number(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _nested(value: dict[str, Any] | list[Any], depth: int) -> Plain:
-    if depth <= 0:
-        return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS)
-    if isinstance(value, dict):
-        return {name: plain(member, depth - 1) for name, member in value.items()}
-    return [plain(item, depth - 1) for item in value]
 
 
 def _far_date(value: DatetimeMS) -> str:
@@ -103,25 +97,12 @@ def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-def _moment(value: Timestamp) -> str:
-    return iso(datetime.fromtimestamp(value.time, UTC).replace(tzinfo=None))
-
-
-def _other(value: Any, depth: int) -> Plain:
-    if isinstance(value, DBRef):
-        return _nested(dict(value.as_doc()), depth)
-    if isinstance(value, bytes):
-        return _base64(value)
-    if isinstance(value, Mapping):
-        return _nested(dict(value), depth)
-    return str(value)
-
-
 _CONVERSIONS: Mapping[type, Callable[[Any], Plain]] = {
+    bytes: _base64,
+    Binary: _base64,
     datetime: iso,
     DatetimeMS: _far_date,
-    ObjectId: str,
     Decimal128: _decimal,
-    Timestamp: _moment,
+    Timestamp: lambda moment: iso(moment.as_datetime().replace(tzinfo=None)),
     Regex: lambda regex: text(regex.pattern),
 }

@@ -14,8 +14,8 @@ from inventory_job.errors import NotFound, Unavailable
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.query.plans import JobPlan, plan_job
-from inventory_job.query.schema import JobRequest
+from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.plans import JobPlan
 from tests.support.running import in_database
 from tests.support.store import Store
 
@@ -44,7 +44,7 @@ class Lossy:
 
 
 def plan(job_id: str) -> JobPlan:
-    return plan_job(JobRequest(job_id=job_id), Scope("domain-1"))
+    return JobPlan(ScopedFilter(Scope("domain-1"), ({"job_id": job_id},)), job_id)
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest
 from inventory_job.query.accumulators import ACCUMULATORS
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import MINIMAL
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.schema import parse_analyze, parse_stat
+from inventory_job.query.plans import plan_analyze, plan_stat
 from inventory_job.query.times import parse_iso, parse_relative
 from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.wire.values import iso
@@ -36,17 +37,17 @@ def section(heading: str) -> str:
 
 
 def supported(
-    parse: Callable[[Mapping[str, Any], ParseContext], object], query: Mapping[str, Any]
+    plan: Callable[[Mapping[str, Any], Scope, ParseContext], object], query: Mapping[str, Any]
 ) -> set[str]:
     """The operators that the refusal of an unknown one lists."""
     with pytest.raises(InvalidRequest) as refused:
-        parse({"query": query}, ParseContext(Limits(), NOW))
+        plan({"query": query}, Scope("domain-a"), ParseContext(Limits(), NOW))
     [listed] = re.findall(r"unknown operator 'nope'; supported: ([^)]*)", str(refused.value))
     return set(listed.split(", "))
 
 
 def stat(stage: Mapping[str, Any]) -> set[str]:
-    return supported(parse_stat, {"aggregate": [stage]})
+    return supported(plan_stat, {"aggregate": [stage]})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_every_operator_of_a_projection_is_named() -> None:
 
 def test_every_operator_of_a_select_is_named() -> None:
     fields = {"jobs": {"operator": "count"}}
-    known = supported(parse_analyze, {"fields": fields, "select": {"n": {"operator": "nope"}}})
+    known = supported(plan_analyze, {"fields": fields, "select": {"n": {"operator": "nope"}}})
 
     assert known <= set(quoted(section("Select")))
 

@@ -10,7 +10,6 @@ from inventory_job.auth.scope import Scope
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import AnalyzePlan, plan_analyze
-from inventory_job.query.schema import parse_analyze
 from inventory_job.wire.decode import decode
 from tests.cases import analyses, expressions
 from tests.cases.analyses import AnalyzeCase
@@ -25,7 +24,7 @@ LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", 
 
 def plan(query: dict[str, Any], scope: Scope = DOMAIN) -> AnalyzePlan:
     decoded = decode(message("analyze", {"query": query}))
-    return plan_analyze(parse_analyze(decoded, ParseContext(Limits(), NOW)), scope)
+    return plan_analyze(decoded, scope, ParseContext(Limits(), NOW))
 
 
 @pytest.mark.parametrize("case", analyses.CASES, ids=lambda case: case.name)

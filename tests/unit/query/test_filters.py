@@ -14,7 +14,6 @@ from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.operators import OPERATORS
 from inventory_job.query.plans import ListPlan, plan_list
-from inventory_job.query.schema import parse_list
 from inventory_job.wire.decode import decode
 from tests.cases import filters, moments
 from tests.cases.filters import FilterCase
@@ -25,7 +24,7 @@ DOMAIN = Scope("domain-a")
 
 def plan(request: dict[str, Any], scope: Scope = DOMAIN) -> ListPlan:
     decoded = decode(message("list", request))
-    return plan_list(parse_list(decoded, ParseContext(Limits(), moments.NOW)), scope)
+    return plan_list(decoded, scope, ParseContext(Limits(), moments.NOW))
 
 
 def conditions(query: dict[str, Any]) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from inventory_job.auth.scope import Scope
 from inventory_job.errors import Code, InvalidRequest, Problem
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
+from inventory_job.query.plans import plan_analyze, plan_list, plan_stat
 from inventory_job.wire.decode import decode
 from tests.cases.moments import NOW
 from tests.support.lower_half import message
@@ -23,13 +24,13 @@ CONDITION = {"k": "status", "o": "eq", "v": "x"}
 
 def parse(method: str, query: Query) -> None:
     decoded = decode(message(method, {"query": query}))
-    context = ParseContext(Limits(), NOW)
+    scope, context = Scope("domain-a"), ParseContext(Limits(), NOW)
     if method == "list":
-        parse_list(decoded, context)
+        plan_list(decoded, scope, context)
     elif method == "stat":
-        parse_stat(decoded, context)
+        plan_stat(decoded, scope, context)
     else:
-        parse_analyze(decoded, context)
+        plan_analyze(decoded, scope, context)
 
 
 def problems_of(method: str, query: Query) -> tuple[Problem, ...]:

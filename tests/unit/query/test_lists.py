@@ -11,7 +11,6 @@ from inventory_job.query.fields import MINIMAL, SHOWN
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import ListPlan, plan_list
-from inventory_job.query.schema import parse_list
 from inventory_job.wire.decode import decode
 from tests.cases import expressions
 from tests.cases.expressions import ExpressionCase
@@ -23,7 +22,7 @@ DOMAIN = Scope("domain-a")
 
 def plan(query: dict[str, Any], scope: Scope = DOMAIN) -> ListPlan:
     decoded = decode(message("list", {"query": query}))
-    return plan_list(parse_list(decoded, ParseContext(Limits(), NOW)), scope)
+    return plan_list(decoded, scope, ParseContext(Limits(), NOW))
 
 
 @pytest.mark.parametrize(

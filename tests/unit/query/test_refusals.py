@@ -6,23 +6,24 @@ from typing import Any
 
 import pytest
 
+from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest, PermissionDenied, Problem
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
+from inventory_job.query.plans import plan_analyze, plan_list, plan_stat
 from inventory_job.wire.decode import decode
 from tests.cases import refusals, stage_refusals
 from tests.cases.moments import NOW
 from tests.cases.refusals import RefusalCase
 from tests.support.lower_half import message
 
-PARSERS = {"list": parse_list, "stat": parse_stat, "analyze": parse_analyze}
+PLANNERS = {"list": plan_list, "stat": plan_stat, "analyze": plan_analyze}
 
 
 def problems_of(method: str, query: dict[str, Any]) -> tuple[Problem, ...]:
     decoded = decode(message(method, {"query": query}))
     with pytest.raises((InvalidRequest, PermissionDenied)) as raised:
-        PARSERS[method](decoded, ParseContext(Limits(), NOW))
+        PLANNERS[method](decoded, Scope("domain-a"), ParseContext(Limits(), NOW))
     return raised.value.problems
 
 

@@ -10,7 +10,6 @@ from inventory_job.auth.scope import Scope
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import DistinctPlan, StatPlan, plan_stat
-from inventory_job.query.schema import parse_stat
 from inventory_job.wire.decode import decode
 from tests.cases import stages, stats
 from tests.cases.moments import NOW
@@ -20,8 +19,7 @@ from tests.support.lower_half import message
 
 def plan(query: dict[str, Any]) -> StatPlan | DistinctPlan:
     decoded = decode(message("stat", {"query": query}))
-    request = parse_stat(decoded, ParseContext(Limits(), NOW))
-    return plan_stat(request, Scope("domain-a"), distinct_values=100)
+    return plan_stat(decoded, Scope("domain-a"), ParseContext(Limits(), NOW))
 
 
 def pipeline(*aggregate: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import plan_list
-from inventory_job.query.schema import parse_list
 from inventory_job.wire.decode import decode
 from tests.cases.moments import NOW
 from tests.support.lower_half import message
@@ -29,7 +28,7 @@ def filtered(key: str, operator: str, value: Any) -> dict[str, Any]:
 def listed(request: dict[str, Any], scope: Scope = DOMAIN) -> Countable | None:
     """What is countable of a list."""
     decoded = decode(message("list", request))
-    return countable(plan_list(parse_list(decoded, ParseContext(Limits(), NOW)), scope).jobs)
+    return countable(plan_list(decoded, scope, ParseContext(Limits(), NOW)).jobs)
 
 
 def where(*conditions: dict[str, Any], scope: Scope = DOMAIN) -> Countable:
@@ -93,6 +92,12 @@ def test_comparisons_of_steady_fields_are_countable(request_: dict[str, Any]) ->
 )
 def test_other_conditions_are_not_countable(request_: dict[str, Any]) -> None:
     assert listed(request_) is None
+
+
+def test_several_comparisons_in_one_are_not_countable() -> None:
+    between = {"created_at": {"$gte": NOON, "$lt": NOON}}
+
+    assert countable(ScopedFilter(DOMAIN, (between,))) is None
 
 
 def test_the_same_list_asked_for_twice_is_one_countable() -> None:

@@ -131,7 +131,7 @@ def _of_fields(names: Iterable[object]) -> Iterator[str]:
         if isinstance(name, str) and name and name != _STORED_ID:
             try:
                 resolve(name)
-            except LookupError as error:
+            except ValueError as error:
                 yield str(error)
 
 

@@ -24,14 +24,12 @@ from inventory_job.query.plans import (
     plan_list,
     plan_stat,
 )
-from inventory_job.query.schema import parse_analyze, parse_job, parse_list, parse_stat
 from inventory_job.results import ResultPage, StoredDocument
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.call import Call
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
 
-_Query = TypeVar("_Query")
 _Plan = TypeVar("_Plan")
 
 
@@ -58,32 +56,29 @@ class JobServicer(job_pb2_grpc.JobServicer):
         self._log = structlog.get_logger(__name__)
 
     async def delete(self, request: job_pb2.JobRequest, call: Call) -> bytes:  # type: ignore[override]
-        plan = await self._planned(request, call, parse_job, plan_job)
+        plan = await self._planned(plan_job, request, call)
         await self._manager.delete(plan, self._deadline(call))
         return call.write(Empty())
 
     async def get(self, request: job_pb2.JobRequest, call: Call) -> bytes:  # type: ignore[override]
-        plan = await self._planned(request, call, parse_job, plan_job)
+        plan = await self._planned(plan_job, request, call)
         document = await self._manager.get(plan, self._deadline(call))
         return call.write(self._job_info(document))
 
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> bytes:  # type: ignore[override]
-        plan = await self._planned(request, call, parse_list, plan_list)
+        plan = await self._planned(plan_list, request, call)
         page = await self._manager.list(plan, self._deadline(call))
         return await call.answer(page.rows.size, lambda: self._jobs_info(page, plan.fields))
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> bytes:  # type: ignore[override]
-        plan = await self._planned(request, call, parse_analyze, plan_analyze)
+        plan = await self._planned(plan_analyze, request, call)
         page = await self._manager.analyze(plan, self._deadline(call))
         return await call.answer(
             page.rows.size, lambda: encode.analyze_result(page.rows.decoded(), page.more)
         )
 
     async def stat(self, request: job_pb2.JobStatQuery, call: Call) -> bytes:  # type: ignore[override]
-        most = self._limits.distinct_values
-        plan = await self._planned(
-            request, call, parse_stat, lambda query, scope: plan_stat(query, scope, most)
-        )
+        plan = await self._planned(plan_stat, request, call)
         if isinstance(plan, DistinctPlan):
             page = await self._manager.distinct(plan, self._deadline(call))
             result = encode.distinct_result
@@ -94,18 +89,17 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
     async def _planned(
         self,
+        plan: Callable[[Mapping[str, Any], Scope, ParseContext], _Plan],
         request: Message,
         call: Call,
-        parse: Callable[[Mapping[str, Any], ParseContext], _Query],
-        plan: Callable[[_Query, Scope], _Plan],
     ) -> _Plan:
         """What the request asks for, within the caller's scope; raises InvalidRequest and
         PermissionDenied."""
 
         def work() -> _Plan:
             confined = confine(call.caller, call.name, decode(request))
-            query = parse(confined.request, ParseContext(self._limits, self._clock()))
-            return plan(query, confined.scope)
+            context = ParseContext(self._limits, self._clock())
+            return plan(confined.request, confined.scope, context)
 
         return await call.permit.work(call.request_bytes, work)
 
