@@ -1,5 +1,5 @@
-"""The requests: what a caller may write in each, as frozen, checked values, and the plans that they
-become: compiled queries, each inside a scope by construction.
+"""The requests, as frozen, checked values, and the plans that they become: compiled queries, each
+inside a scope by construction.
 
 Every `plan_*` takes a decoded request (plain dictionaries, only what the caller gave), and raises
 InvalidRequest with every problem found (docs/query-language.md), or PermissionDenied for a lookup.
@@ -9,90 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field as Member
-from pydantic import (
-    PlainValidator,
-    StrictStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import PlainValidator, StrictStr, ValidationError
 
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import Code, InvalidRequest, PermissionDenied
 from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
-from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
-from inventory_job.query.expressions import AddFields
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
+from inventory_job.query.conditions import Page
+from inventory_job.query.fields import FIELDS
 from inventory_job.query.filters import ScopedFilter, compile_filter, patterns_in
 from inventory_job.query.limits import check_size
-from inventory_job.query.lookups import Lookup, Lookups, join
-from inventory_job.query.names import ParseContext, SortKey, Strict
+from inventory_job.query.lists import (
+    NEWEST_FIRST,
+    ListQuery,
+    conditions_of_unwind,
+    fields_of,
+    order_of,
+    stages_of,
+)
+from inventory_job.query.names import ParseContext, Strict
 from inventory_job.query.operators import Document
-from inventory_job.query.problems import fault, problems_of, raise_any
+from inventory_job.query.problems import fault, problems_of
 from inventory_job.query.stages import StatQuery, compile_stages
 
 _Request = TypeVar("_Request", bound=Strict)
 
 _FEW_PATTERNS = 20
 """As many patterns as this are no matter, on however many jobs."""
-
-_NEWEST_FIRST = {"created_at": -1, "_id": 1}
-_ADDED = "_added"
-
-
-class ListSort(Sort):
-    """One key a list is sorted by."""
-
-    key: SortKey
-
-
-class ListUnwind(Strict):
-    """An unwind in a list. A job's fields are scalars, so it changes nothing but by its filter,
-    which drops the jobs that do not meet it."""
-
-    path: KnownField
-    filter: tuple[UnwindCondition, ...] = ()
-
-
-class ListQuery(Filtered):
-    """core.v2.Query."""
-
-    sort: tuple[ListSort, ...] = ()
-    page: Page = Page()
-    minimal: bool = False
-    count_only: bool = False
-    only: tuple[KnownField, ...] = ()
-    unwind: ListUnwind | None = None
-    lookup: Lookups = ()
-    add_fields: AddFields = Member({})
-
-    @field_validator("lookup")
-    @classmethod
-    def _beside_the_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
-        problem = fault("in a list, a lookup's result is not called like a field of the job")
-        raise_any(
-            ((index, "as"), problem) for index, lookup in enumerate(lookups) if lookup.as_ in FIELDS
-        )
-        return lookups
-
-    @model_validator(mode="after")
-    def _sorted_by_what_there_is(self) -> Self:
-        added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
-        raise_any(
-            (("sort", index, "key"), _unknown(sort.key, [*FIELDS, *added]))
-            for index, sort in enumerate(self.sort)
-            if sort.key not in FIELDS and sort.key.split(".", 1)[0] not in added
-        )
-        return self
-
-
-def _unknown(key: str, known: list[str]) -> PydanticCustomError:
-    hint = near_matches(key, known) or f"names are {', '.join(known)}"
-    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
 
 
 def _status(value: Any) -> str:
@@ -157,7 +101,7 @@ class ListPlan:
     @property
     def is_newest_first(self) -> bool:
         """Whether the order is that of a list that names none."""
-        return [*self.order.items()] == [*_NEWEST_FIRST.items()]
+        return [*self.order.items()] == [*NEWEST_FIRST.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,23 +151,14 @@ def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -
         if (value := getattr(parsed, name))
     ]
     jobs = compile_filter(query, scope, direct)
-    if unwound := _unwound(query):
+    if unwound := conditions_of_unwind(query):
         jobs = replace(
             jobs,
             conditions=(*jobs.conditions, *unwound),
             patterns_at=(*jobs.patterns_at, ("query.unwind.filter", patterns_in(unwound))),
         )
-    order, fields, computed = _order(query), _fields_shown(query), _computed(query, scope)
-    return ListPlan(jobs, order, fields, query.page, query.count_only, computed)
-
-
-def _unwound(query: ListQuery) -> list[Document]:
-    """The conditions of an unwind's filter, on a field that is there: without it there is no row
-    that they could be met by."""
-    if query.unwind is None or not query.unwind.filter:
-        return []
-    is_there: Document = {query.unwind.path.path: {"$nin": [None, []]}}
-    return [is_there, *(condition.emit() for condition in query.unwind.filter)]
+    order, fields, stages = order_of(query), fields_of(query), stages_of(query, scope)
+    return ListPlan(jobs, order, fields, query.page, query.count_only, stages)
 
 
 def plan_stat(
@@ -244,33 +179,6 @@ def plan_analyze(request: Mapping[str, Any], scope: Scope, context: ParseContext
     query = _parse(AnalyzeRequest, request, context).query
     stages = compile_analyze(query, scope)
     return AnalyzePlan(compile_filter(query, scope), tuple(stages), query.page)
-
-
-def _fields_shown(query: ListQuery) -> tuple[str, ...]:
-    requested = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
-    return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
-
-
-def _order(query: ListQuery) -> Document:
-    order: Document = {}
-    for key in query.sort:
-        path = FIELDS[key.key].path if key.key in FIELDS else key.key
-        if key.key.split(".", 1)[0] in query.add_fields:
-            path = f"{_ADDED}.{key.key}"
-        order.setdefault(path, -1 if key.desc else 1)
-    return order | {"_id": order.get("_id", 1)} if order else dict(_NEWEST_FIRST)
-
-
-def _computed(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
-    """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
-    computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
-    if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
-        return ()
-    stages = [join(lookup, scope) for lookup in query.lookup]
-    if query.add_fields:
-        # Kept apart, so that a field added under a stored one's name does not replace it.
-        stages.append({"$addFields": {_ADDED: dict(query.add_fields)}})
-    return tuple(stages)
 
 
 @dataclass(frozen=True, slots=True)

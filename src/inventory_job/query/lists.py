@@ -1,0 +1,111 @@
+"""What a caller may write in a list, and what it compiles to beside its filter
+(docs/query-language.md#list)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field as Member
+from pydantic import field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from inventory_job.auth.scope import Scope
+from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
+from inventory_job.query.expressions import AddFields
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
+from inventory_job.query.lookups import Lookup, Lookups, join
+from inventory_job.query.names import SortKey, Strict
+from inventory_job.query.operators import Document
+from inventory_job.query.problems import fault, raise_any
+
+NEWEST_FIRST = {"created_at": -1, "_id": 1}
+_ADDED = "_added"
+
+
+class ListSort(Sort):
+    """One key a list is sorted by."""
+
+    key: SortKey
+
+
+class ListUnwind(Strict):
+    """An unwind in a list. A job's fields are scalars, so it changes nothing but by its filter,
+    which drops the jobs that do not meet it."""
+
+    path: KnownField
+    filter: tuple[UnwindCondition, ...] = ()
+
+
+class ListQuery(Filtered):
+    """core.v2.Query."""
+
+    sort: tuple[ListSort, ...] = ()
+    page: Page = Page()
+    minimal: bool = False
+    count_only: bool = False
+    only: tuple[KnownField, ...] = ()
+    unwind: ListUnwind | None = None
+    lookup: Lookups = ()
+    add_fields: AddFields = Member({})
+
+    @field_validator("lookup")
+    @classmethod
+    def _beside_the_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
+        problem = fault("in a list, a lookup's result is not called like a field of the job")
+        raise_any(
+            ((index, "as"), problem) for index, lookup in enumerate(lookups) if lookup.as_ in FIELDS
+        )
+        return lookups
+
+    @model_validator(mode="after")
+    def _sorted_by_what_there_is(self) -> Self:
+        added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
+        raise_any(
+            (("sort", index, "key"), _unknown(sort.key, [*FIELDS, *added]))
+            for index, sort in enumerate(self.sort)
+            if sort.key not in FIELDS and sort.key.split(".", 1)[0] not in added
+        )
+        return self
+
+
+def _unknown(key: str, known: list[str]) -> PydanticCustomError:
+    hint = near_matches(key, known) or f"names are {', '.join(known)}"
+    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
+
+
+def conditions_of_unwind(query: ListQuery) -> list[Document]:
+    """The conditions of an unwind's filter, on a field that is there: without it there is no row
+    that they could be met by."""
+    if query.unwind is None or not query.unwind.filter:
+        return []
+    is_there: Document = {query.unwind.path.path: {"$nin": [None, []]}}
+    return [is_there, *(condition.emit() for condition in query.unwind.filter)]
+
+
+def fields_of(query: ListQuery) -> tuple[str, ...]:
+    """The JobInfo fields to show."""
+    requested = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
+    return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
+
+
+def order_of(query: ListQuery) -> Document:
+    """Stored paths to 1 or -1, the most significant first."""
+    order: Document = {}
+    for key in query.sort:
+        path = FIELDS[key.key].path if key.key in FIELDS else key.key
+        if key.key.split(".", 1)[0] in query.add_fields:
+            path = f"{_ADDED}.{key.key}"
+        order.setdefault(path, -1 if key.desc else 1)
+    return order | {"_id": order.get("_id", 1)} if order else dict(NEWEST_FIRST)
+
+
+def stages_of(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
+    """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
+    computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
+    if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
+        return ()
+    stages = [join(lookup, scope) for lookup in query.lookup]
+    if query.add_fields:
+        # Kept apart, so that a field added under a stored one's name does not replace it.
+        stages.append({"$addFields": {_ADDED: dict(query.add_fields)}})
+    return tuple(stages)
