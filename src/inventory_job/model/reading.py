@@ -15,12 +15,7 @@ from pymongo.errors import OperationFailure
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
-from inventory_job.model.driver_errors import (
-    DRIVER_ERRORS,
-    is_about_hint,
-    is_about_lists,
-    translate,
-)
+from inventory_job.model.driver_errors import is_about_hint, is_about_lists, translated
 from inventory_job.model.indexes import NewestIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
@@ -178,10 +173,8 @@ class _Kept:
 
 
 def _decoded(content: bytes, options: CodecOptions[StoredDocument]) -> list[StoredDocument]:
-    try:
+    with translated():
         return decode_all(content, options)
-    except DRIVER_ERRORS as error:
-        raise translate(error) from error
 
 
 _GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})
