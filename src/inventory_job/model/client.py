@@ -72,9 +72,6 @@ class Database:
         self._hosts = without_credentials(uri)
         try:
             options = client_options(uri, server_selection_seconds)
-            self._selection_seconds: float = _options_of(uri).get(
-                "serverSelectionTimeoutMS", server_selection_seconds
-            )
             self._connect = partial(
                 AsyncMongoClient[StoredDocument],
                 uri,
@@ -89,6 +86,9 @@ class Database:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
         except InvalidName as exc:
             raise InvalidDatabase(f"{name!r} is not a valid database name: {exc}") from exc
+        self._selection_seconds: float = _options_of(uri).get(
+            "serverSelectionTimeoutMS", server_selection_seconds
+        )
         self._former: AsyncMongoClient[StoredDocument] | None = None
         self._renewed_at = -math.inf
 
@@ -178,8 +178,8 @@ def _options_of(uri: str) -> Mapping[str, Any]:
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:
-    """The options of a client for `uri`, those aside that are in it; raises ValueError where it is
-    no connection string."""
+    """The options of a client for `uri`, those aside that are in it; raises ValueError and
+    ConfigurationError where it is no connection string."""
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     defaults: dict[str, Any] = {

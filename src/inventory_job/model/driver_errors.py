@@ -135,23 +135,24 @@ def is_about_lists(failure: OperationFailure) -> bool:
 
 def is_logged_out(failure: PyMongoError) -> bool:
     """Whether MongoDB does not know this connection's user any more: another connection, which
-    logs in anew, may do. A right that the user lacks is another matter: see `missing_right`."""
+    logs in anew, may do. A right that the user lacks is another matter."""
     return (
         isinstance(failure, OperationFailure)
         and failure.code == _UNAUTHORIZED
-        and missing_right(failure.code, _sentence(failure)) is None
+        and _missing_right(failure) is None
     )
 
 
-def missing_right(code: int | None, sentence: str) -> str | None:
-    """What the service's user may not do, as in "may not run find on job", when that is what
-    MongoDB's error of this `code` and `sentence` is about."""
-    if code not in {_UNAUTHORIZED, _ATLAS}:
+def _missing_right(failure: OperationFailure) -> str | None:
+    """What the service's user may not do, as in "may not run find on job", when that is what is
+    refused."""
+    if failure.code not in {_UNAUTHORIZED, _ATLAS}:
         return None
+    sentence = _sentence(failure)
     found = _FORBIDDEN.search(sentence) or _FORBIDDEN_IN_ATLAS.search(sentence)
     if found is None:
         # Other makes of database have other sentences.
-        is_right = code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
+        is_right = failure.code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
         return "do this" if is_right else None
     command, collection = found.groups()
     return f"run {command} on {collection}" if collection else f"run {command}"
@@ -164,8 +165,7 @@ def _sentence(failure: OperationFailure) -> str:
 
 def _operation(error: OperationFailure) -> ServiceError:
     code = error.code or 0
-    right = missing_right(code, _sentence(error))
-    if right is not None:
+    if (right := _missing_right(error)) is not None:
         return Misconfigured(f"the service's database user may not {right}")
     if code in _TIMEOUTS or error.timeout:
         return RequestTimeout()

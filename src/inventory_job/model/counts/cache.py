@@ -106,13 +106,12 @@ class CountCache:
     async def _count_and_keep(
         self, counter: Counter, jobs: ScopedFilter, seconds: Callable[[], float]
     ) -> int | None:
-        counted = None
         try:
             counted = await self._count_at_a_time(jobs, milliseconds(seconds()))
+            return counted and self._counters.settle(counter, *counted)
         finally:
-            if counted is None:
+            if counter.total is None:
                 self._counters.abandon(counter)
-        return counted and self._counters.settle(counter, *counted)
 
     async def _count_at_a_time(
         self, jobs: ScopedFilter, most_milliseconds: int

@@ -99,7 +99,7 @@ class ChangeStream:
             try:
                 await self._follow()
             except (PyMongoError, BSONError, TimeoutError, _Lost) as error:
-                self._note_loss(_reason(error))
+                self._note_loss(error)
                 if isinstance(error, _Refused):
                     pause = _REFUSED_PAUSE_SECONDS
             finally:
@@ -166,8 +166,11 @@ class ChangeStream:
         except (KeyError, TypeError) as error:
             raise _Lost("the primary does not say what it has written") from error
 
-    def _note_loss(self, reason: str) -> None:
+    def _note_loss(self, error: Exception) -> None:
         """Logs why there is no stream: once for each reason, however often it is tried."""
+        reason = str(error) if isinstance(error, _Lost) else type(error).__name__
+        if isinstance(error, OperationFailure):
+            reason = f"database error {error.code}"
         if reason != self._silent:
             self._silent = reason
             self._log.warning("totals are counted each time", reason=reason)
@@ -200,14 +203,6 @@ async def _open(
         with suppress(PyMongoError, TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await cursor.close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, _Lost):
-        return str(error)
-    if isinstance(error, OperationFailure):
-        return f"database error {error.code}"
-    return type(error).__name__
 
 
 def _pipeline(at: Timestamp) -> list[StoredDocument]:
