@@ -9,7 +9,7 @@ after the count's time is applied once the count is there.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +83,7 @@ class Counters:
     def __init__(self, most: int) -> None:
         self._most = most
         self._counters: OrderedDict[Countable, Counter] = OrderedDict()
+        self._of_domain: dict[str, dict[Countable, Counter]] = {}
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._floor = _BEGINNING
         self.hits = self.misses = self.dropped = 0
@@ -110,9 +111,10 @@ class Counters:
         """
         if jobs in self._counters or not self._comes_again(jobs):
             return None
-        counter = self._counters[jobs] = Counter(jobs, self._floor)
+        counter = Counter(jobs, self._floor)
+        self._counters[jobs] = self._of_domain.setdefault(jobs.domain_id, {})[jobs] = counter
         if len(self._counters) > self._most:
-            self._counters.popitem(last=False)
+            self.abandon(next(iter(self._counters.values())))
         return counter
 
     def settle(self, counter: Counter, total: int, at: Timestamp) -> int | None:
@@ -128,10 +130,14 @@ class Counters:
 
     def abandon(self, counter: Counter) -> bool:
         """The count has failed, or the number is lost; False when it was not kept any more."""
-        is_kept = self._counters.get(counter.jobs) is counter
-        if is_kept:
-            del self._counters[counter.jobs]
-        return is_kept
+        if self._counters.get(counter.jobs) is not counter:
+            return False
+        del self._counters[counter.jobs]
+        of_domain = self._of_domain[counter.jobs.domain_id]
+        del of_domain[counter.jobs]
+        if not of_domain:
+            del self._of_domain[counter.jobs.domain_id]
+        return True
 
     def start(self, at: Timestamp) -> None:
         """From now on every change after `at` will be reported, in order."""
@@ -142,13 +148,13 @@ class Counters:
         """Drops all numbers."""
         self.dropped += len(self._counters)
         self._counters.clear()
+        self._of_domain.clear()
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Takes the next changes, in order."""
         self._drop_costly(changes)
-        concerned = self._by_domain()
         for change in changes:
-            for counter in concerned[_domain(change)]:
+            for counter in [*self._of(_domain(change)).values()]:
                 self._adjust(counter, change)
             self._floor = max(self._floor, change.at)
 
@@ -161,21 +167,16 @@ class Counters:
         self.promise(at or _BEGINNING)
         self._drop_all(domain_id)
 
-    def _by_domain(self) -> defaultdict[str | None, list[Counter]]:
-        """The numbers of each domain; all of them under None."""
-        found: defaultdict[str | None, list[Counter]] = defaultdict(list)
-        for counter in self._counters.values():
-            found[counter.jobs.domain_id].append(counter)
-            found[None].append(counter)
-        return found
+    def _of(self, domain_id: str | None) -> Mapping[Countable, Counter]:
+        """The numbers of a domain; of all domains for None."""
+        return self._counters if domain_id is None else self._of_domain.get(domain_id, {})
 
     def _drop_costly(self, changes: Sequence[Change]) -> None:
         """Drops the numbers of the domains that take longest to adjust, until the others take some
         milliseconds at most: the event loop does nothing else meanwhile."""
-        concerned = self._by_domain()
         costs: Tally[str | None] = Tally()
         for change in changes:
-            costs[_domain(change)] += len(concerned[_domain(change)])
+            costs[_domain(change)] += len(self._of(_domain(change)))
         while costs.total() > _MOST_ADJUSTMENTS:
             [(costliest, _)] = costs.most_common(1)
             self._drop_all(costliest)
@@ -204,7 +205,7 @@ class Counters:
         return False
 
     def _drop_all(self, domain_id: str | None) -> None:
-        for counter in self._by_domain()[domain_id]:
+        for counter in [*self._of(domain_id).values()]:
             self._drop(counter)
 
     def _drop(self, counter: Counter) -> None:
