@@ -71,7 +71,7 @@ class Counting:
         """Deletes a job of the domain, as this service does."""
 
         async def delete() -> None:
-            async with self._database.start_session() as session:
+            async with self._database.client.start_session() as session:
                 async with await session.start_transaction(write_concern=WriteConcern("majority")):
                     await self._database.jobs.delete_one(job, session=session)
                 self._counts.forget(domain_id, session.operation_time)

@@ -8,13 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import pymongo
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, monitoring
-from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import (
     ConfigurationError,
@@ -22,17 +19,14 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
 )
-from pymongo.read_preferences import ReadPreference
+from pymongo.uri_parser import split_options
 
 from inventory_job.errors import Outage
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from inventory_job.model.outages import outage_of
 from inventory_job.results import StoredDocument
 
-_LONGEST_SILENCE_MILLISECONDS = 30_000
 _LONGEST_ROUND_TRIP_SECONDS = 2.0
-_HEARTBEAT_MILLISECONDS = 1000
-_MOST_CONNECTIONS = 100
 _RENEWAL_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.1
 
@@ -82,7 +76,6 @@ class Database:
         self._hosts = without_credentials(uri)
         try:
             options = client_options(uri, server_selection_seconds)
-            self._selection_seconds = _selection_seconds(uri, server_selection_seconds)
             self._connect = partial(
                 AsyncMongoClient[StoredDocument],
                 uri,
@@ -97,18 +90,23 @@ class Database:
             raise InvalidDatabase(f"The MongoDB connection string is not valid: {exc}") from exc
         except InvalidName as exc:
             raise InvalidDatabaseName(f"{name!r} is not a valid database name: {exc}") from exc
+        self._selection_seconds: float = _options_of(uri).get(
+            "serverSelectionTimeoutMS", server_selection_seconds
+        )
         self._former: AsyncMongoClient[StoredDocument] | None = None
         self._renewed_at = -math.inf
 
     def _open(self, client: AsyncMongoClient[StoredDocument]) -> None:
         self.client = client
-        self._database = client.get_database(self.name)
-        self.jobs = self.collection(JOB_COLLECTION)
+        database = client.get_database(self.name)
+        self.codec_options = database.codec_options
+        """How stored data is decoded."""
+        self.jobs = database[JOB_COLLECTION]
         self.undecoded_jobs: AsyncCollection[RawBSONDocument] = self.jobs.with_options(
             codec_options=self.codec_options.with_options(document_class=RawBSONDocument)
         )
         """The same, its documents as the bytes they came in."""
-        self.job_tasks = self.collection(JOB_TASK_COLLECTION)
+        self.job_tasks = database[JOB_TASK_COLLECTION]
 
     async def renew(self) -> bool:
         """Replaces the client by a new one, whose connections log in anew;
@@ -126,23 +124,6 @@ class Database:
             await before.close()
         return True
 
-    def __repr__(self) -> str:
-        return f"Database({self.describe()!r})"
-
-    def collection(self, name: str) -> AsyncCollection[StoredDocument]:
-        """The collection of this name."""
-        return self._database[name]
-
-    @property
-    def codec_options(self) -> CodecOptions[StoredDocument]:
-        """How stored data is decoded."""
-        return self._database.codec_options
-
-    @property
-    def reads_primary(self) -> bool:
-        """Whether all reads go to the primary."""
-        return bool(self.client.read_preference == ReadPreference.PRIMARY)
-
     async def with_server(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         """What `work` gives or raises: done again while there is no server for it, for
         `server_selection_seconds` at most. For work that has changed nothing when it finds none."""
@@ -154,10 +135,6 @@ class Database:
                 if time.monotonic() > ends:
                     raise
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-
-    def start_session(self) -> AsyncClientSession:
-        """A session for a transaction."""
-        return self.client.start_session()
 
     async def ping(self) -> None:
         """Exchanges a message with the database; raises pymongo errors when there is none."""
@@ -197,24 +174,16 @@ _WITHOUT_WAITING: Mapping[str, Any] = {
 leave the driver's lock taken for good (`asyncio.wait_for` of Python 3.11 over a condition)."""
 
 
-def _selection_seconds(uri: str, default: float) -> float:
-    """How long to look for a usable server: as the connection string says, else, or where what it
-    says is no such time, of which the driver warns, `default`."""
-    try:
-        seconds = float(_options_of(uri)["serverselectiontimeoutms"]) / 1000
-    except (KeyError, ValueError):
-        return default
-    return seconds if 0 <= seconds < math.inf else default
-
-
-def _options_of(uri: str) -> Mapping[str, str]:
-    """The options of a connection string, names in lower case."""
-    return {name.lower(): values[-1] for name, values in parse_qs(urlsplit(uri).query).items()}
+def _options_of(uri: str) -> Mapping[str, Any]:
+    """The valid options of a connection string, by their names in any case, times in seconds; the
+    driver warns of the others."""
+    options = uri.partition("?")[2]
+    return split_options(options, warn=True) if options else {}
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:
-    """The options of a client for `uri`, those aside that are in it; raises ValueError where it is
-    no connection string."""
+    """The options of a client for `uri`, those aside that are in it; raises ValueError and
+    ConfigurationError where it is no connection string."""
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     defaults: dict[str, Any] = {
@@ -226,10 +195,10 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "connectTimeoutMS": milliseconds(
             min(server_selection_seconds, _LONGEST_ROUND_TRIP_SECONDS)
         ),
-        "heartbeatFrequencyMS": _HEARTBEAT_MILLISECONDS,
-        "maxPoolSize": _MOST_CONNECTIONS,
-        # For what has no time limit of its own; a network that swallows everything has no errors.
-        "socketTimeoutMS": _LONGEST_SILENCE_MILLISECONDS,
+        "heartbeatFrequencyMS": 1000,
+        "maxPoolSize": 100,
+        # For what has no time limit of its own: a network that swallows everything has no errors.
+        "socketTimeoutMS": 30_000,
     }
     given = _options_of(uri)
     return {
@@ -237,7 +206,7 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "datetime_conversion": "DATETIME_AUTO",
         "unicode_decode_error_handler": "replace",
         "uuidRepresentation": "unspecified",  # as any binary: one of a wrong length is no UUID
-        **{option: value for option, value in defaults.items() if option.lower() not in given},
+        **{option: value for option, value in defaults.items() if option not in given},
     }
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pymongo.asynchronous.collection import AsyncCollection
+
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
@@ -22,10 +24,10 @@ from inventory_job.query.plans import Costs
 _NARROWING = frozenset({"$in", "$lt", "$lte", "$gt", "$gte"})
 _FIELDS = tuple(
     dict.fromkeys(
-        field.lstrip("-")
+        field
         for index in INDEXES
         if index.collection == JOB_COLLECTION
-        for field in index.fields
+        for field, _ in index.keys
         if field not in {"domain_id", "_id"}
     )
 )
@@ -46,36 +48,27 @@ class CostLimits:
         if costs.comparisons:
             await self._check_patterns(jobs, costs, deadline)
         if costs.lookups:
-            await self._check_lookups(jobs, costs.lookups, deadline)
+            await self._check_lookups(jobs, costs, deadline)
 
     async def _check_patterns(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
         most = self._limits.pattern_comparisons // costs.comparisons
         compared = replace(jobs, conditions=tuple(filter(_is_narrowing, jobs.conditions)))
-        if await self._count(self._database.jobs, compared.document, most, deadline) > most:
+        if await _count(self._database.jobs, compared.document, most, deadline) > most:
             reason = (
                 f"with {costs.comparisons} patterns a query may be about {most} jobs at most; use "
                 f"fewer, or narrow the filter by {', '.join(_FIELDS)}"
             )
             raise InvalidRequest(invalid(costs.costliest, reason))
 
-    async def _check_lookups(
-        self, jobs: ScopedFilter, lookups: tuple[str, ...], deadline: Deadline
-    ) -> None:
+    async def _check_lookups(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
         most = self._limits.lookup_tasks
-        by_index = lookups.count("job_id")
-        by_reading = len(lookups) - by_index
-        looked_up = await self._count(
-            self._database.jobs, jobs.document, most // _TASKS_BY_INDEX, deadline
-        )
-        left = most - looked_up * by_index * _TASKS_BY_INDEX
-        if by_reading and looked_up and left >= 0:
-            tasks = await self._count(
-                self._database.job_tasks,
-                scope_conditions(jobs.scope),
-                left // (looked_up * by_reading),
-                deadline,
-            )
-            left -= looked_up * by_reading * tasks
+        found = await _count(self._database.jobs, jobs.document, most // _TASKS_BY_INDEX, deadline)
+        by_index = found * costs.lookups.count("job_id")
+        by_reading = found * len(costs.lookups) - by_index
+        left = most - by_index * _TASKS_BY_INDEX
+        if by_reading and left >= 0:
+            tasks, scope = self._database.job_tasks, scope_conditions(jobs.scope)
+            left -= by_reading * await _count(tasks, scope, left // by_reading, deadline)
         if left < 0:
             reason = (
                 f"looking up tasks for these jobs would read more than {most} tasks; narrow the "
@@ -83,14 +76,14 @@ class CostLimits:
             )
             raise InvalidRequest(invalid("query.lookup", reason))
 
-    async def _count(
-        self, collection: Any, condition: Document, most: int, deadline: Deadline
-    ) -> int:
-        """How many documents meet a condition; one more than `most` for all above."""
-        number: int = await collection.count_documents(
-            condition, limit=most + 1, maxTimeMS=deadline.milliseconds()
-        )
-        return number
+
+async def _count(
+    collection: AsyncCollection[Any], condition: Document, most: int, deadline: Deadline
+) -> int:
+    """How many documents meet a condition; one more than `most` for all above."""
+    return await collection.count_documents(
+        condition, limit=most + 1, maxTimeMS=deadline.milliseconds()
+    )
 
 
 def _is_narrowing(condition: Document) -> bool:

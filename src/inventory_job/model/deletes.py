@@ -61,7 +61,7 @@ class Deletes:
             with pymongo.timeout(_LONGEST_SECONDS):
                 if not has_transactions:
                     return await self._remove(plan, None)
-                async with self._database.start_session() as session:
+                async with self._database.client.start_session() as session:
                     found = await self._transact(plan, session)
                     at = session.operation_time
                     return found

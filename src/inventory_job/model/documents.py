@@ -97,7 +97,7 @@ def new_job_id() -> str:
 
 
 def new_job_task_id() -> str:
-    """A fresh job task id: `job-task-` and 12 lower-case hex digits (6 random bytes)."""
+    """The same of a job's task, after `job-task-`."""
     return f"job-task-{secrets.token_hex(6)}"
 
 

@@ -7,7 +7,7 @@ in its repository); numbers from 10000 are assertions, which only the query of a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bson.errors import BSONError
@@ -15,7 +15,6 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
-    ExecutionTimeout,
     OperationFailure,
     ProtocolError,
     PyMongoError,
@@ -92,10 +91,28 @@ def translated() -> Iterator[None]:
 
 def translate(error: Exception) -> ServiceError:
     """The ServiceError for a driver's exception."""
-    for kinds, make in _TABLE:
-        if isinstance(error, kinds):
-            return make(error)
-    return QueryFailed("the driver failed")
+    match error:
+        case DocumentTooLarge():
+            return QueryRefused("the query is larger than 16 MiB")
+        case BSONError() | OverflowError():
+            return QueryRefused("a value cannot be stored")
+        case OperationFailure():
+            return _operation(error)
+        case ConnectionFailure() | ProtocolError():
+            # A socket that outlives the call's time limit is a timeout, one that breaks is not.
+            if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
+                return RequestTimeout()
+            return Unavailable("the database cannot be reached")
+        case ConfigurationError() if type(error.__cause__).__module__.startswith("dns."):
+            return Unavailable("the database's name cannot be looked up")
+        case ConfigurationError():
+            # Those of the connection string itself are found when it is opened.
+            return Misconfigured("the service's connection to the database is set up wrongly")
+        case _ if any(words in str(error) for words in _CLOSED):
+            # The driver has one exception for closed clients and all mistakes of programs.
+            return Unavailable("the server is stopping")
+        case _:
+            return QueryFailed("the driver failed")
 
 
 def pattern_complaint(failure: OperationFailure) -> str | None:
@@ -118,33 +135,27 @@ def is_about_lists(failure: OperationFailure) -> bool:
 
 def is_logged_out(failure: PyMongoError) -> bool:
     """Whether MongoDB does not know this connection's user any more: another connection, which
-    logs in anew, may do. A right that the user lacks is another matter: see `missing_right`."""
+    logs in anew, may do. A right that the user lacks is another matter."""
     return (
         isinstance(failure, OperationFailure)
         and failure.code == _UNAUTHORIZED
-        and missing_right(failure.code, _sentence(failure)) is None
+        and _missing_right(failure) is None
     )
 
 
-def missing_right(code: int | None, sentence: str) -> str | None:
-    """What the service's user may not do, as in "may not run find on job", when that is what
-    MongoDB's error of this `code` and `sentence` is about."""
-    if code not in {_UNAUTHORIZED, _ATLAS}:
+def _missing_right(failure: OperationFailure) -> str | None:
+    """What the service's user may not do, as in "may not run find on job", when that is what is
+    refused."""
+    if failure.code not in {_UNAUTHORIZED, _ATLAS}:
         return None
+    sentence = _sentence(failure)
     found = _FORBIDDEN.search(sentence) or _FORBIDDEN_IN_ATLAS.search(sentence)
     if found is None:
         # Other makes of database have other sentences.
-        is_right = code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
+        is_right = failure.code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
         return "do this" if is_right else None
     command, collection = found.groups()
     return f"run {command} on {collection}" if collection else f"run {command}"
-
-
-def _connection(error: PyMongoError) -> ServiceError:
-    # A socket that outlives the call's time limit is a timeout, one that breaks is not.
-    if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
-        return RequestTimeout()
-    return Unavailable("the database cannot be reached")
 
 
 def _sentence(failure: OperationFailure) -> str:
@@ -154,8 +165,7 @@ def _sentence(failure: OperationFailure) -> str:
 
 def _operation(error: OperationFailure) -> ServiceError:
     code = error.code or 0
-    right = missing_right(code, _sentence(error))
-    if right is not None:
+    if (right := _missing_right(error)) is not None:
         return Misconfigured(f"the service's database user may not {right}")
     if code in _TIMEOUTS or error.timeout:
         return RequestTimeout()
@@ -170,29 +180,3 @@ def _operation(error: OperationFailure) -> ServiceError:
     if code in _QUERY_CODES or code >= _FIRST_ASSERTION:
         return QueryRefused(f"the database cannot evaluate the query, its error {code}")
     return QueryFailed(f"database error {code}")
-
-
-def _configuration(error: ConfigurationError) -> ServiceError:
-    # Those of the connection string itself are found when it is opened.
-    if type(error.__cause__).__module__.partition(".")[0] == "dns":
-        return Unavailable("the database's name cannot be looked up")
-    return Misconfigured("the service's connection to the database is set up wrongly")
-
-
-def _other(error: PyMongoError) -> ServiceError:
-    # The driver has one kind of exception for closed clients and all mistakes of programs.
-    if any(words in str(error) for words in _CLOSED):
-        return Unavailable("the server is stopping")
-    return QueryFailed("the driver failed")
-
-
-_TABLE: list[tuple[type | tuple[type, ...], Callable[..., ServiceError]]] = [
-    (ExecutionTimeout, lambda _: RequestTimeout()),
-    (ConnectionFailure, _connection),
-    (DocumentTooLarge, lambda _: QueryRefused("the query is larger than 16 MiB")),
-    (OperationFailure, _operation),
-    (ConfigurationError, _configuration),
-    (ProtocolError, lambda _: Unavailable("the database cannot be reached")),
-    (PyMongoError, _other),
-    ((BSONError, OverflowError), lambda _: QueryRefused("a value cannot be stored")),
-]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,26 +14,20 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
 from inventory_job.model.client import Database
-from inventory_job.model.documents import (
-    INDEXES,
-    NEWEST_OF_DOMAIN,
-    NEWEST_OF_WORKSPACE,
-    Index,
-)
+from inventory_job.model.documents import INDEXES, NEWEST_OF_DOMAIN, NEWEST_OF_WORKSPACE, Index
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 
 _BUILD_SECONDS = 6 * 60 * 60
 _RESTRICTIONS = ("partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds")
 
-_DUPLICATE_KEY = 11000
 _REASONS = {
     13: "The database user may not create indexes",
     67: "The collection takes no such index; a sharded one none whose values are unique and whose "
     "keys do not begin with the shard key",
     85: "An index with the same keys has other options",
     86: "An index of this name has other keys or options",
-    _DUPLICATE_KEY: "Some documents share a value that must be unique",
+    11000: "Some documents share a value that must be unique",
 }
 
 
@@ -42,7 +35,7 @@ def _serves(index: Index, existing: Mapping[str, Any]) -> bool:
     """Whether an index as the database lists it does the work of a declared one, whatever its
     name."""
     return (
-        tuple((field, direction) for field, direction in existing["key"].items()) == index.keys
+        tuple(existing["key"].items()) == index.keys
         and bool(existing.get("unique", False)) >= index.unique
         and not any(existing.get(option) for option in _RESTRICTIONS)
     )
@@ -80,17 +73,11 @@ class NewestIndexes:
         self._names = {}
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSummary:
-    """What became of the indexes, by name: made now, there before, or refused with the reason."""
-
-    created: tuple[str, ...] = ()
-    present: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-
-async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES) -> IndexSummary:
-    """Create the indexes that `database` lacks, one after the other, and say what came of each.
+async def ensure_indexes(
+    database: Database, indexes: Sequence[Index] = INDEXES
+) -> Mapping[str, str]:
+    """Create the indexes that `database` lacks, one after the other: those that it has not
+    afterwards, with the reasons.
 
     Never raises on an answer of the database: an index that cannot be had (a read-only user,
     another index under its name, duplicates under a unique one) is logged as a warning and
@@ -100,30 +87,27 @@ async def ensure_indexes(database: Database, indexes: Sequence[Index] = INDEXES)
     """
     log = structlog.get_logger(__name__)
     created: list[str] = []
-    present: list[str] = []
     refused: dict[str, str] = {}
-    unreachable: str | None = None
-    for index in indexes:
+    for number, index in enumerate(indexes):
         try:
-            if unreachable is not None:
-                refused[index.name] = unreachable
-            elif await database.with_server(partial(_create, database, index)):
+            if await database.with_server(partial(_create, database, index)):
                 created.append(index.name)
-            else:
-                present.append(index.name)
         except (ConnectionFailure, InvalidOperation):
-            unreachable = refused[index.name] = "The database cannot be reached"
-            log.warning("indexes_not_created", index=index.name, reason=unreachable)
+            reason = "The database cannot be reached"
+            log.warning("indexes_not_created", index=index.name, reason=reason)
+            refused.update((each.name, reason) for each in indexes[number:])
+            break
         except PyMongoError as exc:
             refused[index.name] = _reason(exc)
             log.warning("index_refused", index=index.name, reason=refused[index.name])
-    log.info("indexes_ensured", created=created, present=len(present), refused=list(refused))
-    return IndexSummary(tuple(created), tuple(present), refused)
+    present = len(indexes) - len(created) - len(refused)
+    log.info("indexes_ensured", created=created, present=present, refused=list(refused))
+    return refused
 
 
 async def _create(database: Database, index: Index) -> bool:
     """Create the index; False when one that serves is there. Raises pymongo errors."""
-    collection = database.collection(index.collection)
+    collection = database.jobs.database[index.collection]
     if any(_serves(index, existing) for existing in await _existing(collection)):
         return False
     # Building one takes longer than any socket timeout.

@@ -7,7 +7,7 @@ query; neither is part of the reason, so that it only changes when something els
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pymongo.errors import (
     ConfigurationError,
@@ -21,30 +21,19 @@ from pymongo.topology_description import TopologyDescription
 
 from inventory_job.errors import Outage
 
-_LOGIN = frozenset({11, 18, 8000})
-_UNAUTHORIZED = 13
+_KINDS_BY_CODE = {**dict.fromkeys((11, 18, 8000), "login refused"), 13: "right missing"}
 _MOST_CHARACTERS = 200
 # First what stays wrong until an operator changes something.
-_KINDS = (
-    ("login refused", re.compile(r"^Authentication failed|bad auth|auth.* failed", re.IGNORECASE)),
-    ("TLS failed", re.compile(r"\bSSL\b|\bTLS\b|certificate", re.IGNORECASE)),
-    (
-        "name not found",
-        re.compile(
-            r"Name or service not known|nodename nor servname|name resolution|No address associated"
-            r"|getaddrinfo|DNS|resolution lifetime|NXDOMAIN",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "no connection",
-        re.compile(r"refused|unreachable|No route|Connect call failed", re.IGNORECASE),
-    ),
-    ("no answer", re.compile(r"timed out|timeout", re.IGNORECASE)),
-    ("connection lost", re.compile(r"closed|reset|broken pipe", re.IGNORECASE)),
-)
-_OTHER = "not usable"
-_ORDER = {kind: number for number, (kind, _) in enumerate(_KINDS)}
+_KINDS = {
+    "login refused": r"^Authentication failed|bad auth|auth.* failed",
+    "TLS failed": r"\bSSL\b|\bTLS\b|certificate",
+    "name not found": r"Name or service not known|nodename nor servname|name resolution"
+    r"|No address associated|getaddrinfo|DNS|resolution lifetime|NXDOMAIN",
+    "no connection": r"refused|unreachable|No route|Connect call failed",
+    "no answer": r"timed out|timeout",
+    "connection lost": r"closed|reset|broken pipe",
+}
+_ORDER = {kind: number for number, kind in enumerate(_KINDS)}
 _SETTINGS = re.compile(r" \(configured timeouts:.*?\)|, Timeout: .*", re.DOTALL)
 _QUOTED = re.compile(r'".*"|\{.*\}|, full error: .*', re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -52,51 +41,41 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 def outage_of(error: PyMongoError, servers: TopologyDescription) -> Outage:
     """Why a ping ended with `error`, `servers` being what the driver knows of them."""
-    found = [
-        (_outage(each.error, [each]), each)
-        for each in servers.server_descriptions().values()
-        if each.error is not None
-    ]
-    if isinstance(error, OperationFailure | ConfigurationError) or not found:
-        if not found and isinstance(error, ServerSelectionTimeoutError):
-            return _unfit(servers)
-        return _outage(error, servers.server_descriptions().values())
+    known = servers.server_descriptions().values()
+    found = [(_outage(each.error, [each]), each) for each in known if each.error is not None]
+    if not found and isinstance(error, ServerSelectionTimeoutError):
+        return _unfit(servers.replica_set_name, known)
+    if not found or isinstance(error, OperationFailure | ConfigurationError):
+        return _outage(error, known)
     worst = min((outage for outage, _ in found), key=lambda each: _ORDER.get(each.kind, 99))
     concerned = [each for outage, each in found if outage.reason == worst.reason]
     return Outage(worst.kind, _hosts(concerned), worst.reason)
 
 
-def _outage(error: Exception, servers: Iterable[ServerDescription]) -> Outage:
-    servers = [*servers]
+def _outage(error: Exception, servers: Collection[ServerDescription]) -> Outage:
     if isinstance(error, ProtocolError):
         return Outage("no MongoDB", _hosts(servers), "What answers there is no MongoDB server.")
     sentence = _sentence(error)
     for server in servers:
         sentence = sentence.replace(f"{_host(server)}:", "")
     sentence = sentence.strip(" :")
-    kind = next((kind for kind, pattern in _KINDS if pattern.search(sentence)), _OTHER)
+    kinds = (kind for kind, words in _KINDS.items() if re.search(words, sentence, re.IGNORECASE))
+    kind = next(kinds, "not usable")
     if isinstance(error, OperationFailure):
-        if error.code in _LOGIN:
-            kind = "login refused"
-        elif error.code == _UNAUTHORIZED:
-            kind = "right missing"
+        kind = _KINDS_BY_CODE.get(error.code or 0, kind)
     return Outage(kind, _hosts(servers), sentence)
 
 
-def _unfit(servers: TopologyDescription) -> Outage:
+def _unfit(replica_set: str | None, servers: Collection[ServerDescription]) -> Outage:
     """There are servers, and none to read from."""
-    name = servers.replica_set_name
-    if name and not servers.server_descriptions():
-        reason = f"No server found is in the replica set {name!r}, as the connection string says."
-        return Outage("no suitable server", "unknown", reason)
-    kinds = sorted(
-        {each.server_type_name for each in servers.server_descriptions().values()} or {"Unknown"}
-    )
-    return Outage(
-        "no suitable server",
-        _hosts(servers.server_descriptions().values()),
-        f"No server is what operations need, such as a primary; there are: {', '.join(kinds)}.",
-    )
+    if replica_set and not servers:
+        reason = (
+            f"No server found is in the replica set {replica_set!r}, as the connection string says."
+        )
+    else:
+        kinds = ", ".join(sorted({each.server_type_name for each in servers} or {"Unknown"}))
+        reason = f"No server is what operations need, such as a primary; there are: {kinds}."
+    return Outage("no suitable server", _hosts(servers), reason)
 
 
 def _sentence(error: Exception) -> str:

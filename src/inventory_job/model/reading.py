@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import NoneType
 from typing import Any
 
 from bson import CodecOptions, decode_all, encode
 from bson.raw_bson import RawBSONDocument
-from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
-from inventory_job.model.driver_errors import (
-    DRIVER_ERRORS,
-    is_about_hint,
-    is_about_lists,
-    translate,
-)
+from inventory_job.model.driver_errors import is_about_hint, is_about_lists, translated
 from inventory_job.model.indexes import NewestIndexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
@@ -98,18 +92,15 @@ class Reader:
         if any(_may_grow(stage) for stage in stages):
             pipeline.append(REFUSING_LARGE_ROWS)
 
-        def run(pipeline: list[Document]) -> Awaitable[AsyncCommandCursor[RawBSONDocument]]:
-            # Raw batches would be simpler, but the driver asks for an empty one first.
-            return self._database.undecoded_jobs.aggregate(
-                pipeline, allowDiskUse=True, batchSize=_BATCH, maxTimeMS=deadline.milliseconds()
-            )
-
+        # Raw batches would be simpler, but the driver asks for an empty one first.
+        run = partial(self._database.undecoded_jobs.aggregate, allowDiskUse=True, batchSize=_BATCH)
         try:
-            cursor = await run(pipeline)
+            cursor = await run(pipeline, maxTimeMS=deadline.milliseconds())
         except OperationFailure as failure:
             if not is_about_lists(failure):
                 raise
-            cursor = await run(by_one_of_each_list(pipeline))
+            rewritten = by_one_of_each_list(pipeline)
+            cursor = await run(rewritten, maxTimeMS=deadline.milliseconds())
         kept = _Kept(self._database, self._result_bytes)
         seen = 0
         async with cursor:
@@ -191,10 +182,8 @@ def _documents_in(batch: bytes) -> int:
 
 
 def _decoded(content: bytes, options: CodecOptions[StoredDocument]) -> list[StoredDocument]:
-    try:
+    with translated():
         return decode_all(content, options)
-    except DRIVER_ERRORS as error:
-        raise translate(error) from error
 
 
 _GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from inventory_job.auth.scope import Scope
 from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
-from inventory_job.model.indexes import IndexSummary, NewestIndexes, ensure_indexes
+from inventory_job.model.indexes import NewestIndexes, ensure_indexes
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
@@ -48,10 +48,8 @@ def stored_keys(database: Store) -> dict[str, list[tuple[str, int]]]:
 
 
 def test_an_empty_database_gets_every_index_with_its_name_and_keys(database: Store) -> None:
-    summary = in_database(database, ensure_indexes)
+    assert in_database(database, ensure_indexes) == {}
 
-    assert set(summary.created) == NAMES
-    assert (summary.present, summary.refused) == ((), {})
     assert stored_keys(database) == {index.name: list(index.keys) for index in INDEXES}
 
 
@@ -69,12 +67,14 @@ def test_the_reference_s_indexes_have_the_reference_s_names() -> None:
 
 
 def test_repeating_it_changes_nothing(database: Store) -> None:
-    in_database(database, ensure_indexes)
+    with capture_logs() as entries:
+        for _ in range(2):
+            assert in_database(database, ensure_indexes) == {}
 
-    summary = in_database(database, ensure_indexes)
-
-    assert set(summary.present) == NAMES
-    assert (summary.created, summary.refused) == ((), {})
+    [first, second] = [entry for entry in entries if entry["event"] == "indexes_ensured"]
+    assert (set(first["created"]), first["present"], first["refused"]) == (NAMES, 0, [])
+    assert (second["created"], second["present"], second["refused"]) == ([], len(NAMES), [])
+    assert stored_keys(database).keys() == NAMES
 
 
 def test_job_ids_are_unique_afterwards(database: Store) -> None:
@@ -88,19 +88,17 @@ def test_job_ids_are_unique_afterwards(database: Store) -> None:
 def test_an_index_of_the_same_name_with_other_keys_is_left_alone(database: Store) -> None:
     database.jobs.create_index([("finished_at", DESCENDING)], name="status_1")
 
-    summary = in_database(database, ensure_indexes)
+    assert set(in_database(database, ensure_indexes)) == {"status_1"}
 
-    assert set(summary.refused) == {"status_1"}
-    assert set(summary.created) == NAMES - {"status_1"}
+    assert stored_keys(database).keys() == NAMES
     assert stored_keys(database)["status_1"] == [("finished_at", DESCENDING)]
 
 
 def test_an_index_of_the_same_name_with_other_options_is_left_alone(database: Store) -> None:
     database.jobs.create_index([("job_id", ASCENDING)], name="job_id_1", unique=False)
 
-    summary = in_database(database, ensure_indexes)
+    assert set(in_database(database, ensure_indexes)) == {"job_id_1"}
 
-    assert set(summary.refused) == {"job_id_1"}
     assert "unique" not in database.jobs.index_information()["job_id_1"]
 
 
@@ -109,10 +107,11 @@ def test_an_index_with_the_same_keys_under_another_name_serves_as_well(
 ) -> None:
     database.jobs.create_index([("domain_id", ASCENDING), ("workspace_id", ASCENDING)], name="own")
 
-    summary = in_database(database, ensure_indexes)
+    with capture_logs() as entries:
+        assert in_database(database, ensure_indexes) == {}
 
-    assert summary.present == ("COMPOUND_INDEX_FOR_SEARCH_1",)
-    assert summary.refused == {}
+    assert [entry["present"] for entry in entries] == [1]
+    assert stored_keys(database).keys() == NAMES - {"COMPOUND_INDEX_FOR_SEARCH_1"} | {"own"}
 
 
 def test_an_index_over_some_documents_does_not_serve(database: Store) -> None:
@@ -120,17 +119,17 @@ def test_an_index_over_some_documents_does_not_serve(database: Store) -> None:
         [("status", ASCENDING)], name="status_1", partialFilterExpression={"status": "FAILURE"}
     )
 
-    assert set(in_database(database, ensure_indexes).refused) == {"status_1"}
+    assert set(in_database(database, ensure_indexes)) == {"status_1"}
 
 
 def test_duplicates_stop_the_unique_index_and_no_other(database: Store) -> None:
     database.jobs.insert_many([{"job_id": "job-1"}, {"job_id": "job-1"}])
 
-    summary = in_database(database, ensure_indexes)
+    refused = in_database(database, ensure_indexes)
 
-    assert set(summary.refused) == {"job_id_1"}
-    assert "job-1" not in summary.refused["job_id_1"]
-    assert set(summary.created) == NAMES - {"job_id_1"}
+    assert set(refused) == {"job_id_1"}
+    assert "job-1" not in refused["job_id_1"]
+    assert stored_keys(database).keys() == NAMES - {"job_id_1"}
 
 
 def test_why_an_index_is_refused_is_logged_without_words_of_the_database(database: Store) -> None:
@@ -153,16 +152,16 @@ def test_an_index_that_a_collection_cannot_have_is_refused_with_the_reason(datab
     """As on a sharded collection, where it is the unique one (test_shard.py)."""
     impossible = Index("job", "everything_1", ("$**",), unique=True)
 
-    summary = in_database(database, lambda opened: ensure_indexes(opened, [impossible]))
+    refused = in_database(database, lambda opened: ensure_indexes(opened, [impossible]))
 
-    assert summary.refused == {
+    assert refused == {
         "everything_1": "The collection takes no such index; a sharded one none whose values are "
         "unique and whose keys do not begin with the shard key, error 67"
     }
 
 
 def test_an_unreachable_database_refuses_them_all_after_one_attempt() -> None:
-    async def ensure() -> IndexSummary:
+    async def ensure() -> Mapping[str, str]:
         nowhere = Database("mongodb://127.0.0.1:9/", "inventory", server_selection_seconds=0.2)
         try:
             return await ensure_indexes(nowhere)
@@ -170,19 +169,19 @@ def test_an_unreachable_database_refuses_them_all_after_one_attempt() -> None:
             await nowhere.close()
 
     started = time.monotonic()
-    summary = asyncio.run(ensure())
+    refused = asyncio.run(ensure())
 
-    assert set(summary.refused) == NAMES
-    assert {*summary.refused.values()} == {"The database cannot be reached"}
+    assert set(refused) == NAMES
+    assert {*refused.values()} == {"The database cannot be reached"}
     assert time.monotonic() - started < 2
 
 
 def test_a_database_that_is_closed_meanwhile_is_no_error(database: Store) -> None:
-    async def ensure(closing: Database) -> IndexSummary:
+    async def ensure(closing: Database) -> Mapping[str, str]:
         await closing.close()
         return await ensure_indexes(closing)
 
-    assert set(in_database(database, ensure).refused) == NAMES
+    assert set(in_database(database, ensure)) == NAMES
 
 
 def newest(**conditions: Any) -> ListPlan:
@@ -297,9 +296,8 @@ def test_a_user_with_read_rights_alone_is_refused_missing_indexes(
     read_only_uri: str, database_name: str
 ) -> None:
     with Store(read_only_uri, database_name) as store:
-        summary = in_database(store, ensure_indexes)
+        refused = in_database(store, ensure_indexes)
 
-    assert summary.present == ("status_1",)
-    assert set(summary.refused) == NAMES - {"status_1"}
-    assert "may not create indexes" in summary.refused["job_id_1"]
-    assert "secret" not in repr(summary)
+    assert set(refused) == NAMES - {"status_1"}
+    assert "may not create indexes" in refused["job_id_1"]
+    assert "secret" not in repr(refused)

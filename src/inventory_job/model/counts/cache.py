@@ -10,14 +10,15 @@ counted each time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from bson import Timestamp
 from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
+from pymongo.read_preferences import ReadPreference
 
 from inventory_job.model.client import Database, milliseconds
 from inventory_job.model.counts.change_stream import ChangeStream
-from inventory_job.model.counts.counters import Counter, Counters, CounterStats
+from inventory_job.model.counts.counters import Counter, Counters
 from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 
@@ -27,11 +28,17 @@ _NO_SNAPSHOT = frozenset({72, 239, 246})
 
 
 @dataclass(frozen=True)
-class CacheStats(CounterStats):
-    """How totals came about since the start: beside those of a kind and at a time that they could
-    be known the others (`bypasses`), and whether kept ones are used now (`is_current`)."""
+class CacheStats:
+    """How totals came about since the start: known (`hits`), to be known from now on or after more
+    (`misses`), of a kind or at a time that they cannot be (`bypasses`); how many were `dropped`
+    since they could not be adjusted; how many are `kept` now, and whether they are used
+    (`is_current`)."""
 
+    hits: int
+    misses: int
     bypasses: int
+    dropped: int
+    kept: int
     is_current: bool
 
 
@@ -47,7 +54,7 @@ class CountCache:
         self._stream = ChangeStream(database, self._counters)
         self._is_on = (
             most > 0
-            and database.reads_primary
+            and database.client.read_preference == ReadPreference.PRIMARY
             and database.jobs.read_concern.level != "linearizable"
         )
         self._bypasses = 0
@@ -66,10 +73,10 @@ class CountCache:
             self._bypasses += 1
         elif (known := self._counters.get(filter_)) is not None:
             return known
-        counter = self._counters.begin(filter_) if filter_ else None
-        total = None if counter is None else await self._count_and_keep(counter, jobs, seconds)
-        if total is not None:
-            return total
+        elif (counter := self._counters.begin(filter_)) is not None:
+            total = await self._count_and_keep(counter, jobs, seconds)
+            if total is not None:
+                return total
         return await self._database.jobs.count_documents(
             jobs.document, maxTimeMS=milliseconds(seconds())
         )
@@ -87,8 +94,10 @@ class CountCache:
     @property
     def stats(self) -> CacheStats:
         """How totals came about so far."""
-        kept = asdict(self._counters.stats)
-        return CacheStats(**kept, bypasses=self._bypasses, is_current=self._is_current)
+        known = self._counters
+        return CacheStats(
+            known.hits, known.misses, self._bypasses, known.dropped, known.kept, self._is_current
+        )
 
     @property
     def _is_current(self) -> bool:
@@ -97,13 +106,12 @@ class CountCache:
     async def _count_and_keep(
         self, counter: Counter, jobs: ScopedFilter, seconds: Callable[[], float]
     ) -> int | None:
-        counted = None
         try:
             counted = await self._count_at_a_time(jobs, milliseconds(seconds()))
+            return counted and self._counters.settle(counter, *counted)
         finally:
-            if counted is None:
+            if counter.total is None:
                 self._counters.abandon(counter)
-        return counted and self._counters.settle(counter, *counted)
 
     async def _count_at_a_time(
         self, jobs: ScopedFilter, most_milliseconds: int

@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import structlog
-from bson import Timestamp
+from bson import Timestamp, decode_all
 from bson.errors import BSONError
+from pymongo.asynchronous.command_cursor import AsyncRawBatchCommandCursor
 from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.counters import Change, Counters
@@ -32,8 +35,7 @@ _MOST_IN_A_LOOK = 500
 _REST_SECONDS = 0.05
 _STEP_SECONDS = 3.0
 _CLOSE_SECONDS = 0.5
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 _REFUSED_PAUSE_SECONDS = 30.0
 # Unauthorized, CommandNotFound, InvalidOptions, CommandNotSupported, CommandNotSupportedOnView,
 # an unknown stage, and change streams where there is no replica set.
@@ -45,7 +47,7 @@ class _Lost(Exception):
     """The stream has to be opened anew."""
 
 
-class _Refused(Exception):
+class _Refused(_Lost):
     """There will be no stream before the database is changed."""
 
 
@@ -63,8 +65,8 @@ class _Heartbeat:
 class ChangeStream:
     """Follows the job collection of `database` in a task, and reports to `counters`, once started.
 
-    It goes on until it is closed: a lost stream is opened anew, after pauses that grow; where
-    there are none (a standalone server, missing privileges) it tries again every 30 seconds.
+    It goes on until it is closed: a lost stream is opened anew after a short pause; where there are
+    none (a standalone server, missing privileges) it tries again every 30 seconds.
     """
 
     def __init__(self, database: Database, counters: Counters) -> None:
@@ -72,7 +74,6 @@ class ChangeStream:
         self._counters = counters
         self._current_at = _NEVER
         self._task: asyncio.Task[None] | None = None
-        self._is_closed = False
         self._log = structlog.get_logger(__name__)
         self._silent: str | None = None
 
@@ -83,30 +84,24 @@ class ChangeStream:
 
     def start(self) -> None:
         """Begins to follow, in the running event loop, if it has not yet."""
-        if self._task is None and not self._is_closed:
+        if self._task is None:
             # Not within the trace of the call that happens to come first.
             self._task = asyncio.create_task(self._run(), name="change stream", context=Context())
 
     async def close(self) -> None:
         """Ends it, within a second also where the database does not answer."""
-        self._is_closed = True
         if self._task is not None:
             await end([self._task])
 
     async def _run(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
         while True:
+            pause = _PAUSE_SECONDS
             try:
                 await self._follow()
-            except _Refused as error:
-                self._note_loss(str(error))
-                pause = _REFUSED_PAUSE_SECONDS
             except (PyMongoError, BSONError, TimeoutError, _Lost) as error:
-                self._note_loss(_reason(error))
-                if self._current_at > _NEVER:
-                    pause = _FIRST_PAUSE_SECONDS
-                else:
-                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                self._note_loss(error)
+                if isinstance(error, _Refused):
+                    pause = _REFUSED_PAUSE_SECONDS
             finally:
                 self._current_at = _NEVER
                 self._counters.clear()
@@ -115,8 +110,7 @@ class ChangeStream:
     async def _follow(self) -> None:
         """Reports changes until there is no stream any more, which it raises."""
         first = await self._heartbeat()
-        async with _Cursor(self._database) as cursor:
-            await cursor.open(first.shown)
+        async with _open(self._database, first.shown) as cursor:
             self._counters.start(first.shown)
             heartbeats: deque[_Heartbeat] = deque(maxlen=32)
             while True:
@@ -124,12 +118,21 @@ class ChangeStream:
                 if heartbeat.term != first.term:
                     raise _Lost("another primary was elected")
                 heartbeats.append(heartbeat)
-                changes = await cursor.look()
+                changes = await self._look(cursor)
                 self._counters.apply(changes)
                 self._confirm(heartbeats, changes[-1].at if changes else None)
                 if changes:
                     # Under steady writing many small looks would cost more than few large ones.
                     await asyncio.sleep(_REST_SECONDS)
+
+    async def _look(self, cursor: AsyncRawBatchCommandCursor[Any]) -> list[Change]:
+        """The next changes; none where there are none within the time of a look."""
+        if not cursor.alive:
+            raise _Lost("the collection was dropped or renamed")
+        async with asyncio.timeout(_STEP_SECONDS):
+            batch: Any = await cursor.try_next()  # bytes, though declared as a document
+        events = decode_all(batch or b"", self._database.codec_options)
+        return [_change(event) for event in events]
 
     def _confirm(self, heartbeats: deque[_Heartbeat], last: Timestamp | None) -> None:
         """Notes up to when all changes are reported: those before the last one, or without any,
@@ -163,84 +166,43 @@ class ChangeStream:
         except (KeyError, TypeError) as error:
             raise _Lost("the primary does not say what it has written") from error
 
-    def _note_loss(self, reason: str) -> None:
+    def _note_loss(self, error: Exception) -> None:
         """Logs why there is no stream: once for each reason, however often it is tried."""
+        reason = str(error) if isinstance(error, _Lost) else type(error).__name__
+        if isinstance(error, OperationFailure):
+            reason = f"database error {error.code}"
         if reason != self._silent:
             self._silent = reason
             self._log.warning("totals are counted each time", reason=reason)
 
 
-class _Cursor:
-    """A change stream of the job collection, looked at in batches: a context manager.
+@asynccontextmanager
+async def _open(
+    database: Database, at: Timestamp
+) -> AsyncIterator[AsyncRawBatchCommandCursor[Any]]:
+    """A change stream of the job collection after `at`, as batches of events. Raises _Refused where
+    the database has no such stream.
 
-    It sends the commands itself. The driver's cursors give single events and do not say where a
-    batch ends; they also go on with another primary, whose majority reads may show less than
-    the heartbeat said.
+    The driver's own change streams do not say where a batch ends; they also go on with another
+    primary, whose majority reads may show less than the heartbeat said.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._jobs = database.jobs
-        self._codec_options = database.codec_options
-        self._session = database.client.start_session(causal_consistency=False)
-        self._id = 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._id:
-            # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
-            with suppress(PyMongoError, TimeoutError):
-                await self._command(
-                    {"killCursors": self._jobs.name, "cursors": [self._id]}, _CLOSE_SECONDS
-                )
-        await self._session.end_session()
-
-    async def open(self, at: Timestamp) -> None:
-        """Begins after `at`. Raises _Refused where the database has no such stream."""
-        command = {
-            "aggregate": self._jobs.name,
-            "pipeline": _pipeline(at),
-            "cursor": {"batchSize": 0},
-            "readConcern": {"level": "majority"},
-        }
-        try:
-            self._id = (await self._command(command))["cursor"]["id"]
-        except OperationFailure as error:
-            if error.code not in _REFUSALS:
-                raise
-            raise _Refused(f"the database refuses a change stream, error {error.code}") from error
-
-    async def look(self) -> list[Change]:
-        """The next changes; none where there are none within the time of a look."""
-        if not self._id:
-            raise _Lost("the collection was dropped or renamed")
-        command = {
-            "getMore": self._id,
-            "collection": self._jobs.name,
-            "batchSize": _MOST_IN_A_LOOK,
-            # Of a stream's cursor this is how long to wait for changes.
-            "maxTimeMS": _LOOK_MILLISECONDS,
-        }
-        cursor = (await self._command(command))["cursor"]
-        self._id = cursor["id"]
-        return [_change(event) for event in cursor["nextBatch"]]
-
-    async def _command(
-        self, command: StoredDocument, seconds: float = _STEP_SECONDS
-    ) -> StoredDocument:
-        async with asyncio.timeout(seconds):
-            return await self._jobs.database.command(
-                command, codec_options=self._codec_options, session=self._session
+    jobs = database.jobs.with_options(read_concern=ReadConcern("majority"))
+    try:
+        async with asyncio.timeout(_STEP_SECONDS):
+            cursor: Any = await jobs.aggregate_raw_batches(  # declared as a find's
+                _pipeline(at), batchSize=_MOST_IN_A_LOOK, maxAwaitTimeMS=_LOOK_MILLISECONDS
             )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, _Lost):
-        return str(error)
-    if isinstance(error, OperationFailure):
-        return f"database error {error.code}"
-    return type(error).__name__
+    except OperationFailure as error:
+        if error.code not in _REFUSALS:
+            raise
+        raise _Refused(f"the database refuses a change stream, error {error.code}") from error
+    try:
+        yield cursor
+    finally:
+        # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
+        with suppress(PyMongoError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await cursor.close()
 
 
 def _pipeline(at: Timestamp) -> list[StoredDocument]:

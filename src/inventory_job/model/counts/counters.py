@@ -8,6 +8,7 @@ after the count's time is applied once the count is there.
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ _BEGINNING = Timestamp(0, 0)
 _SEEN_PER_COUNTER = 8
 # Of one report; each takes some 1.5 µs.
 _MOST_ADJUSTMENTS = 5_000
-_OF_ONE_JOB = frozenset({"insert", "update", "replace", "delete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,6 @@ class Change:
     at: Timestamp
     job: Mapping[str, Any] = field(default_factory=dict)
     touched: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class CounterStats:
-    """How often a number was known (`hits`) or not (`misses`), how many were `dropped` since they
-    could not be adjusted, and how many are `kept` now."""
-
-    hits: int
-    misses: int
-    dropped: int
-    kept: int
 
 
 class Counter:
@@ -97,21 +86,22 @@ class Counters:
         self._of_domain: dict[str, dict[Countable, Counter]] = {}
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._floor = _BEGINNING
-        self._hits = self._misses = self._dropped = 0
+        self.hits = self.misses = self.dropped = 0
+        """How often a number was known or not, and how many could not be adjusted."""
 
     @property
-    def stats(self) -> CounterStats:
-        """How often numbers were known so far."""
-        return CounterStats(self._hits, self._misses, self._dropped, len(self._counters))
+    def kept(self) -> int:
+        """How many numbers there are now."""
+        return len(self._counters)
 
     def get(self, jobs: Countable) -> int | None:
         """The number of `jobs`, if it is known."""
         counter = self._counters.get(jobs)
         if counter is None or counter.total is None:
-            self._misses += 1
+            self.misses += 1
             return None
         self._counters.move_to_end(jobs)
-        self._hits += 1
+        self.hits += 1
         return counter.total
 
     def begin(self, jobs: Countable) -> Counter | None:
@@ -124,32 +114,39 @@ class Counters:
         counter = Counter(jobs, self._floor)
         self._counters[jobs] = self._of_domain.setdefault(jobs.domain_id, {})[jobs] = counter
         if len(self._counters) > self._most:
-            self._remove(next(iter(self._counters.values())))
+            self.abandon(next(iter(self._counters.values())))
         return counter
 
     def settle(self, counter: Counter, total: int, at: Timestamp) -> int | None:
         """Takes the count, exact for the time `at`; the number to show. None when the count is
         older than what has been shown or promised: count otherwise."""
         if at < counter.floor:
-            self._remove(counter)
+            self.abandon(counter)
             return None
         if not counter.settle(total, at):
             self._drop(counter)
             return total
         return counter.total
 
-    def abandon(self, counter: Counter) -> None:
-        """The count has failed."""
-        self._remove(counter)
+    def abandon(self, counter: Counter) -> bool:
+        """The count has failed, or the number is lost; False when it was not kept any more."""
+        if self._counters.get(counter.jobs) is not counter:
+            return False
+        del self._counters[counter.jobs]
+        of_domain = self._of_domain[counter.jobs.domain_id]
+        del of_domain[counter.jobs]
+        if not of_domain:
+            del self._of_domain[counter.jobs.domain_id]
+        return True
 
     def start(self, at: Timestamp) -> None:
         """From now on every change after `at` will be reported, in order."""
         self.clear()
-        self._floor = max(self._floor, at)
+        self.promise(at)
 
     def clear(self) -> None:
         """Drops all numbers."""
-        self._dropped += len(self._counters)
+        self.dropped += len(self._counters)
         self._counters.clear()
         self._of_domain.clear()
 
@@ -167,9 +164,8 @@ class Counters:
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
         """Drops the numbers of a domain that was changed by the time `at`."""
-        self._floor = max(self._floor, at or _BEGINNING)
-        for counter in [*self._of_domain.get(domain_id, {}).values()]:
-            self._drop(counter)
+        self.promise(at or _BEGINNING)
+        self._drop_all(domain_id)
 
     def _of(self, domain_id: str | None) -> Mapping[Countable, Counter]:
         """The numbers of a domain; of all domains for None."""
@@ -178,18 +174,16 @@ class Counters:
     def _drop_costly(self, changes: Sequence[Change]) -> None:
         """Drops the numbers of the domains that take longest to adjust, until the others take some
         milliseconds at most: the event loop does nothing else meanwhile."""
-        costs: dict[str | None, int] = {}
+        costs: Tally[str | None] = Tally()
         for change in changes:
-            domain_id = _domain(change)
-            costs[domain_id] = costs.get(domain_id, 0) + len(self._of(domain_id))
-        while sum(costs.values()) > _MOST_ADJUSTMENTS:
-            costliest = max(costs, key=costs.__getitem__)
-            for counter in [*self._of(costliest).values()]:
-                self._drop(counter)
+            costs[_domain(change)] += len(self._of(_domain(change)))
+        while costs.total() > _MOST_ADJUSTMENTS:
+            [(costliest, _)] = costs.most_common(1)
+            self._drop_all(costliest)
             del costs[costliest]
 
     def _adjust(self, counter: Counter, change: Change) -> None:
-        # A delete or replacement does not say what the job was like before, not even whose it was.
+        # Others than these do not say what jobs were like before, not even whose they were.
         difference = None
         if change.kind == "insert":
             included = counter.jobs.includes(change.job)
@@ -198,7 +192,7 @@ class Counters:
             difference = 1 if included else None
         elif change.kind == "update" and not counter.fields & change.touched:
             return
-        if change.kind not in _OF_ONE_JOB or not counter.add(change.at, difference):
+        if not counter.add(change.at, difference):
             self._drop(counter)
 
     def _comes_again(self, jobs: Countable) -> bool:
@@ -210,18 +204,12 @@ class Counters:
             self._seen.popitem(last=False)
         return False
 
-    def _drop(self, counter: Counter) -> None:
-        self._dropped += self._remove(counter)
+    def _drop_all(self, domain_id: str | None) -> None:
+        for counter in [*self._of(domain_id).values()]:
+            self._drop(counter)
 
-    def _remove(self, counter: Counter) -> bool:
-        if self._counters.get(counter.jobs) is not counter:
-            return False
-        del self._counters[counter.jobs]
-        of_domain = self._of_domain[counter.jobs.domain_id]
-        del of_domain[counter.jobs]
-        if not of_domain:
-            del self._of_domain[counter.jobs.domain_id]
-        return True
+    def _drop(self, counter: Counter) -> None:
+        self.dropped += self.abandon(counter)
 
 
 def _domain(change: Change) -> str | None:

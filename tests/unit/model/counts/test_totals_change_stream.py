@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from bson import Timestamp
+from bson import DEFAULT_CODEC_OPTIONS, Timestamp, encode
 from pymongo.errors import AutoReconnect, OperationFailure
 from structlog.testing import capture_logs
 
@@ -46,8 +47,9 @@ class Server:
 
     def __init__(self) -> None:
         self.hello: Callable[[], StoredDocument] = hello
-        self.looks: list[tuple[int, list[StoredDocument]]] = []
-        """The cursor id and the events of the next looks."""
+        self.looks: list[tuple[bool, list[StoredDocument]]] = []
+        """Whether there is a stream after the next looks, and their events."""
+        self.cursor = SimpleNamespace(try_next=self._look, close=partial(self._send, "killCursors"))
         self.failure: Exception | None = None
         """What opening a stream raises."""
         self.hangs = False
@@ -56,28 +58,31 @@ class Server:
 
     @property
     def database(self) -> Database:
-        sessions = SimpleNamespace(end_session=self._nothing)
-        commands = SimpleNamespace(command=self._command)
+        jobs = SimpleNamespace(aggregate_raw_batches=self._open)
         return cast(
             Database,
             SimpleNamespace(
-                client=SimpleNamespace(admin=commands, start_session=lambda **_: sessions),
-                jobs=SimpleNamespace(name="job", database=commands),
-                codec_options=None,
+                client=SimpleNamespace(admin=SimpleNamespace(command=self._send)),
+                jobs=SimpleNamespace(with_options=lambda **_: jobs),
+                codec_options=DEFAULT_CODEC_OPTIONS,
             ),
         )
 
-    async def _command(self, command: str | StoredDocument, **_: Any) -> StoredDocument:
-        name = command if isinstance(command, str) else next(iter(command))
+    async def _send(self, name: str) -> StoredDocument:
         self.sent.append(name)
         if self.hangs:
             await asyncio.sleep(3600)
-        if name == "hello":
-            return self.hello()
-        if name == "aggregate":
-            if self.failure is not None:
-                raise self.failure
-            return {"cursor": {"id": 7, "firstBatch": []}}
+        return self.hello() if name == "hello" else {}
+
+    async def _open(self, _: list[StoredDocument], **__: Any) -> Any:
+        await self._send("aggregate")
+        if self.failure is not None:
+            raise self.failure
+        self.cursor.alive = True
+        return self.cursor
+
+    async def _look(self) -> bytes | None:
+        await self._send("getMore")
         try:
             await asyncio.sleep(0.005)
         except asyncio.CancelledError:
@@ -85,10 +90,8 @@ class Server:
             if not self.loses_a_cancellation:
                 raise
             self.loses_a_cancellation = False
-        cursor_id, events = self.looks.pop(0) if self.looks else (7, [])
-        return {"cursor": {"id": cursor_id, "nextBatch": events}}
-
-    async def _nothing(self) -> None: ...
+        self.cursor.alive, events = self.looks.pop(0) if self.looks else (True, [])
+        return b"".join(map(encode, events)) or None
 
 
 class Reports(Counters):
@@ -127,7 +130,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @in_loop
 async def test_changes_are_reported_in_order_and_what_is_complete_is_promised() -> None:
     server, reports = Server(), Reports()
-    server.looks = [(7, [event("insert", 11), event("delete", 12)])]
+    server.looks = [(True, [event("insert", 11), event("delete", 12)])]
     server.hello = lambda: hello(12 if "getMore" in server.sent else 10)
     stream = ChangeStream(server.database, reports)
 
@@ -208,7 +211,7 @@ async def test_a_lost_stream_is_opened_anew(loss: str) -> None:
     if loss == "another primary":
         server.hello = lambda: hello(term=2)
     elif loss == "no collection":
-        server.looks = [(0, [event("drop", 11), event("invalidate", 11)])]
+        server.looks = [(False, [event("drop", 11), event("invalidate", 11)])]
     else:
 
         def lose() -> StoredDocument:
