@@ -7,13 +7,16 @@ documents of `tests.oracle.many_jobs`, so that conditions find something.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, TypeVar
 
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
 Request = dict[str, Any]
 Strategy = st.SearchStrategy
+_Option = TypeVar("_Option")
 
 TEXTS = {
     "job_id": ["job-", "0", "a1", "job-000000000001"],
@@ -41,9 +44,19 @@ relative_times = st.sampled_from(
 regexes = st.sampled_from(["^p", "a$", "[a-c]", "x|y", "\\.", "", "job-0+", "S.*S"])
 
 
+def chosen(options: Iterable[_Option]) -> Strategy[_Option]:
+    """One of these. The same strategy for the same options: making one costs more than drawing."""
+    return _chosen(tuple(options))
+
+
+@cache
+def _chosen(options: tuple[_Option, ...]) -> Strategy[_Option]:
+    return st.sampled_from(options)
+
+
 def spelled(long: str, short: str) -> Strategy[str]:
     """One of the two spellings of a member."""
-    return st.sampled_from([long, short])
+    return chosen((long, short))
 
 
 def condition() -> Strategy[Request]:
@@ -159,30 +172,28 @@ def named(name: str, **members: Any) -> Request:
     return {"name": name, **members}
 
 
-@st.composite
-def group(draw: st.DrawFn, paths: list[str]) -> Request:
+def _group(draw: st.DrawFn, paths: list[str]) -> Request:
     """A group over rows with these paths; its names are all different."""
     names = draw(_some_names)
     cut = draw(st.integers(0, len(names)))
-    keys = [draw(_group_key(name, paths)) for name in names[:cut]]
-    fields = [draw(_group_field(name, paths)) for name in names[cut:]]
+    keys = [_group_key(draw, name, paths) for name in names[:cut]]
+    fields = [_group_field(draw, name, paths) for name in names[cut:]]
     return {"group": {"keys": keys, "fields": fields}}
 
 
 _name_spelling, _key_spelling = spelled("name", "n"), spelled("key", "k")
 
 
-@st.composite
 def _group_key(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     long = {
         draw(_name_spelling): name,
-        draw(_key_spelling): draw(st.sampled_from(paths)),
+        draw(_key_spelling): draw(chosen(paths)),
     }
     if draw(st.integers(0, 4)) == 0:
         long[next(key for key in long if key.startswith("k"))] = draw(
-            st.sampled_from(["created_at", "finished_at"])
+            chosen(["created_at", "finished_at"])
         )
-        long["date_format"] = draw(st.sampled_from(["year", "month", "day", "%Y-%m", "%H:%M %j"]))
+        long["date_format"] = draw(chosen(["year", "month", "day", "%Y-%m", "%H:%M %j"]))
     return long
 
 
@@ -195,18 +206,15 @@ comparisons = st.fixed_dictionaries(
 )
 
 
-@st.composite
 def _group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     operator = draw(
-        st.sampled_from(
-            ["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"]
-        )
+        chosen(["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"])
     )
     field: Request = {"name": name, "operator": operator}
     if operator != "count":
-        field["key"] = draw(st.sampled_from(paths))
+        field["key"] = draw(chosen(paths))
     if operator == "push" and draw(st.booleans()):
-        field["fields"] = [{"key": draw(st.sampled_from(paths)), "name": "x"}]
+        field["fields"] = [{"key": draw(chosen(paths)), "name": "x"}]
     if operator in ("count", "sum", "average"):
         field["conditions"] = draw(st.lists(comparisons, max_size=2))
     return field
@@ -234,12 +242,10 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
     paths = PATHS
     for _ in range(draw(st.integers(1, 4))):
         kind = draw(
-            st.sampled_from(
-                ["group", "group", "sort", "project", "unwind", "limit", "skip", "count"]
-            )
+            chosen(["group", "group", "sort", "project", "unwind", "limit", "skip", "count"])
         )
         if kind == "group":
-            stages.append(draw(group(paths)))
+            stages.append(_group(draw, paths))
             made = stages[-1]["group"]
             paths = [member.get("name") or member["n"] for member in made["keys"] + made["fields"]]
         elif kind == "sort":
@@ -247,7 +253,7 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
             stages.append({"sort": [{"key": key, "desc": draw(st.booleans())} for key in keys]})
         elif kind == "project":
             names = draw(_some_names)
-            fields = [{"name": name, "key": draw(st.sampled_from(paths))} for name in names]
+            fields = [{"name": name, "key": draw(chosen(paths))} for name in names]
             stages.append({"project": {"fields": fields, "exclude_keys": draw(st.booleans())}})
         elif kind == "unwind":
             stages.append({"unwind": draw(unwinds)})
@@ -287,7 +293,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
     for name in draw(
         st.lists(st.sampled_from(["n", "x", "y"]), min_size=1, max_size=3, unique=True)
     ):
-        fields[name] = draw(_group_field(name, PATHS))
+        fields[name] = _group_field(draw, name, PATHS)
         del fields[name]["name"]
         fields[name].pop("conditions", None)
         if "fields" in fields[name]:
@@ -297,16 +303,14 @@ def analyze_requests(draw: st.DrawFn) -> Request:
         query["add_fields"] = {"added": draw(_added)}
         if query["group_by"]:
             query["group_by"][-1] = {"key": "added", "name": names[-1]}
-    shape = draw(st.sampled_from(["plain", "plain", "fold", "select"]))
+    shape = draw(chosen(["plain", "plain", "fold", "select"]))
     if shape == "fold" and names:
         query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     if shape == "select":
         query["select"] = with_names(draw(selects), [*names, *fields])
         names, fields = list(query["select"]), {}
     if draw(st.booleans()):
-        query["sort"] = [
-            {"key": draw(st.sampled_from([*names, *fields])), "desc": draw(st.booleans())}
-        ]
+        query["sort"] = [{"key": draw(chosen([*names, *fields])), "desc": draw(st.booleans())}]
     return {"query": query}
 
 
@@ -364,59 +368,95 @@ def with_names(value: Any, names: list[str]) -> Any:
     return value
 
 
+_odd_texts = st.text(max_size=8) | st.sampled_from(
+    ["$status", "$$ROOT", "__raw__", "$where", "status__ne", "a.b", "_id", "eq", "\0", "_total_n"]
+)
+_odd_names = st.sampled_from(
+    ["$ne", "key", "k", "operator", "name", "if", "__function", "$where", "x"]
+)
+
+
+def _odd_lists(inner: Strategy[Any]) -> Strategy[list[Any]]:
+    return st.lists(inner, max_size=3)
+
+
+def _odd_documents(inner: Strategy[Any]) -> Strategy[Request]:
+    return st.dictionaries(_odd_names, inner, max_size=3)
+
+
 anything: Strategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
-    | st.sampled_from(
-        [
-            "$status",
-            "$$ROOT",
-            "__raw__",
-            "$where",
-            "status__ne",
-            "a.b",
-            "_id",
-            "eq",
-            "\0",
-            "_total_n",
-        ]
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["$ne", "key", "k", "operator", "name", "if", "__function", "$where", "x"]
-            ),
-            inner,
-            max_size=3,
-        )
-    ),
+    | _odd_texts,
+    lambda inner: _odd_lists(inner) | _odd_documents(inner),
     max_leaves=5,
 )
 
+_OF_ANY_KIND: dict[str, Strategy[Any]] = {
+    "google.protobuf.Value": anything,
+    "google.protobuf.ListValue": _odd_lists(anything),
+    "google.protobuf.Struct": _odd_documents(anything),
+}
+_OF_A_TYPE: dict[int, Strategy[Any]] = {
+    FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_UINT32: st.integers(0, 2**32 - 1),
+    FieldDescriptor.TYPE_STRING: _odd_texts,
+    FieldDescriptor.TYPE_ENUM: st.integers(-1, 99),
+}
+
 
 @st.composite
-def mangled(draw: st.DrawFn, requests: Strategy[Request]) -> Request:
-    """A good request with nonsense in some place."""
+def mangled(
+    draw: st.DrawFn, requests: Strategy[Request], kind: Descriptor | None = None
+) -> Request:
+    """A good request with nonsense in some place; with a kind of message, what that can hold."""
     request = copy.deepcopy(draw(requests))
-    places = list(_places(request))
+    places = [*_places(request, kind)]
     if places:
-        container, member = draw(st.sampled_from(places))
-        container[member] = draw(anything)
+        container, member, nonsense = draw(st.sampled_from(places))
+        container[member] = draw(nonsense)
     return request
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container within `value`, with each of its members' names or numbers."""
-    if isinstance(value, dict):
-        members: list[Any] = list(value)
-    elif isinstance(value, list):
-        members = list(range(len(value)))
-    else:
+_Place = tuple[Any, Any, Strategy[Any]]
+"""A container, the name or number of a member, and what nonsense may take its place."""
+
+
+def _places(value: Any, kind: Descriptor | None) -> Iterator[_Place]:
+    """The places within `value`, which is a message of that kind or anything."""
+    if kind is None or kind.full_name in _OF_ANY_KIND:
+        for name in _members(value):
+            yield value, name, anything
+            yield from _places(value[name], None)
         return
-    for member in members:
-        yield value, member
-        yield from _places(value[member])
+    for name, member in value.items():
+        field = kind.fields_by_name[name]
+        element = _nonsense(field)
+        if not field.is_repeated:
+            yield value, name, st.none() | element
+            yield from _within(member, field)
+            continue
+        yield value, name, _odd_lists(element)
+        for number, each in enumerate(member):
+            yield member, number, element
+            yield from _within(each, field)
+
+
+def _within(value: Any, field: FieldDescriptor) -> Iterator[_Place]:
+    return _places(value, field.message_type) if field.message_type else iter(())
+
+
+def _members(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [*range(len(value))]
+    return [*value] if isinstance(value, dict) else []
+
+
+def _nonsense(field: FieldDescriptor) -> Strategy[Any]:
+    """What one value of a field can hold."""
+    if field.message_type:
+        return _OF_ANY_KIND.get(field.message_type.full_name, st.just({}))
+    return _OF_A_TYPE[field.type]

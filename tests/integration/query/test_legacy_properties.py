@@ -87,7 +87,7 @@ def stored(stores: dict[str, Store]) -> dict[Scope, list[Any]]:
 def refusal(server: LowerHalf, method: str, request: Message, scope: Scope) -> str | None:
     """Why a request is refused; None for one that is answered."""
     try:
-        server.answer(method, request, scope)
+        server.sent(method, request, scope)
     except (InvalidRequest, QueryRefused) as error:
         return str(error)
     return None
