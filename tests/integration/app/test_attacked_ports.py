@@ -222,8 +222,12 @@ def test_slow_queries_cost_their_tenant_turns_and_no_other(
 
         def attack() -> list[Any]:
             calls = [stub.stat.future(request, metadata=TENANT, timeout=30) for stub in attackers]
-            while not all(call.done() for call in calls):
+
+            def are_done() -> bool:
                 assert list_jobs(honest, (("x_domain_id", "domain-2"),)) == 0
+                return all(call.done() for call in calls)
+
+            assert wait_until(are_done, 30)
             return [call.code() for call in calls]
 
         attack()

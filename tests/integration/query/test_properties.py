@@ -213,13 +213,11 @@ def test_another_condition_never_adds_jobs(
     query = {**request.get("query", {}), "page": {}, "only": ["job_id"], "minimal": False}
     narrower = {**query, "filter": [*query.get("filter", []), condition]}
 
-    wide = server.answer("list", message("list", {**request, "query": query}), scope)
-    narrow = server.answer("list", message("list", {**request, "query": narrower}), scope)
+    wide: Any = server.sent("list", message("list", {**request, "query": query}), scope)
+    narrow: Any = server.sent("list", message("list", {**request, "query": narrower}), scope)
 
-    assert narrow["total_count"] <= wide["total_count"]
-    assert not {job["job_id"] for job in narrow["results"]} - {
-        job["job_id"] for job in wide["results"]
-    }
+    assert narrow.total_count <= wide.total_count
+    assert {job.job_id for job in narrow.results} <= {job.job_id for job in wide.results}
 
 
 def reply(server: LowerHalf, method: str, request: Message, scope: Scope) -> Reply:
@@ -238,10 +236,6 @@ def same(method: str, one: Reply, other: Reply) -> bool:
 def shown(method: str, reply: Reply) -> str:
     """An answer, with lists in an order of their own, or what a refusal says."""
     return canonical(as_json(method, reply)) if isinstance(reply, Message) else str(reply)
-
-
-def outcome(server: LowerHalf, method: str, request: Message, scope: Scope) -> str:
-    return shown(method, reply(server, method, request, scope))
 
 
 def canonical(value: Any) -> str:
@@ -336,9 +330,10 @@ def test_spellings_of_conditions_mean_the_same(
         },
     }
 
-    written = outcome(server, "list", message("list", request), scope)
+    requests = [message("list", written) for written in (request, {**request, "query": other})]
+    first, second = (reply(server, "list", each, scope) for each in requests)
 
-    assert outcome(server, "list", message("list", {**request, "query": other}), scope) == written
+    assert same("list", first, second)
 
 
 @law
@@ -356,9 +351,13 @@ def test_spellings_of_stages_mean_the_same(
     ]
     requests = [message("stat", {"query": {"aggregate": written}}) for written in (stages, other)]
 
-    first, second = (outcome(server, "stat", request, scope) for request in requests)
+    first, second = (reply(server, "stat", request, scope) for request in requests)
 
-    assert first.replace(".k ", ".key ") == second.replace(".k ", ".key ")
+    assert same("stat", first, second) or (
+        isinstance(first, REFUSALS)
+        and isinstance(second, REFUSALS)
+        and str(first).replace(".k ", ".key ") == str(second).replace(".k ", ".key ")
+    )
 
 
 def is_place(request: Any, path: str) -> bool:
