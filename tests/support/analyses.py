@@ -9,15 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.support.analyze_strategies import selects, with_names
 from tests.support.chains import KINDS, queries
 from tests.support.strategies import (
     Request,
     Strategy,
     chosen,
     numbers,
-    selects,
     spelled,
-    with_names,
 )
 
 _GROUPED = [path for path, kind in KINDS.items() if kind in ("text", "number", "date")]

@@ -27,18 +27,11 @@ from inventory_job.query.plans import (
     plan_stat,
 )
 from inventory_job.query.schema import parse_analyze, parse_list, parse_stat
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
+from tests.support.client import REQUESTS
 from tests.support.running import LoopThread
 from tests.support.store import Store
-
-REQUESTS: dict[str, type[Message]] = {
-    "list": job_pb2.JobsQuery,
-    "stat": job_pb2.JobStatQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-}
-
 
 Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
 

@@ -1,17 +1,15 @@
 """Requests of the query language, as proto3 JSON, built from small parts for hypothesis.
 
-Most are good; `mangled` puts nonsense somewhere into one. Values come from the same pools as the
-documents of `tests.oracle.many_jobs`, so that conditions find something.
+All are good; `tests.support.nonsense` puts nonsense into one. Values come from the same pools as
+the documents of `tests.oracle.many_jobs`, so that conditions find something.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
 Request = dict[str, Any]
@@ -167,17 +165,12 @@ list_requests: Strategy[Request] = st.fixed_dictionaries(
 )
 
 
-def named(name: str, **members: Any) -> Request:
-    """A member of a group or project with a name, short or long as the caller likes."""
-    return {"name": name, **members}
-
-
 def _group(draw: st.DrawFn, paths: list[str]) -> Request:
     """A group over rows with these paths; its names are all different."""
     names = draw(_some_names)
     cut = draw(st.integers(0, len(names)))
     keys = [_group_key(draw, name, paths) for name in names[:cut]]
-    fields = [_group_field(draw, name, paths) for name in names[cut:]]
+    fields = [group_field(draw, name, paths) for name in names[cut:]]
     return {"group": {"keys": keys, "fields": fields}}
 
 
@@ -206,7 +199,8 @@ comparisons = st.fixed_dictionaries(
 )
 
 
-def _group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+def group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+    """A computed field of a group over rows with these paths."""
     operator = draw(
         chosen(["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"])
     )
@@ -273,190 +267,3 @@ stat_requests: Strategy[Request] = st.one_of(
         lambda parts: {"query": {**parts[0], "distinct": parts[1]}}
     ),
 )
-
-
-_analyze_base = filtered({"page": pages, "unwind": unwinds})
-_group_paths = st.lists(st.sampled_from(PATHS[:12]), max_size=3, unique=True)
-
-
-@st.composite
-def analyze_requests(draw: st.DrawFn) -> Request:
-    """Group, then perhaps select or field_group, sort and page."""
-    query: Request = draw(_analyze_base)
-    keys = draw(_group_paths)
-    query["group_by"] = [
-        key if draw(st.booleans()) else {"key": key, "name": f"k{number}"}
-        for number, key in enumerate(keys)
-    ]
-    names = [key if isinstance(key, str) else key["name"] for key in query["group_by"]]
-    fields: dict[str, Request] = {}
-    for name in draw(
-        st.lists(st.sampled_from(["n", "x", "y"]), min_size=1, max_size=3, unique=True)
-    ):
-        fields[name] = _group_field(draw, name, PATHS)
-        del fields[name]["name"]
-        fields[name].pop("conditions", None)
-        if "fields" in fields[name]:
-            fields[name]["fields"] = {sub["name"]: sub["key"] for sub in fields[name]["fields"]}
-    query["fields"] = fields
-    if draw(st.integers(0, 3)) == 0:
-        query["add_fields"] = {"added": draw(_added)}
-        if query["group_by"]:
-            query["group_by"][-1] = {"key": "added", "name": names[-1]}
-    shape = draw(chosen(["plain", "plain", "fold", "select"]))
-    if shape == "fold" and names:
-        query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-    if shape == "select":
-        query["select"] = with_names(draw(selects), [*names, *fields])
-        names, fields = list(query["select"]), {}
-    if draw(st.booleans()):
-        query["sort"] = [{"key": draw(chosen([*names, *fields])), "desc": draw(st.booleans())}]
-    return {"query": query}
-
-
-_operands = numbers | st.sampled_from(["$status", "$total_tasks", "SUCCESS"]) | st.none()
-_simple_condition = st.tuples(
-    st.sampled_from(["__eq", "__ne", "__gt", "__gte", "__lt", "__lte"]),
-    st.lists(_operands, min_size=2, max_size=2),
-).map(lambda pair: {pair[0]: pair[1]})
-_condition = st.one_of(
-    _simple_condition,
-    st.tuples(
-        st.sampled_from(["__and", "__or"]), st.lists(_simple_condition, min_size=1, max_size=2)
-    ).map(lambda pair: {pair[0]: pair[1]}),
-    _simple_condition.map(lambda inner: {"__not": [inner]}),
-    st.tuples(_operands, st.lists(_operands, max_size=3)).map(lambda pair: {"__in": [*pair]}),
-)
-_added = st.recursive(
-    _operands,
-    lambda inner: st.fixed_dictionaries({"if": _condition, "then": inner, "else": inner}),
-    max_leaves=4,
-)
-
-
-_slots = st.integers(0, 5).map(lambda slot: f"slot {slot}")
-_computed = st.recursive(
-    _slots | numbers,
-    lambda inner: st.one_of(
-        st.fixed_dictionaries(
-            {
-                "operator": st.sampled_from(["add", "multiply"]),
-                "fields": st.lists(inner, min_size=1, max_size=3),
-            }
-        ),
-        st.fixed_dictionaries(
-            {
-                "operator": st.sampled_from(["subtract", "divide"]),
-                "fields": st.lists(inner, min_size=2, max_size=2),
-            }
-        ),
-    ),
-    max_leaves=4,
-).filter(lambda source: not isinstance(source, int))
-selects = st.dictionaries(st.sampled_from(["p", "q", "r"]), _computed, min_size=1, max_size=3)
-"""Selects over slots, which `with_names` fills."""
-
-
-def with_names(value: Any, names: list[str]) -> Any:
-    """The select with its slots taken by names."""
-    if isinstance(value, dict):
-        return {name: with_names(member, names) for name, member in value.items()}
-    if isinstance(value, list):
-        return [with_names(item, names) for item in value]
-    if isinstance(value, str) and value.startswith("slot "):
-        return names[int(value[-1]) % len(names)]
-    return value
-
-
-_odd_texts = st.text(max_size=8) | st.sampled_from(
-    ["$status", "$$ROOT", "__raw__", "$where", "status__ne", "a.b", "_id", "eq", "\0", "_total_n"]
-)
-_odd_names = st.sampled_from(
-    ["$ne", "key", "k", "operator", "name", "if", "__function", "$where", "x"]
-)
-
-
-def _odd_lists(inner: Strategy[Any]) -> Strategy[list[Any]]:
-    return st.lists(inner, max_size=3)
-
-
-def _odd_documents(inner: Strategy[Any]) -> Strategy[Request]:
-    return st.dictionaries(_odd_names, inner, max_size=3)
-
-
-anything: Strategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | _odd_texts,
-    lambda inner: _odd_lists(inner) | _odd_documents(inner),
-    max_leaves=5,
-)
-
-_OF_ANY_KIND: dict[str, Strategy[Any]] = {
-    "google.protobuf.Value": anything,
-    "google.protobuf.ListValue": _odd_lists(anything),
-    "google.protobuf.Struct": _odd_documents(anything),
-}
-_OF_A_TYPE: dict[int, Strategy[Any]] = {
-    FieldDescriptor.TYPE_BOOL: st.booleans(),
-    FieldDescriptor.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
-    FieldDescriptor.TYPE_UINT32: st.integers(0, 2**32 - 1),
-    FieldDescriptor.TYPE_STRING: _odd_texts,
-    FieldDescriptor.TYPE_ENUM: st.integers(-1, 99),
-}
-
-
-@st.composite
-def mangled(
-    draw: st.DrawFn, requests: Strategy[Request], kind: Descriptor | None = None
-) -> Request:
-    """A good request with nonsense in some place; with a kind of message, what that can hold."""
-    request = copy.deepcopy(draw(requests))
-    places = [*_places(request, kind)]
-    if places:
-        container, member, nonsense = draw(st.sampled_from(places))
-        container[member] = draw(nonsense)
-    return request
-
-
-_Place = tuple[Any, Any, Strategy[Any]]
-"""A container, the name or number of a member, and what nonsense may take its place."""
-
-
-def _places(value: Any, kind: Descriptor | None) -> Iterator[_Place]:
-    """The places within `value`, which is a message of that kind or anything."""
-    if kind is None or kind.full_name in _OF_ANY_KIND:
-        for name in _members(value):
-            yield value, name, anything
-            yield from _places(value[name], None)
-        return
-    for name, member in value.items():
-        field = kind.fields_by_name[name]
-        element = _nonsense(field)
-        if not field.is_repeated:
-            yield value, name, st.none() | element
-            yield from _within(member, field)
-            continue
-        yield value, name, _odd_lists(element)
-        for number, each in enumerate(member):
-            yield member, number, element
-            yield from _within(each, field)
-
-
-def _within(value: Any, field: FieldDescriptor) -> Iterator[_Place]:
-    return _places(value, field.message_type) if field.message_type else iter(())
-
-
-def _members(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return [*range(len(value))]
-    return [*value] if isinstance(value, dict) else []
-
-
-def _nonsense(field: FieldDescriptor) -> Strategy[Any]:
-    """What one value of a field can hold."""
-    if field.message_type:
-        return _OF_ANY_KIND.get(field.message_type.full_name, st.just({}))
-    return _OF_A_TYPE[field.type]

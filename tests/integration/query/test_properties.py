@@ -6,7 +6,6 @@ Every law is tried on 1 000 requests, the same ones each time; `--examples N` tr
 from __future__ import annotations
 
 import copy
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,9 +24,10 @@ from inventory_job.errors import InvalidRequest, PermissionDenied, QueryRefused
 from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.wire.decode import decode
 from tests import oracle
-from tests.support import analyses, chains, lists, strategies
-from tests.support.lower_half import REQUESTS as REQUEST_MESSAGES
+from tests.support import analyses, analyze_strategies, chains, lists, nonsense, strategies
+from tests.support.client import REQUESTS as REQUEST_MESSAGES
 from tests.support.lower_half import LowerHalf, as_json, message
+from tests.support.places import is_place
 from tests.support.store import Store
 
 NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
@@ -37,7 +37,7 @@ Reply = Message | InvalidRequest | PermissionDenied | QueryRefused
 REQUESTS = {
     "list": strategies.list_requests,
     "stat": st.one_of(strategies.stat_requests, chains.stat_requests),
-    "analyze": st.one_of(strategies.analyze_requests(), analyses.analyze_requests()),
+    "analyze": st.one_of(analyze_strategies.analyze_requests(), analyses.analyze_requests()),
 }
 METHODS = list(REQUESTS)
 GOOD = {
@@ -71,7 +71,7 @@ def any_request(method: str) -> st.SearchStrategy[dict[str, Any]]:
     """Good requests, and as many with nonsense in them; of lists these alone, since nonsense
     gets few of them refused."""
     good = REQUESTS[method]
-    mangled = strategies.mangled(good, REQUEST_MESSAGES[method].DESCRIPTOR)
+    mangled = nonsense.mangled(good, REQUEST_MESSAGES[method])
     return mangled if method == "list" else st.one_of(good, mangled)
 
 
@@ -358,23 +358,3 @@ def test_spellings_of_stages_mean_the_same(
         and isinstance(second, REFUSALS)
         and str(first).replace(".k ", ".key ") == str(second).replace(".k ", ".key ")
     )
-
-
-def is_place(request: Any, path: str) -> bool:
-    """Whether the path leads through the request; its last member may be what is missing."""
-    parts = re.findall(r"\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]|([^.\[\]]+)", path)
-    value = request
-    for position, (index, quoted, name) in enumerate(parts):
-        last = position == len(parts) - 1
-        if index:
-            if not isinstance(value, list) or int(index) >= len(value):
-                return False
-            value = value[int(index)]
-            continue
-        member = name or quoted[1:-1].encode().decode("unicode_escape")
-        if not isinstance(value, dict):
-            return False
-        if member not in value:
-            return last
-        value = value[member]
-    return bool(parts)
