@@ -1,5 +1,4 @@
-"""A browser for the tests of a file, since no event loop can be run beside it; each page has a
-profile of its own in it."""
+"""A browser for the tests of a file, since no event loop can be run beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser
 
 from inventory_job.auth.tokens import TokenAuthenticator
 from tests.browser import scene
-from tests.browser.visits import Visit, chromium, chromium_path, visit
+from tests.browser.visits import Profiles, Visit, chromium, chromium_path, visit
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
 from tests.support.store import Store
@@ -34,10 +33,26 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def profiles(browser: Browser) -> Iterator[Profiles]:
+    """The browser's profiles."""
+    with Profiles(browser) as opened:
+        yield opened
+
+
 @pytest.fixture
-def visited(browser: Browser) -> Iterator[Visit]:
-    """An empty page in a profile of its own."""
+def visited(profiles: Profiles) -> Iterator[Visit]:
+    """An empty page."""
+    with profiles.visit() as opened:
+        yield opened
+
+
+@pytest.fixture
+def timed(browser: Browser) -> Iterator[Visit]:
+    """An empty page in a profile of its own, for a test that sets the clock, which is the
+    profile's."""
     with visit(browser) as opened:
+        opened.page.clock.install()
         yield opened
 
 

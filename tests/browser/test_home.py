@@ -16,7 +16,7 @@ from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from tests.browser import home
-from tests.browser.visits import Look, Visit, visit
+from tests.browser.visits import Look, Profiles, Visit, visit
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
 from tests.support.store import Store
@@ -200,9 +200,9 @@ def test_nothing_is_asked_of_another_server(visited: Visit, origin: str) -> None
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.width}-{look.scheme}")
 def test_every_layout_fits_its_width_without_complaints(
-    browser: Browser, origin: str, look: Look
+    profiles: Profiles, origin: str, look: Look
 ) -> None:
-    with visit(browser, look) as seen:
+    with profiles.visit(look) as seen:
         home.opened(seen.page, origin, LARGEST_TENANT)
         for summary in seen.page.locator("summary").all():
             summary.click()
@@ -214,9 +214,9 @@ def test_every_layout_fits_its_width_without_complaints(
         assert seen.page.evaluate(beyond) == []
 
 
-def test_dark_is_dark(browser: Browser, origin: str) -> None:
+def test_dark_is_dark(profiles: Profiles, origin: str) -> None:
     def background(look: Look) -> str:
-        with visit(browser, look) as seen:
+        with profiles.visit(look) as seen:
             seen.page.goto(origin)
             return str(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
@@ -348,15 +348,13 @@ def test_a_table_that_was_opened_stays_open(visited: Visit, origin: str) -> None
     assert visited.page.locator("#history details[open]").count() == 1
 
 
-def test_auto_refresh_asks_again(browser: Browser, origin: str) -> None:
-    with visit(browser) as seen:
-        seen.page.clock.install()
-        home.opened(seen.page, origin, LARGEST_TENANT)
-        seen.page.get_by_role("switch").check()
-        before = len(seen.requests)
+def test_auto_refresh_asks_again(timed: Visit, origin: str) -> None:
+    home.opened(timed.page, origin, LARGEST_TENANT)
+    timed.page.get_by_role("switch").check()
+    before = len(timed.requests)
 
-        with seen.page.expect_response("**/inventory/v1/job/stat"):
-            seen.page.clock.run_for(31_000)
+    with timed.page.expect_response("**/inventory/v1/job/stat"):
+        timed.page.clock.run_for(31_000)
 
-        assert len(seen.requests) > before
-        assert "auto=1" in seen.page.url
+    assert len(timed.requests) > before
+    assert "auto=1" in timed.page.url

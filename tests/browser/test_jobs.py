@@ -334,9 +334,8 @@ def test_a_job_that_is_not_there_is_said_to_be_gone(visited: Visit, console: str
     expect(alert).to_contain_text("NOT_FOUND")
 
 
-def test_a_refresh_keeps_the_place_and_what_has_the_focus(visited: Visit, console: str) -> None:
-    page = visited.page
-    page.clock.install()
+def test_a_refresh_keeps_the_place_and_what_has_the_focus(timed: Visit, console: str) -> None:
+    page = timed.page
     opened(page, console, "auto=1")
     link = page.locator("#list a.open").nth(40)
     link.focus()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser import scene
 from tests.browser.home import awaited, opened_tables
-from tests.browser.visits import Look, Visit, visit
+from tests.browser.visits import Look, Profiles, Visit
 
 VIEWS = {
     "overview": "range=7d",
@@ -40,8 +40,8 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize(
     ("view", "look"), LOOKS, ids=[f"{view}-{look.width}-{look.scheme}" for view, look in LOOKS]
 )
-def test_axe_finds_no_violation(browser: Browser, console: str, view: str, look: Look) -> None:
-    with visit(browser, look) as seen:
+def test_axe_finds_no_violation(profiles: Profiles, console: str, view: str, look: Look) -> None:
+    with profiles.visit(look) as seen:
         opened(seen.page, console, view)
         opened_tables(seen.page)
 
@@ -66,8 +66,8 @@ def test_axe_finds_no_violation_where_there_is_nothing_to_show(
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_window(browser: Browser, console: str, width: int) -> None:
-    with visit(browser, Look(width=width, height=844)) as seen:
+def test_nothing_is_wider_than_the_window(profiles: Profiles, console: str, width: int) -> None:
+    with profiles.visit(Look(width=width, height=844)) as seen:
         for view in VIEWS:
             opened(seen.page, console, view)
 
@@ -75,9 +75,9 @@ def test_nothing_is_wider_than_the_window(browser: Browser, console: str, width:
 
 
 def test_on_a_phone_the_first_table_begins_within_two_screens(
-    browser: Browser, console: str
+    profiles: Profiles, console: str
 ) -> None:
-    with visit(browser, Look(width=390, height=844)) as seen:
+    with profiles.visit(Look(width=390, height=844)) as seen:
         opened(seen.page, console, "overview")
 
         box = seen.page.locator("#plugins table").bounding_box()

@@ -36,10 +36,9 @@ def test_a_session_that_has_run_out_is_said_to_have_and_goes_on_with_a_new_token
 
 
 def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_writes(
-    visited: Visit, guarded: str, issuer: Issuer
+    timed: Visit, guarded: str, issuer: Issuer
 ) -> None:
-    page = visited.page
-    page.clock.install()
+    page = timed.page
     page.goto(f"{guarded}/#view=jobs")
     give_token(page, issuer.token("DOMAIN_ADMIN"))
     awaited(page)

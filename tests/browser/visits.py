@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 Scheme = Literal["light", "dark"]
 
@@ -58,21 +58,63 @@ def chromium(path: str) -> Iterator[Browser]:
 @contextmanager
 def visit(browser: Browser, look: Look | None = None) -> Iterator[Visit]:
     """An empty page, in a profile of its own."""
-    look = look or Look()
-    context = browser.new_context(
+    with _profile(browser, look or Look()) as profile:
+        yield _opened(profile)
+
+
+class Profiles:
+    """The profiles of a browser, one for each look, kept from visit to visit, so that scripts and
+    styles are loaded once; a context manager."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._profiles: dict[Look, BrowserContext] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @contextmanager
+    def visit(self, look: Look | None = None) -> Iterator[Visit]:
+        """An empty page, which may leave nothing but caches for the next one."""
+        look = look or Look()
+        if look not in self._profiles:
+            self._profiles[look] = self._opened.enter_context(_profile(self._browser, look))
+            # With its last page a profile would lose its caches.
+            self._profiles[look].new_page()
+        profile = self._profiles[look]
+        try:
+            yield _opened(profile)
+            assert profile.storage_state() == {"cookies": [], "origins": []}
+        finally:
+            profile.clear_permissions()
+            for page in profile.pages[1:]:
+                page.close()
+
+
+@contextmanager
+def _profile(browser: Browser, look: Look) -> Iterator[BrowserContext]:
+    profile = browser.new_context(
         viewport={"width": look.width, "height": look.height},
         color_scheme=look.scheme,
         device_scale_factor=look.pixel_ratio,
         timezone_id=look.time_zone,
         locale="en-US",
     )
-    context.set_default_timeout(15_000)
+    profile.set_default_timeout(15_000)
     try:
-        opened = Visit(context.new_page())
-        _record(opened)
-        yield opened
+        yield profile
     finally:
-        context.close()
+        profile.close()
+
+
+def _opened(profile: BrowserContext) -> Visit:
+    opened = Visit(profile.new_page())
+    _record(opened)
+    return opened
 
 
 def _record(opened: Visit) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.support.analyze_strategies import selects, with_names
 from tests.support.chains import KINDS, queries
 from tests.support.strategies import (
     Request,
     Strategy,
+    chosen,
     numbers,
-    selects,
     spelled,
-    with_names,
 )
 
 _GROUPED = [path for path, kind in KINDS.items() if kind in ("text", "number", "date")]
@@ -42,7 +42,7 @@ _OPERANDS = st.sampled_from(
 
 @st.composite
 def _comparison(draw: st.DrawFn) -> Request:
-    operator = draw(st.sampled_from(["__eq", "__ne", "__gt", "__gte", "__lt", "__lte"]))
+    operator = draw(chosen(["__eq", "__ne", "__gt", "__gte", "__lt", "__lte"]))
     return {operator: [draw(_OPERANDS), draw(_OPERANDS | _LITERALS)]}
 
 
@@ -68,16 +68,15 @@ added_fields: Strategy[Request] = st.dictionaries(
 """What an analyze or a list may add: expressions by name."""
 
 
-@st.composite
 def _field(draw: st.DrawFn, paths: list[str]) -> Request:
-    operator = draw(st.sampled_from(_OPERATORS))
+    operator = draw(chosen(_OPERATORS))
     made: Request = {"operator": operator}
     if operator == "push" and draw(st.booleans()):
-        return made | {"fields": {"x": draw(st.sampled_from(paths)), "job": "job_id"}}
+        return made | {"fields": {"x": draw(chosen(paths)), "job": "job_id"}}
     if operator in _OF_ELEMENTS and draw(st.integers(0, 3)) == 0:
-        made |= {"data_type": "array", "key": draw(st.sampled_from(["durations", "total_tasks"]))}
+        made |= {"data_type": "array", "key": draw(chosen(["durations", "total_tasks"]))}
     elif operator != "count":
-        made["key"] = draw(st.sampled_from(paths))
+        made["key"] = draw(chosen(paths))
     return made
 
 
@@ -93,7 +92,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
     if draw(st.booleans()):
         query["add_fields"] = draw(added_fields)
         paths += [*query["add_fields"]] * 5
-    keys = draw(st.lists(st.sampled_from(paths), max_size=3, unique=True))
+    keys = draw(st.lists(chosen(paths), max_size=3, unique=True))
     names = [f"k{number}" for number in range(len(keys))]
     query["group_by"] = [
         {draw(spelled("key", "k")): key, draw(spelled("name", "n")): name}
@@ -103,17 +102,16 @@ def analyze_requests(draw: st.DrawFn) -> Request:
         if draw(st.booleans()):
             query["group_by"][number] = key
             names[number] = key.rpartition(".")[2]
-    chosen = draw(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3, unique=True))
-    query["fields"] = {name: draw(_field(paths)) for name in chosen if name not in names}
+    named = draw(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3, unique=True))
+    query["fields"] = {name: _field(draw, paths) for name in named if name not in names}
     query["fields"] = query["fields"] or {"n": {"operator": "count"}}
-    columns = draw(_shape(query, names))
+    columns = _shape(draw, query, names)
     if draw(st.booleans()) and columns:
         sorted_by = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=3, unique=True))
         query["sort"] = [{"key": key, "desc": draw(st.booleans())} for key in sorted_by]
     return {"query": query}
 
 
-@st.composite
 def _shape(draw: st.DrawFn, query: Request, names: list[str]) -> list[str]:
     """Perhaps folds or selects; the columns that the rows then can be sorted by."""
     scalars = [
@@ -121,7 +119,7 @@ def _shape(draw: st.DrawFn, query: Request, names: list[str]) -> list[str]:
         for name, made in query["fields"].items()
         if made["operator"] not in ("push", "add_to_set")
     ]
-    shape = draw(st.sampled_from(["plain", "fold", "fold", "select"]))
+    shape = draw(chosen(["plain", "fold", "fold", "select"]))
     if shape == "fold" and names:
         folded = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
         query["field_group"] = folded

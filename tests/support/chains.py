@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import (
     Request,
     Strategy,
+    chosen,
     comparisons,
     condition,
     numbers,
@@ -37,7 +38,9 @@ KINDS = {
 """What is in the fields of a job, as chains speak of them."""
 
 _NAMES = ["a", "b", "c", "m", "n", "status", "plugin_id", "at"]
+_SHUFFLED = st.permutations(_NAMES)
 _VALUES = numbers | st.sampled_from(["SUCCESS", "FAILURE", "plugin-x", "collector-a", "$status"])
+_VALUES_OR_NONE = _VALUES | st.none()
 _FORMATS = ["year", "month", "day", "%Y-%m", "%Y-%m-%d", "%H:%M"]
 _EASY = ["count", "sum", "average", "max", "min", "add_to_set"]
 """Operators whose answer does not depend on the order of the rows."""
@@ -65,14 +68,14 @@ def chains(draw: st.DrawFn) -> list[Request]:
     followed by a group or a count."""
     rows = Rows()
     stages: list[Request] = []
-    kind = draw(st.sampled_from(["group", _ANY]))
-    count = draw(st.sampled_from([2, 3, 3, 4, 4, 5, 5]))
+    kind = draw(chosen(["group", _ANY]))
+    count = draw(chosen([2, 3, 3, 4, 4, 5, 5]))
     while len(stages) < count:
         if kind == _ANY:
-            kind = draw(st.sampled_from(_likely(rows)))
-        stage, rows = draw(_STAGES[kind](rows))
+            kind = draw(chosen(_likely(rows)))
+        stage, rows = _STAGES[kind](draw, rows)
         stages.append(stage)
-        kind = draw(st.sampled_from(["group", "count", _ANY, _ANY])) if kind == "group" else _ANY
+        kind = draw(chosen(["group", "count", _ANY, _ANY])) if kind == "group" else _ANY
     return stages
 
 
@@ -86,42 +89,39 @@ def _likely(rows: Rows) -> list[str]:
     return ["group", "group", "count", "sort", "sort", "project", "unwind", *unwinds, *cuts]
 
 
-@st.composite
 def _group(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    names = draw(st.permutations(_NAMES))
-    key_names = names[: draw(st.sampled_from([0, 1, 1, 2, 2, 2, 3, 3]))]
+    names = draw(_SHUFFLED)
+    key_names = names[: draw(chosen([0, 1, 1, 2, 2, 2, 3, 3]))]
     left = names[len(key_names) :]
     field_names = left[: draw(st.integers(0 if key_names else 1, 2))]
     columns: dict[str, str] = {}
-    keys = [draw(_group_key(name, rows, columns)) for name in key_names]
-    fields = [draw(group_field(name, rows, columns)) for name in field_names]
+    keys = [_group_key(draw, name, rows, columns) for name in key_names]
+    fields = [group_field(draw, name, rows, columns) for name in field_names]
     empty = draw(st.booleans())  # An empty list is the same as none.
     members = {"keys": keys, "fields": fields}
     stage = {"group": {name: made for name, made in members.items() if made or empty}}
     return stage, Rows(columns, tuple(key_names), raw=False, in_order=True)
 
 
-@st.composite
 def _group_key(draw: st.DrawFn, name: str, rows: Rows, columns: dict[str, str]) -> Request:
-    path = draw(st.sampled_from(rows.named("text", "number", "date", "absent", "element")))
+    path = draw(chosen(rows.named("text", "number", "date", "absent", "element")))
     key = {draw(spelled("name", "n")): name, draw(spelled("key", "k")): path}
     columns[name] = rows.columns[path]
     if rows.columns[path] == "date" and draw(st.booleans()):
-        key["date_format"] = draw(st.sampled_from(_FORMATS))
+        key["date_format"] = draw(chosen(_FORMATS))
         columns[name] = "text" if "%" in key["date_format"] else "number"
     return key
 
 
-@st.composite
 def group_field(draw: st.DrawFn, name: str, rows: Rows, columns: dict[str, str]) -> Request:
     """A computed field of a group of such rows; its kind is put down in `columns`."""
     operators = _EASY + (_ORDERED if rows.in_order or draw(st.integers(0, 3)) == 0 else [])
-    operator = draw(st.sampled_from(operators))
+    operator = draw(chosen(operators))
     made: Request = {
         draw(spelled("name", "n")): name,
         draw(spelled("operator", "o")): operator,
     }
-    path = draw(st.sampled_from(rows.named(*(("number", "list") if operator == "sum" else KEYS))))
+    path = draw(chosen(rows.named(*(("number", "list") if operator == "sum" else KEYS))))
     columns[name] = rows.columns[path]
     if operator in ("push", "add_to_set"):
         columns[name] = "set" if operator == "add_to_set" else "list"
@@ -130,9 +130,9 @@ def group_field(draw: st.DrawFn, name: str, rows: Rows, columns: dict[str, str])
             columns[name] = "shown"
     elif operator in ("count", "sum", "average"):
         columns[name] = "number"
-        comparison = draw(st.lists(_comparison(rows), max_size=2))
-        if comparison:
-            made["conditions"] = comparison
+        conditions = [_comparison(draw, rows) for _ in range(draw(st.integers(0, 2)))]
+        if conditions:
+            made["conditions"] = conditions
     if operator == "push" and draw(st.booleans()):
         made["fields"] = [{"key": path, "name": "x"}]
     elif operator != "count":
@@ -143,23 +143,21 @@ def group_field(draw: st.DrawFn, name: str, rows: Rows, columns: dict[str, str])
 KEYS = ("text", "number", "date", "absent", "element", "list")
 
 
-def _comparison(rows: Rows) -> Strategy[Request]:
-    return comparisons if rows.raw else st.fixed_dictionaries(
-        {
-            "k": st.sampled_from(rows.named("text", "number", "absent", "element")),
-            "o": st.sampled_from(["eq", "not", "gt", "gte", "lt", "lte"]),
-            "v": _VALUES | st.none(),
-        }
-    )  # fmt: skip
+def _comparison(draw: st.DrawFn, rows: Rows) -> Request:
+    if rows.raw:
+        return draw(comparisons)
+    return {
+        "k": draw(chosen(rows.named("text", "number", "absent", "element"))),
+        "o": draw(chosen(["eq", "not", "gt", "gte", "lt", "lte"])),
+        "v": draw(_VALUES_OR_NONE),
+    }
 
 
-@st.composite
 def _count(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    name = draw(st.sampled_from(_NAMES))
+    name = draw(chosen(_NAMES))
     return {"count": {"name": name}}, Rows({name: "number"}, raw=False, in_order=True)
 
 
-@st.composite
 def _sort(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     names = draw(
         st.lists(
@@ -180,18 +178,17 @@ def _sort(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     return {"sort": keys}, replace(rows, in_order=whole)
 
 
-@st.composite
 def _project(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     names = draw(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3, unique=True))
     exclude = draw(st.booleans())
     columns = {} if exclude else {name: rows.columns.get(name, "element") for name in rows.keys}
     fields = []
     for name in names:
-        path = draw(st.sampled_from([*rows.columns]))
+        path = draw(chosen([*rows.columns]))
         kind = rows.columns[path]
         made = {draw(spelled("name", "n")): name, draw(spelled("key", "k")): path}
         if kind in _OPERATORS and draw(st.booleans()):
-            operator, kind = draw(st.sampled_from(_OPERATORS[kind]))
+            operator, kind = draw(chosen(_OPERATORS[kind]))
             made[draw(spelled("operator", "o"))] = operator
         # A set whose rows may have lost their order is taken apart in another one each time.
         columns.setdefault(name, "shown" if kind == "set" else kind)
@@ -210,11 +207,10 @@ _OPERATORS = {
 }
 
 
-@st.composite
 def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     lists = [name for name, kind in rows.columns.items() if kind in ("list", "set")]
     scalars = [name for name, kind in rows.columns.items() if kind != "shown"]
-    path = draw(st.sampled_from(lists or scalars or ["nothing"]))
+    path = draw(chosen(lists or scalars or ["nothing"]))
     spec: Request = {"path": path}
     is_set = rows.columns.get(path) == "set"
     # After elements of a list, which are in an order of their own, nothing puts those of a set
@@ -224,14 +220,14 @@ def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
         for name, kind in rows.columns.items()
     } | {path: "element"}
     if draw(st.booleans()):
-        spec["filter"] = draw(st.lists(_condition(replace(rows, columns=columns)), max_size=2))
+        after = replace(rows, columns=columns)
+        spec["filter"] = [_condition(draw, after) for _ in range(draw(st.integers(0, 2)))]
     return {"unwind": spec}, replace(rows, columns=columns)
 
 
-@st.composite
 def _condition(draw: st.DrawFn, rows: Rows) -> Request:
     operator = draw(
-        st.sampled_from(
+        chosen(
             ["eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"]
         )
     )
@@ -242,7 +238,7 @@ def _condition(draw: st.DrawFn, rows: Rows) -> Request:
         value = st.lists(value, max_size=3)
     names = rows.named("text", "element") if rows.raw else rows.named("text", "number", "element")
     return {
-        draw(spelled("key", "k")): draw(st.sampled_from(names)),
+        draw(spelled("key", "k")): draw(chosen(names)),
         draw(spelled("operator", "o")): operator,
         draw(spelled("value", "v")): draw(value),
     }
@@ -250,7 +246,7 @@ def _condition(draw: st.DrawFn, rows: Rows) -> Request:
 
 def _cut(kind: str, least: int) -> Any:
     sizes = st.sampled_from([least, 1, 2, 3, 5, 8, 2**31 - 1 if kind == "limit" else 20])
-    return lambda rows: st.tuples(sizes.map(lambda size: {kind: size}), st.just(rows))
+    return lambda draw, rows: ({kind: draw(sizes)}, rows)
 
 
 _STAGES: dict[str, Any] = {

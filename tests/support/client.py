@@ -13,6 +13,7 @@ import pytest
 from bson import ObjectId
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from pymongo import monitoring
@@ -22,13 +23,13 @@ from tests.support.store import Store
 
 Plain = dict[str, Any]
 
-_REQUESTS: Mapping[str, type[Message]] = {
-    "delete": job_pb2.JobRequest,
-    "get": job_pb2.JobRequest,
-    "list": job_pb2.JobsQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-    "stat": job_pb2.JobStatQuery,
+SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
+REQUESTS: Mapping[str, type[Message]] = {
+    method.name: GetMessageClass(method.input_type) for method in SERVICE.methods
 }
+"""The requests of each method."""
+JOB = f"/{SERVICE.full_name}"
+"""What the names of methods begin with in calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Client:
     ) -> grpc.Future[Any]:
         """The call, under way."""
         if not isinstance(request, Message):
-            request = json_format.ParseDict(request, _REQUESTS[method]())
+            request = json_format.ParseDict(request, REQUESTS[method]())
         behavior: Any = getattr(self._stub, method)
         call: grpc.Future[Any] = behavior.future(request, metadata=self._metadata, timeout=seconds)
         return call

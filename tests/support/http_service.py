@@ -30,7 +30,6 @@ from inventory_job.model.counts.cache import CountCache
 from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.grpc.tls import TlsFiles
@@ -41,11 +40,9 @@ from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.server import HttpOptions, HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
+from tests.support.client import SERVICE
 from tests.support.running import LoopThread
 from tests.support.store import Store
-
-SERVICE = job_pb2.DESCRIPTOR.services_by_name["Job"]
-
 
 LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}

@@ -28,3 +28,10 @@ async def settle(steps: int = 20) -> None:
     """Lets all that can go on now do so, without time passing."""
     for _ in range(steps):
         await asyncio.sleep(0)
+
+
+async def started(*coroutines: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    """Tasks of these, each gone as far as it can."""
+    tasks = [asyncio.create_task(each) for each in coroutines]
+    await settle()
+    return tasks

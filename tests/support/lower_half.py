@@ -26,18 +26,11 @@ from inventory_job.query.plans import (
     plan_list,
     plan_stat,
 )
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
+from tests.support.client import REQUESTS
 from tests.support.running import LoopThread
 from tests.support.store import Store
-
-REQUESTS: dict[str, type[Message]] = {
-    "list": job_pb2.JobsQuery,
-    "stat": job_pb2.JobStatQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-}
-
 
 Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
 
@@ -94,15 +87,14 @@ class LowerHalf:
             return plan_stat(decoded, scope, self._context)
         return plan_analyze(decoded, scope, self._context)
 
-    def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
-        """The answer to `request`; raises ServiceErrors."""
+    def sent(self, method: str, request: Message, scope: Scope) -> Message:
+        """The answer to `request`, as it is received; raises ServiceErrors."""
         answer = self._loop.run(self._run(self.plan(method, request, scope)))
-        received = type(answer).FromString(answer.SerializeToString())
-        return json_format.MessageToDict(
-            received,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=method == "list",
-        )
+        return type(answer).FromString(answer.SerializeToString())
+
+    def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
+        """The answer to `request` as JSON; raises ServiceErrors."""
+        return as_json(method, self.sent(method, request, scope))
 
     async def _run(self, plan: Plan) -> Message:
         deadline = Deadline.after(60.0)
@@ -122,3 +114,12 @@ class LowerHalf:
 def message(method: str, request: dict[str, Any]) -> Message:
     """The request as a message; raises json_format.ParseError when it cannot be one."""
     return json_format.ParseDict(request, REQUESTS[method]())
+
+
+def as_json(method: str, answer: Message) -> dict[str, Any]:
+    """An answer as proto3 JSON."""
+    return json_format.MessageToDict(
+        answer,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=method == "list",
+    )

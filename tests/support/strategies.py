@@ -1,19 +1,20 @@
 """Requests of the query language, as proto3 JSON, built from small parts for hypothesis.
 
-Most are good; `mangled` puts nonsense somewhere into one. Values come from the same pools as the
-documents of `tests.oracle.many_jobs`, so that conditions find something.
+All are good; `tests.support.nonsense` puts nonsense into one. Values come from the same pools as
+the documents of `tests.oracle.many_jobs`, so that conditions find something.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
 Request = dict[str, Any]
 Strategy = st.SearchStrategy
+_Option = TypeVar("_Option")
 
 TEXTS = {
     "job_id": ["job-", "0", "a1", "job-000000000001"],
@@ -41,9 +42,19 @@ relative_times = st.sampled_from(
 regexes = st.sampled_from(["^p", "a$", "[a-c]", "x|y", "\\.", "", "job-0+", "S.*S"])
 
 
+def chosen(options: Iterable[_Option]) -> Strategy[_Option]:
+    """One of these. The same strategy for the same options: making one costs more than drawing."""
+    return _chosen(tuple(options))
+
+
+@cache
+def _chosen(options: tuple[_Option, ...]) -> Strategy[_Option]:
+    return st.sampled_from(options)
+
+
 def spelled(long: str, short: str) -> Strategy[str]:
     """One of the two spellings of a member."""
-    return st.sampled_from([long, short])
+    return chosen((long, short))
 
 
 def condition() -> Strategy[Request]:
@@ -154,35 +165,28 @@ list_requests: Strategy[Request] = st.fixed_dictionaries(
 )
 
 
-def named(name: str, **members: Any) -> Request:
-    """A member of a group or project with a name, short or long as the caller likes."""
-    return {"name": name, **members}
-
-
-@st.composite
-def group(draw: st.DrawFn, paths: list[str]) -> Request:
+def _group(draw: st.DrawFn, paths: list[str]) -> Request:
     """A group over rows with these paths; its names are all different."""
     names = draw(_some_names)
     cut = draw(st.integers(0, len(names)))
-    keys = [draw(_group_key(name, paths)) for name in names[:cut]]
-    fields = [draw(_group_field(name, paths)) for name in names[cut:]]
+    keys = [_group_key(draw, name, paths) for name in names[:cut]]
+    fields = [group_field(draw, name, paths) for name in names[cut:]]
     return {"group": {"keys": keys, "fields": fields}}
 
 
 _name_spelling, _key_spelling = spelled("name", "n"), spelled("key", "k")
 
 
-@st.composite
 def _group_key(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     long = {
         draw(_name_spelling): name,
-        draw(_key_spelling): draw(st.sampled_from(paths)),
+        draw(_key_spelling): draw(chosen(paths)),
     }
     if draw(st.integers(0, 4)) == 0:
         long[next(key for key in long if key.startswith("k"))] = draw(
-            st.sampled_from(["created_at", "finished_at"])
+            chosen(["created_at", "finished_at"])
         )
-        long["date_format"] = draw(st.sampled_from(["year", "month", "day", "%Y-%m", "%H:%M %j"]))
+        long["date_format"] = draw(chosen(["year", "month", "day", "%Y-%m", "%H:%M %j"]))
     return long
 
 
@@ -195,18 +199,16 @@ comparisons = st.fixed_dictionaries(
 )
 
 
-@st.composite
-def _group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+def group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
+    """A computed field of a group over rows with these paths."""
     operator = draw(
-        st.sampled_from(
-            ["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"]
-        )
+        chosen(["count", "sum", "average", "max", "min", "first", "last", "push", "add_to_set"])
     )
     field: Request = {"name": name, "operator": operator}
     if operator != "count":
-        field["key"] = draw(st.sampled_from(paths))
+        field["key"] = draw(chosen(paths))
     if operator == "push" and draw(st.booleans()):
-        field["fields"] = [{"key": draw(st.sampled_from(paths)), "name": "x"}]
+        field["fields"] = [{"key": draw(chosen(paths)), "name": "x"}]
     if operator in ("count", "sum", "average"):
         field["conditions"] = draw(st.lists(comparisons, max_size=2))
     return field
@@ -234,12 +236,10 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
     paths = PATHS
     for _ in range(draw(st.integers(1, 4))):
         kind = draw(
-            st.sampled_from(
-                ["group", "group", "sort", "project", "unwind", "limit", "skip", "count"]
-            )
+            chosen(["group", "group", "sort", "project", "unwind", "limit", "skip", "count"])
         )
         if kind == "group":
-            stages.append(draw(group(paths)))
+            stages.append(_group(draw, paths))
             made = stages[-1]["group"]
             paths = [member.get("name") or member["n"] for member in made["keys"] + made["fields"]]
         elif kind == "sort":
@@ -247,7 +247,7 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
             stages.append({"sort": [{"key": key, "desc": draw(st.booleans())} for key in keys]})
         elif kind == "project":
             names = draw(_some_names)
-            fields = [{"name": name, "key": draw(st.sampled_from(paths))} for name in names]
+            fields = [{"name": name, "key": draw(chosen(paths))} for name in names]
             stages.append({"project": {"fields": fields, "exclude_keys": draw(st.booleans())}})
         elif kind == "unwind":
             stages.append({"unwind": draw(unwinds)})
@@ -267,156 +267,3 @@ stat_requests: Strategy[Request] = st.one_of(
         lambda parts: {"query": {**parts[0], "distinct": parts[1]}}
     ),
 )
-
-
-_analyze_base = filtered({"page": pages, "unwind": unwinds})
-_group_paths = st.lists(st.sampled_from(PATHS[:12]), max_size=3, unique=True)
-
-
-@st.composite
-def analyze_requests(draw: st.DrawFn) -> Request:
-    """Group, then perhaps select or field_group, sort and page."""
-    query: Request = draw(_analyze_base)
-    keys = draw(_group_paths)
-    query["group_by"] = [
-        key if draw(st.booleans()) else {"key": key, "name": f"k{number}"}
-        for number, key in enumerate(keys)
-    ]
-    names = [key if isinstance(key, str) else key["name"] for key in query["group_by"]]
-    fields: dict[str, Request] = {}
-    for name in draw(
-        st.lists(st.sampled_from(["n", "x", "y"]), min_size=1, max_size=3, unique=True)
-    ):
-        fields[name] = draw(_group_field(name, PATHS))
-        del fields[name]["name"]
-        fields[name].pop("conditions", None)
-        if "fields" in fields[name]:
-            fields[name]["fields"] = {sub["name"]: sub["key"] for sub in fields[name]["fields"]}
-    query["fields"] = fields
-    if draw(st.integers(0, 3)) == 0:
-        query["add_fields"] = {"added": draw(_added)}
-        if query["group_by"]:
-            query["group_by"][-1] = {"key": "added", "name": names[-1]}
-    shape = draw(st.sampled_from(["plain", "plain", "fold", "select"]))
-    if shape == "fold" and names:
-        query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-    if shape == "select":
-        query["select"] = with_names(draw(selects), [*names, *fields])
-        names, fields = list(query["select"]), {}
-    if draw(st.booleans()):
-        query["sort"] = [
-            {"key": draw(st.sampled_from([*names, *fields])), "desc": draw(st.booleans())}
-        ]
-    return {"query": query}
-
-
-_operands = numbers | st.sampled_from(["$status", "$total_tasks", "SUCCESS"]) | st.none()
-_simple_condition = st.tuples(
-    st.sampled_from(["__eq", "__ne", "__gt", "__gte", "__lt", "__lte"]),
-    st.lists(_operands, min_size=2, max_size=2),
-).map(lambda pair: {pair[0]: pair[1]})
-_condition = st.one_of(
-    _simple_condition,
-    st.tuples(
-        st.sampled_from(["__and", "__or"]), st.lists(_simple_condition, min_size=1, max_size=2)
-    ).map(lambda pair: {pair[0]: pair[1]}),
-    _simple_condition.map(lambda inner: {"__not": [inner]}),
-    st.tuples(_operands, st.lists(_operands, max_size=3)).map(lambda pair: {"__in": [*pair]}),
-)
-_added = st.recursive(
-    _operands,
-    lambda inner: st.fixed_dictionaries({"if": _condition, "then": inner, "else": inner}),
-    max_leaves=4,
-)
-
-
-_slots = st.integers(0, 5).map(lambda slot: f"slot {slot}")
-_computed = st.recursive(
-    _slots | numbers,
-    lambda inner: st.one_of(
-        st.fixed_dictionaries(
-            {
-                "operator": st.sampled_from(["add", "multiply"]),
-                "fields": st.lists(inner, min_size=1, max_size=3),
-            }
-        ),
-        st.fixed_dictionaries(
-            {
-                "operator": st.sampled_from(["subtract", "divide"]),
-                "fields": st.lists(inner, min_size=2, max_size=2),
-            }
-        ),
-    ),
-    max_leaves=4,
-).filter(lambda source: not isinstance(source, int))
-selects = st.dictionaries(st.sampled_from(["p", "q", "r"]), _computed, min_size=1, max_size=3)
-"""Selects over slots, which `with_names` fills."""
-
-
-def with_names(value: Any, names: list[str]) -> Any:
-    """The select with its slots taken by names."""
-    if isinstance(value, dict):
-        return {name: with_names(member, names) for name, member in value.items()}
-    if isinstance(value, list):
-        return [with_names(item, names) for item in value]
-    if isinstance(value, str) and value.startswith("slot "):
-        return names[int(value[-1]) % len(names)]
-    return value
-
-
-anything: Strategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
-    | st.sampled_from(
-        [
-            "$status",
-            "$$ROOT",
-            "__raw__",
-            "$where",
-            "status__ne",
-            "a.b",
-            "_id",
-            "eq",
-            "\0",
-            "_total_n",
-        ]
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["$ne", "key", "k", "operator", "name", "if", "__function", "$where", "x"]
-            ),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=5,
-)
-
-
-@st.composite
-def mangled(draw: st.DrawFn, requests: Strategy[Request]) -> Request:
-    """A good request with nonsense in some place."""
-    request = copy.deepcopy(draw(requests))
-    places = list(_places(request))
-    if places:
-        container, member = draw(st.sampled_from(places))
-        container[member] = draw(anything)
-    return request
-
-
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container within `value`, with each of its members' names or numbers."""
-    if isinstance(value, dict):
-        members: list[Any] = list(value)
-    elif isinstance(value, list):
-        members = list(range(len(value)))
-    else:
-        return
-    for member in members:
-        yield value, member
-        yield from _places(value[member])

@@ -19,11 +19,11 @@ from grpc_status import rpc_status
 from inventory_job.manager import JobManager
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.support.client import JOB
 from tests.support.running import server_of
 from tests.support.silence import silent_calls
 from tests.support.tokens import Issuer, key_file_text
 
-JOB = "/spaceone.api.inventory.v1.Job"
 TENANT = (("x_domain_id", "domain-1"),)
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 

@@ -22,13 +22,13 @@ from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
+from tests.support.client import JOB
 from tests.support.proxy import Line, Proxy
 from tests.support.running import ServerThread
 from tests.support.serving import TENANT, list_jobs
 from tests.support.silence import silent_calls
 from tests.support.store import Store
 
-JOB = "/spaceone.api.inventory.v1.Job"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 JOBS = 50
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest, QueryRefused
 from tests import oracle
-from tests.support import strategies
+from tests.support import analyze_strategies, strategies
 from tests.support.lower_half import LowerHalf, message
 from tests.support.store import Store
 from tests.support.stored_values import VALUES, Deprecated, as_stored
@@ -40,7 +40,7 @@ ANYTHING = oracle.legacy_jobs(rng_seed=2, count=300, values=[*VALUES.values()], 
 REQUESTS = {
     "list": strategies.list_requests,
     "stat": strategies.stat_requests,
-    "analyze": strategies.analyze_requests(),
+    "analyze": analyze_strategies.analyze_requests(),
 }
 METHODS = [*REQUESTS]
 
@@ -87,7 +87,7 @@ def stored(stores: dict[str, Store]) -> dict[Scope, list[Any]]:
 def refusal(server: LowerHalf, method: str, request: Message, scope: Scope) -> str | None:
     """Why a request is refused; None for one that is answered."""
     try:
-        server.answer(method, request, scope)
+        server.sent(method, request, scope)
     except (InvalidRequest, QueryRefused) as error:
         return str(error)
     return None

@@ -1,52 +1,21 @@
-"""Tokens: which establish a caller, and why the others do not."""
+"""Tokens: which caller they establish, and what their keys and apps have to do with it."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import time
-from base64 import urlsafe_b64decode
-from pathlib import Path
-from typing import Any
 
 import pytest
-from joserfc import jws
-from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import Caller
-from inventory_job.auth.keys import KeyFile, VerificationKey, parse_key
+from inventory_job.auth.keys import VerificationKey, parse_key
 from inventory_job.auth.tokens import (
-    MOST_TOKEN_BYTES,
     TokenAuthenticator,
     TokenRules,
 )
 from inventory_job.errors import InvalidRequest, Unauthenticated, Unavailable
 from tests.support.key_sources import Apps, Keys
-from tests.support.tokens import Issuer, encoded, key_file_text, with_header
-
-UNVERIFIED = r"\(message = the token's signature cannot be verified\)"
-MALFORMED = r"\(message = the token is not a JSON Web Token\)"
-
-
-@pytest.fixture(scope="module")
-def domain() -> Issuer:
-    return Issuer("domain-1")
-
-
-@pytest.fixture(scope="module")
-def stranger() -> Issuer:
-    return Issuer("domain-2")
-
-
-def caller_of(token: str, *issuers: Issuer, **more: str) -> Caller:
-    authenticator = TokenAuthenticator(Keys(*issuers), rules=TokenRules(system_domain_id="*"))
-    return asyncio.run(authenticator.authenticate([("token", token), *more.items()]))
-
-
-def refused(token: str, reason: str, *issuers: Issuer) -> None:
-    with pytest.raises(Unauthenticated, match=reason) as raised:
-        caller_of(token, *issuers)
-    assert token[:20] not in raised.value.message or not token
+from tests.support.token_callers import caller_of, refused
+from tests.support.tokens import Issuer
 
 
 def test_a_users_token_says_who_is_calling(domain: Issuer) -> None:
@@ -123,229 +92,6 @@ def test_without_a_token_no_caller_is_authenticated(domain: Issuer) -> None:
     for metadata in ([], [("token", "")], [("x_domain_id", "domain-1")]):
         with pytest.raises(Unauthenticated, match="a token is required"):
             asyncio.run(TokenAuthenticator(Keys(domain)).authenticate(metadata))
-
-
-NESTED = b"[" * 5000
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        "garbage",
-        "a.b",
-        "a.b.c.d",
-        "..",
-        "Bearer x.y.z",
-        "ä.ö.ü",
-        f"{encoded(b'no json')}.{encoded({})}.AA",
-        f"{encoded({'alg': 'RS256'})}.{encoded(b'[]')}.AA",
-        f"{encoded({'alg': 'RS256'})}.{encoded(NESTED)}.AA",
-        f"{encoded(NESTED)}.{encoded({})}.AA",
-        f"{encoded({'alg': 'RS256'})}.{encoded(bytes([0xFF]))}.AA",
-        f"{encoded({'alg': 'RS256'})}.{encoded(b'1' * 5000)}.AA",
-        f"{encoded({'alg': 'RS256'})}.A.AA",
-        f" {encoded({'alg': 'RS256'})}.{encoded({})}.AA\n",
-    ],
-    ids=range(14),
-)
-def test_what_is_no_token_is_refused(domain: Issuer, token: str) -> None:
-    refused(token, MALFORMED, domain)
-
-
-@pytest.mark.parametrize(
-    "algorithm", ["none", "None", "HS256", "RS384", "PS256", "rs256", "", None, 1, ["RS256"]]
-)
-def test_another_algorithm_is_refused_whatever_the_token_says(
-    domain: Issuer, algorithm: Any
-) -> None:
-    token = with_header(domain.token("DOMAIN_ADMIN"), {"alg": algorithm})
-
-    refused(token, "the token's algorithm is not RS256", domain)
-
-
-@pytest.mark.parametrize("more", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}])
-def test_a_token_that_asks_for_extensions_is_refused(domain: Issuer, more: dict[str, Any]) -> None:
-    payload = {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()}
-
-    refused(domain.signed({"alg": "RS256"} | more, payload), "extensions", domain)
-    assert caller_of(domain.signed({"alg": "RS256"}, payload), domain).role == "DOMAIN_ADMIN"
-
-
-def named(domain: Issuer, kid: Any) -> str:
-    """A token in order but for what it calls its key."""
-    payload = {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()}
-    return domain.signed({"alg": "RS256", "kid": kid}, payload)
-
-
-@pytest.mark.parametrize(
-    "kid",
-    [
-        "",
-        "k" * 129,
-        "../keys.json",
-        "/etc/passwd",
-        "k\0",
-        "k'--",
-        "a b",
-        "ключ",
-        7,
-        ["k"],
-        {"k": 1},
-    ],
-    ids=range(11),
-)
-def test_a_kid_that_is_no_identifier_is_refused(domain: Issuer, kid: Any) -> None:
-    refused(named(domain, kid), "key id", domain)
-
-
-def test_the_longest_token_is_looked_at_and_a_longer_one_is_not(domain: Issuer) -> None:
-    signature = "A" * (MOST_TOKEN_BYTES - 4)
-
-    refused(f"A.A.{signature}", MALFORMED, domain)
-    refused(f"A.A.{signature}A", "longer than 8192 bytes", domain)
-
-
-def test_an_unknown_domain_and_a_wrong_signature_are_the_same_failure(
-    domain: Issuer, stranger: Issuer
-) -> None:
-    forged = stranger.token("DOMAIN_ADMIN", did="domain-1")
-    token, other = domain.token("DOMAIN_ADMIN"), domain.token("WORKSPACE_OWNER", wid="w")
-    swapped = ".".join([*token.split(".")[:2], other.split(".")[2]])
-
-    refused(stranger.token("DOMAIN_ADMIN"), UNVERIFIED, domain)
-    refused(forged, UNVERIFIED, domain)
-    refused(swapped, UNVERIFIED, domain)
-    refused(token[:-4], UNVERIFIED, domain)
-
-
-@pytest.mark.parametrize("octets", [256, 257, 384, 768])
-def test_a_wrong_signature_costs_the_same_whatever_key_there_is_and_whether_there_is_one(
-    domain: Issuer, monkeypatch: pytest.MonkeyPatch, octets: int
-) -> None:
-    """What takes the time is one computation with a key of the signature's length."""
-    longer = Issuer("domain-3072", 3072)
-    authenticator = TokenAuthenticator(Keys(domain, longer))
-    costs: dict[str, list[int]] = {}
-    deserialize = jws.deserialize_compact
-
-    def computed(token: str, material: RSAKey, **more: Any) -> Any:
-        modulus = int.from_bytes(urlsafe_b64decode(f"{material.as_dict()['n']}=="))
-        assert int.from_bytes(signature) < modulus
-        costs[name].append((modulus.bit_length() + 7) // 8)
-        return deserialize(token, material, **more)
-
-    monkeypatch.setattr(jws, "deserialize_compact", computed)
-    for first in (b"\x01", b"\xff\xfe"):
-        signature = first + bytes(octets - len(first))
-        for name in ("domain-1", "domain-3072", "domain-unknown"):
-            costs[name] = []
-            token = f"{encoded({'alg': 'RS256'})}.{encoded({'did': name})}.{encoded(signature)}"
-            with pytest.raises(Unauthenticated, match=UNVERIFIED):
-                asyncio.run(authenticator.authenticate([("token", token)]))
-
-        assert list(costs.values()) == [[octets]] * 3
-
-
-@pytest.mark.parametrize("signature", [b"", b"A", bytes(255), b"\xff" * 256, bytes(769)])
-def test_what_cannot_be_a_signature_is_a_wrong_one(domain: Issuer, signature: bytes) -> None:
-    content = f"{encoded({'alg': 'RS256'})}.{encoded({'did': 'domain-1'})}"
-
-    for end in (encoded(signature) or "A", "AAAAA"):
-        refused(f"{content}.{end}", UNVERIFIED, domain)
-
-
-@pytest.mark.parametrize("bits", [2048, 2052, 6144])
-def test_keys_of_any_length_that_is_taken_verify_tokens(bits: int) -> None:
-    issuer = Issuer("domain-1", bits)
-
-    assert caller_of(issuer.token("DOMAIN_ADMIN"), issuer).domain_id == "domain-1"
-
-
-@pytest.mark.parametrize(
-    ("claims", "reason"),
-    [
-        ({"did": None}, "names no domain"),
-        ({"did": ""}, "names no domain"),
-        ({"did": 7}, "did is not an identifier"),
-        ({"did": "d" * 129}, "did is not an identifier"),
-        ({"did": "d\n"}, "did is not an identifier"),
-        ({"did": "\ud800"}, "did is not an identifier"),
-        ({"exp": None}, "has no expiry"),
-        ({"exp": "tomorrow"}, "exp is not a time"),
-        ({"exp": True}, "exp is not a time"),
-        ({"exp": float("nan")}, "exp is not a time"),
-        ({"exp": float("inf")}, "exp is not a time"),
-        ({"exp": 10**400}, "exp is not a time"),
-        ({"exp": time.time() - 11}, "has expired"),
-        ({"exp": 0}, "has expired"),
-        ({"exp": -1}, "has expired"),
-        ({"nbf": time.time() + 3000}, "not valid yet"),
-        ({"nbf": "now"}, "nbf is not a time"),
-        ({"iat": time.time() + 3000}, "not valid yet"),
-        ({"iat": []}, "iat is not a time"),
-        ({"typ": None}, "type"),
-        ({"typ": "REFRESH_TOKEN"}, "type"),
-        ({"typ": "ACCESS_TOKEN "}, "type"),
-        ({"typ": ["ACCESS_TOKEN"]}, "type"),
-        ({"typ": "SYSTEM_TOKEN"}, "do not fit together"),
-        ({"own": None}, "owner"),
-        ({"own": "user"}, "owner"),
-        ({"own": {}}, "owner"),
-        ({"own": "SYSTEM"}, "do not fit together"),
-        ({"own": "APP"}, "client id"),
-        ({"own": "APP", "jti": 1}, "jti is not an identifier"),
-        ({"ver": None}, "version"),
-        ({"ver": "1.0"}, "version"),
-        ({"ver": 2.0}, "version"),
-        ({"rol": ["DOMAIN_ADMIN"]}, "role"),
-        ({"rol": "WORKSPACE_OWNER"}, "names no workspace"),
-        ({"rol": "WORKSPACE_MEMBER"}, "names no workspace"),
-        ({"rol": "WORKSPACE_OWNER", "wid": ""}, "names no workspace"),
-        ({"rol": "WORKSPACE_OWNER", "wid": "*"}, "names no workspace"),
-        ({"rol": "WORKSPACE_OWNER", "wid": ["w"]}, "wid is not an identifier"),
-        ({"rol": "WORKSPACE_OWNER", "wid": {"$ne": ""}}, "wid is not an identifier"),
-        ({"permissions": "inventory"}, "permissions is not a list of texts"),
-        ({"permissions": [1]}, "permissions is not a list of texts"),
-        ({"permissions": {}}, "permissions is not a list of texts"),
-        ({"injected_params": []}, "injected_params is not a dictionary"),
-        ({"injected_params": {"workspace_id": ""}}, "injected_params is empty"),
-        ({"injected_params": {"workspace_id": None}}, "injected_params is empty"),
-        ({"injected_params": {"job_id": {"$ne": 1}}}, "job_id is not an identifier"),
-    ],
-    ids=lambda value: re.sub(r"\d{9}[.\d]*", "time", ascii(value))[:40],
-)
-def test_a_claim_out_of_order_is_refused_with_the_reason(
-    domain: Issuer, claims: dict[str, Any], reason: str
-) -> None:
-    issuer_known_by = {**Keys(domain).known, "": parse_key(domain.jwk)}
-    keys = Keys()
-    keys.known = issuer_known_by
-    token = domain.sign({"rol": "DOMAIN_ADMIN", **_user(), **claims})
-
-    with pytest.raises(Unauthenticated, match=reason):
-        asyncio.run(TokenAuthenticator(keys).authenticate([("token", token)]))
-
-
-def _user() -> dict[str, str]:
-    return {"typ": "ACCESS_TOKEN", "own": "USER", "ver": "2.0"}
-
-
-@pytest.mark.parametrize(("claim", "seconds"), [("exp", -5), ("nbf", 5), ("iat", 5)])
-def test_the_tokens_times_may_be_off_by_the_leeway(
-    domain: Issuer, claim: str, seconds: int
-) -> None:
-    token = domain.token("DOMAIN_ADMIN", **{claim: time.time() + seconds})
-    strict = TokenAuthenticator(Keys(domain), rules=TokenRules(leeway_seconds=0))
-
-    assert caller_of(token, domain).domain_id == "domain-1"
-    with pytest.raises(Unauthenticated):
-        asyncio.run(strict.authenticate([("token", token)]))
-
-
-def test_prescribed_parameters_of_other_services_are_passed_over(domain: Issuer) -> None:
-    token = domain.token("DOMAIN_ADMIN", injected_params={"status": "FAILURE", "user_id": ["u"]})
-
-    assert caller_of(token, domain).injected_params == {"status": "FAILURE"}
 
 
 def test_an_apps_permissions_are_those_that_the_identity_service_has(domain: Issuer) -> None:
@@ -439,23 +185,3 @@ def test_a_token_that_could_not_be_verified_is_settled_by_a_later_answer(
 
     first, second, third, after = keys.since
     assert first == second == third < after
-
-
-@pytest.mark.parametrize("kid", ["domain-2", "keys.json", "k" * 128, "Zm9v/YmFy+QQ=="])
-def test_a_kid_chooses_nothing_where_keys_are_by_domain(
-    domain: Issuer, stranger: Issuer, tmp_path: Path, kid: str
-) -> None:
-    file = tmp_path / "keys.json"
-    file.write_text(key_file_text(domain, stranger))
-    authenticator = TokenAuthenticator(KeyFile(file))
-    forged = stranger.signed(
-        {"alg": "RS256", "kid": kid},
-        {"did": "domain-1", "exp": time.time() + 60, "rol": "DOMAIN_ADMIN", **_user()},
-    )
-
-    assert (
-        asyncio.run(authenticator.authenticate([("token", named(domain, kid))])).domain_id
-        == "domain-1"
-    )
-    with pytest.raises(Unauthenticated, match=UNVERIFIED):
-        asyncio.run(authenticator.authenticate([("token", forged)]))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inventory_job.errors import InvalidRequest
 from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobAnalyzeQuery, JobsQuery
 from inventory_job.wire.parse import bounded
-from tests.support.strategies import anything
+from tests.support.nonsense import anything
 
 
 def sized(tag: int, content: bytes) -> bytes:

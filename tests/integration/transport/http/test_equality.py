@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.http.routes import Route, routes_of
 from tests import oracle
-from tests.support import strategies
-from tests.support.http_service import SERVICE, client_of
+from tests.support import analyze_strategies, nonsense, strategies
+from tests.support.client import SERVICE
+from tests.support.http_service import client_of
 from tests.support.store import Store
 
 JOBS = oracle.many_jobs(rng_seed=7, count=200)
@@ -36,7 +37,7 @@ Requests = st.SearchStrategy[dict[str, Any]]
 
 def any_of(good: Requests) -> Requests:
     """Five good requests for each one with nonsense in it."""
-    return st.one_of(*[good] * 5, strategies.mangled(good))
+    return st.one_of(*[good] * 5, nonsense.mangled(good))
 
 
 one_job = st.fixed_dictionaries(
@@ -46,7 +47,7 @@ REQUESTS: dict[str, Requests] = {
     "delete": one_job,
     "get": one_job,
     "list": any_of(strategies.list_requests),
-    "analyze": any_of(strategies.analyze_requests()),
+    "analyze": any_of(analyze_strategies.analyze_requests()),
     "stat": any_of(strategies.stat_requests),
 }
 tenants = st.sampled_from(

@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from inventory_job.transport.http.routes import routes_of
-from tests.support.http_service import SERVICE, HttpPort, client_of
+from tests.support.client import SERVICE
+from tests.support.http_service import HttpPort, client_of
 from tests.support.store import Store
 
 

@@ -22,7 +22,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import (
 )
 from inventory_job.transport.http.messages import json_of, message_of
 from inventory_job.transport.http.parsing import has_more_values
-from tests.support.strategies import anything
+from tests.support.nonsense import anything
 
 MOST = Limits().values
 
