@@ -82,6 +82,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             if status != sent:
                 await context.write(status)
                 sent = status
+                continue  # it may have changed meanwhile
             if self._is_stopping:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
             await changed.wait()
