@@ -157,8 +157,11 @@ def test_a_caller_without_the_whole_domain_has_no_scope_without_a_workspace(
     role: str, method: str
 ) -> None:
     """Whatever let such a caller in: claims.py does not."""
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(PermissionDenied) as refused:
         scope_for(Caller("d", role=role), method, "")
+
+    reason = "the caller's role is one of a workspace, and none is known"
+    assert refused.value.message == f"Permission denied. (reason = {reason})"
 
 
 def test_an_admin_who_asks_for_the_whole_domains_jobs_gets_those_alone() -> None:
