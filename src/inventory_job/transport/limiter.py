@@ -101,10 +101,11 @@ class Permit:
         calls of its tenant that run until it is taken: so a tenant whose clients do not read has a
         bounded number of them in memory, and holds up no other."""
         kept = _OF_TENANT if is_large else 0
-        for share in self.shares[kept : self._running]:
-            share.running -= 1
-        self._running = min(self._running, kept)
-        self._limiter.wake()
+        if self._running > kept:
+            for share in self.shares[kept : self._running]:
+                share.running -= 1
+            self._running = kept
+            self._limiter.wake()
 
     def leave(self) -> None:
         """The call has ended, or its client has taken the answer."""
@@ -198,10 +199,17 @@ class Limiter:
 
     def wake(self) -> None:
         """Has those that wait run that may, in the order of their coming."""
+        # Hundreds may wait for the same one, which is looked at once.
+        full: set[Share] = set()
         for permit, slot in [*self._waiting.items()]:
-            if not slot.done() and self.blocking(permit) is None:
+            if slot.done() or not full.isdisjoint(permit.shares):
+                continue
+            blocking = self.blocking(permit)
+            if blocking is None:
                 permit.start()
                 slot.set_result(None)
+            else:
+                full.add(blocking)
 
     def _look(self) -> None:
         """Wakes, again and again while calls wait: tenants get slots back as time goes by."""

@@ -441,3 +441,34 @@ def test_calls_that_wait_run_once_their_tenant_has_its_slots_again() -> None:
             await asyncio.gather(*tasks)
 
     asyncio.run(run())
+
+
+def test_a_call_that_ends_costs_the_same_however_many_wait() -> None:
+    async def run() -> None:
+        looks = 0
+
+        def clock() -> float:
+            nonlocal looks
+            looks += 1
+            return 1000.0
+
+        limiter = Limiter(Limits(), clock)
+        # What is left to a tenant that is charged is worked out by the clock.
+        limiter.charge("slow", 100)
+        permits = entered(limiter, "slow", FEW_PEERS)
+        assert len(permits) > 150
+        tasks = [started(permit.run()) for permit in permits]
+        await settle()
+        ending = next(permit for permit, task in zip(permits, tasks, strict=True) if task.done())
+        waiting = sum(not task.done() for task in tasks)
+        looks = 0
+
+        ending.stop()
+        ending.leave()
+        await settle()
+
+        assert waiting - sum(not task.done() for task in tasks) == 1
+        assert looks < 20
+        await cancelled(tasks)
+
+    asyncio.run(run())
