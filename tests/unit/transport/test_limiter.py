@@ -188,6 +188,30 @@ def test_a_call_that_came_later_does_not_pass_one_that_is_about_to_run() -> None
     asyncio.run(run())
 
 
+def test_a_call_that_needs_two_places_is_not_passed_by_those_that_need_one() -> None:
+    async def run() -> None:
+        limiter = Limiter(LIMITS)
+        # As many as may run: of the tenant a, and on the connection p.
+        callers = [("a", "q"), ("a", "r"), ("b", "p"), ("c", "p")]
+        running = [limiter.enter(*caller) for caller in callers]
+        for permit in running:
+            await permit.run()
+        waiting = started(limiter.enter("a", "p").run())
+        await settle()
+        later = [limiter.enter(*caller) for caller in callers]
+        tasks = [started(permit.run()) for permit in later]
+
+        for permit in running:
+            await settle()
+            permit.leave()
+        await settle()
+
+        assert waiting.done()
+        await cancelled([waiting, *tasks])
+
+    asyncio.run(run())
+
+
 def test_a_call_whose_answer_is_on_its_way_is_held_but_does_not_run() -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
