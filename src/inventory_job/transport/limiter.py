@@ -43,7 +43,8 @@ class Limits:
 
 
 PermitShares: TypeAlias = tuple[Share, Share, Share, Share]
-"""Those of a call's tenant on its connection, of its tenant, of its connection, and of all."""
+"""Those of a call's tenant on its connection, of its tenant, of its connection, and of all; in the
+order in which it gets to run in them."""
 _OF_TENANT = 2
 """How many of these are its tenant's own."""
 
@@ -58,15 +59,14 @@ class Permit:
         _, self.of_tenant, _, _ = shares
         self._limiter = limiter
         self._running = 0
+        """In how many of its shares it runs."""
         self._begun_at = 0.0
         self._is_held = True
 
     async def run(self) -> None:
         """Waits until the call may run; raises Overloaded when that takes too long."""
-        blocking = self._limiter.blocking(self)
-        if blocking is None:
-            self.start()
-        else:
+        blocking = self.start()
+        if blocking is not None:
             await self._limiter.wait(self, blocking)
         self._begun_at = self._limiter.clock()
 
@@ -90,21 +90,33 @@ class Permit:
         it has fewer slots for a while."""
         self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
 
-    def start(self) -> None:
-        """The call runs."""
-        for share in self.shares:
+    @property
+    def next_share(self) -> Share:
+        """The first of its shares in which it does not run."""
+        return self.shares[self._running]
+
+    def start(self) -> Share | None:
+        """The call runs in one of its shares after the other, up to the first in which as many run
+        as may; that one, or None where the call runs in all. So others do not take from one that
+        waits what it has got."""
+        self.of_tenant.most_running = self._limiter.slots(self.tenant)
+        for share in self.shares[self._running :]:
+            if share.running >= share.most_running:
+                return share
             share.running += 1
-        self._running = len(self.shares)
+            self._running += 1
+        return None
 
     def stop(self, *, is_large: bool = False) -> None:
         """The call runs no more; its answer may still be on its way. A large one counts among the
         calls of its tenant that run until it is taken: so a tenant whose clients do not read has a
         bounded number of them in memory, and holds up no other."""
         kept = _OF_TENANT if is_large else 0
-        for share in self.shares[kept : self._running]:
-            share.running -= 1
-        self._running = min(self._running, kept)
-        self._limiter.wake()
+        if self._running > kept:
+            for share in self.shares[kept : self._running]:
+                share.running -= 1
+            self._running = kept
+            self._limiter.wake()
 
     def leave(self) -> None:
         """The call has ended, or its client has taken the answer."""
@@ -170,20 +182,18 @@ class Limiter:
         if seconds > 0:
             self._charges.add(tenant, seconds)
 
-    def blocking(self, permit: Permit) -> Share | None:
-        """Whose calls run as many at a time as they may, of those that the call is one of; None
-        where it may run now."""
-        permit.of_tenant.most_running = self._slots(permit.tenant)
-        return next((each for each in permit.shares if each.running >= each.most_running), None)
-
     async def wait(self, permit: Permit, blocking: Share) -> None:
-        """Waits until the call runs; raises Overloaded when that takes too long."""
+        """Waits until the call, which `blocking` keeps from running, does; raises Overloaded when
+        that takes too long."""
         loop = asyncio.get_running_loop()
         if self._looking is None:
             self._looking = loop.call_later(_LOOK_AGAIN_SECONDS, self._look)
         self._waiting[permit] = slot = loop.create_future()
+        now, patience = self.clock(), self._limits.wait_seconds
+        patience = min(share.longest_wait(now, patience) for share in permit.shares)
+        blocking.begin_wait(now)
         try:
-            async with asyncio.timeout(blocking.wait(self.clock(), self._limits.wait_seconds)):
+            async with asyncio.timeout(patience):
                 await slot
         except BaseException as error:
             permit.stop()
@@ -197,11 +207,17 @@ class Limiter:
             del self._waiting[permit]
 
     def wake(self) -> None:
-        """Has those that wait run that may, in the order of their coming."""
+        """Has those that wait run as far as they may, in the order of their coming."""
+        # Hundreds may wait for the same one, which is looked at once.
+        full: set[Share] = set()
         for permit, slot in [*self._waiting.items()]:
-            if not slot.done() and self.blocking(permit) is None:
-                permit.start()
+            if slot.done() or permit.next_share in full:
+                continue
+            blocking = permit.start()
+            if blocking is None:
                 slot.set_result(None)
+            else:
+                full.add(blocking)
 
     def _look(self) -> None:
         """Wakes, again and again while calls wait: tenants get slots back as time goes by."""
@@ -209,7 +225,7 @@ class Limiter:
         again = asyncio.get_running_loop().call_later
         self._looking = again(_LOOK_AGAIN_SECONDS, self._look) if self._waiting else None
 
-    def _slots(self, tenant: str) -> int:
+    def slots(self, tenant: str) -> int:
         """How many calls the tenant may run at a time: where slow work was charged to it fewer, one
         at least, while other tenants call."""
         lost = self._charges.slots_lost(tenant)

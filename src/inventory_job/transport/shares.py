@@ -40,14 +40,16 @@ class Share:
         self._waiting = 0
         self._waiting_since = 0.0
 
-    def wait(self, now: float, patience: float) -> float:
-        """How long a call that comes now may wait, in seconds, at most `patience`; it counts among
-        those that wait."""
+    def longest_wait(self, now: float, patience: float) -> float:
+        """How long a call that comes now may wait, in seconds; at most `patience`."""
+        is_standing = self._waiting and now - self._waiting_since > _STANDING_QUEUE_SECONDS
+        return min(patience, _SHORT_WAIT_SECONDS) if is_standing else patience
+
+    def begin_wait(self, now: float) -> None:
+        """One more call waits."""
         if not self._waiting:
             self._waiting_since = now
         self._waiting += 1
-        is_standing = now - self._waiting_since > _STANDING_QUEUE_SECONDS
-        return min(patience, _SHORT_WAIT_SECONDS) if is_standing else patience
 
     def end_wait(self) -> None:
         """One call less waits."""

@@ -188,6 +188,30 @@ def test_a_call_that_came_later_does_not_pass_one_that_is_about_to_run() -> None
     asyncio.run(run())
 
 
+def test_a_call_that_needs_two_places_is_not_passed_by_those_that_need_one() -> None:
+    async def run() -> None:
+        limiter = Limiter(LIMITS)
+        # As many as may run: of the tenant a, and on the connection p.
+        callers = [("a", "q"), ("a", "r"), ("b", "p"), ("c", "p")]
+        running = [limiter.enter(*caller) for caller in callers]
+        for permit in running:
+            await permit.run()
+        waiting = started(limiter.enter("a", "p").run())
+        await settle()
+        later = [limiter.enter(*caller) for caller in callers]
+        tasks = [started(permit.run()) for permit in later]
+
+        for permit in running:
+            await settle()
+            permit.leave()
+        await settle()
+
+        assert waiting.done()
+        await cancelled([waiting, *tasks])
+
+    asyncio.run(run())
+
+
 def test_a_call_whose_answer_is_on_its_way_is_held_but_does_not_run() -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
@@ -439,5 +463,36 @@ def test_calls_that_wait_run_once_their_tenant_has_its_slots_again() -> None:
 
         async with asyncio.timeout(5):
             await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+
+
+def test_a_call_that_ends_costs_the_same_however_many_wait() -> None:
+    async def run() -> None:
+        looks = 0
+
+        def clock() -> float:
+            nonlocal looks
+            looks += 1
+            return 1000.0
+
+        limiter = Limiter(Limits(), clock)
+        # What is left to a tenant that is charged is worked out by the clock.
+        limiter.charge("slow", 100)
+        permits = entered(limiter, "slow", FEW_PEERS)
+        assert len(permits) > 150
+        tasks = [started(permit.run()) for permit in permits]
+        await settle()
+        ending = next(permit for permit, task in zip(permits, tasks, strict=True) if task.done())
+        waiting = sum(not task.done() for task in tasks)
+        looks = 0
+
+        ending.stop()
+        ending.leave()
+        await settle()
+
+        assert waiting - sum(not task.done() for task in tasks) == 1
+        assert looks < 20
+        await cancelled(tasks)
 
     asyncio.run(run())

@@ -101,6 +101,8 @@ def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.grace_seconds),
+        # A request sent behind another would begin with what was bound for the log in that one.
+        reset_contextvars=True,
         ssl_context_factory=None if tls is None else lambda *_: server_context(tls),
     )
 

@@ -238,6 +238,25 @@ def test_a_body_that_does_not_arrive_ends_with_408(database: Store) -> None:
     assert [e["domain_id"] for e in entries if e["event"] == "call"] == ["domain-busy"]
 
 
+def test_a_request_sent_behind_another_is_not_logged_as_of_the_same_domain(
+    database: Store,
+) -> None:
+    stranger = head(LIST, 2).replace(b"x-domain-id: domain-busy", b"connection: close")
+    with (
+        served(database) as origin,
+        connected(origin) as connection,
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries,
+    ):
+        connection.sendall(head(LIST, 2) + b"{}" + stranger + b"{}")
+        received(connection)
+
+    calls = [entry for entry in entries if entry["event"] == "call"]
+    assert [(call["status"], call.get("domain_id")) for call in calls] == [
+        ("OK", "domain-busy"),
+        ("INVALID_ARGUMENT", None),
+    ]
+
+
 @pytest.mark.parametrize(
     "sent",
     [b"\x16\x03\x01\x02\x00\x01", b"PRI * HTTP/2.0\r\n\r\n", b"POST http://[ HTTP/1.1\r\n\r\n"],
