@@ -117,7 +117,7 @@ class Scene:
 
     def _metadata(self, mode: str, domain: str) -> tuple[tuple[str, str], ...]:
         if mode == "none":
-            return (("x-domain-id", domain),)
+            return (("x_domain_id", domain),)
         return (("token", self._issuers[domain].token("DOMAIN_ADMIN")),)
 
     def _calls(self, server: ServerProcess, mode: str, seconds: float) -> Summary:
