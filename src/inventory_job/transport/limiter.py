@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from inventory_job.errors import Overloaded
 from inventory_job.tasks import in_thread
@@ -43,8 +44,8 @@ class Limits:
 
 
 PermitShares: TypeAlias = tuple[Share, Share, Share, Share]
-"""Those of a call's tenant on its connection, of its tenant, of its connection, and of all; in the
-order in which it gets to run in them."""
+"""Those of a call's tenant on its connection, its tenant, its connection, and that of all; in the
+order in which it enters."""
 _OF_TENANT = 2
 """How many of these are its tenant's own."""
 
@@ -52,23 +53,38 @@ _OF_TENANT = 2
 class Permit:
     """The permit of one call; `leave` gives it back, repeating is harmless."""
 
+    __slots__ = ("_begun_at", "_is_held", "_limiter", "_running", "_shares", "peer", "tenant")
+
     def __init__(self, limiter: Limiter, tenant: str, peer: str, shares: PermitShares) -> None:
         self.tenant = tenant
         self.peer = peer
-        self.shares = shares
-        _, self.of_tenant, _, _ = shares
         self._limiter = limiter
+        self._shares = shares
         self._running = 0
-        """In how many of its shares it runs."""
         self._begun_at = 0.0
         self._is_held = True
 
     async def run(self) -> None:
         """Waits until the call may run; raises Overloaded when that takes too long."""
-        blocking = self.start()
-        if blocking is not None:
-            await self._limiter.wait(self, blocking)
+        if all(share.can_run for share in self._shares):
+            for share in self._shares:
+                share.running += 1
+            self._running = len(self._shares)
+        else:
+            await self._wait()
         self._begun_at = self._limiter.clock()
+
+    async def _wait(self) -> None:
+        patience = self._limiter.limits.wait_seconds
+        try:
+            async with asyncio.timeout(min(each.longest_wait(patience) for each in self._shares)):
+                for share in self._shares:
+                    await share.enter()
+                    self._running += 1
+        except TimeoutError:
+            self.stop()
+            self._limiter.refuse(self.tenant, self.peer)
+            raise Overloaded("too many calls at once: no slot to run came free in time") from None
 
     async def work(self, size: int, work: Callable[[], _Result]) -> _Result:
         """What `work` gives or raises, on a message of `size` bytes.
@@ -80,61 +96,41 @@ class Permit:
             return work()
         clock = self._limiter.clock
         comes_at = clock()
-        async with self.of_tenant.turn:
+        async with self._limiter.turn(self.tenant):
             # The wait is not work, for which the tenant would be charged.
             self._begun_at += clock() - comes_at
             return await in_thread(work)
 
     def charge(self) -> None:
-        """Charges the tenant for what the call has done since it began to run: while others call,
-        it has fewer slots for a while."""
+        """Charges the tenant for what the call has done since it began to run."""
         self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
-
-    @property
-    def next_share(self) -> Share:
-        """The first of its shares in which it does not run."""
-        return self.shares[self._running]
-
-    def start(self) -> Share | None:
-        """The call runs in one of its shares after the other, up to the first in which as many run
-        as may; that one, or None where the call runs in all. So others do not take from one that
-        waits what it has got."""
-        self.of_tenant.most_running = self._limiter.slots(self.tenant)
-        for share in self.shares[self._running :]:
-            if share.running >= share.most_running:
-                return share
-            share.running += 1
-            self._running += 1
-        return None
 
     def stop(self, *, is_large: bool = False) -> None:
         """The call runs no more; its answer may still be on its way. A large one counts among the
         calls of its tenant that run until it is taken: so a tenant whose clients do not read has a
         bounded number of them in memory, and holds up no other."""
         kept = _OF_TENANT if is_large else 0
-        if self._running > kept:
-            for share in self.shares[kept : self._running]:
-                share.running -= 1
-            self._running = kept
-            self._limiter.wake()
+        for share in self._shares[kept : self._running]:
+            share.leave()
+        self._running = min(self._running, kept)
 
     def leave(self) -> None:
         """The call has ended, or its client has taken the answer."""
+        self.stop()
         if self._is_held:
             self._is_held = False
             self._limiter.left(self)
-            self.stop()
 
 
 class Limiter:
     """Gives permits to calls, for one event loop. `clock` is monotonic, in seconds."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
         self.clock = clock
         self.refused = 0
         """The calls refused since the start."""
-        self._limits = limits
-        self._all = Share(limits.running)
+        self._all = Share(limits.running, clock)
         self._tenants: Table[str] = Table(limits.held // 2, limits.tenant_running, clock)
         self._peers: Table[str] = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # A connection may carry many tenants, and one of them is not to hold up the others.
@@ -142,9 +138,8 @@ class Limiter:
             limits.held // 4, max(limits.tenant_running // 2, 1), clock
         )
         self._charges = Charges(limits.tenant_running, clock)
-        self._waiting: dict[Permit, asyncio.Future[None]] = {}
-        """The calls that wait for a slot, in the order of their coming."""
         self._looking: asyncio.TimerHandle | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -155,17 +150,21 @@ class Limiter:
 
     def enter(self, tenant: str, peer: str) -> Permit:
         """A permit for a call of the tenant on the connection; raises Overloaded."""
+        pair = (tenant, peer)
         if full := self._what_is_full(tenant, peer):
-            self._refuse(tenant, peer)
+            self.refuse(tenant, peer)
             raise Overloaded(f"too many calls at once: those of the {full}")
-        self._idle.clear()
+        if not self._all.held:
+            self._idle.clear()
         self._all.held += 1
         shares = (
-            self._pairs.enter((tenant, peer)),
+            self._pairs.enter(pair),
             self._tenants.enter(tenant),
             self._peers.enter(peer),
             self._all,
         )
+        if tenant in self._charges:
+            self._fit(tenant)
         return Permit(self, tenant, peer, shares)
 
     def left(self, permit: Permit) -> None:
@@ -177,61 +176,46 @@ class Limiter:
         if not self._all.held:
             self._idle.set()
 
+    def refuse(self, tenant: str, peer: str) -> None:
+        """Counts a call that is refused."""
+        self.refused += 1
+        self._pairs.refuse((tenant, peer))
+        self._tenants.refuse(tenant)
+        self._peers.refuse(peer)
+
+    def turn(self, tenant: str) -> asyncio.Lock:
+        """What one call of the tenant at a time has."""
+        return self._turns.setdefault(tenant, asyncio.Lock())
+
     def charge(self, tenant: str, seconds: float) -> None:
-        """Charges a tenant for slow work."""
+        """Charges a tenant for slow work: while others call, it has fewer slots for a while."""
         if seconds > 0:
             self._charges.add(tenant, seconds)
+            self._fit(tenant)
+            if self._looking is None:
+                self._look_later()
 
-    async def wait(self, permit: Permit, blocking: Share) -> None:
-        """Waits until the call, which `blocking` keeps from running, does; raises Overloaded when
-        that takes too long."""
+    def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._looking is None:
-            self._looking = loop.call_later(_LOOK_AGAIN_SECONDS, self._look)
-        self._waiting[permit] = slot = loop.create_future()
-        now, patience = self.clock(), self._limits.wait_seconds
-        patience = min(share.longest_wait(now, patience) for share in permit.shares)
-        blocking.begin_wait(now)
-        try:
-            async with asyncio.timeout(patience):
-                await slot
-        except BaseException as error:
-            permit.stop()
-            if not isinstance(error, TimeoutError):
-                raise
-            self._refuse(permit.tenant, permit.peer)
-            reason = "too many calls at once: no slot to run came free in time"
-            raise Overloaded(reason) from None
-        finally:
-            blocking.end_wait()
-            del self._waiting[permit]
-
-    def wake(self) -> None:
-        """Has those that wait run as far as they may, in the order of their coming."""
-        # Hundreds may wait for the same one, which is looked at once.
-        full: set[Share] = set()
-        for permit, slot in [*self._waiting.items()]:
-            if slot.done() or permit.next_share in full:
-                continue
-            blocking = permit.start()
-            if blocking is None:
-                slot.set_result(None)
-            else:
-                full.add(blocking)
+        self._looking = loop.call_later(_LOOK_AGAIN_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Wakes, again and again while calls wait: tenants get slots back as time goes by."""
-        self.wake()
-        again = asyncio.get_running_loop().call_later
-        self._looking = again(_LOOK_AGAIN_SECONDS, self._look) if self._waiting else None
+        self._looking = None
+        for tenant in self._charges.tenants():
+            self._fit(tenant)
+        if self._charges:
+            self._look_later()
 
-    def slots(self, tenant: str) -> int:
-        """How many calls the tenant may run at a time: where slow work was charged to it fewer, one
-        at least, while other tenants call."""
-        lost = self._charges.slots_lost(tenant)
-        if lost and self._tenants.has_others(tenant):
-            return max(self._limits.tenant_running - lost, 1)
-        return self._limits.tenant_running
+    def _fit(self, tenant: str) -> None:
+        """Has a charged tenant run as many calls as are left to it: one at least, and all while
+        no other tenant calls."""
+        share = self._tenants.get(tenant)
+        if share is None:
+            return
+        lost = 0
+        if self._tenants.is_wanted_by_others(tenant):
+            lost = self._charges.slots_lost(tenant)
+        share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
     async def wait_idle(self, seconds: float) -> bool:
         """Waits until no call is held, at most so long; whether that is so."""
@@ -241,12 +225,6 @@ class Limiter:
         except TimeoutError:
             return False
         return True
-
-    def _refuse(self, tenant: str, peer: str) -> None:
-        self.refused += 1
-        self._pairs.want((tenant, peer))
-        self._tenants.want(tenant)
-        self._peers.want(peer)
 
     def _what_is_full(self, tenant: str, peer: str) -> str | None:
         """What holds as many calls as it may, if anything does."""
@@ -261,7 +239,7 @@ class Limiter:
     def _is_full(self, tenant: str) -> bool:
         """Whether all permits are held that the tenant may have: alone it leaves a quarter to
         others that may come."""
-        free = self._limits.held - self._all.held
-        if free > self._limits.held // 4:
+        free = self.limits.held - self._all.held
+        if free > self.limits.held // 4:
             return False
         return free <= 0 or not self._tenants.has_others(tenant)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _RECENT_SECONDS = 1.0
-"""A tenant or connection that wanted a permit so lately counts among those that want one."""
+"""A tenant or connection that was refused for so long counts among those that want permits."""
 _SHORT_WAIT_SECONDS = 0.1
 _STANDING_QUEUE_SECONDS = 1.0
 _HALF_LIFE_SECONDS = 10.0
@@ -21,39 +21,69 @@ _FORGOTTEN_SECONDS = 0.25
 
 
 class Share:
-    """The calls of one tenant, of one connection, of both, or all: how many are held, run (at most
-    `most_running`), and wait because so many run.
+    """The calls of one tenant, of one connection, of both, or all: how many are held, how many of
+    them run, at most `most_running` at a time, and those that wait, in the order of their coming.
 
     The wait follows the controlled delay algorithm (CoDel): once calls have been waiting for a
     second without a break it is no burst, and calls wait only briefly, since a longer queue would
     only add delay.
     """
 
-    __slots__ = ("_waiting", "_waiting_since", "held", "most_running", "running", "turn")
+    __slots__ = ("_clock", "_most_running", "_waiting", "_waiting_since", "held", "running")
 
-    def __init__(self, most_running: int) -> None:
+    def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
         self.held = 0
         self.running = 0
-        self.most_running = most_running
-        self.turn = asyncio.Lock()
-        """What the one call has that works on a large message."""
-        self._waiting = 0
+        self._most_running = most_running
+        self._clock = clock
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._waiting_since = 0.0
 
-    def longest_wait(self, now: float, patience: float) -> float:
+    @property
+    def can_run(self) -> bool:
+        """Whether one more call may run now; calls wait only while none may."""
+        return self.running < self._most_running
+
+    def longest_wait(self, patience: float) -> float:
         """How long a call that comes now may wait, in seconds; at most `patience`."""
-        is_standing = self._waiting and now - self._waiting_since > _STANDING_QUEUE_SECONDS
-        return min(patience, _SHORT_WAIT_SECONDS) if is_standing else patience
+        if self._waiting and self._clock() - self._waiting_since > _STANDING_QUEUE_SECONDS:
+            return min(patience, _SHORT_WAIT_SECONDS)
+        return patience
 
-    def begin_wait(self, now: float) -> None:
-        """One more call waits."""
+    async def enter(self) -> None:
+        """Waits until one more call may run, and counts it among those that run."""
+        if self.can_run:
+            self.running += 1
+            return
         if not self._waiting:
-            self._waiting_since = now
-        self._waiting += 1
+            self._waiting_since = self._clock()
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.cancelled():
+                self.leave()
+            raise
 
-    def end_wait(self) -> None:
-        """One call less waits."""
-        self._waiting -= 1
+    def leave(self) -> None:
+        """A call runs no more: the first of those that wait runs instead."""
+        self.running -= 1
+        self._wake_waiting()
+
+    def change_most_running(self, most_running: int) -> None:
+        """From now on, so many may run at a time; those that run already go on."""
+        self._most_running = most_running
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
+        while self._waiting and self.can_run:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                self.running += 1
 
 
 class Charges:
@@ -66,23 +96,30 @@ class Charges:
         self._charged: dict[str, tuple[float, float]] = {}
         """By tenant: the seconds, and when they were that many."""
 
+    def __contains__(self, tenant: str) -> bool:
+        return tenant in self._charged
+
+    def __len__(self) -> int:
+        return len(self._charged)
+
     def add(self, tenant: str, seconds: float) -> None:
         """Charges a tenant with so many seconds more."""
-        charged = {**self._charged, tenant: (self._of(tenant) + seconds, self._clock())}
-        self._charged = {
-            each: (min(seconds, self._most), at)
-            for each, (seconds, at) in charged.items()
-            if each == tenant or self._of(each) >= _FORGOTTEN_SECONDS
-        }
+        self._charged[tenant] = (min(self._of(tenant) + seconds, self._most), self._clock())
 
     def slots_lost(self, tenant: str) -> int:
         """How many slots the charges cost a tenant now."""
         return int(self._of(tenant) / _SECONDS_PER_SLOT)
 
+    def tenants(self) -> list[str]:
+        """Those that are charged; from now on, without those whose charges count no more."""
+        tenants = [*self._charged]
+        for tenant in tenants:
+            if self._of(tenant) < _FORGOTTEN_SECONDS:
+                del self._charged[tenant]
+        return tenants
+
     def _of(self, tenant: str) -> float:
-        if tenant not in self._charged:
-            return 0.0
-        seconds, at = self._charged[tenant]
+        seconds, at = self._charged.get(tenant, (0.0, 0.0))
         return seconds * math.pow(0.5, (self._clock() - at) / _HALF_LIFE_SECONDS)
 
 
@@ -98,14 +135,28 @@ class Table(Generic[_Key]):
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._wanted: OrderedDict[_Key, float] = OrderedDict()
-        """When each wanted a permit last, the latest last; older ones go with the next."""
+        self._refused: OrderedDict[_Key, float] = OrderedDict()
+        """When each was refused last, the latest last; older ones go with the next refusal."""
+        # The key that entered last, and the last other one; each with its time.
+        self._entered: tuple[_Key | None, float] = (None, -math.inf)
+        self._entered_before: tuple[_Key | None, float] = (None, -math.inf)
+
+    def get(self, key: _Key) -> Share | None:
+        """The share of `key`, if it holds permits."""
+        return self._shares.get(key)
+
+    def is_wanted_by_others(self, key: _Key) -> bool:
+        """Whether others than `key` hold permits, or took one a moment ago."""
+        latest, at = self._entered
+        if latest == key:
+            at = self._entered_before[1]
+        return self._clock() - at < _RECENT_SECONDS or self.has_others(key)
 
     def has_others(self, key: _Key) -> bool:
-        """Whether others than `key` hold permits, or wanted one a moment ago."""
+        """Whether others than `key` hold permits, or were refused a moment ago."""
         if len(self._shares) > (key in self._shares):
             return True
-        latest = next((each for each in reversed(self._wanted) if each != key), None)
+        latest = next((each for each in reversed(self._refused) if each != key), None)
         return latest is not None and self._is_recent(latest)
 
     def is_full(self, key: _Key) -> bool:
@@ -117,9 +168,11 @@ class Table(Generic[_Key]):
         """The share of `key`, which holds one more permit."""
         share = self._shares.get(key)
         if share is None:
-            share = self._shares[key] = Share(self._most_running)
+            share = self._shares[key] = Share(self._most_running, self._clock)
         share.held += 1
-        self.want(key)
+        if self._entered[0] != key:
+            self._entered_before = self._entered
+        self._entered = (key, self._clock())
         return share
 
     def leave(self, key: _Key) -> None:
@@ -129,12 +182,12 @@ class Table(Generic[_Key]):
         if not share.held:
             del self._shares[key]
 
-    def want(self, key: _Key) -> None:
-        """A permit is wanted, whether it is given or not."""
-        self._wanted[key] = self._clock()
-        self._wanted.move_to_end(key)
-        while not self._is_recent(next(iter(self._wanted))):
-            self._wanted.popitem(last=False)
+    def refuse(self, key: _Key) -> None:
+        """A permit was refused."""
+        self._refused[key] = self._clock()
+        self._refused.move_to_end(key)
+        while not self._is_recent(next(iter(self._refused))):
+            self._refused.popitem(last=False)
 
     def _is_recent(self, key: _Key) -> bool:
-        return self._clock() - self._wanted[key] < _RECENT_SECONDS
+        return self._clock() - self._refused[key] < _RECENT_SECONDS

@@ -50,8 +50,8 @@ class Model:
         self.clock = Clock()
         self.limiter = Limiter(self.limits, self.clock)
         self.calls: list[Held] = []
-        self.wanted: dict[str | tuple[str, str], float] = {}
-        """When each tenant, connection and tenant on a connection wanted a permit last."""
+        self.refused: dict[str | tuple[str, str], float] = {}
+        """When each tenant, each connection and each tenant on a connection was refused last."""
         self.refusals = 0
         self.queue: list[Held] = []
         """Calls that began to wait, in that order."""
@@ -86,7 +86,6 @@ class Model:
             self.note_refusal(caller)
         else:
             assert expected
-            self.note_wanted(caller)
             self.calls.append(Held(caller, permit))
 
     def may_enter(self, tenant: str, peer: str) -> bool:
@@ -106,16 +105,13 @@ class Model:
         return not (other_pairs and pairs[tenant, peer] >= 2)
 
     def wants(self, keys: Iterable[Key], holding: Counter[Key], but: Key) -> bool:
-        """Whether others than `but` hold permits or wanted one within a second."""
-        recent = {key for key, at in self.wanted.items() if self.clock.now - at < 1}
+        """Whether others than `but` hold permits or were refused within a second."""
+        recent = {key for key, at in self.refused.items() if self.clock.now - at < 1}
         return any(holding[key] or key in recent for key in keys if key != but)
 
     def note_refusal(self, caller: tuple[str, str]) -> None:
-        self.note_wanted(caller)
+        self.refused.update(dict.fromkeys((*caller, caller), self.clock.now))
         self.refusals += 1
-
-    def note_wanted(self, caller: tuple[str, str]) -> None:
-        self.wanted.update(dict.fromkeys((*caller, caller), self.clock.now))
 
     def check(self) -> None:
         for call in self.calls:
