@@ -17,16 +17,6 @@ from tests.support.key_sources import Apps, Keys
 from tests.support.tokens import Issuer
 
 
-@pytest.fixture(scope="module")
-def domain() -> Issuer:
-    return Issuer("domain-1")
-
-
-@pytest.fixture(scope="module")
-def stranger() -> Issuer:
-    return Issuer("domain-2")
-
-
 class Clock:
     """A clock that the test moves."""
 
