@@ -34,8 +34,13 @@ class Deadline:
     def milliseconds(self) -> int:
         """The milliseconds left, at least one, as MongoDB takes a time limit (`maxTimeMS`); raises
         RequestTimeout when there are none."""
-        return max(1, round(self.seconds() * 1000))
+        return milliseconds(self.seconds())
 
     def is_within(self, seconds: float) -> bool:
         """Whether no more than so many seconds are left."""
         return self.at - time.monotonic() <= seconds
+
+
+def milliseconds(seconds: float) -> int:
+    """As MongoDB takes times: at least one, since zero is no limit."""
+    return max(1, round(seconds * 1000))

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Locator, Page
 
+from tests.support.tokens import Issuer
+
 Job = dict[str, Any]
 _ROWS = """(rows) => rows.map((row) => [
   (row.querySelector(".name") ?? row.querySelector("th")).textContent,
@@ -35,6 +37,13 @@ def give_token(page: Page, token: str) -> None:
     """Types a token in the page's field, and has it taken."""
     page.get_by_label("Token").fill(token)
     page.keyboard.press("Enter")
+
+
+def open_jobs(page: Page, origin: str, issuer: Issuer) -> None:
+    """Opens the list of jobs, as an admin who gives a token."""
+    page.goto(f"{origin}/#view=jobs")
+    give_token(page, issuer.token("DOMAIN_ADMIN"))
+    awaited(page)
 
 
 def opened_tables(page: Page) -> None:

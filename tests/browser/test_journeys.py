@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import scene
-from tests.browser.home import awaited, give_token, numbers, opened_tables
+from tests.browser.home import awaited, numbers, open_jobs, opened_tables
 from tests.browser.visits import Visit
 from tests.support.store import Store
 from tests.support.tokens import Issuer
@@ -184,9 +184,7 @@ def test_back_from_the_overview_leads_to_the_place_in_the_list(
     visited: Visit, guarded: str, issuer: Issuer
 ) -> None:
     page = visited.page
-    page.goto(f"{guarded}/#view=jobs")
-    give_token(page, issuer.token("DOMAIN_ADMIN"))
-    awaited(page)
+    open_jobs(page, guarded, issuer)
     page.evaluate("scrollTo(0, 700)")
     page.evaluate("document.getElementById('to-overview').click()")
     expect(page.locator("#overview")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import scene
-from tests.browser.home import awaited, give_token
+from tests.browser.home import awaited, give_token, open_jobs
 from tests.browser.visits import Visit
 from tests.support.tokens import Issuer
 
@@ -39,9 +39,7 @@ def test_a_refresh_sends_no_half_of_a_token_and_leaves_the_keyboard_where_it_wri
     timed: Visit, guarded: str, issuer: Issuer
 ) -> None:
     page = timed.page
-    page.goto(f"{guarded}/#view=jobs")
-    give_token(page, issuer.token("DOMAIN_ADMIN"))
-    awaited(page)
+    open_jobs(page, guarded, issuer)
     page.get_by_role("switch").check()
     page.get_by_label("Token").press_sequentially("half")
 
@@ -62,9 +60,7 @@ def test_what_one_caller_saw_is_not_left_for_the_next(
     visited: Visit, guarded: str, issuer: Issuer
 ) -> None:
     page = visited.page
-    page.goto(f"{guarded}/#view=jobs")
-    give_token(page, issuer.token("DOMAIN_ADMIN"))
-    awaited(page)
+    open_jobs(page, guarded, issuer)
 
     give_token(page, "nonsense")
 

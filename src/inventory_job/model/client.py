@@ -21,6 +21,7 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import split_options
 
+from inventory_job.deadline import milliseconds
 from inventory_job.errors import Outage
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from inventory_job.model.outages import outage_of
@@ -208,11 +209,6 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "uuidRepresentation": "unspecified",  # as any binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option not in given},
     }
-
-
-def milliseconds(seconds: float) -> int:
-    """As MongoDB takes times: at least one, since zero is no limit."""
-    return max(1, round(seconds * 1000))
 
 
 def without_credentials(uri: str) -> str:

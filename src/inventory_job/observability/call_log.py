@@ -45,7 +45,7 @@ class CallLog:
     def record(
         self, method: str, transport: str, metadata: MetadataPairs, request_id: str = ""
     ) -> Iterator[CallRecord]:
-        """A call of the full `method` name, from its beginning to its end, in a task of its own.
+        """A call of the full `method` name, from its beginning to its end, in a context of its own.
 
         The line about it holds the `request_id`, if there is one, and what is bound within
         (structlog's context variables).

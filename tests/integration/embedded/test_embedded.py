@@ -21,12 +21,12 @@ from inventory_job.embedded.mongod import MongodFailed, embedded_mongod, find_mo
 from inventory_job.results import StoredDocument
 
 OWNER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from inventory_job.embedded.mongod import embedded_mongod
 with embedded_mongod(Path(sys.argv[1])) as uri:
     print(uri, flush=True)
-    time.sleep(600)
+    signal.pause()
 """
 
 

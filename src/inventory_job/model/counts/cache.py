@@ -16,7 +16,8 @@ from bson import Timestamp
 from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
 from pymongo.read_preferences import ReadPreference
 
-from inventory_job.model.client import Database, milliseconds
+from inventory_job.deadline import milliseconds
+from inventory_job.model.client import Database
 from inventory_job.model.counts.change_stream import ChangeStream
 from inventory_job.model.counts.counters import Counter, Counters
 from inventory_job.query.countable import countable
