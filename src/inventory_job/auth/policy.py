@@ -52,14 +52,6 @@ RULES: Mapping[str, Rule] = {
 """The rule of every method of Job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confined:
-    """A request as its caller's token leaves it, and the scope it is run in."""
-
-    request: Mapping[str, Any]
-    scope: Scope
-
-
 def authorize(caller: Caller, method: str) -> None:
     """Raises PermissionDenied unless `caller` may call `method` at all."""
     if caller.system:
@@ -81,9 +73,11 @@ def covers(prefix: str, permission: str) -> bool:
     return not rest or prefix[-1] in ":." or rest[0] in ":."
 
 
-def confine(caller: Caller, method: str, request: Mapping[str, Any]) -> Confined:
-    """The decoded `request` as it may be run: with the token's parameters over the caller's own,
-    and with its workspace_id moved into the scope where the scope decides about it.
+def confine(
+    caller: Caller, method: str, request: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Scope]:
+    """The decoded `request` as it may be run, and its scope: with the token's parameters over the
+    caller's own, and with its workspace_id moved into the scope.
 
     Raises PermissionDenied when the token prescribes another domain than its own, or names no
     workspace for the role of one.
@@ -94,9 +88,8 @@ def confine(caller: Caller, method: str, request: Mapping[str, Any]) -> Confined
         raise PermissionDenied("the token prescribes another domain than its own")
     prescribed = {name: value for name, value in injected.items() if name in rule.parameters}
     confined = {**request, **prescribed}
-    scope = scope_for(caller, method, request.get("workspace_id", ""))
-    confined.pop("workspace_id", None)
-    return Confined(confined, scope)
+    scope = scope_for(caller, method, confined.pop("workspace_id", ""))
+    return confined, scope
 
 
 def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope:

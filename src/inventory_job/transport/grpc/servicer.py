@@ -97,9 +97,9 @@ class JobServicer(job_pb2_grpc.JobServicer):
         PermissionDenied."""
 
         def work() -> _Plan:
-            confined = confine(call.caller, call.name, decode(request))
+            confined, scope = confine(call.caller, call.name, decode(request))
             context = ParseContext(self._limits, self._clock())
-            return plan(confined.request, confined.scope, context)
+            return plan(confined, scope, context)
 
         return await call.permit.work(call.request_bytes, work)
 
