@@ -29,8 +29,9 @@ class Client:
     def __init__(self, channel: grpc.Channel) -> None:
         self._stub = job_pb2_grpc.JobStub(channel)
 
-    def list(self, token: str) -> list[str]:
-        answer = self._stub.list(job_pb2.JobsQuery(), metadata=(("token", token),), timeout=10)
+    def list(self, token: str, seconds: float = 10) -> list[str]:
+        metadata = (("token", token),)
+        answer = self._stub.list(job_pb2.JobsQuery(), metadata=metadata, timeout=seconds)
         return [job.job_id for job in answer.results]
 
     def code(self, token: str) -> grpc.StatusCode:

@@ -45,8 +45,7 @@ def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> To
     keys = Lookups(client.public_key, limits)
     # Only verified tokens cause look-ups of apps: more of them are let through.
     apps = Lookups(client.check_app, replace(limits, burst=100, per_second=50.0))
-    for opened in (channel, apps, keys):
-        resources.push_async_callback(opened.close)
+    resources.push_async_callback(channel.close)
     return TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
 
 

@@ -1,8 +1,8 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
 A bad token can make the server look for a key. So calls that strangers cause draw on two token
-buckets, the key's own and one for all; renewals of known keys draw on neither and have slots of
-their own. While the directory is down one probe at a time is made; other look-ups fail.
+buckets, the key's own and one for all; renewals of known keys draw on neither. While the directory
+is down it is tried with growing pauses; other look-ups fail.
 
 Known and unknown keys look the same from outside. Only the answer to a call that drew on the
 buckets refuses a stranger, whether there is a key or not; with the buckets empty both get
@@ -10,6 +10,7 @@ Unavailable. A known key is renewed in the background then, within a rate limit 
 signed with a new key is accepted at the next attempt.
 
 Each call is a task of its own: cancelling a look-up leaves the call to other look-ups that wait.
+What `fetch` calls by ends the calls under way when it is closed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ _Found = TypeVar("_Found")
 _TOO_MANY = "too many look-ups at the identity service"
 _DOWN = "the identity service cannot be reached"
 
+_KEY_BURST = 3
+"""How many calls for one key strangers may cause in a row."""
+_AGAIN_SECONDS = 1.0
+"""After which time they may cause one more; also how long it is cached that there is none."""
+
 
 class Unanswered(Unavailable):
     """The directory works, and has no answer to this one question."""
@@ -39,22 +45,13 @@ class Unanswered(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class LookupLimits:
-    """How long answers are kept, in seconds, how many, and how often the directory is called.
-
-    Strangers may cause `key_burst` calls for one key in a row and then one in `again_seconds` (more
-    than 0), which is also how long it is cached that there is no answer; for all keys together
-    `burst` calls and then `per_second`. `at_a_time` of their calls run, `pending` run or wait.
-    Renewals have as many slots, background renewals half of them and the same rate.
-    """
+    """How long answers are kept, in seconds, how many, and how many calls strangers may cause for
+    all keys together: `burst` in a row and then `per_second`. Background renewals are as many."""
 
     keep_seconds: float = 300.0
-    again_seconds: float = 1.0
     entries: int = 10_000
-    key_burst: int = 3
     burst: int = 20
     per_second: float = 5.0
-    at_a_time: int = 16
-    pending: int = 256
 
 
 @dataclass(slots=True)
@@ -69,12 +66,8 @@ class _Entry(Generic[_Found]):
     settles_until: float = -math.inf
 
 
-class _Calls(dict[_Key, asyncio.Task[_Found | None]]):
-    """Calls of one kind, one for each key: those that run, in `slots`, and those that wait."""
-
-    def __init__(self, at_a_time: int) -> None:
-        super().__init__()
-        self.slots = asyncio.Semaphore(at_a_time)
+_Calls = dict[_Key, asyncio.Task[_Found | None]]
+"""The calls of one kind under way, one for each key."""
 
 
 class Lookups(Generic[_Key, _Found]):
@@ -96,18 +89,18 @@ class Lookups(Generic[_Key, _Found]):
         self._strangers_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._background_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
-        self._strangers: _Calls[_Key, _Found] = _Calls(limits.at_a_time)
-        self._renewals: _Calls[_Key, _Found] = _Calls(limits.at_a_time)
+        self._strangers: _Calls[_Key, _Found] = {}
+        self._renewals: _Calls[_Key, _Found] = {}
         self._log = structlog.get_logger(__name__)
 
     async def find(self, key: _Key) -> _Found | None:
         """The answer for `key`, None if there is none; raises Unavailable."""
         entry = self._entry(key)
+        if entry.value is None:
+            return await self.find_newer(key, -math.inf, None)
         if self._is_fresh(entry):
             return entry.value
-        if entry.value is not None:
-            return await _result(self._started(self._renewals, key))
-        return await _result(self._strangers_call(key, entry))
+        return await _result(self._started(self._renewals, key))
 
     async def find_newer(self, key: _Key, since: float, unfit: _Found | None) -> _Found | None:
         """The answer for `key` after the answer `unfit` did not fit something that was there at
@@ -117,26 +110,16 @@ class Lookups(Generic[_Key, _Found]):
         """
         while True:
             entry = self._entry(key)
-            is_other = entry.fetched_at > -math.inf and entry.value != unfit
-            if is_other or (entry.settles_before >= since and self._is_settled(entry)):
+            is_other = entry.value is not None and entry.value != unfit
+            is_settled = entry.settles_before >= since and self._clock() < entry.settles_until
+            if is_other or is_settled:
                 return entry.value
             await _result(self._strangers_call(key, entry))
 
-    async def close(self) -> None:
-        """Cancels the calls under way."""
-        tasks = [*self._strangers.values(), *self._renewals.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     def _entry(self, key: _Key) -> _Entry[_Found]:
         """What is known of a key; a new entry, not kept yet, if nothing is."""
-        limits = self._limits
-        return (
-            self._found.get(key)
-            or self._absent.get(key)
-            or _Entry(TokenBucket(self._clock, limits.key_burst, 1 / limits.again_seconds))
-        )
+        kept = self._found.get(key) or self._absent.get(key)
+        return kept or _Entry(TokenBucket(self._clock, _KEY_BURST, 1 / _AGAIN_SECONDS))
 
     def _keep(self, key: _Key, entry: _Entry[_Found]) -> None:
         self._found.pop(key, None)
@@ -145,12 +128,7 @@ class Lookups(Generic[_Key, _Found]):
         kept[key] = entry
 
     def _is_fresh(self, entry: _Entry[_Found]) -> bool:
-        if entry.value is None:
-            return self._is_settled(entry)
         return self._clock() - entry.fetched_at < self._limits.keep_seconds
-
-    def _is_settled(self, entry: _Entry[_Found]) -> bool:
-        return self._clock() < entry.settles_until
 
     def _strangers_call(self, key: _Key, entry: _Entry[_Found]) -> asyncio.Task[_Found | None]:
         """The call for `key` that strangers may cause, started if there is none; raises
@@ -158,68 +136,59 @@ class Lookups(Generic[_Key, _Found]):
         under_way = self._strangers.get(key)
         if under_way is not None:
             return under_way
-        if not self._back_off.is_time():
-            raise Unavailable(_DOWN)
-        is_free = len(self._strangers) < self._limits.pending
-        if is_free and entry.bucket.has_one() and self._strangers_bucket.take():
+        self._check_back_off()
+        if entry.bucket.has_one() and self._strangers_bucket.take():
             entry.bucket.take()
             self._keep(key, entry)
             return self._started(self._strangers, key)
-        if entry.value is not None:
-            self._renew_in_background(key, entry)
+        is_old = self._clock() - entry.fetched_at >= _AGAIN_SECONDS
+        if entry.value is not None and is_old and self._background_bucket.take():
+            self._started(self._renewals, key)
         raise Unavailable(_TOO_MANY)
 
-    def _renew_in_background(self, key: _Key, entry: _Entry[_Found]) -> None:
-        is_old = self._clock() - entry.fetched_at >= self._limits.again_seconds
-        is_free = len(self._renewals) < self._limits.at_a_time / 2
-        if is_old and is_free and self._background_bucket.take():
-            self._started(self._renewals, key)
+    def _check_back_off(self) -> None:
+        if not self._back_off.is_time():
+            raise Unavailable(_DOWN)
 
     def _started(self, calls: _Calls[_Key, _Found], key: _Key) -> asyncio.Task[_Found | None]:
-        """The call for `key`, started unless it is under way."""
+        """The call for `key`, started unless it is under way; raises Unavailable in a pause."""
         task = calls.get(key)
         if task is None:
+            self._check_back_off()
+            self._back_off.begin()
             task = calls[key] = asyncio.create_task(self._call(calls, key))
             task.add_done_callback(self._log_bug)
         return task
 
     async def _call(self, calls: _Calls[_Key, _Found], key: _Key) -> _Found | None:
+        began = self._clock()
         try:
-            async with calls.slots:
-                if not self._back_off.is_time():
-                    raise Unavailable(_DOWN)
-                began = self._clock()
-                self._back_off.begin()
-                try:
-                    value = await self._fetch(key)
-                except BaseException as error:
-                    self._failed(key, error, began)
-                    raise
-                self._answered(key, value, began, settle=calls is self._strangers)
-                return value
+            value = await self._fetch(key)
+        except Exception as error:
+            self._failed(key, error)
+            raise
         finally:
             del calls[key]
-
-    def _failed(self, key: _Key, error: BaseException, began: float) -> None:
-        if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
-            self._back_off.failed(began)
-            return
-        self._back_off.succeeded()
-        entry = self._entry(key)
-        if not self._is_fresh(entry):
-            # The next call is charged to strangers: failing renewals would be without limit.
-            self._keep(key, _Entry(entry.bucket))
-
-    def _answered(self, key: _Key, value: _Found | None, began: float, *, settle: bool) -> None:
         self._back_off.succeeded()
         entry = self._entry(key)
         # A renewal and a stranger's call for one key may end in any order.
         if began >= entry.fetched_at:
             entry.value, entry.fetched_at = value, began
-        if settle:
+        if calls is self._strangers:
             entry.settles_before = began
-            entry.settles_until = self._clock() + self._limits.again_seconds
+            entry.settles_until = self._clock() + _AGAIN_SECONDS
         self._keep(key, entry)
+        return value
+
+    def _failed(self, key: _Key, error: Exception) -> None:
+        if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
+            self._back_off.failed()
+            return
+        self._back_off.succeeded()
+        entry = self._entry(key)
+        if entry.value is not None and not self._is_fresh(entry):
+            # The next call is charged to strangers: failing renewals would be without limit.
+            self._keep(key, _Entry(entry.bucket))
 
     def _log_bug(self, task: asyncio.Task[_Found | None]) -> None:
         """Logs what no waiter may be there to raise; an outage is logged where it is noticed."""

@@ -47,7 +47,7 @@ class TokenBucket:
 class BackOff:
     """Pauses between attempts at something that fails: `first` seconds, doubled up to `longest`.
 
-    After a failure one attempt at a time is made, the probe, until one succeeds.
+    Until an attempt succeeds, each begins the next pause: others wait for how it ends.
     """
 
     def __init__(self, clock: Clock, first: float = 0.5, longest: float = 10.0) -> None:
@@ -56,27 +56,28 @@ class BackOff:
         self._longest = longest
         self._pause = 0.0
         self._until = -math.inf
-        self._is_probing = False
 
     def is_time(self) -> bool:
         """Whether an attempt may be made now."""
-        return not self._pause or (not self._is_probing and self._clock() >= self._until)
+        return not self._pause or self._clock() >= self._until
 
     def begin(self) -> None:
         """Counts an attempt that begins now."""
-        self._is_probing = self._pause > 0
+        if self._pause:
+            self._wait(min(self._pause * 2, self._longest))
 
     def succeeded(self) -> None:
         """Ends the outage, if there was one."""
-        self._pause, self._is_probing = 0.0, False
+        self._pause = 0.0
 
-    def failed(self, began: float) -> None:
-        """Begins the next pause, after the failure of an attempt that began at `began`. One from
-        before the latest pause ended changes nothing: it belongs to an outage already known."""
-        if began < self._until:
-            return
-        self._pause = min(self._pause * 2, self._longest) if self._pause else self._first
-        self._until, self._is_probing = self._clock() + self._pause, False
+    def failed(self) -> None:
+        """Begins an outage, unless there is one: attempts that fail together count as one."""
+        if not self._pause:
+            self._wait(self._first)
+
+    def _wait(self, pause: float) -> None:
+        self._pause = pause
+        self._until = self._clock() + pause
 
 
 class BoundedDict(OrderedDict[_Key, _Value]):

@@ -95,6 +95,38 @@ async def test_a_slow_call_holds_up_no_caller_whose_key_is_known() -> None:
 
 
 @in_loop
+async def test_strangers_do_not_hold_up_renewals_while_the_directory_is_slow() -> None:
+    directory = Directory(known="1")
+    await directory.find("known")
+    directory.now += 301
+    pause = Pause(directory)
+    await started(*[directory.is_refused(f"{number}") for number in range(1000)])
+    directory.fetched.clear()
+
+    (renewed,) = await started(directory.find("known"))
+    assert directory.fetched == ["known"]
+    pause.ended.set()
+
+    assert await renewed == "1"
+
+
+@in_loop
+async def test_look_ups_learn_immediately_that_the_directory_is_down() -> None:
+    """The calls that are under way then count as one failure."""
+    directory = Directory()
+    directory.is_down = True
+    pause = Pause(directory)
+    waiting = await started(*[directory.is_refused(key) for key in "abc"])
+    pause.ended.set()
+    assert await asyncio.gather(*waiting) == [True] * 3
+
+    assert await directory.is_refused("d")
+    directory.now += 0.5
+    assert await directory.is_refused("d")
+    assert directory.fetched == list("abcd")
+
+
+@in_loop
 async def test_a_look_up_after_a_call_was_made_waits_for_it_and_has_another_made() -> None:
     directory = Directory(a="1")
     await directory.find("a")
@@ -195,18 +227,6 @@ async def test_an_older_answer_that_comes_late_does_not_replace_a_newer_one() ->
     assert await directory.find("a") == "new"
 
 
-@in_loop
-async def test_closing_ends_the_calls_under_way() -> None:
-    directory = Directory()
-    pause = Pause(directory)
-    await started(directory.find("a"))
-
-    await directory.lookups.close()
-
-    pause.ended.set()
-    assert len(asyncio.all_tasks()) == 1
-
-
 async def caller(directory: Directory, chance: random.Random, key: str) -> None:
     """Looks `key` up in one of the ways that tokens do; "a", "b" and "c" are known."""
     is_known = key in "abc"
@@ -222,22 +242,20 @@ async def caller(directory: Directory, chance: random.Random, key: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 200))
+@given(st.integers(0, 2**32), st.integers(1, 200))
 @in_loop
-async def test_whatever_comes_calls_are_few_at_a_time_and_one_for_each_key(
-    seed: int, at_a_time: int, number: int
-) -> None:
+async def test_whatever_comes_calls_are_one_for_each_key(seed: int, number: int) -> None:
     """Random callers, cancelled at random, of a directory that takes its time and fails at times:
-    everyone gets an answer, the right one, and no call is left."""
+    everyone gets an answer, the right one, and no call is left. A renewal may run beside a call
+    that strangers caused."""
     chance = random.Random(seed)
-    limits = LookupLimits(at_a_time=at_a_time, burst=50, per_second=50.0, keep_seconds=2.0)
+    limits = LookupLimits(burst=50, per_second=50.0, keep_seconds=2.0)
     directory = Directory(limits, **dict.fromkeys("abc", "1"))
     running: list[str] = []
 
     async def meanwhile() -> None:
         key = directory.fetched[-1]
         running.append(key)
-        assert len(running) <= 2 * at_a_time
         assert running.count(key) <= 2
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)

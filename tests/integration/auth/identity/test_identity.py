@@ -209,6 +209,23 @@ def test_an_identity_too_slow_to_answer_is_unavailable_and_does_not_hold_calls_u
     assert len(identity.requests) == 1
 
 
+def test_a_stop_ends_a_look_up_under_way(
+    make_settings: MakeSettings, issuer: Issuer, identity: IdentityService
+) -> None:
+    """Its caller has gone."""
+    identity.delay = 3.0
+    with capture_logs() as entries:
+        with serving(make_settings(identity_seconds=20.0)) as client:
+            with pytest.raises(grpc.RpcError):
+                client.list(issuer.token("DOMAIN_ADMIN"), 0.3)
+            assert identity.requests == ["key domain-1"]
+            stopping = time.monotonic()
+        seconds = time.monotonic() - stopping
+
+    assert seconds < 2.0
+    assert {"warning", "error"}.isdisjoint(entry["log_level"] for entry in entries)
+
+
 @pytest.mark.parametrize("did", ["domain-1", "domain-unknown"])
 def test_bad_tokens_hold_up_no_caller_while_identity_is_slow(
     make_settings: MakeSettings, issuer: Issuer, identity: IdentityService, did: str
