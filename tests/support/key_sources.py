@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from inventory_job.auth.keys import VerificationKey, parse_key
+from joserfc.jwk import RSAKey
+
+from inventory_job.auth.keys import parse_key
 from tests.support.tokens import Issuer
 
 
@@ -12,12 +14,12 @@ class Keys:
     def __init__(self, *issuers: Issuer) -> None:
         self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
 
-    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
         return self.known.get(domain_id)
 
     async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
-    ) -> VerificationKey | None:
+        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    ) -> RSAKey | None:
         return self.known.get(domain_id)
 
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +29,6 @@ KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
 """What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
 out of a directory."""
 
-_ENCODED = re.compile("[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -41,35 +40,20 @@ class OtherKey(InvalidKey):
     """A key for something else than the signatures of tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
-    """A public RSA key. Two are equal when they are the same key (RFC 7638)."""
-
-    thumbprint: str
-    material: RSAKey = field(compare=False, repr=False)
-    modulus: int = field(compare=False, repr=False)
-
-    def may_have_made(self, signature: bytes) -> bool:
-        """Whether a signature is one of this key, or of another key of about its length; others
-        are refused without any computing (RFC 8017, section 8.2.2)."""
-        is_as_long = len(signature) == (self.modulus.bit_length() + 7) // 8
-        return is_as_long and int.from_bytes(signature) < self.modulus
-
-
 class KeySource(Protocol):
     """Finds keys. Both methods raise Unavailable while that is impossible."""
 
-    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
         """The key of a domain's tokens, or None; `kid` is the token's name for its key."""
 
     async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
-    ) -> VerificationKey | None:
+        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    ) -> RSAKey | None:
         """The key after `unfit`, found by `find`, did not fit: another key, or `unfit` again if
         there has been none since `since` (monotonic seconds)."""
 
 
-def parse_key(jwk: object) -> VerificationKey:
+def parse_key(jwk: object) -> RSAKey:
     """A public RSA key from a JWK (a dictionary) or its JSON text; raises InvalidKey."""
     if isinstance(jwk, str):
         jwk = _parse_json(jwk)
@@ -90,12 +74,11 @@ def parse_key(jwk: object) -> VerificationKey:
         raise InvalidKey("the key's modulus (n) is even")
     if not (3 <= exponent < 2**32 and exponent % 2):
         raise InvalidKey("the key's exponent (e) is not an odd number from 3 to 2^32 - 1")
-    # Only what makes the key: the rest (kid, x5c, …) changes nothing about it.
+    # Only what makes the key, and keys equal: the rest (kid, x5c, …) changes nothing about it.
     try:
-        material = RSAKey.import_key({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
+        return RSAKey.import_key({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
     except (JoseError, ValueError) as error:
         raise InvalidKey("the key is not an RSA key in JWK form") from error
-    return VerificationKey(material.thumbprint(), material, modulus)
 
 
 def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
@@ -111,25 +94,25 @@ def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
 
 def _number(jwk: Mapping[str, Any], name: str) -> int:
     encoded = jwk.get(name)
-    if isinstance(encoded, str) and _ENCODED.fullmatch(encoded):
+    if isinstance(encoded, str) and encoded:
         with suppress(ValueError):
             return int.from_bytes(octets_of(encoded))
     raise InvalidKey("the key is not an RSA key in JWK form")
 
 
 def octets_of(encoded: str) -> bytes:
-    """What base64url without padding says; raises ValueError for a text of no such length."""
-    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    """What base64url without padding says; raises ValueError for what is none."""
+    return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars="-_", validate=True)
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
     """Keys by domain, or by kid; of the latter each is good for every domain."""
 
-    keys: Mapping[str, VerificationKey]
+    keys: Mapping[str, RSAKey]
     by_kid: bool
 
-    def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
         if self.by_kid and kid is None and len(self.keys) == 1:
             return next(iter(self.keys.values()))
         return self.keys.get((kid or "") if self.by_kid else domain_id)
@@ -153,7 +136,7 @@ def parse_keys(text: str) -> KeySet:
     domains = sorted(name for name, value in parsed.items() if isinstance(value, dict))
     if domains:
         raise InvalidKey(f"it is a JWKS and has the key of a domain, {domains[0]}, as well")
-    by_kid: dict[str, VerificationKey] = {}
+    by_kid: dict[str, RSAKey] = {}
     for index, jwk in enumerate(parsed["keys"]):
         name = f"key {index} of the JWKS"
         try:
@@ -174,7 +157,7 @@ def parse_keys(text: str) -> KeySet:
     return KeySet(by_kid, by_kid=True)
 
 
-def _named(name: str, jwk: object) -> VerificationKey:
+def _named(name: str, jwk: object) -> RSAKey:
     try:
         return parse_key(jwk)
     except InvalidKey as error:
@@ -204,14 +187,16 @@ def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def read_key_text(path: Path) -> str:
-    """The text of a file of keys; raises InvalidKey, which names the file."""
+def read_keys(path: Path) -> KeySet:
+    """The keys in a file; raises InvalidKey, which names the file."""
     try:
-        return path.read_text(encoding="utf-8")
+        return parse_keys(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidKey(f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InvalidKey(f"Cannot use the keys in {path}: it is not UTF-8.") from error
+    except InvalidKey as error:
+        raise InvalidKey(f"Cannot use the keys in {path}: {error}.") from error
 
 
 class KeyFile:
@@ -225,17 +210,17 @@ class KeyFile:
         self._path = path
         self._log = structlog.get_logger(__name__)
         self._version = self._stat()
-        self._keys = self._read()
+        self._keys = read_keys(path)
         if not self._keys.keys:
             raise InvalidKey(f"There is no key in {path}.")
 
-    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
         """Never suspends. Whether the file has changed takes some microseconds."""
         version = self._stat()
         if version != self._version:
             self._version = version
             try:
-                self._keys = self._read()
+                self._keys = read_keys(self._path)
             except InvalidKey as error:
                 self._log.error("key file not read again", reason=str(error))
             else:
@@ -244,8 +229,8 @@ class KeyFile:
         return self._keys.find(domain_id, kid)
 
     async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
-    ) -> VerificationKey | None:
+        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    ) -> RSAKey | None:
         """Never suspends."""
         return await self.find(domain_id, kid)
 
@@ -257,24 +242,17 @@ class KeyFile:
             return ()
         return found.st_ino, found.st_size, found.st_mtime_ns
 
-    def _read(self) -> KeySet:
-        text = read_key_text(self._path)
-        try:
-            return parse_keys(text)
-        except InvalidKey as error:
-            raise InvalidKey(f"Cannot use the keys in {self._path}: {error}.") from error
-
 
 class RemoteKeys:
     """A KeySource over a directory with one key for each domain, whatever tokens call it."""
 
-    def __init__(self, lookups: Lookups[str, VerificationKey]) -> None:
+    def __init__(self, lookups: Lookups[str, RSAKey]) -> None:
         self._lookups = lookups
 
-    async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
         return await self._lookups.find(domain_id)
 
     async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
-    ) -> VerificationKey | None:
+        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    ) -> RSAKey | None:
         return await self._lookups.find_newer(domain_id, since, unfit)

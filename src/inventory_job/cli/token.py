@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from inventory_job.auth.keys import InvalidKey, parse_keys, read_key_text
+from inventory_job.auth.keys import InvalidKey, read_keys
 from inventory_job.auth.policy import DOMAIN_ADMIN, WORKSPACE_MEMBER, WORKSPACE_OWNER
 from inventory_job.auth.signing import claims_of, make_key_pair, sign
 from inventory_job.cli.flags import Command, Group
@@ -133,10 +133,9 @@ def _known_keys(key_file: Path) -> dict[str, Any]:
     """The keys by domain in an existing file; raises InvalidKey for anything else in it."""
     if not key_file.exists():
         return {}
-    text = read_key_text(key_file)
-    if parse_keys(text).by_kid:
+    if read_keys(key_file).by_kid:
         raise InvalidKey(f"{key_file} is a JWKS")
-    known: dict[str, Any] = json.loads(text)
+    known: dict[str, Any] = json.loads(key_file.read_text(encoding="utf-8"))
     return known
 
 

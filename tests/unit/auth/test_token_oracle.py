@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc.jwk import RSAKey
 
-from inventory_job.auth.keys import RemoteKeys, VerificationKey, parse_key
+from inventory_job.auth.keys import RemoteKeys, parse_key
 from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import ServiceError, Unauthenticated, Unavailable
@@ -36,13 +37,13 @@ class Service:
     def __init__(self, *issuers: Issuer) -> None:
         self.now = 1000.0
         self.keys = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
-        self.lookups: Lookups[str, VerificationKey] = Lookups(self.fetch, LIMITS, self.clock)
+        self.lookups: Lookups[str, RSAKey] = Lookups(self.fetch, LIMITS, self.clock)
         self.authenticator = TokenAuthenticator(RemoteKeys(self.lookups), clock=self.clock)
 
     def clock(self) -> float:
         return self.now
 
-    async def fetch(self, domain_id: str) -> VerificationKey | None:
+    async def fetch(self, domain_id: str) -> RSAKey | None:
         return self.keys.get(domain_id)
 
     async def answer(self, token: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import Caller
-from inventory_job.auth.keys import VerificationKey, parse_key
+from inventory_job.auth.keys import parse_key
 from inventory_job.auth.tokens import (
     TokenAuthenticator,
     TokenRules,
@@ -131,7 +132,7 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
     class Down(Keys):
-        async def find(self, domain_id: str, kid: str | None) -> VerificationKey | None:
+        async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
             raise Unavailable("the identity service cannot be reached")
 
     with pytest.raises(Unavailable):
@@ -149,8 +150,8 @@ class Scripted(Keys):
         self.since: list[float] = []
 
     async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: VerificationKey | None
-    ) -> VerificationKey | None:
+        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    ) -> RSAKey | None:
         self.since.append(since)
         key = self.script.pop(0)
         if key is None:

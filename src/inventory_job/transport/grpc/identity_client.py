@@ -10,9 +10,10 @@ import grpc
 import grpc.aio
 import structlog
 from google.protobuf.message import Message
+from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import AuthStats
-from inventory_job.auth.keys import InvalidKey, VerificationKey, parse_key
+from inventory_job.auth.keys import InvalidKey, parse_key
 from inventory_job.auth.lookups import Unanswered
 from inventory_job.errors import Unavailable
 from inventory_job.stubs.inventory_job.auth.v1.identity_pb2 import (
@@ -98,7 +99,7 @@ class IdentityClient:
         self._stats = stats
         self._log = structlog.get_logger(__name__)
 
-    async def public_key(self, domain_id: str) -> VerificationKey | None:
+    async def public_key(self, domain_id: str) -> RSAKey | None:
         """The key of a domain's tokens; None for an unknown domain, or one with an unusable key,
         which is logged."""
         request = PublicKeyRequest(domain_id=domain_id)
