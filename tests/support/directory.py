@@ -41,7 +41,7 @@ class Directory:
         try:
             value = await self.find(key)
             while value != fitting:
-                newer = await self.lookups.find_newer(key, since, value)
+                newer = await self.lookups.find(key, since, value)
                 if newer == value:
                     return False
                 value = newer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from joserfc.jwk import RSAKey
 
 from inventory_job.auth.keys import parse_key
@@ -14,11 +16,8 @@ class Keys:
     def __init__(self, *issuers: Issuer) -> None:
         self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
 
-    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
-        return self.known.get(domain_id)
-
-    async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    async def find(
+        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
         return self.known.get(domain_id)
 

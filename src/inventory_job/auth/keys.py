@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -41,16 +42,17 @@ class OtherKey(InvalidKey):
 
 
 class KeySource(Protocol):
-    """Finds keys. Both methods raise Unavailable while that is impossible."""
+    """Finds keys."""
 
-    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
-        """The key of a domain's tokens, or None; `kid` is the token's name for its key."""
-
-    async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    async def find(
+        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
-        """The key after `unfit`, found by `find`, did not fit: another key, or `unfit` again if
-        there has been none since `since` (monotonic seconds)."""
+        """The key of a domain's tokens, or None; `kid` is the token's name for its key. Raises
+        Unavailable while that is impossible.
+
+        When the key `unfit` did not fit: another key, or `unfit` again if there has been none
+        since `since` (monotonic seconds).
+        """
 
 
 def parse_key(jwk: object) -> RSAKey:
@@ -214,7 +216,9 @@ class KeyFile:
         if not self._keys.keys:
             raise InvalidKey(f"There is no key in {path}.")
 
-    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
+    async def find(
+        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
+    ) -> RSAKey | None:
         """Never suspends. Whether the file has changed takes some microseconds."""
         version = self._stat()
         if version != self._version:
@@ -227,12 +231,6 @@ class KeyFile:
                 keys = len(self._keys.keys)
                 self._log.info("key file read again", file=str(self._path), keys=keys)
         return self._keys.find(domain_id, kid)
-
-    async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
-    ) -> RSAKey | None:
-        """Never suspends."""
-        return await self.find(domain_id, kid)
 
     def _stat(self) -> tuple[int, ...]:
         """What changes with the file; empty when it is not there."""
@@ -249,10 +247,7 @@ class RemoteKeys:
     def __init__(self, lookups: Lookups[str, RSAKey]) -> None:
         self._lookups = lookups
 
-    async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
-        return await self._lookups.find(domain_id)
-
-    async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    async def find(
+        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
-        return await self._lookups.find_newer(domain_id, since, unfit)
+        return await self._lookups.find(domain_id, since, unfit)

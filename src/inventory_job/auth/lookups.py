@@ -93,26 +93,22 @@ class Lookups(Generic[_Key, _Found]):
         self._renewals: _Calls[_Key, _Found] = {}
         self._log = structlog.get_logger(__name__)
 
-    async def find(self, key: _Key) -> _Found | None:
-        """The answer for `key`, None if there is none; raises Unavailable."""
-        entry = self._entry(key)
-        if entry.value is None:
-            return await self.find_newer(key, -math.inf, None)
-        if self._is_fresh(entry):
-            return entry.value
-        return await _result(self._started(self._renewals, key))
+    async def find(
+        self, key: _Key, since: float = -math.inf, unfit: _Found | None = None
+    ) -> _Found | None:
+        """The answer for `key`, None if there is none; raises Unavailable, also if the limits
+        allow no call now.
 
-    async def find_newer(self, key: _Key, since: float, unfit: _Found | None) -> _Found | None:
-        """The answer for `key` after the answer `unfit` did not fit something that was there at
-        `since`, on the clock: another answer, or `unfit` again if it is newer than `since`.
-
-        Raises Unavailable, also if the limits allow no call now.
+        When the answer `unfit` did not fit something that was there at `since`, on the clock:
+        another answer, or `unfit` again if it is newer than `since`.
         """
         while True:
             entry = self._entry(key)
-            is_other = entry.value is not None and entry.value != unfit
-            is_settled = entry.settles_before >= since and self._clock() < entry.settles_until
-            if is_other or is_settled:
+            if entry.value is not None and entry.value != unfit:
+                if self._is_fresh(entry):
+                    return entry.value
+                return await _result(self._started(self._renewals, key))
+            if entry.settles_before >= since and self._clock() < entry.settles_until:
                 return entry.value
             await _result(self._strangers_call(key, entry))
 

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 Clock = Callable[[], float]
 
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -45,15 +48,13 @@ class TokenBucket:
 
 
 class BackOff:
-    """Pauses between attempts at something that fails: `first` seconds, doubled up to `longest`.
+    """Pauses between attempts at something that fails: half a second, doubled up to ten.
 
     Until an attempt succeeds, each begins the next pause: others wait for how it ends.
     """
 
-    def __init__(self, clock: Clock, first: float = 0.5, longest: float = 10.0) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._first = first
-        self._longest = longest
         self._pause = 0.0
         self._until = -math.inf
 
@@ -64,7 +65,7 @@ class BackOff:
     def begin(self) -> None:
         """Counts an attempt that begins now."""
         if self._pause:
-            self._wait(min(self._pause * 2, self._longest))
+            self._wait(min(self._pause * 2, _LONGEST_PAUSE))
 
     def succeeded(self) -> None:
         """Ends the outage, if there was one."""
@@ -73,7 +74,7 @@ class BackOff:
     def failed(self) -> None:
         """Begins an outage, unless there is one: attempts that fail together count as one."""
         if not self._pause:
-            self._wait(self._first)
+            self._wait(_FIRST_PAUSE)
 
     def _wait(self, pause: float) -> None:
         self._pause = pause

@@ -155,7 +155,7 @@ class TokenAuthenticator:
             self._is_signed(token, None)
             raise
         while not (self._is_signed(token, key) and key):
-            newer = await self._keys.find_newer(domain_id, kid, since, key)
+            newer = await self._keys.find(domain_id, kid, since, key)
             if newer == key:
                 return None
             key = newer

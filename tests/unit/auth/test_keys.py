@@ -258,12 +258,6 @@ def test_a_changed_file_is_read_again_at_once(file: File, first: Issuer, second:
     assert file.found() == parse_key(second.jwk)
 
 
-def test_a_newer_key_is_looked_for_at_once(file: File, second: Issuer) -> None:
-    file.replace(json.dumps({"domain-1": second.jwk}))
-
-    assert asyncio.run(file.source.find_newer("domain-1", None, 0.0, None)) == parse_key(second.jwk)
-
-
 @pytest.mark.parametrize("text", ["", "{", '{"domain-1": {"kty": "RSA"}}'])
 def test_a_file_changed_for_the_worse_leaves_the_keys_and_is_logged_once(
     file: File, first: Issuer, text: str

@@ -143,7 +143,7 @@ async def test_a_fresh_answer_outlives_the_failure_to_get_a_newer_one() -> None:
     directory.now += 10
     directory.meanwhile = unanswered
     with pytest.raises(Unanswered):
-        await directory.lookups.find_newer("a", directory.now, "1")
+        await directory.lookups.find("a", directory.now, "1")
 
     assert await directory.find("a") == "1"
 

@@ -84,7 +84,7 @@ async def test_an_answer_fetched_since_then_is_new_enough() -> None:
     began = directory.now
     await directory.find("a")
 
-    assert await directory.lookups.find_newer("a", began, "1") == "1"
+    assert await directory.lookups.find("a", began, "1") == "1"
     assert directory.fetched == ["a"]
 
 
@@ -96,7 +96,7 @@ async def test_an_answer_settles_what_was_there_before_it_for_a_moment_only() ->
     directory.now += 1.1
 
     with pytest.raises(Unavailable):
-        await directory.lookups.find_newer("a", began, "1")
+        await directory.lookups.find("a", began, "1")
 
 
 @in_loop
@@ -105,7 +105,7 @@ async def test_an_answer_that_others_got_meanwhile_is_tried_without_asking() -> 
     await directory.find("a")
     directory.now += 5
 
-    assert await directory.lookups.find_newer("a", directory.now, "1") == "2"
+    assert await directory.lookups.find("a", directory.now, "1") == "2"
     assert directory.fetched == ["a"]
 
 
@@ -211,7 +211,7 @@ async def test_without_tokens_left_even_a_token_of_a_known_key_is_not_refused() 
     directory.now += 5
 
     with pytest.raises(Unavailable, match="too many look-ups"):
-        await directory.lookups.find_newer("a", directory.now, "1")
+        await directory.lookups.find("a", directory.now, "1")
 
 
 @in_loop

@@ -7,7 +7,7 @@ from inventory_job.auth.rate_limits import BackOff, BoundedDict
 
 def test_calls_that_fail_together_count_as_one_failure() -> None:
     now = 0.0
-    back_off = BackOff(lambda: now, first=0.5)
+    back_off = BackOff(lambda: now)
     for _ in range(8):
         back_off.begin()
     for _ in range(8):
@@ -20,7 +20,7 @@ def test_calls_that_fail_together_count_as_one_failure() -> None:
 
 def test_a_failure_from_before_an_outage_lets_no_second_attempt_through() -> None:
     now = 0.0
-    back_off = BackOff(lambda: now, first=0.5)
+    back_off = BackOff(lambda: now)
     back_off.begin()
     back_off.begin()
     back_off.failed()

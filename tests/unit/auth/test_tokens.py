@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from joserfc.jwk import RSAKey
@@ -132,7 +133,13 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
     class Down(Keys):
-        async def find(self, domain_id: str, kid: str | None) -> RSAKey | None:
+        async def find(
+            self,
+            domain_id: str,
+            kid: str | None,
+            since: float = -math.inf,
+            unfit: RSAKey | None = None,
+        ) -> RSAKey | None:
             raise Unavailable("the identity service cannot be reached")
 
     with pytest.raises(Unavailable):
@@ -149,9 +156,11 @@ class Scripted(Keys):
         self.script = [each if each is None else parse_key(each.jwk) for each in script]
         self.since: list[float] = []
 
-    async def find_newer(
-        self, domain_id: str, kid: str | None, since: float, unfit: RSAKey | None
+    async def find(
+        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
+        if unfit is None:
+            return await super().find(domain_id, kid)
         self.since.append(since)
         key = self.script.pop(0)
         if key is None:
