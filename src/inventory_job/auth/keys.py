@@ -8,7 +8,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,11 +94,10 @@ def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
 
 
 def _number(jwk: Mapping[str, Any], name: str) -> int:
-    encoded = jwk.get(name)
-    if isinstance(encoded, str) and encoded:
-        with suppress(ValueError):
-            return int.from_bytes(octets_of(encoded))
-    raise InvalidKey("the key is not an RSA key in JWK form")
+    try:
+        return int.from_bytes(octets_of(jwk[name]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidKey("the key is not an RSA key in JWK form") from error
 
 
 def octets_of(encoded: str) -> bytes:
