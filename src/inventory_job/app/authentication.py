@@ -14,15 +14,11 @@ def build_authenticator(
 ) -> Authenticator:
     """The authenticator for the running event loop, counting in `stats`; what it opens is closed
     with `resources`. Raises CannotStart."""
-    if settings.auth_mode == "none":
-        return _anonymous(settings)
-    # Imported here: the cryptography that tokens need takes 11 MiB.
-    from inventory_job.app import token_authentication  # noqa: PLC0415
+    if settings.auth_mode != "none":
+        # Imported here: the cryptography that tokens need takes 11 MiB.
+        from inventory_job.app import token_authentication  # noqa: PLC0415
 
-    return token_authentication.build(settings, resources, stats)
-
-
-def _anonymous(settings: Settings) -> Authenticator:
+        return token_authentication.build(settings, resources, stats)
     hosts = [settings.host, *([settings.http_host] if settings.http and settings.http_host else [])]
     remote = [host for host in hosts if not is_loopback(host)]
     if remote and not settings.allow_remote_without_auth:

@@ -10,7 +10,7 @@ Unavailable. A known key is renewed in the background then, within a rate limit 
 signed with a new key is accepted at the next attempt.
 
 Each call is a task of its own: cancelling a look-up leaves the call to other look-ups that wait.
-What `fetch` calls by ends the calls under way when it is closed.
+Calls under way end when the channel that `fetch` uses is closed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _DOWN = "the identity service cannot be reached"
 _KEY_BURST = 3
 """How many calls for one key strangers may cause in a row."""
 _AGAIN_SECONDS = 1.0
-"""After which time they may cause one more; also how long it is cached that there is none."""
+"""Then one more in this time, which is also how long it is cached that a key has no answer."""
 
 
 class Unanswered(Unavailable):
