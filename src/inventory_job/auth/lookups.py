@@ -1,8 +1,8 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
 A bad token can make the server look for a key. So calls that strangers cause draw on two token
-buckets, the key's own and one for all; renewals of known keys draw on neither. While the directory
-is down it is tried with growing pauses; other look-ups fail.
+buckets, the key's own and one for all; renewals of known keys draw on neither, and run a few at a
+time. While the directory is down it is tried with growing pauses; other look-ups fail.
 
 Known and unknown keys look the same from outside. Only the answer to a call that drew on the
 buckets refuses a stranger, whether there is a key or not; with the buckets empty both get
@@ -19,6 +19,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -37,6 +38,8 @@ _KEY_BURST = 3
 """How many calls for one key strangers may cause in a row."""
 _AGAIN_SECONDS = 1.0
 """Then one more in this time, which is also how long it is cached that a key has no answer."""
+_MOST_RENEWALS = 16
+"""How many renewals run at a time: a stranger who knows many domains may cause one for each."""
 
 
 class Unanswered(Unavailable):
@@ -91,6 +94,7 @@ class Lookups(Generic[_Key, _Found]):
         self._back_off = BackOff(clock)
         self._strangers: _Calls[_Key, _Found] = {}
         self._renewals: _Calls[_Key, _Found] = {}
+        self._renewal_slots = asyncio.Semaphore(_MOST_RENEWALS)
         self._log = structlog.get_logger(__name__)
 
     async def find(
@@ -157,9 +161,10 @@ class Lookups(Generic[_Key, _Found]):
         return task
 
     async def _call(self, calls: _Calls[_Key, _Found], key: _Key) -> _Found | None:
-        began = self._clock()
         try:
-            value = await self._fetch(key)
+            async with self._renewal_slots if calls is self._renewals else nullcontext():
+                began = self._clock()
+                value = await self._fetch(key)
         except Exception as error:
             self._failed(key, error)
             raise

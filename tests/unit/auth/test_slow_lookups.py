@@ -31,6 +31,22 @@ async def test_no_look_up_waits_for_a_renewal_in_the_background() -> None:
 
 
 @in_loop
+async def test_of_many_known_keys_a_few_are_renewed_at_a_time() -> None:
+    keys = [f"k{number}" for number in range(40)]
+    directory = Directory(LookupLimits(burst=40), **dict.fromkeys(keys, "1"))
+    for key in keys:
+        await directory.find(key)
+    directory.now += 1000
+    pause = Pause(directory)
+    found = await started(*[directory.find(key) for key in keys])
+    assert len(directory.fetched) == 40 + 16
+    pause.ended.set()
+
+    assert await asyncio.gather(*found) == ["1"] * 40
+    assert len(directory.fetched) == 80
+
+
+@in_loop
 async def test_a_call_under_way_unseen_does_not_show_that_a_key_is_known() -> None:
     limits = LookupLimits(burst=1, per_second=1.0)
     known, unknown = Directory(limits, a="1"), Directory(limits)
