@@ -85,7 +85,7 @@ class JobManager:
         self._cost_limits = CostLimits(database, limits)
         self._reader = Reader(database, limits.result_bytes)
         self._counts = counts
-        self._deletes = Deletes(database, counts)
+        self._deletes = Deletes(database, counts.counters)
         self._log = structlog.get_logger(__name__)
         self._logged: set[str] = set()
 

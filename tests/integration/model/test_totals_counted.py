@@ -41,7 +41,7 @@ def test_a_killed_stream_is_opened_anew(
     insert({"domain_id": domain})
 
     assert shows_in_time(lambda: process.total(domain), 2)
-    assert wait_until(lambda: process.stats.dropped > 0, 10.0)
+    assert wait_until(lambda: process.cache.counters.dropped > 0, 10.0)
     assert process.settle(domain) == 2
 
 
@@ -67,7 +67,7 @@ def test_reads_that_ask_for_something_else_than_the_primary_has_are_counted(
 ) -> None:
     with Process(f"{mongo_uri}&{option}", database_name) as process:
         assert all(process.counts(domain) for _ in range(3))
-        assert process.stats.bypasses == 3
+        assert process.cache.bypasses == 3
         assert "hello" not in process.commands.sent
 
 
@@ -118,12 +118,12 @@ def test_totals_stay_known_while_others_write_steadily(
     ends = time.monotonic() + 5.0
     while time.monotonic() < ends:
         insert({"domain_id": domain})
-        known.append(process.stats.is_current)
+        known.append(process.cache.is_current)
         time.sleep(0.01)
 
     assert sum(known) > 0.9 * len(known)
     assert shows_in_time(lambda: process.total(domain), 1 + len(known))
-    assert process.stats.dropped == 0
+    assert process.cache.counters.dropped == 0
 
 
 def test_once_closed_every_total_is_counted(process: Process, domain: str) -> None:
