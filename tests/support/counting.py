@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
@@ -55,9 +54,9 @@ class Counting:
         self._loop.run(self._database.close())
         self._loop.__exit__()
 
-    def count(self, jobs: ScopedFilter, seconds: Callable[[], float] = lambda: 30.0) -> int:
-        """The total, as a list has it, within `seconds()` for each operation."""
-        count = partial(self.cache.count, jobs, seconds)
+    def count(self, jobs: ScopedFilter, deadline: Deadline | None = None) -> int:
+        """The total, as a list has it."""
+        count = partial(self.cache.count, jobs, deadline or Deadline.after(30.0))
         return self._loop.run(self._database.with_server(count))
 
     def list_total(self, jobs: ScopedFilter) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pymongo
 from bson import Timestamp
@@ -74,15 +75,13 @@ class Deletes:
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
         """As `_remove`, in a transaction. The driver begins another where one failed in passing,
         for two minutes; here it does so a few times."""
-        attempts = 0
+        failures = count(1)
 
         async def remove(session: AsyncClientSession) -> bool:
-            nonlocal attempts
-            attempts += 1
             try:
                 return await self._remove(plan, session)
             except PyMongoError as failure:
-                if attempts == _MOST_TRANSACTIONS:
+                if next(failures) == _MOST_TRANSACTIONS:
                     raise translate(failure) from failure
                 raise
 

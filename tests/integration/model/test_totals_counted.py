@@ -10,7 +10,9 @@ import pytest
 from pymongo.errors import ExecutionTimeout
 
 from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
 from inventory_job.embedded.data_directory import wait_until
+from inventory_job.errors import RequestTimeout
 from inventory_job.query.filters import ScopedFilter
 from tests.support.replica_set import Member, free_ports
 from tests.support.store import Store
@@ -79,6 +81,13 @@ def test_totals_that_are_switched_off_are_counted(
         assert "hello" not in process.commands.sent
 
 
+class MillisecondLeft(Deadline):
+    """A deadline just before it passes."""
+
+    def milliseconds(self) -> int:
+        return 1
+
+
 def test_a_failed_count_fails_one_list_and_no_other(
     process: Process, insert: Insert, domain: str
 ) -> None:
@@ -87,7 +96,7 @@ def test_a_failed_count_fails_one_list_and_no_other(
     process.total(domain)
 
     with pytest.raises(ExecutionTimeout):
-        process.count(ScopedFilter(Scope(domain)), lambda: 0.001)
+        process.count(ScopedFilter(Scope(domain)), MillisecondLeft(0.0))
 
     assert process.settle(domain) == 20_000
 
@@ -99,11 +108,8 @@ def test_a_time_that_is_over_before_the_count_fails_one_list_and_no_other(
     process.settle("another")
     process.total(domain)
 
-    def no_time() -> float:
-        raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        process.count(ScopedFilter(Scope(domain)), no_time)
+    with pytest.raises(RequestTimeout):
+        process.count(ScopedFilter(Scope(domain)), Deadline(0.0))
 
     assert process.settle(domain) == 1
 

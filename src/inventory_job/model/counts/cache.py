@@ -9,13 +9,11 @@ counted each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bson import Timestamp
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
-from inventory_job.deadline import milliseconds
+from inventory_job.deadline import Deadline
 from inventory_job.model.client import Database
 from inventory_job.model.counts.change_stream import ChangeStream
 from inventory_job.model.counts.counters import Counters
@@ -47,12 +45,11 @@ class CountCache:
         )
         self.bypasses = 0
 
-    async def count(self, jobs: ScopedFilter, seconds: Callable[[], float]) -> int:
-        """The number of `jobs`: the known one, else what counting them gives, each operation
-        within the `seconds()` that are left, which may raise.
+    async def count(self, jobs: ScopedFilter, deadline: Deadline) -> int:
+        """The number of `jobs`: the known one, else what counting them gives.
 
         What others wrote shows within a second, what `counters.forget` reported immediately. Raises
-        pymongo errors.
+        pymongo errors and RequestTimeout.
         """
         if self._is_on:
             self._stream.start()
@@ -63,14 +60,14 @@ class CountCache:
             return known
         elif (counter := self.counters.begin(filter_)) is not None:
             try:
-                total = await self._count_at(counter.at, jobs, milliseconds(seconds()))
+                total = await self._count_at(counter.at, jobs, deadline)
                 if total is not None:
                     return self.counters.settle(counter, total)
             finally:
                 if counter.total is None:
                     self.counters.abandon(counter)
         return await self._database.jobs.count_documents(
-            jobs.document, maxTimeMS=milliseconds(seconds())
+            jobs.document, maxTimeMS=deadline.milliseconds()
         )
 
     async def close(self) -> None:
@@ -83,9 +80,7 @@ class CountCache:
         """Whether known totals are used."""
         return self._is_on and self._stream.age < _LONGEST_AGE_SECONDS
 
-    async def _count_at(
-        self, at: Timestamp, jobs: ScopedFilter, most_milliseconds: int
-    ) -> int | None:
+    async def _count_at(self, at: Timestamp, jobs: ScopedFilter, deadline: Deadline) -> int | None:
         """The number of `jobs` at a time; None when the database cannot say.
 
         An ordinary count sees changes that come while it runs, or not, as it happens.
@@ -95,7 +90,7 @@ class CountCache:
             "pipeline": [{"$match": jobs.document}, {"$count": "total"}],
             "cursor": {},
             "readConcern": {"level": "snapshot", "atClusterTime": at},
-            "maxTimeMS": most_milliseconds,
+            "maxTimeMS": deadline.milliseconds(),
         }
         try:
             answer = await self._database.jobs.database.command(command)
