@@ -29,7 +29,7 @@ class Numbers(Collector):
         """The numbers now."""
         auth, counters = self.auth, self.counts.counters
         held, refused = self.limiter.held, self.limiter.refused
-        is_ready, counted = self.health.unready is None, counters.misses + self.counts.bypasses
+        is_ready = self.health.unready is None
         rows: tuple[tuple[type[Counter | Gauge], str, str, float], ...] = (
             (Gauge, "ready", "Whether calls can be answered.", is_ready),
             (Gauge, "calls_held", "Calls whose answer has not been taken yet.", held),
@@ -39,7 +39,7 @@ class Numbers(Collector):
             (Counter, "identity_calls", "Calls to the identity service.", auth.identity_calls),
             (Counter, "identity_failures", "Identity calls unanswered.", auth.identity_failures),
             (Counter, "totals_hits", "Totals of lists that were known.", counters.hits),
-            (Counter, "totals_misses", "Totals of lists that had to be counted.", counted),
+            (Counter, "totals_misses", "Totals of lists that had to be counted.", counters.misses),
             (Counter, "totals_dropped", "Known totals that were given up.", counters.dropped),
             (Gauge, "totals_kept", "Totals known.", counters.kept),
             (Gauge, "totals_current", "Whether known totals are used.", self.counts.is_current),

@@ -69,7 +69,7 @@ def test_reads_that_ask_for_something_else_than_the_primary_has_are_counted(
 ) -> None:
     with Process(f"{mongo_uri}&{option}", database_name) as process:
         assert all(process.counts(domain) for _ in range(3))
-        assert process.cache.bypasses == 3
+        assert process.cache.counters.misses == 3
         assert "hello" not in process.commands.sent
 
 

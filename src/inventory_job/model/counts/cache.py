@@ -29,9 +29,6 @@ class CountCache:
     """The numbers of jobs of at most `most` filters, those used last; 0 counts each time.
 
     Nothing is started before the first count. For one event loop.
-
-    How totals came about since the start: known (`counters.hits`), to be known from now on or after
-    more (`counters.misses`), of a kind or at a time that they cannot be (`bypasses`).
     """
 
     def __init__(self, database: Database, most: int = 1000) -> None:
@@ -43,7 +40,6 @@ class CountCache:
             and database.client.read_preference == ReadPreference.PRIMARY
             and database.jobs.read_concern.level != "linearizable"
         )
-        self.bypasses = 0
 
     async def count(self, jobs: ScopedFilter, deadline: Deadline) -> int:
         """The number of `jobs`: the known one, else what counting them gives.
@@ -55,7 +51,7 @@ class CountCache:
             self._stream.start()
         filter_ = countable(jobs) if self.is_current else None
         if filter_ is None:
-            self.bypasses += 1
+            self.counters.misses += 1
         elif (known := self.counters.get(filter_)) is not None:
             return known
         elif (counter := self.counters.begin(filter_)) is not None:
