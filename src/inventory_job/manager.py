@@ -58,10 +58,6 @@ _SLACK_SECONDS = 0.5
 """How long after its deadline an operation is given up that MongoDB has not ended by itself."""
 
 
-def _unobserved(operation: str, plan: Plan, seconds: float) -> None:
-    """Takes no note."""
-
-
 class JobManager:
     """Runs plans on a database. `observe` takes note of every operation, how long it took in
     seconds, whatever came of it.
@@ -77,7 +73,7 @@ class JobManager:
         counts: CountCache,
         *,
         limits: Limits | None = None,
-        observe: Callable[[str, Plan, float], object] = _unobserved,
+        observe: Callable[[str, Plan, float], object] = lambda *_: None,
     ) -> None:
         self._database = database
         self._observe = observe
@@ -85,7 +81,7 @@ class JobManager:
         self._cost_limits = CostLimits(database, limits)
         self._reader = Reader(database, limits.result_bytes)
         self._counts = counts
-        self._deletes = Deletes(database, counts)
+        self._deletes = Deletes(database, counts.counters)
         self._log = structlog.get_logger(__name__)
         self._logged: set[str] = set()
 
@@ -114,11 +110,32 @@ class JobManager:
 
     async def list(self, plan: ListPlan, deadline: Deadline) -> ResultPage:
         """A page of jobs, as stored, and the total."""
-        return await self._run("list", plan, deadline, lambda: self._list(plan, deadline))
+
+        async def read() -> ResultPage:
+            rows, total = Rows(0, list), None
+            if not plan.count_only:
+                rows, seen = await self._reader.page(plan, deadline)
+                total = proven_total(seen, plan.page.size, plan.page)
+            if total is None:
+                total = await self._counts.count(plan.jobs, deadline)
+            return ResultPage(rows, total)
+
+        return await self._run("list", plan, deadline, read)
 
     async def stat(self, plan: StatPlan, deadline: Deadline) -> ResultPage:
         """A page of a stat's rows, and the total."""
-        return await self._run("stat", plan, deadline, lambda: self._stat(plan, deadline))
+        # Rows beyond the page are only counted, which nearly always proves the total in one run.
+        most = max(plan.page.size, MAX_PAGE) + 1
+        stages = [*plan.stages, *window(plan.page, most)]
+
+        async def read() -> ResultPage:
+            rows, seen = await self._reader.rows(plan.jobs, stages, plan.page.size, deadline)
+            total = proven_total(seen, most, plan.page)
+            if total is None:
+                total = await self._reader.count(plan.jobs, plan.stages, deadline)
+            return ResultPage(rows, total)
+
+        return await self._run("stat", plan, deadline, read)
 
     async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
         """A page of a distinct stat's values, as one row's `values`, and the total."""
@@ -185,15 +202,10 @@ class JobManager:
         try:
             return await with_server(work)
         except PyMongoError as failure:
-            if is_logged_out(failure) and await self._database.renew():
+            is_mended = is_logged_out(failure) and await self._database.renew()
+            if is_mended or (repeats and _is_passing(failure)):
                 return await with_server(work)
-            if repeats and _is_passing(failure):
-                return await with_server(work)
-            if (
-                isinstance(failure, OperationFailure)
-                and pattern_complaint(failure)
-                and jobs.patterns
-            ):
+            if pattern_complaint(failure):
                 await self._blame_patterns(jobs, deadline)
             raise
 
@@ -215,25 +227,6 @@ class JobManager:
                 failure.__traceback__ = None  # as in _run
         if problems:
             raise InvalidRequest(problems)
-
-    async def _list(self, plan: ListPlan, deadline: Deadline) -> ResultPage:
-        rows, total = Rows(0, list), None
-        if not plan.count_only:
-            rows, seen = await self._reader.page(plan, deadline)
-            total = proven_total(seen, plan.page.size, plan.page)
-        if total is None:
-            total = await self._counts.count(plan.jobs, deadline.seconds)
-        return ResultPage(rows, total)
-
-    async def _stat(self, plan: StatPlan, deadline: Deadline) -> ResultPage:
-        # Rows beyond the page are only counted, which nearly always proves the total in one run.
-        most = max(plan.page.size, MAX_PAGE) + 1
-        stages = [*plan.stages, *window(plan.page, most)]
-        rows, seen = await self._reader.rows(plan.jobs, stages, plan.page.size, deadline)
-        total = proven_total(seen, most, plan.page)
-        if total is None:
-            total = await self._reader.count(plan.jobs, plan.stages, deadline)
-        return ResultPage(rows, total)
 
 
 def _is_passing(failure: PyMongoError) -> bool:

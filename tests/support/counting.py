@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
 from pymongo import WriteConcern, monitoring
 
+from inventory_job.deadline import Deadline
+from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import CacheStats, CountCache
+from inventory_job.model.counts.cache import CountCache
+from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.plans import ListPlan
 from tests.support.running import LoopThread
 
 
@@ -39,7 +42,7 @@ class Counting:
         self.commands = Commands()
         self._loop = LoopThread()
         self._database = Database(uri, name, listeners=[self.commands])
-        self._counts = CountCache(self._database, most)
+        self.cache = CountCache(self._database, most)
 
     def __enter__(self) -> Self:
         self._loop.__enter__()
@@ -51,21 +54,22 @@ class Counting:
         self._loop.run(self._database.close())
         self._loop.__exit__()
 
-    def count(self, jobs: ScopedFilter, seconds: Callable[[], float] = lambda: 30.0) -> int:
-        """The total, as a list has it, within `seconds()` for each operation."""
-        count = partial(self._counts.count, jobs, seconds)
+    def count(self, jobs: ScopedFilter, deadline: Deadline | None = None) -> int:
+        """The total, as a list has it."""
+        count = partial(self.cache.count, jobs, deadline or Deadline.after(30.0))
         return self._loop.run(self._database.with_server(count))
+
+    def list_total(self, jobs: ScopedFilter) -> int:
+        """The total of a list, as a call gets it."""
+        plan = ListPlan(jobs, {}, (), Page(), count_only=True)
+        listing = JobManager(self._database, self.cache).list(plan, Deadline.after(30.0))
+        return self._loop.run(listing).total
 
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the total needs no counting."""
-        before = self.stats.hits
+        before = self.cache.counters.hits
         self.count(jobs)
-        return self.stats.hits > before
-
-    @property
-    def stats(self) -> CacheStats:
-        """How totals came about."""
-        return self._counts.stats
+        return self.cache.counters.hits > before
 
     def delete_one(self, job: dict[str, Any], domain_id: str) -> None:
         """Deletes a job of the domain, as this service does."""
@@ -74,10 +78,10 @@ class Counting:
             async with self._database.client.start_session() as session:
                 async with await session.start_transaction(write_concern=WriteConcern("majority")):
                     await self._database.jobs.delete_one(job, session=session)
-                self._counts.forget(domain_id, session.operation_time)
+                self.cache.counters.forget(domain_id, session.operation_time)
 
         self._loop.run(delete())
 
     def close_counts(self) -> None:
         """Ends keeping totals."""
-        self._loop.run(self._counts.close())
+        self._loop.run(self.cache.close())

@@ -27,9 +27,9 @@ class Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The numbers now."""
-        auth, totals = self.auth, self.counts.stats
+        auth, counters = self.auth, self.counts.counters
         held, refused = self.limiter.held, self.limiter.refused
-        is_ready, counted = self.health.unready is None, totals.misses + totals.bypasses
+        is_ready = self.health.unready is None
         rows: tuple[tuple[type[Counter | Gauge], str, str, float], ...] = (
             (Gauge, "ready", "Whether calls can be answered.", is_ready),
             (Gauge, "calls_held", "Calls whose answer has not been taken yet.", held),
@@ -38,11 +38,11 @@ class Numbers(Collector):
             (Counter, "tokens_verified", "Tokens verified as a whole, good or not.", auth.verified),
             (Counter, "identity_calls", "Calls to the identity service.", auth.identity_calls),
             (Counter, "identity_failures", "Identity calls unanswered.", auth.identity_failures),
-            (Counter, "totals_hits", "Totals of lists that were known.", totals.hits),
-            (Counter, "totals_misses", "Totals of lists that had to be counted.", counted),
-            (Counter, "totals_dropped", "Known totals that were given up.", totals.dropped),
-            (Gauge, "totals_kept", "Totals known.", totals.kept),
-            (Gauge, "totals_current", "Whether known totals are used.", totals.is_current),
+            (Counter, "totals_hits", "Totals of lists that were known.", counters.hits),
+            (Counter, "totals_misses", "Totals of lists that had to be counted.", counters.misses),
+            (Counter, "totals_dropped", "Known totals that were given up.", counters.dropped),
+            (Gauge, "totals_kept", "Totals known.", counters.kept),
+            (Gauge, "totals_current", "Whether known totals are used.", self.counts.is_current),
         )
         for kind, name, meaning, value in rows:
             yield kind(f"inventory_job_{name}", meaning, value)

@@ -94,7 +94,6 @@ class Database:
         self._selection_seconds: float = _options_of(uri).get(
             "serverSelectionTimeoutMS", server_selection_seconds
         )
-        self._former: AsyncMongoClient[StoredDocument] | None = None
         self._renewed_at = -math.inf
 
     def _open(self, client: AsyncMongoClient[StoredDocument]) -> None:
@@ -114,15 +113,14 @@ class Database:
         whether it did: not if it did so a moment ago.
 
         A connection whose user is dropped is logged out for good, also when there is such a user
-        again, and the driver keeps it. Operations under way go on with the former client.
+        again, and the driver keeps it. Operations under way end, or fail in passing.
         """
         if time.monotonic() - self._renewed_at < _RENEWAL_SECONDS:
             return False
         self._renewed_at = time.monotonic()
-        before, self._former = self._former, self.client
+        former = self.client
         self._open(self._connect())
-        if before is not None:
-            await before.close()
+        await former.close()
         return True
 
     async def with_server(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -163,8 +161,6 @@ class Database:
     async def close(self) -> None:
         """Gives the connections back; the object is of no use afterwards. Repeating is harmless."""
         await self.client.close()
-        if self._former is not None:
-            await self._former.close()
 
 
 _WITHOUT_WAITING: Mapping[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pymongo
 from bson import Timestamp
@@ -12,7 +13,7 @@ from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
-from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.counts.counters import Counters
 from inventory_job.model.driver_errors import translate
 from inventory_job.query.plans import JobPlan
 
@@ -23,15 +24,15 @@ _MOST_TRANSACTIONS = 5
 
 class Deletes:
     """Deletes in `database`: in a transaction where there are such, else in an order that can be
-    repeated after a crash, the job last (docs/data-model.md#task). `counts` learns of it.
+    repeated after a crash, the job last (docs/data-model.md#task). `counters` learn of it.
 
     A delete that has begun goes on when its caller goes: cut off half-way, a transaction would stay
     open for a minute, and keep others from the job.
     """
 
-    def __init__(self, database: Database, counts: CountCache) -> None:
+    def __init__(self, database: Database, counters: Counters) -> None:
         self._database = database
-        self._counts = counts
+        self._counters = counters
         self._running: set[asyncio.Task[bool]] = set()
 
     async def delete(self, plan: JobPlan) -> bool:
@@ -69,20 +70,18 @@ class Deletes:
             raise translate(failure) from failure
         finally:
             # Also where it failed: it may have been done all the same.
-            self._counts.forget(plan.jobs.scope.domain_id, at)
+            self._counters.forget(plan.jobs.scope.domain_id, at)
 
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
         """As `_remove`, in a transaction. The driver begins another where one failed in passing,
         for two minutes; here it does so a few times."""
-        attempts = 0
+        failures = count(1)
 
         async def remove(session: AsyncClientSession) -> bool:
-            nonlocal attempts
-            attempts += 1
             try:
                 return await self._remove(plan, session)
             except PyMongoError as failure:
-                if attempts == _MOST_TRANSACTIONS:
+                if next(failures) == _MOST_TRANSACTIONS:
                     raise translate(failure) from failure
                 raise
 

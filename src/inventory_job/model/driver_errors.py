@@ -115,9 +115,9 @@ def translate(error: Exception) -> ServiceError:
             return QueryFailed("the driver failed")
 
 
-def pattern_complaint(failure: OperationFailure) -> str | None:
+def pattern_complaint(failure: PyMongoError) -> str | None:
     """What MongoDB says of an invalid regular expression, when that is what it refuses."""
-    if failure.code != _INVALID_PATTERN:
+    if not isinstance(failure, OperationFailure) or failure.code != _INVALID_PATTERN:
         return None
     found = re.search(r"Regular expression is invalid: ([\x20-\x7e]{1,80})", _sentence(failure))
     return found[1] if found else "MongoDB cannot read it"

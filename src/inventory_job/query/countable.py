@@ -85,11 +85,6 @@ class Countable:
     domain_id: str
     groups: tuple[tuple[Term, ...], ...]
 
-    @property
-    def fields(self) -> frozenset[str]:
-        """The stored fields that decide which jobs these are."""
-        return frozenset(term.field for group in self.groups for term in group)
-
     def includes(self, job: Mapping[str, Any]) -> bool | None:
         """Whether `job`, of which the steady fields are given as stored (dates naive and in UTC),
         is one of them; None when that is not known here."""

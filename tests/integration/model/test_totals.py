@@ -171,7 +171,7 @@ def test_a_job_under_way_does_not_cost_its_domain_the_totals(
     insert({"domain_id": domain, "plugin_id": "aws"})
 
     assert wait_until(lambda: process.total(domain) == 2, PROMISED_SECONDS)
-    assert process.stats.dropped == 0
+    assert process.cache.counters.dropped == 0
 
 
 def test_an_own_delete_shows_at_once(process: Process, insert: Insert, domain: str) -> None:

@@ -10,7 +10,9 @@ import pytest
 from pymongo.errors import ExecutionTimeout
 
 from inventory_job.auth.scope import Scope
+from inventory_job.deadline import Deadline
 from inventory_job.embedded.data_directory import wait_until
+from inventory_job.errors import RequestTimeout
 from inventory_job.query.filters import ScopedFilter
 from tests.support.replica_set import Member, free_ports
 from tests.support.store import Store
@@ -41,7 +43,7 @@ def test_a_killed_stream_is_opened_anew(
     insert({"domain_id": domain})
 
     assert shows_in_time(lambda: process.total(domain), 2)
-    assert wait_until(lambda: process.stats.dropped > 0, 10.0)
+    assert wait_until(lambda: process.cache.counters.dropped > 0, 10.0)
     assert process.settle(domain) == 2
 
 
@@ -67,7 +69,7 @@ def test_reads_that_ask_for_something_else_than_the_primary_has_are_counted(
 ) -> None:
     with Process(f"{mongo_uri}&{option}", database_name) as process:
         assert all(process.counts(domain) for _ in range(3))
-        assert process.stats.bypasses == 3
+        assert process.cache.counters.misses == 3
         assert "hello" not in process.commands.sent
 
 
@@ -79,6 +81,13 @@ def test_totals_that_are_switched_off_are_counted(
         assert "hello" not in process.commands.sent
 
 
+class MillisecondLeft(Deadline):
+    """A deadline just before it passes."""
+
+    def milliseconds(self) -> int:
+        return 1
+
+
 def test_a_failed_count_fails_one_list_and_no_other(
     process: Process, insert: Insert, domain: str
 ) -> None:
@@ -87,7 +96,7 @@ def test_a_failed_count_fails_one_list_and_no_other(
     process.total(domain)
 
     with pytest.raises(ExecutionTimeout):
-        process.count(ScopedFilter(Scope(domain)), lambda: 0.001)
+        process.count(ScopedFilter(Scope(domain)), MillisecondLeft(0.0))
 
     assert process.settle(domain) == 20_000
 
@@ -99,11 +108,8 @@ def test_a_time_that_is_over_before_the_count_fails_one_list_and_no_other(
     process.settle("another")
     process.total(domain)
 
-    def no_time() -> float:
-        raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        process.count(ScopedFilter(Scope(domain)), no_time)
+    with pytest.raises(RequestTimeout):
+        process.count(ScopedFilter(Scope(domain)), Deadline(0.0))
 
     assert process.settle(domain) == 1
 
@@ -118,12 +124,12 @@ def test_totals_stay_known_while_others_write_steadily(
     ends = time.monotonic() + 5.0
     while time.monotonic() < ends:
         insert({"domain_id": domain})
-        known.append(process.stats.is_current)
+        known.append(process.cache.is_current)
         time.sleep(0.01)
 
     assert sum(known) > 0.9 * len(known)
     assert shows_in_time(lambda: process.total(domain), 1 + len(known))
-    assert process.stats.dropped == 0
+    assert process.cache.counters.dropped == 0
 
 
 def test_once_closed_every_total_is_counted(process: Process, domain: str) -> None:

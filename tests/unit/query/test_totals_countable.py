@@ -122,22 +122,6 @@ def test_filters_that_differ_are_not_one_countable(other: Countable) -> None:
     assert other not in {where(), where({"plugin_id": "b"}), where({"plugin_id": None})}
 
 
-def test_the_scope_and_every_condition_say_which_fields_matter() -> None:
-    jobs = where(
-        {"$or": [{"plugin_id": "a"}, {"collector_id": "b"}]},
-        {"created_at": {"$gte": NOON}},
-        scope=Scope("domain-1", ("workspace-1", "*")),
-    )
-
-    assert jobs.fields == {
-        "domain_id",
-        "workspace_id",
-        "plugin_id",
-        "collector_id",
-        "created_at",
-    }
-
-
 @pytest.mark.parametrize(
     ("jobs", "job", "included"),
     [

@@ -9,10 +9,10 @@ majority reads show. A look that comes back empty has shown all of the latter.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,6 @@ from typing import Any
 import structlog
 from bson import Timestamp, decode_all
 from bson.errors import BSONError
-from pymongo.asynchronous.command_cursor import AsyncRawBatchCommandCursor
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
@@ -109,30 +108,59 @@ class ChangeStream:
 
     async def _follow(self) -> None:
         """Reports changes until there is no stream any more, which it raises."""
-        first = await self._heartbeat()
-        async with _open(self._database, first.shown) as cursor:
-            self._counters.start(first.shown)
+        async with asyncio.timeout(_STEP_SECONDS):
+            first = await self._heartbeat()
+            cursor = await self._open(first.shown)
+        try:
+            self._counters.promise(first.shown)
             heartbeats: deque[_Heartbeat] = deque(maxlen=32)
             while True:
-                heartbeat = await self._heartbeat()
-                if heartbeat.term != first.term:
-                    raise _Lost("another primary was elected")
-                heartbeats.append(heartbeat)
-                changes = await self._look(cursor)
+                async with asyncio.timeout(_STEP_SECONDS):
+                    heartbeats.append(await self._heartbeat())
+                    if heartbeats[-1].term != first.term:
+                        raise _Lost("another primary was elected")
+                    changes = await self._look(cursor)
                 self._counters.apply(changes)
                 self._confirm(heartbeats, changes[-1].at if changes else None)
                 if changes:
                     # Under steady writing many small looks would cost more than few large ones.
                     await asyncio.sleep(_REST_SECONDS)
+        finally:
+            # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
+            with suppress(PyMongoError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await cursor.close()
 
-    async def _look(self, cursor: AsyncRawBatchCommandCursor[Any]) -> list[Change]:
+    async def _open(self, at: Timestamp) -> Any:
+        """A change stream of the job collection after `at`, as batches of events. Raises _Refused
+        where the database has no such stream.
+
+        The driver's own change streams do not say where a batch ends; they also go on with another
+        primary, whose majority reads may show less than the heartbeat said.
+        """
+        jobs = self._database.jobs.with_options(read_concern=ReadConcern("majority"))
+        try:
+            # Declared as a find's cursor, it is a command's.
+            return await jobs.aggregate_raw_batches(
+                _pipeline(at), batchSize=_MOST_IN_A_LOOK, maxAwaitTimeMS=_LOOK_MILLISECONDS
+            )
+        except OperationFailure as error:
+            if error.code not in _REFUSALS:
+                raise
+            raise _Refused(f"the database refuses a change stream, error {error.code}") from error
+
+    async def _look(self, cursor: Any) -> list[Change]:
         """The next changes; none where there are none within the time of a look."""
         if not cursor.alive:
             raise _Lost("the collection was dropped or renamed")
-        async with asyncio.timeout(_STEP_SECONDS):
-            batch: Any = await cursor.try_next()  # bytes, though declared as a document
+        batch = await cursor.try_next()
         events = decode_all(batch or b"", self._database.codec_options)
-        return [_change(event) for event in events]
+        changes = []
+        for event in events:
+            is_insert = event["operationType"] == "insert"
+            job = event.get("fullDocument", {}) if is_insert else None
+            changes.append(Change(event["clusterTime"], job))
+        return changes
 
     def _confirm(self, heartbeats: deque[_Heartbeat], last: Timestamp | None) -> None:
         """Notes up to when all changes are reported: those before the last one, or without any,
@@ -153,8 +181,7 @@ class ChangeStream:
 
     async def _heartbeat(self) -> _Heartbeat:
         seconds = time.monotonic()
-        async with asyncio.timeout(_STEP_SECONDS):
-            hello = await self._database.client.admin.command("hello")
+        hello = await self._database.client.admin.command("hello")
         if "setName" not in hello:
             raise _Refused("the database is not a replica set")
         if not hello.get("isWritablePrimary"):
@@ -176,72 +203,29 @@ class ChangeStream:
             self._log.warning("totals are counted each time", reason=reason)
 
 
-@asynccontextmanager
-async def _open(
-    database: Database, at: Timestamp
-) -> AsyncIterator[AsyncRawBatchCommandCursor[Any]]:
-    """A change stream of the job collection after `at`, as batches of events. Raises _Refused where
-    the database has no such stream.
-
-    The driver's own change streams do not say where a batch ends; they also go on with another
-    primary, whose majority reads may show less than the heartbeat said.
-    """
-    jobs = database.jobs.with_options(read_concern=ReadConcern("majority"))
-    try:
-        async with asyncio.timeout(_STEP_SECONDS):
-            cursor: Any = await jobs.aggregate_raw_batches(  # declared as a find's
-                _pipeline(at), batchSize=_MOST_IN_A_LOOK, maxAwaitTimeMS=_LOOK_MILLISECONDS
-            )
-    except OperationFailure as error:
-        if error.code not in _REFUSALS:
-            raise
-        raise _Refused(f"the database refuses a change stream, error {error.code}") from error
-    try:
-        yield cursor
-    finally:
-        # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
-        with suppress(PyMongoError, TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await cursor.close()
-
-
 def _pipeline(at: Timestamp) -> list[StoredDocument]:
     """A change stream from `at` on, of what matters: updates that touch no steady field, which
     nearly all are, stay in the database."""
-    steady = sorted(STEADY_FIELDS)
-    update = "$updateDescription"
-    paths = {
-        "$concatArrays": [
-            _each({"$objectToArray": f"{update}.updatedFields"}, "$$this.k"),
-            f"{update}.removedFields",
-            _each(f"{update}.truncatedArrays", "$$this.field"),
-        ]
-    }
-    fields = _each(paths, {"$arrayElemAt": [{"$split": ["$$this", "."]}, 0]})
-    is_update = {"$eq": ["$operationType", "update"]}
-    touched = {"$cond": [is_update, {"$setIntersection": [steady, fields]}, []]}
+    # A field itself or something in it.
+    steady = re.compile(rf"^({'|'.join(sorted(STEADY_FIELDS))})(\.|$)")
     return [
         {"$changeStream": {"startAtOperationTime": at}},
+        {"$set": {"updated": {"$objectToArray": "$updateDescription.updatedFields"}}},
+        {
+            "$match": {
+                "$or": [
+                    {"operationType": {"$ne": "update"}},
+                    {"updated.k": steady},
+                    {"updateDescription.removedFields": steady},
+                    {"updateDescription.truncatedArrays.field": steady},
+                ]
+            }
+        },
         {
             "$project": {
                 "operationType": 1,
                 "clusterTime": 1,
-                **{f"fullDocument.{field}": 1 for field in steady},
-                "touched": touched,
+                **{f"fullDocument.{field}": 1 for field in sorted(STEADY_FIELDS)},
             }
         },
-        {"$match": {"$or": [{"operationType": {"$ne": "update"}}, {"touched": {"$ne": []}}]}},
     ]
-
-
-def _each(array: Any, expression: Any) -> StoredDocument:
-    return {"$map": {"input": {"$ifNull": [array, []]}, "in": expression}}
-
-
-def _change(event: StoredDocument) -> Change:
-    return Change(
-        kind=event["operationType"],
-        at=event["clusterTime"],
-        job=event.get("fullDocument") or {},
-        touched=frozenset(event.get("touched") or ()),
-    )

@@ -1,17 +1,16 @@
 """Numbers of jobs by filter, adjusted to every change that is reported. No I/O.
 
 A number is exact for one point in the history of the set, its time; changes after that are added
-to it, earlier ones are in it already. So it does not matter in which order a count's result and
-the changes around it become known: what is reported while a count runs is noted, and what came
-after the count's time is applied once the count is there.
+to it, earlier ones are in it already. A count is of the time up to which changes were reported when
+it began: what is reported while it runs is noted, and added once the count is there.
 """
 
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bson import Timestamp
@@ -26,51 +25,43 @@ _MOST_ADJUSTMENTS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the job collection.
+    """One change of the job collection, of the time `at` in the history of the set: the insert of
+    `job`, whose steady fields these are, or any other, which does not say whose the jobs were and
+    what they were like before."""
 
-    Args:
-        kind: as MongoDB's change events call it: insert, update, replace, delete, and others that
-            concern the whole collection.
-        at: its time in the history of the set.
-        job: an inserted job's steady fields.
-        touched: the steady fields that an update wrote.
-    """
-
-    kind: str
     at: Timestamp
-    job: Mapping[str, Any] = field(default_factory=dict)
-    touched: frozenset[str] = frozenset()
+    job: Mapping[str, Any] | None = None
 
 
 class Counter:
     """The number of jobs of one filter: being counted, then kept."""
 
-    def __init__(self, jobs: Countable, floor: Timestamp) -> None:
+    def __init__(self, jobs: Countable, at: Timestamp) -> None:
         self.jobs = jobs
-        self.fields = jobs.fields
-        self.floor = floor
-        """A count of an earlier time lacks changes that were reported before."""
+        self.at = at
+        """The time that the count has to be of; no later change had been reported before."""
         self.total: int | None = None
-        self.at = _BEGINNING
-        self._noted: list[tuple[Timestamp, int | None]] = []
+        self._noted: list[Change] = []
 
-    def add(self, at: Timestamp, difference: int | None) -> bool:
-        """Takes a change of `difference` jobs, None if that is unknown. False: the number is lost.
+    def apply(self, change: Change) -> bool:
+        """Takes a change. False: the number is lost.
 
         While the count runs, changes are noted for its end.
         """
         if self.total is None:
-            self._noted.append((at, difference))
-        elif at > self.at:
-            if difference is None:
+            self._noted.append(change)
+        elif change.at > self.at:
+            included = None if change.job is None else self.jobs.includes(change.job)
+            if included is None:
                 return False
-            self.total += difference
+            self.total += included
         return True
 
-    def settle(self, total: int, at: Timestamp) -> bool:
-        """Takes the count, of the time `at`. False: the number is known for that time only."""
-        self.total, self.at = total, at
-        return all(self.add(*noted) for noted in self._noted)
+    def settle(self, total: int) -> int | None:
+        """Takes the count; the number after the changes noted, None when that is lost."""
+        self.total = total
+        noted, self._noted = self._noted, []
+        return self.total if all(map(self.apply, noted)) else None
 
 
 class Counters:
@@ -83,7 +74,6 @@ class Counters:
     def __init__(self, most: int) -> None:
         self._most = most
         self._counters: OrderedDict[Countable, Counter] = OrderedDict()
-        self._of_domain: dict[str, dict[Countable, Counter]] = {}
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._floor = _BEGINNING
         self.hits = self.misses = self.dropped = 0
@@ -105,95 +95,67 @@ class Counters:
         return counter.total
 
     def begin(self, jobs: Countable) -> Counter | None:
-        """Must be called before `jobs` are counted; None when their number is not to be kept.
+        """Must be called before `jobs` are counted, at the time `at` of what it returns; None when
+        their number is not to be kept.
 
         What it returns goes to `settle` or `abandon`.
         """
         if jobs in self._counters or not self._comes_again(jobs):
             return None
-        counter = Counter(jobs, self._floor)
-        self._counters[jobs] = self._of_domain.setdefault(jobs.domain_id, {})[jobs] = counter
+        counter = self._counters[jobs] = Counter(jobs, self._floor)
         if len(self._counters) > self._most:
-            self.abandon(next(iter(self._counters.values())))
+            self._counters.popitem(last=False)
         return counter
 
-    def settle(self, counter: Counter, total: int, at: Timestamp) -> int | None:
-        """Takes the count, exact for the time `at`; the number to show. None when the count is
-        older than what has been shown or promised: count otherwise."""
-        if at < counter.floor:
-            self.abandon(counter)
-            return None
-        if not counter.settle(total, at):
+    def settle(self, counter: Counter, total: int) -> int:
+        """Takes the count; the number to show."""
+        if (now := counter.settle(total)) is None:
             self._drop(counter)
             return total
-        return counter.total
+        return now
 
     def abandon(self, counter: Counter) -> bool:
         """The count has failed, or the number is lost; False when it was not kept any more."""
         if self._counters.get(counter.jobs) is not counter:
             return False
         del self._counters[counter.jobs]
-        of_domain = self._of_domain[counter.jobs.domain_id]
-        del of_domain[counter.jobs]
-        if not of_domain:
-            del self._of_domain[counter.jobs.domain_id]
         return True
-
-    def start(self, at: Timestamp) -> None:
-        """From now on every change after `at` will be reported, in order."""
-        self.clear()
-        self.promise(at)
 
     def clear(self) -> None:
         """Drops all numbers."""
         self.dropped += len(self._counters)
         self._counters.clear()
-        self._of_domain.clear()
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Takes the next changes, in order."""
-        self._drop_costly(changes)
+        """Takes the next changes, in order.
+
+        Drops the numbers of the domains that take longest to adjust, until the others take some
+        milliseconds at most: the event loop does nothing else meanwhile.
+        """
+        concerned: defaultdict[str | None, list[Counter]] = defaultdict(list)
+        for jobs, counter in self._counters.items():
+            concerned[jobs.domain_id].append(counter)
+            concerned[None].append(counter)
+        costs: Tally[str | None] = Tally()
         for change in changes:
-            for counter in [*self._of(_domain(change)).values()]:
-                self._adjust(counter, change)
-            self._floor = max(self._floor, change.at)
+            costs[_domain(change)] += len(concerned[_domain(change)])
+        for costliest, _ in costs.most_common():
+            if costs.total() > _MOST_ADJUSTMENTS:
+                del costs[costliest]
+                self._drop(*concerned.pop(costliest))
+        for change in changes:
+            self._drop(*(each for each in concerned[_domain(change)] if not each.apply(change)))
+            self.promise(change.at)
 
     def promise(self, at: Timestamp) -> None:
-        """No count of an earlier time than `at` is good any more."""
+        """Counts that begin from now on are not of an earlier time than `at`."""
         self._floor = max(self._floor, at)
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Drops the numbers of a domain that was changed by the time `at`."""
+        """Drops the numbers of a domain whose jobs were changed by the time `at` (a session's
+        operation_time after the change), so that counts after this show the change."""
         self.promise(at or _BEGINNING)
-        self._drop_all(domain_id)
-
-    def _of(self, domain_id: str | None) -> Mapping[Countable, Counter]:
-        """The numbers of a domain; of all domains for None."""
-        return self._counters if domain_id is None else self._of_domain.get(domain_id, {})
-
-    def _drop_costly(self, changes: Sequence[Change]) -> None:
-        """Drops the numbers of the domains that take longest to adjust, until the others take some
-        milliseconds at most: the event loop does nothing else meanwhile."""
-        costs: Tally[str | None] = Tally()
-        for change in changes:
-            costs[_domain(change)] += len(self._of(_domain(change)))
-        while costs.total() > _MOST_ADJUSTMENTS:
-            [(costliest, _)] = costs.most_common(1)
-            self._drop_all(costliest)
-            del costs[costliest]
-
-    def _adjust(self, counter: Counter, change: Change) -> None:
-        # Others than these do not say what jobs were like before, not even whose they were.
-        difference = None
-        if change.kind == "insert":
-            included = counter.jobs.includes(change.job)
-            if included is False:
-                return
-            difference = 1 if included else None
-        elif change.kind == "update" and not counter.fields & change.touched:
-            return
-        if not counter.add(change.at, difference):
-            self._drop(counter)
+        self._drop(*(each for jobs, each in self._counters.items() if jobs.domain_id == domain_id))
 
     def _comes_again(self, jobs: Countable) -> bool:
         mark = hash(jobs)
@@ -204,17 +166,11 @@ class Counters:
             self._seen.popitem(last=False)
         return False
 
-    def _drop_all(self, domain_id: str | None) -> None:
-        for counter in [*self._of(domain_id).values()]:
-            self._drop(counter)
-
-    def _drop(self, counter: Counter) -> None:
-        self.dropped += self.abandon(counter)
+    def _drop(self, *counters: Counter) -> None:
+        self.dropped += sum(map(self.abandon, counters))
 
 
 def _domain(change: Change) -> str | None:
     """The domain whose numbers a change may concern; None where it may be any."""
-    if change.kind != "insert":
-        return None
-    domain_id = change.job.get("domain_id", "")
+    domain_id = None if change.job is None else change.job.get("domain_id", "")
     return domain_id if domain_id.__class__ is str else None

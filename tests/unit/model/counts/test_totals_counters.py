@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
-from inventory_job.model.counts.counters import Change, Counters
+from inventory_job.model.counts.counters import Change, Counter, Counters
 from inventory_job.query.countable import Countable, countable
 from inventory_job.query.filters import ScopedFilter
 
@@ -32,27 +32,33 @@ def time(second: int) -> Timestamp:
 
 
 def insert(at: int, domain_id: Any = "domain-1", plugin_id: Any = "aws") -> Change:
-    return Change("insert", time(at), job={"domain_id": domain_id, "plugin_id": plugin_id})
+    return Change(time(at), {"domain_id": domain_id, "plugin_id": plugin_id})
 
 
-def update(at: int, *touched: str) -> Change:
-    return Change("update", time(at), touched=frozenset(touched))
+def other(at: int) -> Change:
+    """A change that is no insert."""
+    return Change(time(at))
 
 
 @pytest.fixture
 def counters() -> Counters:
     """Room for four numbers; changes after second 10 will be reported."""
     started = Counters(4)
-    started.start(time(10))
+    started.promise(time(10))
     return started
 
 
-def keep(counters: Counters, jobs: Countable, total: int, at: int = 10) -> None:
-    """The number of `jobs` is known from a count at the time `at`."""
+def begin(counters: Counters, jobs: Countable) -> Counter:
+    """A count of `jobs`, which were wanted before."""
     counters.begin(jobs)
     counter = counters.begin(jobs)
     assert counter is not None
-    assert counters.settle(counter, total, time(at)) == total
+    return counter
+
+
+def keep(counters: Counters, jobs: Countable, total: int) -> None:
+    """The number of `jobs` is known from a count."""
+    assert counters.settle(begin(counters, jobs), total) == total
 
 
 def test_a_number_is_known_after_it_was_counted(counters: Counters) -> None:
@@ -114,35 +120,20 @@ def test_an_insert_into_no_one_domain_drops_all_numbers(counters: Counters) -> N
     assert counters.kept == 0
 
 
-def test_an_update_drops_numbers_of_filters_that_look_at_what_it_touched(
-    counters: Counters,
-) -> None:
-    keep(counters, ALL, 7)
-    keep(counters, AWS, 7)
-
-    counters.apply([update(11, "plugin_id"), update(12, "collector_id")])
-
-    assert [counters.get(jobs) for jobs in (ALL, AWS)] == [7, None]
-
-
-@pytest.mark.parametrize("kind", ["delete", "replace", "drop", "rename", "invalidate"])
-def test_a_change_that_does_not_say_whose_job_it_was_drops_all_numbers(
-    counters: Counters, kind: str
-) -> None:
+def test_a_change_that_does_not_say_whose_job_it_was_drops_all_numbers(counters: Counters) -> None:
     keep(counters, ALL, 7)
     keep(counters, OTHERS, 7)
 
-    counters.apply([Change(kind, time(11))])
+    counters.apply([other(11)])
 
     assert counters.kept == 0
     assert counters.dropped == 2
 
 
-@pytest.mark.parametrize(
-    "change", [insert(12), update(12, "domain_id"), Change("delete", time(12))]
-)
+@pytest.mark.parametrize("change", [insert(12), other(12)])
 def test_a_change_before_the_count_is_in_it_already(counters: Counters, change: Change) -> None:
-    keep(counters, ALL, 7, at=12)
+    counters.promise(time(12))
+    keep(counters, ALL, 7)
 
     counters.apply([change])
 
@@ -150,43 +141,35 @@ def test_a_change_before_the_count_is_in_it_already(counters: Counters, change: 
 
 
 def test_changes_reported_while_counting_are_added_when_they_are_later(counters: Counters) -> None:
-    counters.begin(ALL)
-    counter = counters.begin(ALL)
-    assert counter is not None
+    counters.promise(time(12))
+    counter = begin(counters, ALL)
 
-    counters.apply([Change("delete", time(11)), insert(12), insert(13)])
+    counters.apply([other(11), insert(12), insert(13)])
 
-    assert counters.settle(counter, 7, time(12)) == 8
+    assert counters.settle(counter, 7) == 8
     assert counters.get(ALL) == 8
 
 
 def test_a_count_is_not_kept_when_a_delete_followed(counters: Counters) -> None:
-    counters.begin(ALL)
-    counter = counters.begin(ALL)
-    assert counter is not None
+    counter = begin(counters, ALL)
 
-    counters.apply([Change("delete", time(12))])
+    counters.apply([other(12)])
 
-    assert counters.settle(counter, 7, time(11)) == 7
+    assert counters.settle(counter, 7) == 7
     assert counters.get(ALL) is None
 
 
 @pytest.mark.parametrize("later", ["applied", "promised", "forgotten"])
-def test_a_count_of_a_time_before_what_was_shown_is_no_answer(
-    counters: Counters, later: str
-) -> None:
+def test_a_count_is_never_of_a_time_before_what_was_shown(counters: Counters, later: str) -> None:
     if later == "applied":
         counters.apply([insert(12)])
     elif later == "promised":
         counters.promise(time(12))
     else:
         counters.forget("domain-2", time(12))
-    counters.begin(ALL)
-    counter = counters.begin(ALL)
-    assert counter is not None
+    counters.promise(time(11))
 
-    assert counters.settle(counter, 7, time(11)) is None
-    assert counters.get(ALL) is None
+    assert begin(counters, ALL).at == time(12)
 
 
 def test_a_domain_is_forgotten_at_once(counters: Counters) -> None:
@@ -198,31 +181,23 @@ def test_a_domain_is_forgotten_at_once(counters: Counters) -> None:
     assert [counters.get(jobs) for jobs in (ALL, AWS, OTHERS)] == [None, None, 7]
 
 
-@pytest.mark.parametrize("meanwhile", ["forgotten", "cleared", "started"])
+@pytest.mark.parametrize("meanwhile", ["forgotten", "cleared"])
 def test_a_count_that_began_before_its_domain_was_forgotten_is_not_kept(
     counters: Counters, meanwhile: str
 ) -> None:
-    counters.begin(ALL)
-    counter = counters.begin(ALL)
-    assert counter is not None
+    counter = begin(counters, ALL)
     if meanwhile == "forgotten":
         counters.forget("domain-1", time(12))
-    elif meanwhile == "cleared":
-        counters.clear()
     else:
-        counters.start(time(12))
+        counters.clear()
 
-    assert counters.settle(counter, 7, time(11)) == 7
+    assert counters.settle(counter, 7) == 7
 
     assert counters.get(ALL) is None
 
 
 def test_a_failed_count_can_be_tried_again(counters: Counters) -> None:
-    counters.begin(ALL)
-    failed = counters.begin(ALL)
-    assert failed is not None
-
-    counters.abandon(failed)
+    counters.abandon(begin(counters, ALL))
 
     assert counters.begin(ALL) is not None
 
@@ -242,7 +217,7 @@ def test_more_changes_than_are_worth_it_drop_the_numbers_of_their_domain_and_no_
 def test_an_insert_into_no_domain_changes_nothing(counters: Counters) -> None:
     keep(counters, ALL, 7)
 
-    counters.apply([insert(11, domain_id=None), Change("insert", time(12))])
+    counters.apply([insert(11, domain_id=None), Change(time(12), {})])
 
     assert counters.get(ALL) == 7
 
@@ -257,8 +232,8 @@ def test_stats_say_how_often_a_number_was_known(counters: Counters) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """What happens next: a change in the database, changes being reported, a count at its begin
-    or its end; `number` says which job, plugin or filter."""
+    """What happens next: a change in the database, changes being reported, a delete of one's own at
+    the latest time, a count at its begin or its end; `number` says which job, plugin or filter."""
 
     what: str
     number: int
@@ -268,7 +243,7 @@ _STEPS = st.lists(
     st.builds(
         Step,
         st.sampled_from(
-            ["insert", "insert", "move", "touch", "delete", "report", "begin", "count", "settle"]
+            ["insert", "insert", "move", "touch", "delete", "report", "forget", "begin", "settle"]
         ),
         st.integers(0, 5),
     ),
@@ -307,27 +282,26 @@ class History:
                 "plugin_id": _PLUGINS[step.number % 3],
             }
             jobs.append(job)
-            self.changes.append(Change("insert", at, job=job))
+            self.changes.append(Change(at, job))
         elif not jobs:
             return
         elif step.what == "delete":
             jobs.pop(step.number % len(jobs))
-            self.changes.append(Change("delete", at))
+            self.changes.append(Change(at))
         else:
             chosen = step.number % len(jobs)
             field = "plugin_id" if step.what == "touch" else "domain_id"
             value = _PLUGINS[step.number % 3] if step.what == "touch" else f"domain-{step.number}"
             jobs[chosen] = jobs[chosen] | {field: value}
-            self.changes.append(Change("update", at, touched=frozenset({field})))
+            self.changes.append(Change(at))
         self.states.append(jobs)
 
 
 @given(_STEPS)
 def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Step]) -> None:
     history, counters = History(), Counters(4)
-    counters.start(time(0))
-    running: dict[Countable, Any] = {}
-    counted: dict[Countable, tuple[int, int]] = {}
+    counters.promise(time(0))
+    running: dict[Countable, Counter] = {}
     known_at: dict[Countable, int] = {}
     for step in steps:
         jobs = _FILTERS[step.number]
@@ -341,12 +315,13 @@ def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Ste
             counter = counters.begin(jobs)
             if counter is not None:
                 running[jobs] = counter
-        elif step.what == "count" and jobs in running and jobs not in counted:
-            at = max(running[jobs].floor.time, len(history.states) - 1 - step.number % 3)
-            counted[jobs] = (history.total(jobs, at), at)
-        elif step.what == "settle" and jobs in counted:
-            total, at = counted.pop(jobs)
-            shown = counters.settle(running.pop(jobs), total, time(at))
+        elif step.what == "forget":
+            counters.forget(jobs.domain_id, time(len(history.states) - 1))
+        elif step.what == "settle" and jobs in running:
+            counter = running.pop(jobs)
+            at = counter.at.time
+            total = history.total(jobs, at)
+            shown = counters.settle(counter, total)
             known_at[jobs] = at
             assert shown in {total, history.total(jobs, max(at, history.reported))}
 
