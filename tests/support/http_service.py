@@ -37,9 +37,10 @@ from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.server import HttpOptions, HttpServer
+from inventory_job.transport.http.server import HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
+from inventory_job.transport.listening import PortOptions
 from tests.support.client import SERVICE
 from tests.support.running import LoopThread
 from tests.support.store import Store
@@ -124,7 +125,7 @@ class _Opened:
         )
         server = HttpServer(
             build_app(SERVICE, calls, app),
-            HttpOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
+            PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
             lambda: None,
         )

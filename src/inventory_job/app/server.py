@@ -16,7 +16,7 @@ import structlog
 from inventory_job import __version__
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
-from inventory_job.app.ports import JOB, Served, grpc_server, opening
+from inventory_job.app.ports import Served, grpc_server, opening
 from inventory_job.app.readiness import watch
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
@@ -30,6 +30,7 @@ from inventory_job.settings import CannotStart, InvalidSetting, Settings
 from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
+from inventory_job.transport.grpc.server import JOB
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of

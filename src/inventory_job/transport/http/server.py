@@ -7,32 +7,20 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.tls import server_context
-from inventory_job.transport.listening import bound_sockets
+from inventory_job.transport.listening import PortOptions, bound_sockets
 
 _KEEP_ALIVE_SECONDS = 75
 _SEND_BUFFER_BYTES = 256 * 1024
 _MOST_HEADER_BYTES = 128 * 1024
 """Larger than a token may be: one that is too long gets an answer with the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """What the port is like; times in seconds."""
-
-    host: str
-    port: int
-    tls: TlsFiles | None
-    grace_seconds: float
 
 
 class HttpServer:
@@ -45,7 +33,7 @@ class HttpServer:
     def __init__(
         self,
         app: ASGIApp,
-        options: HttpOptions,
+        options: PortOptions,
         connections: Connections,
         when_broken: Callable[[], object],
     ) -> None:
@@ -86,7 +74,7 @@ class HttpServer:
         self._when_broken()
 
 
-def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
+def _config(app: ASGIApp, options: PortOptions) -> uvicorn.Config:
     tls = options.tls
     return uvicorn.Config(
         app,
