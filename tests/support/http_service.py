@@ -127,7 +127,6 @@ class _Opened:
             build_app(SERVICE, calls, app),
             PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
-            lambda: None,
         )
         number = await server.start()
         resources.push_async_callback(server.stop)

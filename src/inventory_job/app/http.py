@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from inventory_job.app.ports import Served, tls_files
 from inventory_job.auth.policy import is_loopback
 from inventory_job.model.client import Database
@@ -21,10 +19,8 @@ _LONGEST_LOOK_MS = 1000
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def http_server(
-    settings: Settings, served: Served, database: Database, when_broken: Callable[[], object]
-) -> HttpServer:
-    """The port, to be started; `when_broken` is called when serving ends without a stop."""
+def http_server(settings: Settings, served: Served, database: Database) -> HttpServer:
+    """The port, to be started."""
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
@@ -43,7 +39,7 @@ def http_server(
     )
     host, port = settings.http_host or settings.host, settings.http_port
     listening = PortOptions(host, port, tls_files(settings), settings.grace_seconds)
-    return HttpServer(build_app(JOB, calls, options), listening, connections, when_broken)
+    return HttpServer(build_app(JOB, calls, options), listening, connections)
 
 
 async def _first_domain(settings: Settings, database: Database) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -38,15 +38,13 @@ class Served:
     health: HealthServicer
 
 
-def grpc_server(
-    settings: Settings, served: Served, when_broken: Callable[[], object]
-) -> GrpcServer:
-    """The port of gRPC, to be started; `when_broken` is called when serving ends without a stop."""
+def grpc_server(settings: Settings, served: Served) -> GrpcServer:
+    """The port of gRPC, to be started."""
     interceptor = CallInterceptor(JOB, settings.limits.values, served.dispatcher, served.call_log)
     server = grpc.aio.server(interceptors=[interceptor], options=_channel_options(settings))
     add_services(server, served.jobs, served.health)
     options = PortOptions(settings.host, settings.port, tls_files(settings), settings.grace_seconds)
-    return GrpcServer(server, options, served.limiter, when_broken)
+    return GrpcServer(server, options, served.limiter)
 
 
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from google.protobuf import descriptor_pool, text_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 V1_ALPHA = reflection.SERVICE_NAME
 V1 = V1_ALPHA.replace("v1alpha", "v1")
@@ -22,17 +22,14 @@ def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None
     """Serves reflection of `services`, by their full names, and of itself."""
     server: Any = aio_server  # the stubs know of servers with threads only
     servicer = reflection.aio.ReflectionServicer((*services, V1_ALPHA, V1), _WithMethods(_pool()))
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
-        servicer, server
-    )
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": handler}),)
-    )
+    methods = {"ServerReflectionInfo": handler}
+    for service in (V1_ALPHA, V1):
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
 
 
 class _WithMethods:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -37,21 +36,15 @@ _HANG_UP_SECONDS = 1.0
 
 class GrpcServer:
     """One port of the running event loop for `server`, whose services are added. `limiter` knows
-    which calls are held; `when_broken` is called when serving ends without a stop."""
+    which calls are held."""
 
-    def __init__(
-        self,
-        server: grpc.aio.Server,
-        options: PortOptions,
-        limiter: Limiter,
-        when_broken: Callable[[], object],
-    ) -> None:
+    serving: asyncio.Task[bool]
+    """Ends when the port is stopped, or serving has broken off."""
+
+    def __init__(self, server: grpc.aio.Server, options: PortOptions, limiter: Limiter) -> None:
         self._server = server
         self._options = options
         self._limiter = limiter
-        self._when_broken = when_broken
-        self._serving: asyncio.Task[bool] | None = None
-        self._is_stopping = False
         self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
@@ -62,8 +55,7 @@ class GrpcServer:
         for address in free_addresses(host, port):
             port = self._listen(address, port)
         await self._server.start()
-        self._serving = asyncio.create_task(self._server.wait_for_termination())
-        self._serving.add_done_callback(self._ended)
+        self.serving = asyncio.create_task(self._server.wait_for_termination())
         return port
 
     def _listen(self, address: str, port: int) -> int:
@@ -75,11 +67,6 @@ class GrpcServer:
         except RuntimeError as error:
             raise PortInUse(address, port, "gRPC has found it in use", "port") from error
 
-    def _ended(self, serving: asyncio.Task[bool]) -> None:
-        if not self._is_stopping and not serving.cancelled():
-            self._log.error("serving has broken off", exc_info=serving.exception())
-            self._when_broken()
-
     async def stop(self) -> None:
         """Accepts nothing more, lets calls finish within the grace period, and ends.
 
@@ -87,7 +74,6 @@ class GrpcServer:
         What is open then ends: streams (health, reflection), calls whose message never comes, and
         connections of clients that fell silent, for all of which gRPC would wait on.
         """
-        self._is_stopping = True
         grace = self._options.grace_seconds
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await self._limiter.wait_idle(grace)

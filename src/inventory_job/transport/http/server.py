@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -24,24 +23,16 @@ _MOST_HEADER_BYTES = 128 * 1024
 
 
 class HttpServer:
-    """One application on one port; `connections` bounds its connections, `when_broken` is called
-    when serving ends without a stop."""
+    """One application on one port; `connections` bounds its connections."""
 
-    _serving: asyncio.Task[None]
+    serving: asyncio.Task[None]
+    """Ends when the port is stopped, or serving has broken off."""
     _watching: asyncio.Task[None]
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        options: PortOptions,
-        connections: Connections,
-        when_broken: Callable[[], object],
-    ) -> None:
+    def __init__(self, app: ASGIApp, options: PortOptions, connections: Connections) -> None:
         self._options = options
         self._connections = connections
-        self._when_broken = when_broken
         self._server = _Uvicorn(_config(app, options))
-        self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
         """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
@@ -55,8 +46,7 @@ class HttpServer:
             # which nothing shows that its client does not read it.
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         # Connections wait in the backlog until uvicorn accepts them.
-        self._serving = asyncio.create_task(self._server.serve(sockets=listening))
-        self._serving.add_done_callback(self._ended)
+        self.serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._watching = asyncio.create_task(self._connections.watch())
         return int(listening[0].getsockname()[1])
 
@@ -64,14 +54,8 @@ class HttpServer:
         """Accepts nothing more, lets calls finish within the grace period, and ends; for a port
         that has started."""
         self._server.should_exit = True
-        await asyncio.wait([self._serving])
+        await asyncio.wait([self.serving])
         self._watching.cancel()
-
-    def _ended(self, serving: asyncio.Task[None]) -> None:
-        if serving.cancelled() or (self._server.should_exit and not serving.exception()):
-            return
-        self._log.error("serving has broken off", exc_info=serving.exception())
-        self._when_broken()
 
 
 def _config(app: ASGIApp, options: PortOptions) -> uvicorn.Config:
