@@ -37,6 +37,7 @@ from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.server import HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
@@ -116,15 +117,13 @@ class _Opened:
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
         app = AppOptions(
             unready=port.unready,
-            connections=connections,
             metrics=port.metrics,
             cors_origins=port.cors_origins,
-            hosts=port.hosts,
             auth_mode=port.auth_mode,
             find_domain=port.find_domain,
         )
         server = HttpServer(
-            build_app(SERVICE, calls, app),
+            Frame(build_app(SERVICE, calls, app), connections, port.hosts),
             PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
         )

@@ -12,6 +12,7 @@ from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
+from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.server import HttpServer
 from inventory_job.transport.listening import PortOptions, address_of
 
@@ -30,16 +31,15 @@ def http_server(settings: Settings, served: Served, database: Database) -> HttpS
     calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
     options = AppOptions(
         unready=lambda: served.health.unready,
-        connections=connections,
         metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,
-        hosts=_hosts(settings),
         auth_mode=settings.auth_mode,
         find_domain=lambda: _first_domain(settings, database),
     )
     host, port = settings.http_host or settings.host, settings.http_port
     listening = PortOptions(host, port, tls_files(settings), settings.grace_seconds)
-    return HttpServer(build_app(JOB, calls, options), listening, connections)
+    app = Frame(build_app(JOB, calls, options), connections, _hosts(settings))
+    return HttpServer(app, listening, connections)
 
 
 async def _first_domain(settings: Settings, database: Database) -> str | None:

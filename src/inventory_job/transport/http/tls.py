@@ -1,4 +1,4 @@
-"""TLS for the HTTP port, from the files of transport.tls: read again when they have changed."""
+"""TLS for the HTTP port, from the files of grpc.tls: read again when they have changed."""
 
 from __future__ import annotations
 
