@@ -123,12 +123,10 @@ class Limiter:
         self.refused = 0
         """The calls refused since the start."""
         self._all = Share(limits.running, clock)
-        self._tenants: Table[str] = Table(limits.held // 2, limits.tenant_running, clock)
-        self._peers: Table[str] = Table(limits.held // 2, max(limits.running // 2, 1), clock)
+        self._tenants = Table(limits.held // 2, limits.tenant_running, clock)
+        self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # A connection may carry many tenants, and one of them is not to hold up the others.
-        self._pairs: Table[tuple[str, str]] = Table(
-            limits.held // 4, max(limits.tenant_running // 2, 1), clock
-        )
+        self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
         self._charges = Charges(limits.tenant_running, clock)
         self._looking: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()

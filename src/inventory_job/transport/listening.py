@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from inventory_job.transport.grpc.tls import TlsFiles
+from inventory_job.transport.tls import TlsFiles
 
 _BACKLOG = 512
 _ATTEMPTS = 10

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeAlias
 
 _RECENT_SECONDS = 1.0
 """A tenant or connection that was refused for so long counts among those that want permits."""
@@ -119,10 +119,11 @@ class Charges:
         return seconds * math.pow(0.5, (self._clock() - at) / _HALF_LIFE_SECONDS)
 
 
-_Key = TypeVar("_Key", str, tuple[str, str])
+_Key: TypeAlias = "str | tuple[str, str]"
+"""A tenant, a connection, or both."""
 
 
-class _Latest(Generic[_Key]):
+class _Latest:
     """The key of which something was noted last, and the last other one; each with its time."""
 
     def __init__(self) -> None:
@@ -139,7 +140,7 @@ class _Latest(Generic[_Key]):
         return self._last_other[1] if key == self._last[0] else self._last[1]
 
 
-class Table(Generic[_Key]):
+class Table:
     """The shares of the tenants, of the connections, or of the tenants on each connection: each
     holds at most `most_held` permits while others want some."""
 
@@ -148,8 +149,8 @@ class Table(Generic[_Key]):
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._entered: _Latest[_Key] = _Latest()
-        self._refused: _Latest[_Key] = _Latest()
+        self._entered = _Latest()
+        self._refused = _Latest()
 
     def get(self, key: _Key) -> Share | None:
         """The share of `key`, if it holds permits."""

@@ -16,7 +16,6 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
 from inventory_job.transport.grpc.reflection import add_reflection
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import server_credentials
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.listening import (
     PortInUse,
@@ -24,6 +23,7 @@ from inventory_job.transport.listening import (
     address_of,
     free_addresses,
 )
+from inventory_job.transport.tls import server_credentials
 
 JOB = job_pb2.DESCRIPTOR.services_by_name["Job"]
 """The service."""

@@ -13,8 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.tls import server_context
 from inventory_job.transport.listening import PortOptions, bound_sockets
+from inventory_job.transport.tls import server_context
 
 _KEEP_ALIVE_SECONDS = 75
 _SEND_BUFFER_BYTES = 256 * 1024
@@ -35,7 +35,7 @@ class HttpServer:
         self._server = _Uvicorn(_config(app, options))
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
+        """Listens; the port's number. Raises PortInUse and tls.InvalidTls."""
         config = self._server.config
         config.load()
         bounded: Any = self._connections.bounding(config.http_protocol_class)
