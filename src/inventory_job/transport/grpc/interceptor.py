@@ -77,7 +77,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return grpc.stream_unary_rpc_method_handler(refuse)
         call = Call(method, metadata, caller, _written, _QUICK_BYTES)
         # Neither reads nor writes messages: this has to answer for those that cannot be read.
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler))
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler.unary_unary))
 
     async def _refuse(
         self,
@@ -92,16 +92,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             status = _ending(error, method, record)
         return await _abort(context, status)
 
-    async def _answer(
-        self, call: Call, handler: Handler, content: bytes, context: Context
-    ) -> bytes:
+    async def _answer(self, call: Call, behavior: Any, content: bytes, context: Context) -> bytes:
         call.peer = context.peer()
         call.request_bytes = len(content)
         seconds: float | None = context.time_remaining()
         call.deadline = None if seconds is None else Deadline.after(seconds)
 
         async def work() -> bytes:
-            behavior: Any = handler.unary_unary
             read = partial(_read, self._deserializers[call.method], content)
             answer: bytes = await behavior(await call.permit.work(len(content), read), call)
             return answer
