@@ -36,10 +36,6 @@ class Deadline:
         RequestTimeout when there are none."""
         return milliseconds(self.seconds())
 
-    def is_within(self, seconds: float) -> bool:
-        """Whether no more than so many seconds are left."""
-        return self.at - time.monotonic() <= seconds
-
 
 def milliseconds(seconds: float) -> int:
     """As MongoDB takes times: at least one, since zero is no limit."""

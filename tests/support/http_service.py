@@ -32,14 +32,16 @@ from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.server import HttpOptions, HttpServer
+from inventory_job.transport.http.frame import Frame
+from inventory_job.transport.http.server import HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
+from inventory_job.transport.listening import PortOptions
+from inventory_job.transport.tls import TlsFiles
 from tests.support.client import SERVICE
 from tests.support.running import LoopThread
 from tests.support.store import Store
@@ -115,18 +117,15 @@ class _Opened:
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
         app = AppOptions(
             unready=port.unready,
-            connections=connections,
             metrics=port.metrics,
             cors_origins=port.cors_origins,
-            hosts=port.hosts,
             auth_mode=port.auth_mode,
             find_domain=port.find_domain,
         )
         server = HttpServer(
-            build_app(SERVICE, calls, app),
-            HttpOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
+            Frame(build_app(SERVICE, calls, app), connections, port.hosts),
+            PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
-            lambda: None,
         )
         number = await server.start()
         resources.push_async_callback(server.stop)

@@ -13,8 +13,8 @@ from inventory_job.app.ports import opening, tls_files
 from inventory_job.app.server import check_tracing, open_database
 from inventory_job.auth.callers import AuthStats
 from inventory_job.settings import Settings
-from inventory_job.transport.grpc.tls import server_credentials
 from inventory_job.transport.listening import bound_sockets
+from inventory_job.transport.tls import server_credentials
 
 
 def check(settings: Settings) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from inventory_job.app.ports import JOB, Served, tls_files
+from inventory_job.app.ports import Served, tls_files
 from inventory_job.auth.policy import is_loopback
 from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.settings import Settings
+from inventory_job.transport.grpc.server import JOB
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.server import HttpOptions, HttpServer
-from inventory_job.transport.listening import address_of
+from inventory_job.transport.http.frame import Frame
+from inventory_job.transport.http.server import HttpServer
+from inventory_job.transport.listening import PortOptions, address_of
 
 _LONGEST_LOOK_MS = 1000
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def http_server(
-    settings: Settings, served: Served, database: Database, when_broken: Callable[[], object]
-) -> HttpServer:
-    """The port, to be started; `when_broken` is called when serving ends without a stop."""
+def http_server(settings: Settings, served: Served, database: Database) -> HttpServer:
+    """The port, to be started."""
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
@@ -33,16 +31,15 @@ def http_server(
     calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
     options = AppOptions(
         unready=lambda: served.health.unready,
-        connections=connections,
         metrics=served.metrics.app(),
         cors_origins=settings.http_cors_origins,
-        hosts=_hosts(settings),
         auth_mode=settings.auth_mode,
         find_domain=lambda: _first_domain(settings, database),
     )
     host, port = settings.http_host or settings.host, settings.http_port
-    listening = HttpOptions(host, port, tls_files(settings), settings.grace_seconds)
-    return HttpServer(build_app(JOB, calls, options), listening, connections, when_broken)
+    listening = PortOptions(host, port, tls_files(settings), settings.grace_seconds)
+    app = Frame(build_app(JOB, calls, options), connections, _hosts(settings))
+    return HttpServer(app, listening, connections)
 
 
 async def _first_domain(settings: Settings, database: Database) -> str | None:

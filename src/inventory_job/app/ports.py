@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+import grpc.aio
+
 from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.settings import CannotStart, Settings
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.interceptor import CallInterceptor
-from inventory_job.transport.grpc.server import GrpcServer, PortOptions, Services
+from inventory_job.transport.grpc.server import JOB, GrpcServer, add_services
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
 from inventory_job.transport.limiter import Limiter
-from inventory_job.transport.listening import PortInUse
+from inventory_job.transport.listening import PortInUse, PortOptions
+from inventory_job.transport.tls import InvalidTls, TlsFiles
 
-JOB = job_pb2.DESCRIPTOR.services_by_name["Job"]
-"""The service."""
+_HANDSHAKE_MS = 2_000
+"""What a client has for TLS and the beginning of HTTP/2. At its limit of connections gRPC refuses
+new ones, so silent ones keep clients out for so long; these try again after 1 and 2.6 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,38 @@ class Served:
     health: HealthServicer
 
 
-def grpc_server(
-    settings: Settings, served: Served, when_broken: Callable[[], object]
-) -> GrpcServer:
-    """The port of gRPC, to be started; `when_broken` is called when serving ends without a stop."""
+def grpc_server(settings: Settings, served: Served) -> GrpcServer:
+    """The port of gRPC, to be started."""
     interceptor = CallInterceptor(JOB, settings.limits.values, served.dispatcher, served.call_log)
-    options = PortOptions(
-        host=settings.host,
-        port=settings.port,
-        tls=tls_files(settings),
-        max_request_bytes=settings.max_request_bytes,
-        max_response_bytes=settings.max_response_bytes,
-        connection_age=settings.connection_seconds,
-        connections=settings.connections,
-        grace_seconds=settings.grace_seconds,
-    )
-    services = Services(served.jobs, served.health, interceptor)
-    return GrpcServer(options, services, served.limiter, when_broken)
+    server = grpc.aio.server(interceptors=[interceptor], options=_channel_options(settings))
+    add_services(server, served.jobs, served.health)
+    options = PortOptions(settings.host, settings.port, tls_files(settings), settings.grace_seconds)
+    return GrpcServer(server, options, served.limiter)
+
+
+def _channel_options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        # On by default, and then a second server on the port would start without a word.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        ("grpc.max_send_message_length", settings.max_response_bytes),
+        # Larger than a token may be: one that is too long gets an answer with the reason.
+        ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.absolute_max_metadata_size", 32 * 1024),
+        ("grpc.max_concurrent_streams", 256),
+        ("grpc.max_allowed_incoming_connections", settings.connections),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        # Then gRPC has the client make a new one, which may go to another process.
+        ("grpc.max_connection_age_ms", round(settings.connection_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(settings.grace_seconds * 1000) + 30_000),
+        # A client that is gone without a word is found out within a minute and a half.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients may ping as often as once in ten seconds, calls or not.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 2),
+    ]
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:

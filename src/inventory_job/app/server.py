@@ -9,14 +9,14 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
 from inventory_job import __version__
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
-from inventory_job.app.ports import JOB, Served, grpc_server, opening
+from inventory_job.app.ports import Served, grpc_server, opening
 from inventory_job.app.readiness import watch
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
@@ -30,6 +30,7 @@ from inventory_job.settings import CannotStart, InvalidSetting, Settings
 from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
+from inventory_job.transport.grpc.server import JOB
 from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of
@@ -51,6 +52,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = within_descriptors(settings)
         self._resources = AsyncExitStack()
+        self._is_stopping = False
         self._log = structlog.get_logger(__name__)
         self.port = self.http_port = 0
         """The ports of gRPC and HTTP, once started."""
@@ -120,23 +122,34 @@ class Server:
 
         async def stop_all() -> None:
             # Both ports drain at the same time.
+            self._is_stopping = True
             await asyncio.gather(*(stop() for stop in stops))
 
         self._resources.push_async_callback(stop_all)
-        grpc = grpc_server(settings, served, _end_process)
+        grpc = grpc_server(settings, served)
         with opening("gRPC"):
             self.port = await grpc.start()
         self.address = address_of(settings.host, self.port)
         stops.append(grpc.stop)
+        grpc.serving.add_done_callback(self._serving_ended)
         if settings.http:
             # What it imports takes some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
 
-            http = http_server(settings, served, database, _end_process)
+            http = http_server(settings, served, database)
             with opening("HTTP"):
                 self.http_port = await http.start()
             self.http_address = address_of(settings.http_host or settings.host, self.http_port)
             stops.append(http.stop)
+            http.serving.add_done_callback(self._serving_ended)
+
+    def _serving_ended(self, serving: asyncio.Task[Any]) -> None:
+        """Ends the process as SIGTERM does, unless the port was stopped: what started the process
+        may start another one."""
+        if serving.cancelled() or (self._is_stopping and not serving.exception()):
+            return
+        self._log.error("serving has broken off", exc_info=serving.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
@@ -206,11 +219,6 @@ def within_descriptors(settings: Settings) -> Settings:
         "connections limited", limit=connections, descriptors=most
     )
     return settings.model_copy(update={"connections": connections})
-
-
-def _end_process() -> None:
-    """Ends the process as SIGTERM does: what started it may start another one."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _now() -> datetime:

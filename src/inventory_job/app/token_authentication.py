@@ -19,7 +19,7 @@ from inventory_job.transport.grpc.identity_client import (
     InvalidEndpoint,
     open_channel,
 )
-from inventory_job.transport.grpc.tls import InvalidTls, read_pem
+from inventory_job.transport.tls import InvalidTls, read_pem
 
 
 def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> TokenAuthenticator:

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from inventory_job.cli.endpoints import InvalidEndpoint, hint, parse_endpoint
 from inventory_job.cli.paths import expanded
 from inventory_job.transport.grpc.health import REASON
-from inventory_job.transport.grpc.tls import InvalidTls, channel_credentials
+from inventory_job.transport.tls import InvalidTls, channel_credentials
 
 _JOB_SERVICE = "spaceone.api.inventory.v1.Job"
 

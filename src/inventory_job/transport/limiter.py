@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
-from weakref import WeakValueDictionary
 
 from inventory_job.errors import Overloaded
 from inventory_job.tasks import in_thread
@@ -66,15 +65,6 @@ class Permit:
 
     async def run(self) -> None:
         """Waits until the call may run; raises Overloaded when that takes too long."""
-        if all(share.can_run for share in self._shares):
-            for share in self._shares:
-                share.running += 1
-            self._running = len(self._shares)
-        else:
-            await self._wait()
-        self._begun_at = self._limiter.clock()
-
-    async def _wait(self) -> None:
         patience = self._limiter.limits.wait_seconds
         try:
             async with asyncio.timeout(min(each.longest_wait(patience) for each in self._shares)):
@@ -85,6 +75,7 @@ class Permit:
             self.stop()
             self._limiter.refuse(self.tenant, self.peer)
             raise Overloaded("too many calls at once: no slot to run came free in time") from None
+        self._begun_at = self._limiter.clock()
 
     async def work(self, size: int, work: Callable[[], _Result]) -> _Result:
         """What `work` gives or raises, on a message of `size` bytes.
@@ -96,7 +87,8 @@ class Permit:
             return work()
         clock = self._limiter.clock
         comes_at = clock()
-        async with self._limiter.turn(self.tenant):
+        _, of_tenant, _, _ = self._shares
+        async with of_tenant.turn:
             # The wait is not work, for which the tenant would be charged.
             self._begun_at += clock() - comes_at
             return await in_thread(work)
@@ -131,15 +123,12 @@ class Limiter:
         self.refused = 0
         """The calls refused since the start."""
         self._all = Share(limits.running, clock)
-        self._tenants: Table[str] = Table(limits.held // 2, limits.tenant_running, clock)
-        self._peers: Table[str] = Table(limits.held // 2, max(limits.running // 2, 1), clock)
+        self._tenants = Table(limits.held // 2, limits.tenant_running, clock)
+        self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # A connection may carry many tenants, and one of them is not to hold up the others.
-        self._pairs: Table[tuple[str, str]] = Table(
-            limits.held // 4, max(limits.tenant_running // 2, 1), clock
-        )
+        self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
         self._charges = Charges(limits.tenant_running, clock)
-        self._looking: asyncio.TimerHandle | None = None
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._looking: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -163,8 +152,7 @@ class Limiter:
             self._peers.enter(peer),
             self._all,
         )
-        if tenant in self._charges:
-            self._fit(tenant)
+        self._fit(tenant)
         return Permit(self, tenant, peer, shares)
 
     def left(self, permit: Permit) -> None:
@@ -183,39 +171,30 @@ class Limiter:
         self._tenants.refuse(tenant)
         self._peers.refuse(peer)
 
-    def turn(self, tenant: str) -> asyncio.Lock:
-        """What one call of the tenant at a time has."""
-        return self._turns.setdefault(tenant, asyncio.Lock())
-
     def charge(self, tenant: str, seconds: float) -> None:
         """Charges a tenant for slow work: while others call, it has fewer slots for a while."""
         if seconds > 0:
             self._charges.add(tenant, seconds)
             self._fit(tenant)
-            if self._looking is None:
-                self._look_later()
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
 
-    def _look_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._looking = loop.call_later(_LOOK_AGAIN_SECONDS, self._look)
-
-    def _look(self) -> None:
-        self._looking = None
-        for tenant in self._charges.tenants():
-            self._fit(tenant)
-        if self._charges:
-            self._look_later()
+    async def _look(self) -> None:
+        """Gives tenants their slots again, until none is charged."""
+        while self._charges:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            for tenant in self._charges.tenants():
+                self._fit(tenant)
 
     def _fit(self, tenant: str) -> None:
-        """Has a charged tenant run as many calls as are left to it: one at least, and all while
-        no other tenant calls."""
+        """Has a tenant run as many calls as its charges leave to it: one at least, and all while no
+        other tenant calls."""
         share = self._tenants.get(tenant)
-        if share is None:
-            return
-        lost = 0
-        if self._tenants.is_wanted_by_others(tenant):
+        if share is not None:
             lost = self._charges.slots_lost(tenant)
-        share.change_most_running(max(self.limits.tenant_running - lost, 1))
+            if lost and not self._tenants.is_wanted_by_others(tenant):
+                lost = 0
+            share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
     async def wait_idle(self, seconds: float) -> bool:
         """Waits until no call is held, at most so long; whether that is so."""

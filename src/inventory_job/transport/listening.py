@@ -1,4 +1,4 @@
-"""The addresses that ports listen on: those that a host's name stands for, all or none."""
+"""Where ports listen: on all addresses that a host's name stands for, or on none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import ipaddress
 import os
 import socket
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Literal
+
+from inventory_job.transport.tls import TlsFiles
 
 _BACKLOG = 512
 _ATTEMPTS = 10
@@ -20,6 +23,16 @@ class PortInUse(Exception):
     def __init__(self, host: str, port: int, reason: str, wrong: Literal["host", "port"]) -> None:
         super().__init__(f"Cannot listen on {address_of(host, port)}: {reason}.")
         self.wrong = wrong
+
+
+@dataclass(frozen=True, slots=True)
+class PortOptions:
+    """Where a port listens, and how long its calls may go on once it stops, in seconds."""
+
+    host: str
+    port: int
+    tls: TlsFiles | None
+    grace_seconds: float
 
 
 def address_of(host: str, port: int) -> str:

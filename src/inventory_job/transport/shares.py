@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeAlias
 
 _RECENT_SECONDS = 1.0
 """A tenant or connection that was refused for so long counts among those that want permits."""
@@ -29,20 +29,15 @@ class Share:
     only add delay.
     """
 
-    __slots__ = ("_clock", "_most_running", "_waiting", "_waiting_since", "held", "running")
-
     def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
         self.held = 0
-        self.running = 0
+        self.turn = asyncio.Lock()
+        """What one of the calls at a time has that work on a large message."""
+        self._running = 0
         self._most_running = most_running
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._waiting_since = 0.0
-
-    @property
-    def can_run(self) -> bool:
-        """Whether one more call may run now; calls wait only while none may."""
-        return self.running < self._most_running
 
     def longest_wait(self, patience: float) -> float:
         """How long a call that comes now may wait, in seconds; at most `patience`."""
@@ -52,8 +47,8 @@ class Share:
 
     async def enter(self) -> None:
         """Waits until one more call may run, and counts it among those that run."""
-        if self.can_run:
-            self.running += 1
+        if self._can_run():
+            self._running += 1
             return
         if not self._waiting:
             self._waiting_since = self._clock()
@@ -70,7 +65,7 @@ class Share:
 
     def leave(self) -> None:
         """A call runs no more: the first of those that wait runs instead."""
-        self.running -= 1
+        self._running -= 1
         self._wake_waiting()
 
     def change_most_running(self, most_running: int) -> None:
@@ -78,12 +73,16 @@ class Share:
         self._most_running = most_running
         self._wake_waiting()
 
+    def _can_run(self) -> bool:
+        """Whether one more call may run now; calls wait only while none may."""
+        return self._running < self._most_running
+
     def _wake_waiting(self) -> None:
-        while self._waiting and self.can_run:
+        while self._waiting and self._can_run():
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                self.running += 1
+                self._running += 1
 
 
 class Charges:
@@ -95,9 +94,6 @@ class Charges:
         self._clock = clock
         self._charged: dict[str, tuple[float, float]] = {}
         """By tenant: the seconds, and when they were that many."""
-
-    def __contains__(self, tenant: str) -> bool:
-        return tenant in self._charged
 
     def __len__(self) -> int:
         return len(self._charged)
@@ -123,10 +119,28 @@ class Charges:
         return seconds * math.pow(0.5, (self._clock() - at) / _HALF_LIFE_SECONDS)
 
 
-_Key = TypeVar("_Key", str, tuple[str, str])
+_Key: TypeAlias = "str | tuple[str, str]"
+"""A tenant, a connection, or both."""
 
 
-class Table(Generic[_Key]):
+class _Latest:
+    """The key of which something was noted last, and the last other one; each with its time."""
+
+    def __init__(self) -> None:
+        self._last: tuple[_Key | None, float] = (None, -math.inf)
+        self._last_other: tuple[_Key | None, float] = (None, -math.inf)
+
+    def note(self, key: _Key, now: float) -> None:
+        if key != self._last[0]:
+            self._last_other = self._last
+        self._last = (key, now)
+
+    def of_others(self, key: _Key) -> float:
+        """When it was noted of another than `key`."""
+        return self._last_other[1] if key == self._last[0] else self._last[1]
+
+
+class Table:
     """The shares of the tenants, of the connections, or of the tenants on each connection: each
     holds at most `most_held` permits while others want some."""
 
@@ -135,11 +149,8 @@ class Table(Generic[_Key]):
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._refused: OrderedDict[_Key, float] = OrderedDict()
-        """When each was refused last, the latest last; older ones go with the next refusal."""
-        # The key that entered last, and the last other one; each with its time.
-        self._entered: tuple[_Key | None, float] = (None, -math.inf)
-        self._entered_before: tuple[_Key | None, float] = (None, -math.inf)
+        self._entered = _Latest()
+        self._refused = _Latest()
 
     def get(self, key: _Key) -> Share | None:
         """The share of `key`, if it holds permits."""
@@ -147,17 +158,13 @@ class Table(Generic[_Key]):
 
     def is_wanted_by_others(self, key: _Key) -> bool:
         """Whether others than `key` hold permits, or took one a moment ago."""
-        latest, at = self._entered
-        if latest == key:
-            at = self._entered_before[1]
-        return self._clock() - at < _RECENT_SECONDS or self.has_others(key)
+        return self._is_recent(self._entered.of_others(key)) or self.has_others(key)
 
     def has_others(self, key: _Key) -> bool:
         """Whether others than `key` hold permits, or were refused a moment ago."""
         if len(self._shares) > (key in self._shares):
             return True
-        latest = next((each for each in reversed(self._refused) if each != key), None)
-        return latest is not None and self._is_recent(latest)
+        return self._is_recent(self._refused.of_others(key))
 
     def is_full(self, key: _Key) -> bool:
         """Whether `key` has its share."""
@@ -170,9 +177,7 @@ class Table(Generic[_Key]):
         if share is None:
             share = self._shares[key] = Share(self._most_running, self._clock)
         share.held += 1
-        if self._entered[0] != key:
-            self._entered_before = self._entered
-        self._entered = (key, self._clock())
+        self._entered.note(key, self._clock())
         return share
 
     def leave(self, key: _Key) -> None:
@@ -184,10 +189,7 @@ class Table(Generic[_Key]):
 
     def refuse(self, key: _Key) -> None:
         """A permit was refused."""
-        self._refused[key] = self._clock()
-        self._refused.move_to_end(key)
-        while not self._is_recent(next(iter(self._refused))):
-            self._refused.popitem(last=False)
+        self._refused.note(key, self._clock())
 
-    def _is_recent(self, key: _Key) -> bool:
-        return self._clock() - self._refused[key] < _RECENT_SECONDS
+    def _is_recent(self, at: float) -> bool:
+        return self._clock() - at < _RECENT_SECONDS

@@ -24,12 +24,12 @@ from harness.callers import SERVICE
 from harness.processes import Process
 from harness.servers import ServerProcess
 
+from inventory_job.app import ports
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
 from inventory_job.results import ResultPage, Rows
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport.grpc import server as grpc_server
 from tests.support.running import ServerThread
 from tests.support.serving import TENANT
 from tests.support.store import Store
@@ -87,7 +87,7 @@ def test_silent_connections_leave_descriptors_for_the_others(
 def test_connections_that_say_nothing_make_room(
     settings: Settings, database: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_server, "_HANDSHAKE_SECONDS", 0.5)
+    monkeypatch.setattr(ports, "_HANDSHAKE_MS", 500)
     few = settings.model_copy(update={"connections": 10})
     with ServerThread(few) as server, ExitStack() as opened:
         silent = [opened.enter_context(connected(server.address)) for _ in range(10)]

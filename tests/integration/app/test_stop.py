@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import threading
 import time
@@ -15,6 +17,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import uvicorn
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
@@ -214,3 +217,22 @@ def _is_refused(port: int) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_a_port_that_breaks_off_ends_the_process_as_sigterm_does(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _process, number: sent.append(number))
+    both = settings.model_copy(update={"http": True, "http_port": 0})
+    with capture_logs() as entries, ServerThread(both):
+        assert sent == []
+
+        async def fail(*_: object) -> bool:
+            raise MemoryError
+
+        monkeypatch.setattr(uvicorn.Server, "on_tick", fail)
+        assert wait_until(lambda: sent != [], 10)
+
+    assert sent == [signal.SIGTERM]
+    assert [entry["event"] for entry in entries].count("serving has broken off") == 1

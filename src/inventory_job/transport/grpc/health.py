@@ -7,6 +7,7 @@ the database answers, so that traffic goes elsewhere when it does not.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -59,8 +60,8 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         """The status of a service; NOT_FOUND for one that is not known. Why one is not serving goes
         along in the trailing metadata `REASON`."""
         if request.service not in self._unready:
-            await context.abort(grpc.StatusCode.NOT_FOUND)
-        if reason := self._unready[request.service]:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+        elif reason := self._unready[request.service]:
             context.set_trailing_metadata(((REASON, reason.encode()),))
         return self._status(request.service)
 
@@ -73,14 +74,14 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
 
     async def Watch(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> None:
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """The status of a service, and again whenever it has changed."""
         sent = None
         while True:
             changed = self._changed
             status = self._status(request.service)
             if status != sent:
-                await context.write(status)
+                yield status
                 sent = status
                 continue  # it may have changed meanwhile
             if self._is_stopping:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -28,6 +28,7 @@ from inventory_job.wire.parse import bounded
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Answer = TypeVar("_Answer")
 
 _NEAR_SECONDS = 0.05
 """A client that gives up at its deadline is heard of so long before it."""
@@ -66,9 +67,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None:
             return None
-        if method not in self._deserializers:
-            return self._other(method, handler)
         metadata = tuple(handler_call_details.invocation_metadata)
+        if method not in self._deserializers:
+            return self._other(method, metadata, handler)
         try:
             caller = await self._dispatcher.identify(method, metadata)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
@@ -76,7 +77,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return grpc.stream_unary_rpc_method_handler(refuse)
         call = Call(method, metadata, caller, _written, _QUICK_BYTES)
         # Neither reads nor writes messages: this has to answer for those that cannot be read.
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler))
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler.unary_unary))
 
     async def _refuse(
         self,
@@ -91,78 +92,72 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             status = _ending(error, method, record)
         return await _abort(context, status)
 
-    async def _answer(
-        self, call: Call, handler: Handler, content: bytes, context: Context
-    ) -> bytes:
+    async def _answer(self, call: Call, behavior: Any, content: bytes, context: Context) -> bytes:
         call.peer = context.peer()
         call.request_bytes = len(content)
         seconds: float | None = context.time_remaining()
         call.deadline = None if seconds is None else Deadline.after(seconds)
 
         async def work() -> bytes:
-            behavior: Any = handler.unary_unary
             read = partial(_read, self._deserializers[call.method], content)
             answer: bytes = await behavior(await call.permit.work(len(content), read), call)
             return answer
 
-        with self._call_log.record(call.method, "grpc", call.metadata) as record:
+        answering = self._dispatcher.run(call, work, partial(_when_done, context))
+        return await self._recorded(call.method, call.metadata, answering, context)
+
+    async def _recorded(
+        self, method: str, metadata: Metadata, answering: Awaitable[_Answer], context: Context
+    ) -> _Answer:
+        """The answer; an error ends the call with its status."""
+        with self._call_log.record(method, "grpc", metadata) as record:
             try:
-                return await self._dispatcher.run(call, work, partial(_when_done, context))
+                answer = await answering
             except asyncio.CancelledError:
-                is_late = call.deadline and call.deadline.is_within(_NEAR_SECONDS)
+                seconds: float | None = context.time_remaining()
+                is_late = seconds is not None and seconds < _NEAR_SECONDS
                 record.code = "DEADLINE_EXCEEDED" if is_late else "CANCELLED"
                 raise
             except Exception as error:  # noqa: BLE001  as above
-                status = _ending(error, call.method, record)
+                status = _ending(error, method, record)
+            else:
+                code: grpc.StatusCode | None = context.code()
+                record.code = code.name if code else "OK"
+                return answer
         return await _abort(context, status)
 
-    def _other(self, method: str, handler: Handler) -> Handler:
+    def _other(self, method: str, metadata: Metadata, handler: Handler) -> Handler:
         """The handler of another service, whose messages are read here: gRPC would log each that
         cannot be read as an error of the server."""
         given: Any = handler
-        read = partial(_read_or_abort, given.request_deserializer)
-        if given.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                partial(self._answer_other, method, given.unary_unary, read),
-                response_serializer=given.response_serializer,
-            )
-        if given.unary_stream is not None:
+        read = partial(_read, given.request_deserializer)
 
-            async def stream(content: bytes, context: Context) -> None:
-                await given.unary_stream(await read(content, context), context)
+        async def answer(content: bytes, context: Context) -> Any:
+            async def answering() -> Any:
+                return await given.unary_unary(read(content), context)
 
-            return grpc.unary_stream_rpc_method_handler(
-                stream, response_serializer=given.response_serializer
-            )
+            return await self._recorded(method, metadata, answering(), context)
 
-        async def converse(contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-            requests = (await read(content, context) async for content in contents)
-            async for answer in given.stream_stream(requests, context):
-                yield answer
-
-        return grpc.stream_stream_rpc_method_handler(
-            converse, response_serializer=given.response_serializer
-        )
-
-    async def _answer_other(
-        self,
-        method: str,
-        behavior: Callable[[Any, Context], Awaitable[Any]],
-        read: Callable[[bytes, Context], Awaitable[Any]],
-        content: bytes,
-        context: Context,
-    ) -> Any:
-        metadata: Any = tuple(context.invocation_metadata() or ())
-        with self._call_log.record(method, "grpc", metadata) as record:
-            record.code = "CANCELLED"
+        async def stream(sent: Any, context: Context) -> AsyncIterator[Any]:
             try:
-                answer = await behavior(await read(content, context), context)
-            except grpc.aio.AbortError:
-                code: Any = context.code()
-                record.code = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
-                raise
-            record.code = "OK"
-            return answer
+                if given.unary_stream is not None:
+                    answers = given.unary_stream(read(sent), context)
+                else:
+                    answers = given.stream_stream((read(each) async for each in sent), context)
+                async for each in answers:
+                    yield each
+            except InvalidRequest as error:
+                status = status_of(error)
+            else:
+                return
+            await _abort(context, status)
+
+        serializer = given.response_serializer
+        if given.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(answer, response_serializer=serializer)
+        if given.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(stream, response_serializer=serializer)
+        return grpc.stream_stream_rpc_method_handler(stream, response_serializer=serializer)
 
 
 def _read(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
@@ -171,16 +166,6 @@ def _read(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
     except DecodeError as error:
         reason = "its bytes are not a message of this method"
         raise InvalidRequest(invalid("request", reason)) from error
-
-
-async def _read_or_abort(
-    deserializer: Callable[[bytes], Any], content: bytes, context: Context
-) -> Any:
-    try:
-        return _read(deserializer, content)
-    except InvalidRequest as error:
-        status = status_of(error)
-    return await _abort(context, status)
 
 
 def _written(answer: Message) -> bytes:
@@ -198,7 +183,7 @@ def _ending(error: Exception, method: str, record: CallRecord) -> EndStatus:
     return status_of(failure)
 
 
-async def _abort(context: Context, status: EndStatus) -> bytes:
+async def _abort(context: Context, status: EndStatus) -> NoReturn:
     try:
         await context.abort_with_status(status)
     except grpc.aio.AbortError as error:
@@ -206,4 +191,3 @@ async def _abort(context: Context, status: EndStatus) -> bytes:
         # garbage is collected, which a hundred calls may come before.
         _when_done(context, partial(error.with_traceback, None))
         raise
-    raise AssertionError  # the first line has raised

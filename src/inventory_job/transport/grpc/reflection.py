@@ -1,7 +1,7 @@
 """Reflection: what the services served are like, for clients that have no stubs of them.
 
 grpc.reflection.v1 differs from v1alpha in its name alone, so one servicer serves both. Its file is
-made from v1alpha's, in a pool of descriptors apart: it cannot clash with one that a library loads.
+made from v1alpha's, unless a library has loaded one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pool, text_format
-from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 V1_ALPHA = reflection.SERVICE_NAME
 V1 = V1_ALPHA.replace("v1alpha", "v1")
@@ -23,20 +21,15 @@ V1 = V1_ALPHA.replace("v1alpha", "v1")
 def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Serves reflection of `services`, by their full names, and of itself."""
     server: Any = aio_server  # the stubs know of servers with threads only
-    described = (*services, V1_ALPHA)
-    pool = _WithMethods(_pool_of(described))
-    servicer = reflection.aio.ReflectionServicer((*described, V1), pool)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
-        servicer, server
-    )
+    servicer = reflection.aio.ReflectionServicer((*services, V1_ALPHA, V1), _WithMethods(_pool()))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": handler}),)
-    )
+    methods = {"ServerReflectionInfo": handler}
+    for service in (V1_ALPHA, V1):
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
 
 
 class _WithMethods:
@@ -56,27 +49,16 @@ class _WithMethods:
             return self._pool.FindMethodByName(symbol).containing_service.file
 
 
-def _pool_of(services: Iterable[str]) -> DescriptorPool:
-    """The files of the services, those that they import, and that of v1."""
-    loaded: Any = descriptor_pool.Default()
-    pool = DescriptorPool()
-    for name in services:
-        _add(loaded.FindServiceByName(name).file, pool)
-    pool.Add(_v1_file())
+def _pool() -> Any:
+    """All files that are loaded, and that of v1."""
+    pool: Any = descriptor_pool.Default()
+    try:
+        pool.FindServiceByName(V1)
+    except KeyError:
+        v1_alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+        renamed = text_format.MessageToString(v1_alpha).replace("v1alpha", "v1")
+        made = text_format.Parse(renamed, FileDescriptorProto())
+        made.name = "grpc/reflection/v1/reflection.proto"
+        made.options.ClearField("deprecated")
+        pool.Add(made)
     return pool
-
-
-def _add(file: FileDescriptor, pool: DescriptorPool) -> None:
-    for imported in file.dependencies:
-        _add(imported, pool)
-    # The same file may be added again.
-    pool.AddSerializedFile(file.serialized_pb)
-
-
-def _v1_file() -> FileDescriptorProto:
-    v1_alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    renamed = text_format.MessageToString(v1_alpha).replace("v1alpha", "v1")
-    made = text_format.Parse(renamed, FileDescriptorProto())
-    made.name = "grpc/reflection/v1/reflection.proto"
-    made.options.ClearField("deprecated")
-    return made

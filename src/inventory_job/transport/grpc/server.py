@@ -1,10 +1,8 @@
-"""The gRPC port: services and options put together, started, drained, stopped."""
+"""The gRPC port: its services; started, drained, stopped."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -16,72 +14,38 @@ from inventory_job import __version__
 from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_info_pb2_grpc
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
-from inventory_job.transport.grpc.interceptor import CallInterceptor
 from inventory_job.transport.grpc.reflection import add_reflection
 from inventory_job.transport.grpc.servicer import JobServicer
-from inventory_job.transport.grpc.tls import TlsFiles, server_credentials
 from inventory_job.transport.limiter import Limiter
-from inventory_job.transport.listening import PortInUse, address_of, free_addresses
+from inventory_job.transport.listening import (
+    PortInUse,
+    PortOptions,
+    address_of,
+    free_addresses,
+)
+from inventory_job.transport.tls import server_credentials
 
-JOB_SERVICE: str = job_pb2.DESCRIPTOR.services_by_name["Job"].full_name
+JOB = job_pb2.DESCRIPTOR.services_by_name["Job"]
+"""The service."""
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
 _LAST_SECONDS = 5.0
 """What clients have for getting their answers, once no call of the Job service is held."""
-_HANDSHAKE_SECONDS = 2.0
-"""What a client has for TLS and the beginning of HTTP/2. At its limit of connections gRPC refuses
-new ones, so silent ones keep clients out for so long; these try again after 1 and 2.6 seconds."""
 _HANG_UP_SECONDS = 1.0
 """What gRPC has for closing connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortOptions:
-    """What the port is like. Sizes in bytes, times in seconds.
-
-    `connection_age` is how long a connection may live before gRPC has its client make a new one,
-    which may go to another process; `connections` is how many there may be.
-    """
-
-    host: str
-    port: int
-    tls: TlsFiles | None
-    max_request_bytes: int
-    max_response_bytes: int
-    connection_age: float
-    connections: int
-    grace_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What is served, and the interceptor that all calls pass."""
-
-    jobs: JobServicer
-    health: HealthServicer
-    interceptor: CallInterceptor
-
-
 class GrpcServer:
-    """The services on one port of the running event loop. `limiter` knows which calls are held;
-    `when_broken` is called when serving ends without a stop."""
+    """One port of the running event loop for `server`, whose services are added. `limiter` knows
+    which calls are held."""
 
-    def __init__(
-        self,
-        options: PortOptions,
-        services: Services,
-        limiter: Limiter,
-        when_broken: Callable[[], object],
-    ) -> None:
+    serving: asyncio.Task[bool]
+    """Ends when the port is stopped, or serving has broken off."""
+
+    def __init__(self, server: grpc.aio.Server, options: PortOptions, limiter: Limiter) -> None:
+        self._server = server
         self._options = options
         self._limiter = limiter
-        self._when_broken = when_broken
-        self._serving: asyncio.Task[bool] | None = None
-        self._is_stopping = False
         self._log = structlog.get_logger(__name__)
-        self._server = grpc.aio.server(
-            interceptors=[services.interceptor], options=_channel_options(options)
-        )
-        _add_services(self._server, services)
 
     async def start(self) -> int:
         """Listens; the port's number. Raises listening.PortInUse and tls.InvalidTls."""
@@ -91,8 +55,7 @@ class GrpcServer:
         for address in free_addresses(host, port):
             port = self._listen(address, port)
         await self._server.start()
-        self._serving = asyncio.create_task(self._server.wait_for_termination())
-        self._serving.add_done_callback(self._ended)
+        self.serving = asyncio.create_task(self._server.wait_for_termination())
         return port
 
     def _listen(self, address: str, port: int) -> int:
@@ -104,11 +67,6 @@ class GrpcServer:
         except RuntimeError as error:
             raise PortInUse(address, port, "gRPC has found it in use", "port") from error
 
-    def _ended(self, serving: asyncio.Task[bool]) -> None:
-        if not self._is_stopping and not serving.cancelled():
-            self._log.error("serving has broken off", exc_info=serving.exception())
-            self._when_broken()
-
     async def stop(self) -> None:
         """Accepts nothing more, lets calls finish within the grace period, and ends.
 
@@ -116,7 +74,6 @@ class GrpcServer:
         What is open then ends: streams (health, reflection), calls whose message never comes, and
         connections of clients that fell silent, for all of which gRPC would wait on.
         """
-        self._is_stopping = True
         grace = self._options.grace_seconds
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await self._limiter.wait_idle(grace)
@@ -135,34 +92,10 @@ class _ServerInfoServicer(server_info_pb2_grpc.ServerInfoServicer):
         return server_info_pb2.VersionInfo(version=__version__)
 
 
-def _add_services(aio_server: grpc.aio.Server, services: Services) -> None:
+def add_services(aio_server: grpc.aio.Server, jobs: JobServicer, health: HealthServicer) -> None:
+    """Adds these, the server's version, and reflection of all."""
     server: Any = aio_server  # the stubs know of servers with threads only
-    job_pb2_grpc.add_JobServicer_to_server(services.jobs, server)
+    job_pb2_grpc.add_JobServicer_to_server(jobs, server)
     server_info_pb2_grpc.add_ServerInfoServicer_to_server(_ServerInfoServicer(), server)
-    health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
-    add_reflection(server, (JOB_SERVICE, _SERVER_INFO_SERVICE, HEALTH_SERVICE))
-
-
-def _channel_options(options: PortOptions) -> list[tuple[str, int]]:
-    age = round(options.connection_age * 1000)
-    return [
-        # On by default, and then a second server on the port would start without a word.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", options.max_request_bytes),
-        ("grpc.max_send_message_length", options.max_response_bytes),
-        # Larger than a token may be: one that is too long gets an answer with the reason.
-        ("grpc.max_metadata_size", 16 * 1024),
-        ("grpc.absolute_max_metadata_size", 32 * 1024),
-        ("grpc.max_concurrent_streams", 256),
-        ("grpc.max_allowed_incoming_connections", options.connections),
-        ("grpc.server_handshake_timeout_ms", round(_HANDSHAKE_SECONDS * 1000)),
-        ("grpc.max_connection_age_ms", age),
-        ("grpc.max_connection_age_grace_ms", round(options.grace_seconds * 1000) + 30_000),
-        # A client that is gone without a word is found out within a minute and a half.
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
-        # Clients may ping as often as once in ten seconds, calls or not.
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_ping_strikes", 2),
-    ]
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    add_reflection(server, (JOB.full_name, _SERVER_INFO_SERVICE, HEALTH_SERVICE))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import quote
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
 from inventory_job.errors import Kind, Overloaded, Problem, ServiceError
@@ -53,8 +53,7 @@ def rich_status(error: ServiceError) -> status_pb2.Status:
     if bad_request.field_violations:
         status.details.add().Pack(bad_request)
     if isinstance(error, Overloaded):
-        delay = Duration()
-        delay.FromNanoseconds(round(error.retry_seconds * 1e9))
+        delay = timedelta(seconds=error.retry_seconds)
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
     return status
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -21,9 +21,7 @@ from starlette.types import ASGIApp
 from inventory_job.errors import Unavailable
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
-from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.context import METADATA
-from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.messages import encoded
 from inventory_job.transport.http.pages import Asset, page_assets
 from inventory_job.transport.http.routes import routes_of
@@ -41,23 +39,20 @@ class AppOptions:
     """What the application is like.
 
     `unready` says why calls cannot be served now, for `/readyz`, None if they can. `metrics`
-    answers `/metrics`. `cors_origins`: origins whose pages may call it, `*` for all. `hosts`: the
-    names that requests may be for, beside the address they come to; any, if empty. `find_domain`
+    answers `/metrics`. `cors_origins`: origins whose pages may call it, `*` for all. `find_domain`
     gives the id of a domain with jobs that the page begins with, None without one; it is called in
     `auth_mode` none only, where every caller is trusted.
     """
 
     unready: Callable[[], str | None]
-    connections: Connections
     metrics: ASGIApp
     cors_origins: tuple[str, ...]
-    hosts: Collection[str]
     auth_mode: str
     find_domain: Callable[[], Awaitable[str | None]]
 
 
 def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) -> ASGIApp:
-    """The whole application, for `service`, whose calls are answered by `calls`."""
+    """The application for `service`, whose calls are answered by `calls`, to be framed."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=options.cors_origins,
@@ -79,7 +74,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
         exception_handlers={404: _no_such_path, 405: _wrong_method, Exception: _failed},
     )
     app.router.redirect_slashes = False
-    return Frame(app, options.connections, options.hosts)
+    return app
 
 
 def _probes(options: AppOptions) -> list[Route]:

@@ -60,8 +60,8 @@ class BodyReader:
         Raises NotServed, RequestTooLarge, Overloaded, and starlette's ClientDisconnect.
         """
         _check_headers(request.headers)
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._limits.bytes:
+        # h11 takes no other length than a number.
+        if int(request.headers.get("content-length", 0)) > self._limits.bytes:
             raise RequestTooLarge(self._limits.bytes)
         body = bytearray()
         request.state.sent.callback(self._release, body)

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
-from inventory_job.observability.call_log import CallLog, CallRecord
+from inventory_job.observability.call_log import CallLog
 from inventory_job.transport.call import Call, Metadata
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
@@ -66,9 +66,11 @@ class JobCalls:
                 return Response(status_code=499)
             except asyncio.CancelledError:
                 # The grace period of a stop is over.
-                return _ending(Unavailable("the server is stopping"), record)
+                failure: ServiceError = Unavailable("the server is stopping")
             except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
-                return _ending(failure_of(error, route.method), record)
+                failure = failure_of(error, route.method)
+            record.code = failure.kind.name
+            return failure_response(failure)
 
     async def _answer(self, route: Route, metadata: Metadata, request: Request) -> Response:
         headers = request.headers
@@ -96,11 +98,6 @@ class JobCalls:
     def _written(self, answer: Message) -> bytes:
         self._dispatcher.check_size(answer.ByteSize())
         return json_of(answer)
-
-
-def _ending(failure: ServiceError, record: CallRecord) -> Response:
-    record.code = failure.kind.name
-    return failure_response(failure)
 
 
 @asynccontextmanager

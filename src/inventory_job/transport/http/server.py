@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from inventory_job.transport.grpc.tls import TlsFiles
 from inventory_job.transport.http.connections import Connections
-from inventory_job.transport.http.tls import server_context
-from inventory_job.transport.listening import bound_sockets
+from inventory_job.transport.listening import PortOptions, bound_sockets
+from inventory_job.transport.tls import server_context
 
 _KEEP_ALIVE_SECONDS = 75
 _SEND_BUFFER_BYTES = 256 * 1024
@@ -25,38 +22,20 @@ _MOST_HEADER_BYTES = 128 * 1024
 """Larger than a token may be: one that is too long gets an answer with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """What the port is like; times in seconds."""
-
-    host: str
-    port: int
-    tls: TlsFiles | None
-    grace_seconds: float
-
-
 class HttpServer:
-    """One application on one port; `connections` bounds its connections, `when_broken` is called
-    when serving ends without a stop."""
+    """One application on one port; `connections` bounds its connections."""
 
-    _serving: asyncio.Task[None]
+    serving: asyncio.Task[None]
+    """Ends when the port is stopped, or serving has broken off."""
     _watching: asyncio.Task[None]
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        options: HttpOptions,
-        connections: Connections,
-        when_broken: Callable[[], object],
-    ) -> None:
+    def __init__(self, app: ASGIApp, options: PortOptions, connections: Connections) -> None:
         self._options = options
         self._connections = connections
-        self._when_broken = when_broken
         self._server = _Uvicorn(_config(app, options))
-        self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises PortInUse and grpc.tls.InvalidTls."""
+        """Listens; the port's number. Raises PortInUse and tls.InvalidTls."""
         config = self._server.config
         config.load()
         bounded: Any = self._connections.bounding(config.http_protocol_class)
@@ -67,8 +46,7 @@ class HttpServer:
             # which nothing shows that its client does not read it.
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         # Connections wait in the backlog until uvicorn accepts them.
-        self._serving = asyncio.create_task(self._server.serve(sockets=listening))
-        self._serving.add_done_callback(self._ended)
+        self.serving = asyncio.create_task(self._server.serve(sockets=listening))
         self._watching = asyncio.create_task(self._connections.watch())
         return int(listening[0].getsockname()[1])
 
@@ -76,17 +54,11 @@ class HttpServer:
         """Accepts nothing more, lets calls finish within the grace period, and ends; for a port
         that has started."""
         self._server.should_exit = True
-        await asyncio.wait([self._serving])
+        await asyncio.wait([self.serving])
         self._watching.cancel()
 
-    def _ended(self, serving: asyncio.Task[None]) -> None:
-        if serving.cancelled() or (self._server.should_exit and not serving.exception()):
-            return
-        self._log.error("serving has broken off", exc_info=serving.exception())
-        self._when_broken()
 
-
-def _config(app: ASGIApp, options: HttpOptions) -> uvicorn.Config:
+def _config(app: ASGIApp, options: PortOptions) -> uvicorn.Config:
     tls = options.tls
     return uvicorn.Config(
         app,

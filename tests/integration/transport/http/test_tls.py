@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inventory_job.transport.grpc.tls import InvalidTls, TlsFiles
+from inventory_job.transport.tls import InvalidTls, TlsFiles
 from tests.support.certificates import Authority
 from tests.support.http_service import HttpPort, connected, served
 from tests.support.store import Store

@@ -27,7 +27,7 @@ class Context:
         self._servicer = servicer
         self.written: list[int] = []
 
-    async def write(self, answer: health_pb2.HealthCheckResponse) -> None:
+    def write(self, answer: health_pb2.HealthCheckResponse) -> None:
         self.written.append(answer.status)
         self._servicer.stop()
 
@@ -35,12 +35,17 @@ class Context:
         raise Aborted(code, details)
 
 
+async def watched(servicer: HealthServicer, context: Any) -> None:
+    async for answer in servicer.Watch(health_pb2.HealthCheckRequest(), context):
+        context.write(answer)
+
+
 @in_loop
 async def test_a_stop_while_a_status_is_written_is_reported_before_the_stream_ends() -> None:
     servicer = HealthServicer("service")
-    context: Any = Context(servicer)
+    context = Context(servicer)
 
     with pytest.raises(Aborted):
-        await servicer.Watch(health_pb2.HealthCheckRequest(), context)
+        await watched(servicer, context)
 
     assert context.written == [SERVING, NOT_SERVING]

@@ -6,6 +6,7 @@ ports have no TLS.
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -71,8 +72,8 @@ class Certificates(Generic[_Content]):
 def server_credentials(
     files: TlsFiles, clock: Callable[[], float] = time.monotonic
 ) -> grpc.ServerCredentials:
-    """Credentials for a port; each new connection gets what is in the files at that time, as
-    `Certificates` reads them.
+    """Credentials for the port of gRPC; each new connection gets what is in the files at that time,
+    as `Certificates` reads them.
 
     With a client CA only clients with a certificate of it are served; a resumed session shows
     none, so sessions are forgotten after SESSION_SECONDS. `clock` is monotonic, in seconds. Raises
@@ -98,6 +99,26 @@ def server_credentials(
         changed,  # type: ignore[arg-type]  # None says: as before
         require_client_authentication=files.client_ca is not None,
     )
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """A context for the port of HTTP; each new connection gets what is in the files at that time,
+    as `Certificates` reads them.
+
+    With a client CA only clients with a certificate of it are served, each time they connect: no
+    session is resumed, which takes TLS 1.3. Raises InvalidTls.
+    """
+    certificates = Certificates(files, _context)
+    first = certificates.content
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        """Called for each new connection, in the event loop."""
+        certificates.read_again()
+        if certificates.content is not first:
+            connection.context = certificates.content
+
+    first.sni_callback = choose
+    return first
 
 
 def channel_credentials(
@@ -128,6 +149,24 @@ def _configuration(files: TlsFiles) -> Callable[[], grpc.ServerCertificateConfig
     key, chain = _read_pair(files.certificate, files.key)
     client_ca = read_pem(files.client_ca) if files.client_ca else None
     return partial(grpc.ssl_server_certificate_configuration, [(key, chain)], client_ca)
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # Without any password OpenSSL would prompt for one at the terminal.
+        context.load_cert_chain(files.certificate, files.key, password="")
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+            # A resumed session shows no certificate, and the first one may have been withdrawn;
+            # before TLS 1.3 sessions can be resumed without tickets too.
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.num_tickets = 0
+    except (OSError, ValueError) as error:
+        raise InvalidTls(f"TLS cannot be had from {files.certificate}: {error}.") from error
+    return context
 
 
 def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:

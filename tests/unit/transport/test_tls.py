@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from inventory_job.transport.grpc.tls import (
+from inventory_job.transport.tls import (
     SESSION_SECONDS,
     InvalidTls,
     TlsFiles,
