@@ -12,6 +12,8 @@ import uvloop
 
 from inventory_job.app.run import with_mongod
 from inventory_job.app.server import Server
+from inventory_job.cli.seed import load_demo
+from inventory_job.embedded.demo_data import Demo
 from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.support.store import Store
@@ -110,4 +112,11 @@ def in_database(store: Store, work: Callable[[Database], Coroutine[Any, Any, _Re
         finally:
             await database.close()
 
-    return asyncio.run(run())
+    # Not in this thread: where a browser is open, it has a running loop.
+    with LoopThread() as loop:
+        return loop.run(run())
+
+
+def seed(store: Store, demo: Demo) -> None:
+    """Loads demo data into a store that has no jobs."""
+    in_database(store, lambda database: load_demo(database, demo))
