@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -37,9 +36,6 @@ from inventory_job.transport.listening import address_of
 if TYPE_CHECKING:
     from inventory_job.observability.tracing import OpenTelemetryTracing
 
-_OTHER_DESCRIPTORS = 150
-"""What else may be open: connections to MongoDB, files, what the event loop needs."""
-
 
 class Server:
     """One server in the running event loop, as an asynchronous context manager: it serves inside,
@@ -49,7 +45,7 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = within_descriptors(settings)
+        self._settings = settings
         self._resources = AsyncExitStack()
         self._log = structlog.get_logger(__name__)
         self.port = self.http_port = 0
@@ -192,20 +188,6 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}"
         raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
-
-
-def within_descriptors(settings: Settings) -> Settings:
-    """The same settings, with no more connections to a port than this process may have descriptors
-    for: beyond those neither port could accept any."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ports = 2 if settings.http else 1
-    connections = max((most - _OTHER_DESCRIPTORS) // ports, 1)
-    if most == resource.RLIM_INFINITY or connections >= settings.connections:
-        return settings
-    structlog.get_logger(__name__).warning(
-        "connections limited", limit=connections, descriptors=most
-    )
-    return settings.model_copy(update={"connections": connections})
 
 
 def _end_process() -> None:
