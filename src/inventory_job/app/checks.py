@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.ports import opening, tls_files
-from inventory_job.app.server import check_tracing, open_database
+from inventory_job.app.server import open_database
 from inventory_job.auth.callers import AuthStats
-from inventory_job.settings import Settings
+from inventory_job.settings import CannotStart, Settings
 from inventory_job.transport.grpc.tls import server_credentials
 from inventory_job.transport.listening import bound_sockets
 
@@ -22,7 +22,12 @@ def check(settings: Settings) -> None:
     a server could not start with; opens nothing that stays."""
     asyncio.run(_check_clients(settings))
     if settings.tracing:
-        check_tracing()
+        try:
+            from inventory_job.observability import tracing  # noqa: F401, PLC0415  an extra
+        except ImportError as error:
+            raise CannotStart(
+                "tracing needs the extra otel: pip install 'inventory-job[otel]'."
+            ) from error
     with ExitStack() as open_ports:
         with opening("gRPC"):
             if files := tls_files(settings):

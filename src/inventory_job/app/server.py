@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import structlog
 
@@ -16,7 +16,6 @@ from inventory_job import __version__
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
 from inventory_job.app.ports import JOB, Served, grpc_server, opening
-from inventory_job.app.readiness import watch
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
@@ -35,6 +34,9 @@ from inventory_job.transport.listening import address_of
 
 if TYPE_CHECKING:
     from inventory_job.observability.tracing import OpenTelemetryTracing
+
+_PING_SECONDS = 2.0
+"""How often the database is asked for an answer, and how long that may take."""
 
 
 class Server:
@@ -105,7 +107,7 @@ class Server:
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
-        resources.push_async_callback(end, [in_background(watch(database.outage, health))])
+        resources.push_async_callback(end, [in_background(_watch(database, health))])
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
         resources.callback(health.stop)
         self._announce(database)
@@ -137,7 +139,6 @@ class Server:
     def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
             return None
-        check_tracing()
         from inventory_job.observability import tracing  # noqa: PLC0415  an extra
 
         made = tracing.OpenTelemetryTracing(tracing.exporting_provider(__version__))
@@ -161,16 +162,6 @@ class Server:
             )
 
 
-def check_tracing() -> None:
-    """Raises CannotStart when the extra that tracing needs is not installed."""
-    try:
-        from inventory_job.observability import tracing  # noqa: F401, PLC0415  an extra
-    except ImportError as error:
-        raise CannotStart(
-            "tracing needs the extra otel: pip install 'inventory-job[otel]'."
-        ) from error
-
-
 def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     if settings.mongo_uri is None:
@@ -188,6 +179,23 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}"
         raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
+
+
+async def _watch(database: Database, health: HealthServicer) -> NoReturn:
+    """Has `health` show whether the database answers; an outage is logged when it is another
+    one."""
+    log = structlog.get_logger(__name__)
+    while True:
+        outage = await database.outage(_PING_SECONDS)
+        unready = None if outage is None else f"the database is not usable: {outage}"
+        if unready != health.unready:
+            health.set(unready)
+            if outage is None:
+                log.info("database is usable")
+            else:
+                kind, host, reason = outage.kind, outage.host, outage.reason
+                log.warning("database is not usable", kind=kind, host=host, reason=reason)
+        await asyncio.sleep(_PING_SECONDS)
 
 
 def _end_process() -> None:
