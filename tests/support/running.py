@@ -81,11 +81,11 @@ class ServerThread:
 
     @property
     def port(self) -> int:
-        return self.server.port
+        return _port_of(self.address)
 
     @property
     def http_port(self) -> int:
-        return self.server.http_port
+        return _port_of(self.http_address or "")
 
     @property
     def address(self) -> str:
@@ -94,6 +94,10 @@ class ServerThread:
     @property
     def http_address(self) -> str | None:
         return self.server.http_address
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def server_of(settings: Settings) -> ServerThread:

@@ -50,11 +50,9 @@ class Server:
         self._settings = settings
         self._resources = AsyncExitStack()
         self._log = structlog.get_logger(__name__)
-        self.port = self.http_port = 0
-        """The ports of gRPC and HTTP, once started."""
         self.address = ""
         self.http_address: str | None = None
-        """Host and port of each, once started; None if HTTP is not served."""
+        """Host and port of gRPC and of HTTP, once started; None if HTTP is not served."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -123,8 +121,7 @@ class Server:
         self._resources.push_async_callback(stop_all)
         grpc = grpc_server(settings, served, _end_process)
         with opening("gRPC"):
-            self.port = await grpc.start()
-        self.address = address_of(settings.host, self.port)
+            self.address = address_of(settings.host, await grpc.start())
         stops.append(grpc.stop)
         if settings.http:
             # What it imports takes some megabytes.
@@ -132,8 +129,8 @@ class Server:
 
             http = http_server(settings, served, database, _end_process)
             with opening("HTTP"):
-                self.http_port = await http.start()
-            self.http_address = address_of(settings.http_host or settings.host, self.http_port)
+                port = await http.start()
+            self.http_address = address_of(settings.http_host or settings.host, port)
             stops.append(http.stop)
 
     def _tracing(self) -> OpenTelemetryTracing | None:
