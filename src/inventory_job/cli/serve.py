@@ -120,7 +120,7 @@ def _run(settings: Settings, *, demo: bool) -> None:
     end_on_signals()
     with ExitStack() as resources:
         # What is refused is refused before a database is started or filled.
-        check(settings)
+        asyncio.run(check(settings))
         settings = with_mongod(settings, resources)
         if demo and load_demo_once(settings):
             run(settings, partial(show_next_steps, settings))
