@@ -34,8 +34,10 @@ from harness.servers import unwind_on_sigterm
 from pymongo.collection import Collection
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
-from inventory_job.embedded.seeding import load, open_store
+from inventory_job.embedded.seeding import load
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
+from tests.support.running import in_database
+from tests.support.store import Store
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
@@ -139,10 +141,11 @@ class _Seeded:
 
 def _seeded(uri: str, jobs: int, indexes: Sequence[Index], resources: ExitStack) -> _Seeded:
     name = f"inventory-job-bench-{jobs}-{len(indexes)}"
-    store = resources.enter_context(open_store(uri, name, 5.0))
+    store = resources.enter_context(Store(uri, name))
     if store.jobs.estimated_document_count() < jobs:
         store.jobs.drop()
-        load(store, ((job, []) for job, _ in Demo(jobs, 0, _UNTIL).documents()))
+        demo = Demo(jobs, 0, _UNTIL).documents()
+        in_database(store, lambda database: load(database, ((job, []) for job, _ in demo)))
         create_indexes(uri, name, indexes)
     return _Seeded(name, store.jobs)
 

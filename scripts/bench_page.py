@@ -22,8 +22,8 @@ from harness.databases import create_indexes, mongodb
 from harness.servers import ServerProcess, unwind_on_sigterm
 from playwright.sync_api import Browser
 
-from inventory_job.embedded.seeding import open_store
 from tests.browser.visits import chromium, chromium_path, visit
+from tests.support.store import Store
 
 _DOMAIN = "domain-large"
 _DATABASE = "inventory-job-bench-page"
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _seed(uri: str, jobs: int) -> None:
-    with open_store(uri, _DATABASE, 5.0) as store:
+    with Store(uri, _DATABASE) as store:
         if store.jobs.estimated_document_count() == jobs:
             return
         store.jobs.drop()

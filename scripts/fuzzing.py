@@ -32,7 +32,7 @@ from harness.threads import in_threads
 
 from inventory_job.cli.seed import DEMO_JOBS, midnight
 from inventory_job.embedded.demo_data import Demo
-from inventory_job.embedded.seeding import open_store
+from tests.support.store import Store
 
 WITNESS = "domain-0f0e0d0c0b0a"  # named by no request
 FAULTS = ("INTERNAL", "UNKNOWN", "UNAVAILABLE")
@@ -157,7 +157,7 @@ def _run_own(options: argparse.Namespace, report: Report) -> list[str]:
     with (
         tempfile.TemporaryDirectory() as directory,
         demo_database(Demo(DEMO_JOBS, 0, midnight())) as uri,
-        open_store(uri, DATABASE, 5.0) as store,
+        Store(uri, DATABASE) as store,
         ServerProcess(Path(directory) / "server.log", {"MONGO_URI": uri}) as server,
     ):
         store.jobs.insert_many(witnesses())

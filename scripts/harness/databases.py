@@ -12,14 +12,14 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import embedded_mongod
-from inventory_job.embedded.seeding import open_store
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, Index
 from inventory_job.model.indexes import ensure_indexes
 from inventory_job.observability.logging import configure_logging
+from tests.support.running import seed
+from tests.support.store import Store
 
 DATABASE = "inventory"
 _DEMO = Demo(100_000, 0, datetime(2026, 1, 1))
@@ -39,8 +39,8 @@ def mongodb(uri: str | None = None) -> Iterator[str]:
 def demo_database(demo: Demo = _DEMO) -> Iterator[str]:
     """The connection string of an embedded MongoDB with demo data and indexes in `DATABASE`."""
     with mongodb() as uri:
-        with open_store(uri, DATABASE, 5.0) as store:
-            load_demo(store, demo)
+        with Store(uri, DATABASE) as store:
+            seed(store, demo)
         create_indexes(uri, DATABASE)
         yield uri
 

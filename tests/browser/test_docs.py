@@ -8,16 +8,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from inventory_job.cli.seed import load_demo, midnight
+from inventory_job.cli.seed import midnight
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from tests.browser.visits import Visit
 from tests.support.http_service import served
+from tests.support.running import seed
 from tests.support.store import Store
 
 
 @pytest.fixture(scope="module")
 def origin(database: Store) -> Iterator[str]:
-    load_demo(database.for_seeding, Demo(300, seed=0, until=midnight()))
+    seed(database, Demo(300, seed=0, until=midnight()))
     with served(database) as address:
         yield address
 

@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from inventory_job.auth.tokens import TokenAuthenticator
-from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from tests.browser import home
 from tests.browser.visits import Look, Profiles, Visit, visit
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
+from tests.support.running import seed
 from tests.support.store import Store
 from tests.support.tokens import Issuer
 
@@ -75,7 +75,7 @@ def issuer() -> Issuer:
 
 @pytest.fixture(scope="module")
 def origin(database: Store) -> Iterator[str]:
-    load_demo(database.for_seeding, Demo(3000, seed=0, until=NOW))
+    seed(database, Demo(3000, seed=0, until=NOW))
     older = ["ERROR", "TIMEOUT", "SKIPPED", "SUCCESS", "FAILURE", "CANCELED", "IN_PROGRESS"]
     stored = [job(number, OLDER, status) for number, status in enumerate(older)]
     stored += [

@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Authenticator
-from inventory_job.cli.seed import load_demo, midnight
+from inventory_job.cli.seed import midnight
 from inventory_job.embedded.demo_data import Demo
 from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.manager import JobManager
@@ -43,7 +43,7 @@ from inventory_job.transport.limiter import Limits as CallsAtATime
 from inventory_job.transport.listening import PortOptions
 from inventory_job.transport.tls import TlsFiles
 from tests.support.client import SERVICE
-from tests.support.running import LoopThread
+from tests.support.running import LoopThread, seed
 from tests.support.store import Store
 
 LIST = "/inventory/v1/job/list"
@@ -170,7 +170,7 @@ def main() -> None:
         embedded_mongod(Path(folder)) as uri,
         Store(uri, "inventory") as store,
     ):
-        load_demo(store.for_seeding, Demo(10_000, seed=0, until=midnight()))
+        seed(store, Demo(10_000, seed=0, until=midnight()))
         with served(store, HttpPort(port=port)) as origin:
             sys.stdout.write(f"{origin}  x-domain-id: domain-demo00000001\n")
             sys.stdout.flush()

@@ -12,6 +12,8 @@ import uvloop
 
 from inventory_job.app.run import with_mongod
 from inventory_job.app.server import Server
+from inventory_job.cli.seed import load_demo
+from inventory_job.embedded.demo_data import Demo
 from inventory_job.model.client import Database
 from inventory_job.settings import Settings
 from tests.support.store import Store
@@ -79,11 +81,11 @@ class ServerThread:
 
     @property
     def port(self) -> int:
-        return self.server.port
+        return _port_of(self.address)
 
     @property
     def http_port(self) -> int:
-        return self.server.http_port
+        return _port_of(self.http_address or "")
 
     @property
     def address(self) -> str:
@@ -92,6 +94,10 @@ class ServerThread:
     @property
     def http_address(self) -> str | None:
         return self.server.http_address
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def server_of(settings: Settings) -> ServerThread:
@@ -110,4 +116,11 @@ def in_database(store: Store, work: Callable[[Database], Coroutine[Any, Any, _Re
         finally:
             await database.close()
 
-    return asyncio.run(run())
+    # Not in this thread: where a browser is open, it has a running loop.
+    with LoopThread() as loop:
+        return loop.run(run())
+
+
+def seed(store: Store, demo: Demo) -> None:
+    """Loads demo data into a store that has no jobs."""
+    in_database(store, lambda database: load_demo(database, demo))

@@ -7,7 +7,6 @@ from typing import Self
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from inventory_job.embedded.seeding import SeedStore
 from inventory_job.model.client import client_options
 from inventory_job.results import StoredDocument
 
@@ -32,11 +31,6 @@ class Store:
     def has_transactions(self) -> bool:
         """Whether it is in a replica set."""
         return "setName" in self.client.admin.command("hello")
-
-    @property
-    def for_seeding(self) -> SeedStore:
-        """As what loads demo data takes it."""
-        return SeedStore(self.jobs, self.job_tasks, self.name)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -20,6 +20,8 @@ from inventory_job.app.server import Server
 from inventory_job.observability.logging import show_from
 from inventory_job.settings import Settings
 
+_OTHER_DESCRIPTORS = 150
+"""What else may be open: connections to MongoDB, files, what the event loop needs."""
 _DIAGNOSED_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
 """How long a thread goes on that works on a large message while the event loop waits: a tenth of
@@ -53,9 +55,8 @@ def run(settings: Settings, when_serving: Callable[[Server], object] = lambda _:
     what the settings say. Calls `when_serving` with the server once it serves. Raises
     CannotStart."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    raise_descriptor_limit()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(settings, when_serving))
+        runner.run(_serve(within_descriptors(settings), when_serving))
 
 
 async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -> None:
@@ -74,16 +75,23 @@ async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -
         await ending.wait()
 
 
-def raise_descriptor_limit() -> None:
-    """Lets the process open as many descriptors, and so connections, as the system allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+def within_descriptors(settings: Settings) -> Settings:
+    """The same settings, with no more connections to a port than this process may have descriptors
+    for, which are as many as the system allows: beyond those neither port could accept any."""
+    log = structlog.get_logger(__name__)
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != hard:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            most = hard
         except (OSError, ValueError) as error:
-            structlog.get_logger(__name__).warning(
-                "descriptor limit not raised", limit=soft, reason=str(error)
-            )
+            log.warning("descriptor limit not raised", limit=most, reason=str(error))
+    ports = 2 if settings.http else 1
+    connections = max((most - _OTHER_DESCRIPTORS) // ports, 1)
+    if most == resource.RLIM_INFINITY or connections >= settings.connections:
+        return settings
+    log.warning("connections limited", limit=connections, descriptors=most)
+    return settings.model_copy(update={"connections": connections})
 
 
 def _change_level(level: str) -> None:

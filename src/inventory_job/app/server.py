@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import structlog
 
@@ -17,7 +16,6 @@ from inventory_job import __version__
 from inventory_job.app.authentication import build_authenticator
 from inventory_job.app.numbers import Numbers
 from inventory_job.app.ports import Served, grpc_server, opening
-from inventory_job.app.readiness import watch
 from inventory_job.auth.callers import AuthStats
 from inventory_job.auth.claims import ANY_DOMAIN
 from inventory_job.manager import JobManager
@@ -38,8 +36,8 @@ from inventory_job.transport.listening import address_of
 if TYPE_CHECKING:
     from inventory_job.observability.tracing import OpenTelemetryTracing
 
-_OTHER_DESCRIPTORS = 150
-"""What else may be open: connections to MongoDB, files, what the event loop needs."""
+_PING_SECONDS = 2.0
+"""How often the database is asked for an answer, and how long that may take."""
 
 
 class Server:
@@ -50,15 +48,13 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = within_descriptors(settings)
+        self._settings = settings
         self._resources = AsyncExitStack()
         self._is_stopping = False
         self._log = structlog.get_logger(__name__)
-        self.port = self.http_port = 0
-        """The ports of gRPC and HTTP, once started."""
         self.address = ""
         self.http_address: str | None = None
-        """Host and port of each, once started; None if HTTP is not served."""
+        """Host and port of gRPC and of HTTP, once started; None if HTTP is not served."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -111,7 +107,7 @@ class Server:
         if settings.create_indexes:
             # Not waited for: calls are right without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
-        resources.push_async_callback(end, [in_background(watch(database.outage, health))])
+        resources.push_async_callback(end, [in_background(_watch(database, health))])
         # First of all at the end: what looks at health goes elsewhere before calls are refused.
         resources.callback(health.stop)
         self._announce(database)
@@ -128,8 +124,7 @@ class Server:
         self._resources.push_async_callback(stop_all)
         grpc = grpc_server(settings, served)
         with opening("gRPC"):
-            self.port = await grpc.start()
-        self.address = address_of(settings.host, self.port)
+            self.address = address_of(settings.host, await grpc.start())
         stops.append(grpc.stop)
         grpc.serving.add_done_callback(self._serving_ended)
         if settings.http:
@@ -138,8 +133,8 @@ class Server:
 
             http = http_server(settings, served, database)
             with opening("HTTP"):
-                self.http_port = await http.start()
-            self.http_address = address_of(settings.http_host or settings.host, self.http_port)
+                port = await http.start()
+            self.http_address = address_of(settings.http_host or settings.host, port)
             stops.append(http.stop)
             http.serving.add_done_callback(self._serving_ended)
 
@@ -154,7 +149,6 @@ class Server:
     def _tracing(self) -> OpenTelemetryTracing | None:
         if not self._settings.tracing:
             return None
-        check_tracing()
         from inventory_job.observability import tracing  # noqa: PLC0415  an extra
 
         made = tracing.OpenTelemetryTracing(tracing.exporting_provider(__version__))
@@ -178,16 +172,6 @@ class Server:
             )
 
 
-def check_tracing() -> None:
-    """Raises CannotStart when the extra that tracing needs is not installed."""
-    try:
-        from inventory_job.observability import tracing  # noqa: F401, PLC0415  an extra
-    except ImportError as error:
-        raise CannotStart(
-            "tracing needs the extra otel: pip install 'inventory-job[otel]'."
-        ) from error
-
-
 def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
     """The database that `settings` name; raises CannotStart when that is no name of one."""
     if settings.mongo_uri is None:
@@ -207,18 +191,21 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
         raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
 
 
-def within_descriptors(settings: Settings) -> Settings:
-    """The same settings, with no more connections to a port than this process may have descriptors
-    for: beyond those neither port could accept any."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ports = 2 if settings.http else 1
-    connections = max((most - _OTHER_DESCRIPTORS) // ports, 1)
-    if most == resource.RLIM_INFINITY or connections >= settings.connections:
-        return settings
-    structlog.get_logger(__name__).warning(
-        "connections limited", limit=connections, descriptors=most
-    )
-    return settings.model_copy(update={"connections": connections})
+async def _watch(database: Database, health: HealthServicer) -> NoReturn:
+    """Has `health` show whether the database answers; an outage is logged when it is another
+    one."""
+    log = structlog.get_logger(__name__)
+    while True:
+        outage = await database.outage(_PING_SECONDS)
+        unready = None if outage is None else f"the database is not usable: {outage}"
+        if unready != health.unready:
+            health.set(unready)
+            if outage is None:
+                log.info("database is usable")
+            else:
+                kind, host, reason = outage.kind, outage.host, outage.reason
+                log.warning("database is not usable", kind=kind, host=host, reason=reason)
+        await asyncio.sleep(_PING_SECONDS)
 
 
 def _now() -> datetime:

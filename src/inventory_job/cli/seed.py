@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -18,10 +19,12 @@ from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError
 from inventory_job.embedded.demo_data import Demo, samples
 from inventory_job.embedded.mongod import default_data_dir, embedded_mongod
-from inventory_job.embedded.seeding import Counts, NotEmpty, SeedStore, load, open_store
+from inventory_job.embedded.seeding import Counts, NotEmpty, load
 from inventory_job.errors import ServiceError
+from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import translated
 from inventory_job.settings import Settings
+from inventory_job.tasks import ending_with_caller
 
 DEMO_JOBS = 10_000
 """How many jobs of demo data by default."""
@@ -61,8 +64,8 @@ def seed(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--until") from error
     try:
-        with _store(settings) as store, translated():
-            counts = load_demo(store, demo, force=force)
+        with _uri(settings) as uri, translated():
+            counts = asyncio.run(ending_with_caller(_load(uri, settings, demo, force=force)))
     except (NotEmpty, EmbeddedError, ServiceError, OSError, ValueError) as error:
         reason = error.message if isinstance(error, ServiceError) else str(error)
         typer.echo(f"inventory-job: {reason}", err=True)
@@ -70,14 +73,14 @@ def seed(
     typer.echo(_summary(demo, counts))
 
 
-def load_demo(store: SeedStore, demo: Demo, *, force: bool = False) -> Counts:
+async def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
     """Loads the samples and `demo`, with a progress bar on standard error when that is a
     terminal; raises NotEmpty, or pymongo errors."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         jobs = chain(samples(), demo.documents())
         shown = progress.track(jobs, total=demo.jobs + len(samples()), description="jobs")
-        return load(store, shown, force=force)
+        return await load(database, shown, force=force)
 
 
 def _summary(demo: Demo, counts: Counts) -> str:
@@ -92,14 +95,22 @@ def midnight() -> datetime:
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[SeedStore]:
-    with ExitStack() as resources:
-        if settings.mongo_uri is not None:
-            uri = settings.mongo_uri.get_secret_value()
-        else:
-            data_dir = settings.data_dir or default_data_dir()
-            running = DataDirectory(data_dir).running_uri()
-            uri = running or resources.enter_context(embedded_mongod(data_dir))
-        yield resources.enter_context(
-            open_store(uri, settings.mongo_database, settings.server_selection_seconds)
-        )
+def _uri(settings: Settings) -> Iterator[str]:
+    if settings.mongo_uri is not None:
+        yield settings.mongo_uri.get_secret_value()
+        return
+    data_dir = settings.data_dir or default_data_dir()
+    if running := DataDirectory(data_dir).running_uri():
+        yield running
+        return
+    with embedded_mongod(data_dir) as started:
+        yield started
+
+
+async def _load(uri: str, settings: Settings, demo: Demo, *, force: bool) -> Counts:
+    seconds = settings.server_selection_seconds
+    database = Database(uri, settings.mongo_database, server_selection_seconds=seconds)
+    try:
+        return await load_demo(database, demo, force=force)
+    finally:
+        await database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from inventory_job.app.checks import check
 from inventory_job.app.run import end_on_signals, run, with_mongod
-from inventory_job.app.server import Server
+from inventory_job.app.server import Server, open_database
 from inventory_job.cli.next_steps import Reached, next_steps
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
@@ -21,6 +22,7 @@ from inventory_job.errors import ServiceError
 from inventory_job.model.driver_errors import translated
 from inventory_job.observability.logging import configure_logging, is_for_people, print_plainly
 from inventory_job.settings import CannotStart, InvalidSetting, Settings
+from inventory_job.tasks import ending_with_caller
 
 
 def serve(
@@ -77,25 +79,27 @@ def serve(
 
 def load_demo_once(settings: Settings) -> bool:
     """Loads the demo data unless there are jobs; whether there is demo data now."""
+    with translated():
+        return asyncio.run(ending_with_caller(_load_demo_once(settings)))
+
+
+async def _load_demo_once(settings: Settings) -> bool:
     # What makes it takes a megabyte, of all servers' memory.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
     from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo  # noqa: PLC0415
-    from inventory_job.embedded.seeding import NotEmpty, open_store  # noqa: PLC0415
+    from inventory_job.embedded.seeding import NotEmpty  # noqa: PLC0415
 
-    assert settings.mongo_uri is not None  # noqa: S101  with_mongod sees to it
-    uri = settings.mongo_uri.get_secret_value()
     log = structlog.get_logger(__name__)
-    with (
-        translated(),
-        open_store(uri, settings.mongo_database, settings.server_selection_seconds) as store,
-    ):
-        demo = Demo(DEMO_JOBS, seed=0, until=midnight())
-        log.info("loading demo data, unless there are jobs", jobs=demo.jobs)
-        try:
-            counts = load_demo(store, demo)
-        except NotEmpty:
-            log.info("there are jobs already")
-            return store.jobs.find_one({"domain_id": LARGEST_TENANT}, {"_id": 1}) is not None
+    demo = Demo(DEMO_JOBS, seed=0, until=midnight())
+    log.info("loading demo data, unless there are jobs", jobs=demo.jobs)
+    database = open_database(settings)
+    try:
+        counts = await load_demo(database, demo)
+    except NotEmpty:
+        log.info("there are jobs already")
+        return await database.jobs.find_one({"domain_id": LARGEST_TENANT}, {"_id": 1}) is not None
+    finally:
+        await database.close()
     log.info("demo data loaded", jobs=counts.jobs, tasks=counts.tasks)
     return True
 
@@ -116,7 +120,7 @@ def _run(settings: Settings, *, demo: bool) -> None:
     end_on_signals()
     with ExitStack() as resources:
         # What is refused is refused before a database is started or filled.
-        check(settings)
+        asyncio.run(check(settings))
         settings = with_mongod(settings, resources)
         if demo and load_demo_once(settings):
             run(settings, partial(show_next_steps, settings))

@@ -46,20 +46,20 @@ class DataDirectory:
         self._lock = self.path / "owner.lock"
 
     @contextmanager
-    def owned(self) -> Iterator[int]:
-        """Creates the directory if need be and owns it, as long as this process lives; what `note`
-        writes to the descriptor others can read.
+    def owned(self) -> Iterator[BinaryIO]:
+        """Creates the directory if need be and owns it, as long as this process lives. Gives the
+        file to write the server's address to, once it takes writes.
 
         Raises DataDirectoryInUse, and OSError when the directory cannot be written.
         """
         for directory in (self.path, self.db):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self._lock, "a+b", opener=_private) as file:
-            lock = file.fileno()
+        with open(self._lock, "a+b", buffering=0, opener=_private) as lock:
             if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
-                pid, _ = _noted(lock)
+                pid, _ = self._noted()
                 raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
-            note(lock)
+            lock.truncate(0)
+            lock.write(b"%d\n" % os.getpid())
             if not wait_until(self._is_free, _LAST_SECONDS):
                 raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
             yield lock
@@ -68,19 +68,22 @@ class DataDirectory:
         """Whether no mongod uses the files: that of an owner that was killed ends soon."""
         try:
             with (self.db / "mongod.lock").open("rb") as lock:
-                return _try_lock(lock.fileno())
+                return _try_lock(lock)
         except FileNotFoundError:
             return True
 
     def running_uri(self) -> str | None:
-        """The address that the owner gave to `note`; None where there is no owner, or none yet."""
+        """The address that the owner wrote; None where there is no owner, or none yet."""
         try:
             with self._lock.open("rb") as lock:
-                if _try_lock(lock.fileno(), fcntl.LOCK_SH):
-                    return None
-                return _noted(lock.fileno())[1] or None
+                return None if _try_lock(lock, fcntl.LOCK_SH) else self._noted()[1] or None
         except OSError:
             return None
+
+    def _noted(self) -> tuple[str, str]:
+        """The owner's number and its server's address, both empty where there is none."""
+        pid, _, uri = self._lock.read_text("ascii").partition("\n")
+        return pid, uri
 
     def open_log(self) -> BinaryIO:
         """The log of a run that begins, to be written to."""
@@ -101,12 +104,6 @@ class DataDirectory:
         return (errors or lines)[-_LOG_LINES:]
 
 
-def note(lock: int, uri: str = "") -> None:
-    """Notes the process that owns the directory and, once it takes writes, its server's address."""
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n{uri}".encode())
-
-
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     """Ask until the condition holds; False when it still does not after `seconds`."""
     deadline = time.monotonic() + seconds
@@ -117,15 +114,9 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _noted(lock: int) -> tuple[str, str]:
-    """What `note` wrote: the owner's number and the address, both empty where there is none."""
-    pid, _, uri = os.pread(lock, 1024, 0).decode().partition("\n")
-    return pid, uri
-
-
-def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+def _try_lock(file: BinaryIO, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

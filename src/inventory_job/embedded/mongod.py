@@ -19,7 +19,7 @@ from pathlib import Path
 import platformdirs
 import structlog
 
-from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError, note
+from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError
 from inventory_job.embedded.process import becomes_primary, end, spawn, uri_of
 
 _STEADY_SECONDS = 60.0
@@ -96,7 +96,7 @@ def embedded_mongod(
         closing(_Mongod(found, directory, start_seconds, stop_seconds)) as mongod,
     ):
         uri = mongod.start()
-        note(lock, uri)
+        lock.write(uri.encode())
         yield uri
 
 

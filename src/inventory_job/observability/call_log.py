@@ -55,9 +55,7 @@ class CallLog:
         begun = time.perf_counter()
         record = CallRecord()
         tracing = self._tracing
-        with tracing.server_span(method, metadata) if tracing else nullcontext() as span:
-            if span:
-                structlog.contextvars.bind_contextvars(**span.ids)
+        with tracing.server_span(method, metadata, record) if tracing else nullcontext():
             try:
                 yield record
             finally:
@@ -72,8 +70,6 @@ class CallLog:
                     milliseconds=round(seconds * 1000, 1),
                     transport=transport,
                 )
-                if span:
-                    span.end(record.code)
 
 
 class QueryLog:

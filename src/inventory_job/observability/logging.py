@@ -57,9 +57,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
         logger_factory=structlog.WriteLoggerFactory(batches),
     )
     warnings.showwarning = _log_warning
-    root = logging.getLogger()
-    root.handlers = [other for other in root.handlers if not isinstance(other, _Forwarding)]
-    root.addHandler(_Forwarding(logging.WARNING))
+    logging.getLogger().addHandler(_FORWARDING)
 
 
 def is_for_people(style: Literal["auto", "json", "console"]) -> bool:
@@ -100,6 +98,9 @@ class _Forwarding(logging.Handler):
         log = structlog.get_logger(record.name)
         say = log.error if record.levelno >= logging.ERROR else log.warning
         say(record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+_FORWARDING = _Forwarding(logging.WARNING)
 
 
 class _Batches(io.TextIOBase):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import structlog
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.pymongo import CommandTracer
@@ -20,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from inventory_job.observability.call_log import MetadataPairs
+from inventory_job.observability.call_log import CallRecord, MetadataPairs
 
 _CLOSE_SECONDS = 2.0
 _FAILURES = {
@@ -31,27 +32,6 @@ _FAILURES = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DATA_LOSS,
 }
-
-
-class OpenTelemetrySpan:
-    """The span of a call."""
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """What a log line needs to be found from the trace."""
-        context = self._span.get_span_context()
-        return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
-
-    def end(self, code: str) -> None:
-        """Notes the status, by its name, that the call ends with."""
-        status = grpc.StatusCode[code]
-        number: int = status.value[0]
-        self._span.set_attribute("rpc.grpc.status_code", number)
-        if status in _FAILURES:
-            self._span.set_status(Status(StatusCode.ERROR, code))
 
 
 class _CallsCommandTracer(CommandTracer):
@@ -80,9 +60,11 @@ class OpenTelemetryTracing:
         return _CallsCommandTracer(self._tracer, failed_hook=_name_failure)
 
     @contextmanager
-    def server_span(self, method: str, metadata: MetadataPairs) -> Iterator[OpenTelemetrySpan]:
+    def server_span(
+        self, method: str, metadata: MetadataPairs, record: CallRecord
+    ) -> Iterator[None]:
         """The span of a call of the full `method` name, within the caller's trace if there is one
-        (W3C trace context)."""
+        (W3C trace context); log lines of the call hold its ids."""
         name = method.lstrip("/")
         service, _, short = name.partition("/")
         carrier = {key: value for key, value in metadata if isinstance(value, str)}
@@ -94,7 +76,18 @@ class OpenTelemetryTracing:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            yield OpenTelemetrySpan(span)
+            context = span.get_span_context()
+            structlog.contextvars.bind_contextvars(
+                trace_id=f"{context.trace_id:032x}", span_id=f"{context.span_id:016x}"
+            )
+            try:
+                yield
+            finally:
+                status = grpc.StatusCode[record.code]
+                number: int = status.value[0]
+                span.set_attribute("rpc.grpc.status_code", number)
+                if status in _FAILURES:
+                    span.set_status(Status(StatusCode.ERROR, record.code))
 
     def close(self) -> None:
         """Sends what is left to send, if that is soon done."""

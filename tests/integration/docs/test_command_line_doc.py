@@ -8,10 +8,9 @@ from datetime import datetime
 
 import pytest
 
-from inventory_job.cli.seed import load_demo
 from inventory_job.embedded.demo_data import Demo
 from tests.support.documents import SHOWN_ADDRESS, page
-from tests.support.running import ServerThread
+from tests.support.running import ServerThread, seed
 from tests.support.store import Store
 from tests.support.terminal import Screen, terminal
 
@@ -32,7 +31,7 @@ def sessions() -> list[tuple[str, Screen]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def demo(database: Store) -> None:
-    load_demo(database.for_seeding, Demo(2000, seed=0, until=datetime(2026, 3, 1)))
+    seed(database, Demo(2000, seed=0, until=datetime(2026, 3, 1)))
 
 
 def is_full(screen: Screen) -> bool:

@@ -91,7 +91,7 @@ def _probes(options: AppOptions) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-def _description(auth_mode: str) -> Asset:
+def _description(auth_mode: str) -> bytes:
     """The service in OpenAPI; security schemes and examples of them: those of the mode alone."""
     text = files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
     described = json.loads(text)
@@ -101,7 +101,7 @@ def _description(auth_mode: str) -> Asset:
     else:
         described["security"].remove({})
         del described["components"]["parameters"]["x-domain-id"]["example"]
-    return Asset(encoded(described), "application/json", {})
+    return encoded(described)
 
 
 def _pages(options: AppOptions) -> list[Route]:
@@ -113,7 +113,8 @@ def _pages(options: AppOptions) -> list[Route]:
             said["domain"] = domain
         return JSONResponse(said, headers=_NOT_STORED)
 
-    assets = {"/openapi.json": _description(options.auth_mode), **page_assets()}
+    description = Asset(partial(_description, options.auth_mode), "application/json", {})
+    assets = {"/openapi.json": description, **page_assets()}
     pages = [Route(path, asset.endpoint) for path, asset in assets.items()]
     return [*pages, Route("/home/entrance.json", entrance)]
 
