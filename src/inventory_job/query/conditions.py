@@ -6,6 +6,7 @@ row of the table and whose value has the type the query needs (docs/query-langua
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field as Member
@@ -73,9 +74,9 @@ class Condition(Spelled):
             return value
         return operator.accept(field, value, context_of(info).now)
 
-    def emit(self) -> Document:
-        """The condition as MongoDB's $match takes it."""
-        return self.operator.emit(self.key.path, self.value)
+    def emit(self, path: Callable[[str], str] = str) -> Document:
+        """The condition as MongoDB's $match takes it; `path` gives where a key is in a row."""
+        return self.operator.emit(path(self.key.path), self.value)
 
 
 class UnwindCondition(Condition):

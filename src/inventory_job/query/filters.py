@@ -12,7 +12,6 @@ from bson import Regex
 
 from inventory_job.auth.scope import Scope
 from inventory_job.query.conditions import Filtered
-from inventory_job.query.fields import SEARCHABLE
 from inventory_job.query.operators import Document, literal, pattern
 
 
@@ -81,8 +80,8 @@ def compile_filter(
                 regexes = value if isinstance(value, list) else [value]
                 patterns += ((path, regex) for regex in regexes)
     if words := [literal(word) for word in query.keyword.split()]:
-        any_of += [{field.path: {"$in": words}} for field in SEARCHABLE]
-        patterns_at["query.keyword"] = len(words) * len(SEARCHABLE)
+        any_of.append({"job_id": {"$in": words}})
+        patterns_at["query.keyword"] = len(words)
     for path, documents in beside.items():
         patterns_at[path] = patterns_in(documents)
     conditions = (*all_of, {"$or": any_of}) if any_of else tuple(all_of)

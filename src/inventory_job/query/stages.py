@@ -43,10 +43,7 @@ class Unwind(Strict):
         """Adds the stages."""
         pipeline.unwind(pipeline.rows.path(self.path))
         if self.filter:
-            conditions = [
-                condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
-                for condition in self.filter
-            ]
+            conditions = [condition.emit(pipeline.rows.path) for condition in self.filter]
             pipeline.stages.append({"$match": {"$and": conditions}})
 
 
