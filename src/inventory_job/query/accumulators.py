@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from bson.datetime_ms import DatetimeMS
@@ -106,7 +107,7 @@ class GroupField(Accumulated, Spelled):
     """One computed value of a group."""
 
     name: Name
-    operator: Annotated[Accumulator, PlainValidator(named(ACCUMULATORS))]
+    operator: Annotated[Accumulator, PlainValidator(partial(named, ACCUMULATORS))]
     key: Path | None = Member(None, validate_default=True)
     fields: tuple[SubField, ...] = Member((), validate_default=True)
     conditions: tuple[Comparison, ...] = ()

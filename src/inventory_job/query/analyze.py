@@ -44,7 +44,7 @@ def _group_by(value: Any, info: ValidationInfo) -> GroupBy:
 def _field_operator(name: Any) -> Accumulator:
     if not name:
         raise missing("query.fields.operator")
-    return named(ACCUMULATORS)(name)
+    return named(ACCUMULATORS, name)
 
 
 class AnalyzeField(Accumulated):

@@ -51,7 +51,7 @@ def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
     operator, known = value.get("operator"), (*_OF_ONE_LIST, *_ARITHMETIC)
     if operator is None:
         raise_any([(("operator",), missing(_SELECT_OPERATOR))])
-    if not isinstance(operator, str) or operator not in known:
+    if operator not in known:
         reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
         raise_any([(("operator",), fault(reason, key=_SELECT_OPERATOR))])
     member = "key" if operator in _OF_ONE_LIST else "fields"

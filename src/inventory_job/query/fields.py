@@ -58,11 +58,6 @@ SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
 MINIMAL: tuple[str, ...] = ("job_id", "status", "created_at", "finished_at")
 
 
-def untyped(path: str) -> Field:
-    """A field of the rows of a pipeline: any path, holding any type."""
-    return Field(path, path, FieldType.ANY)
-
-
 def resolve(name: str) -> Field:
     """The field called `name`; raises ValueError with a reason listing near matches."""
     field = FIELDS.get(name)

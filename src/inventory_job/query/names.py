@@ -6,7 +6,7 @@ expression: no `$`, no empty parts, no NUL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -63,18 +63,14 @@ class Spelled(Strict):
     model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_spellings))
 
 
-def named(known: Mapping[str, _Named]) -> Callable[[Any], _Named]:
-    """A validator: one of the `known` names → what it names; its fault lists them."""
-
-    def find(name: Any) -> _Named:
-        if not isinstance(name, str):
-            raise fault("string", Code.INVALID_PARAMETER_TYPE)
-        if name not in known:
-            what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
-            raise fault(f"{what}; supported: {', '.join(known)}")
-        return known[name]
-
-    return find
+def named(known: Mapping[str, _Named], name: Any) -> _Named:
+    """What one of the `known` names stands for; else raises a fault that lists them."""
+    if not isinstance(name, str):
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
+    if name not in known:
+        what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
+        raise fault(f"{what}; supported: {', '.join(known)}")
+    return known[name]
 
 
 def _checked_name(name: str) -> str:

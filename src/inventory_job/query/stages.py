@@ -131,7 +131,7 @@ class ProjectField(Spelled):
     def _known(cls, operator: str) -> str:
         if operator in _NEED_NESTED_FIELDS:
             raise fault(f"operator {operator} needs fields, which a project has not; use analyze")
-        return named(PROJECTIONS)(operator) if operator else ""
+        return named(PROJECTIONS, operator) if operator else ""
 
 
 class Project(Strict):
