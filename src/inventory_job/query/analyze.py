@@ -13,11 +13,11 @@ from pydantic import Field as Member
 from pydantic import PlainValidator, StrictStr, ValidationError, ValidationInfo, field_validator
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import ACCUMULATORS, Accumulated, Accumulator, accumulated
+from inventory_job.query.accumulators import Accumulated, Accumulator, accumulated
 from inventory_job.query.conditions import Filtered, Page, Sort
 from inventory_job.query.expressions import AddFields, select_expression
 from inventory_job.query.lookups import Lookups, join
-from inventory_job.query.names import Name, Path, checked_path, named, repeated
+from inventory_job.query.names import Name, Path, checked_path, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, present
 from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
@@ -41,20 +41,12 @@ def _group_by(value: Any, info: ValidationInfo) -> GroupBy:
         raise fault(reason, key="group_by") from error
 
 
-def _field_operator(name: Any) -> Accumulator:
-    if not name:
-        raise missing("query.fields.operator")
-    return named(ACCUMULATORS, name)
-
-
 class AnalyzeField(Accumulated):
     """One computed value of an analyze."""
 
     named_within = "query.fields"
 
-    operator: Annotated[Accumulator, PlainValidator(_field_operator)] = Member(
-        None, validate_default=True
-    )
+    operator: Accumulator = Member(None, validate_default=True)
     key: Path | None = Member(None, validate_default=True)
     fields: dict[Name, Path] = Member({}, validate_default=True)
     data_type: StrictStr = ""
