@@ -20,14 +20,7 @@ from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS
 from inventory_job.query.filters import ScopedFilter, compile_filter
 from inventory_job.query.limits import check_size
-from inventory_job.query.lists import (
-    NEWEST_FIRST,
-    ListQuery,
-    conditions_of_unwind,
-    fields_of,
-    order_of,
-    stages_of,
-)
+from inventory_job.query.lists import NEWEST_FIRST, ListQuery
 from inventory_job.query.names import ParseContext, Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, problems_of
@@ -132,12 +125,12 @@ def plan_job(request: Mapping[str, Any], scope: Scope, context: ParseContext) ->
 def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> ListPlan:
     """The plan of a list; direct parameters are conditions like any other."""
     parsed = _parse(ListRequest, request, context)
-    query, unwound = parsed.query, conditions_of_unwind(parsed.query)
+    query, unwound = parsed.query, parsed.query.unwound()
     direct = parsed.model_dump(exclude={"query"}, exclude_defaults=True)
     jobs = compile_filter(query, scope, direct, {"query.unwind.filter": unwound})
     jobs = replace(jobs, conditions=(*jobs.conditions, *unwound))
-    order, fields, stages = order_of(query), fields_of(query), stages_of(query, scope)
-    return ListPlan(jobs, order, fields, query.page, query.count_only, stages)
+    order, fields, computed = query.order(), query.shown(), query.computed(scope)
+    return ListPlan(jobs, order, fields, query.page, query.count_only, computed)
 
 
 def plan_stat(
