@@ -14,7 +14,7 @@ from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, Unw
 from inventory_job.query.expressions import AddFields
 from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
 from inventory_job.query.lookups import Lookup, Lookups, join
-from inventory_job.query.names import SortKey, Strict
+from inventory_job.query.names import Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, raise_any
 
@@ -25,7 +25,12 @@ _ADDED = "_added"
 class ListSort(Sort):
     """One key a list is sorted by."""
 
-    key: SortKey
+    @field_validator("key")
+    @classmethod
+    def _without_operator(cls, key: str) -> str:
+        if "__" in key:
+            raise fault("a sort key is a field name, without '__'")
+        return key
 
 
 class ListUnwind(Strict):

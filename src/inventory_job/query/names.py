@@ -104,12 +104,6 @@ def checked_path(path: Any, info: ValidationInfo) -> str:
     return path
 
 
-def _without_operators(name: str) -> str:
-    if "__" in name:
-        raise fault("a sort key is a field name, without '__'")
-    return name
-
-
 KeyName = Annotated[StrictStr, AfterValidator(_checked_name)]
 """The name of a group key."""
 
@@ -118,9 +112,6 @@ Name = Annotated[KeyName, AfterValidator(_not_reserved)]
 
 Path = Annotated[str, PlainValidator(checked_path)]
 """The path of a value in a row: a field name, dotted for nested ones."""
-
-SortKey = Annotated[Path, AfterValidator(_without_operators)]
-"""What a list may be sorted by; a name no document has is allowed."""
 
 
 def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:
