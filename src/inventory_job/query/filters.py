@@ -64,7 +64,7 @@ def compile_filter(
     A keyword joins filter_or: next to one it widens it.
     """
     patterns: list[tuple[str, Regex[str]]] = []
-    patterns_at = Counter[str]()
+    patterns_at: Counter[str] = Counter()
     all_of: list[Document] = [{name: value} for name, value in direct.items()]
     any_of: list[Document] = []
     for name, given, emitted in (

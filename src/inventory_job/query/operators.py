@@ -76,29 +76,28 @@ def nothing(path: str, _: Any = None) -> Document:
 
 def one(field: Field, value: Any, now: datetime) -> Any:
     """A value of the field's type as it is stored, or null."""
-    with suppress(ValueError):
-        match field.type:
-            case _ if value is None:
-                return None
-            case FieldType.TEXT if isinstance(value, str):
-                return value
-            case FieldType.ANY if isinstance(value, str | int | float | bool):
-                return value
-            case FieldType.DATE if isinstance(value, str):
+    match field.type:
+        case _ if value is None:
+            return None
+        case FieldType.TEXT if isinstance(value, str):
+            return value
+        case FieldType.ANY if isinstance(value, str | int | float | bool):
+            return value
+        case FieldType.DATE if isinstance(value, str):
+            with suppress(ValueError):
                 return parse_iso(value)
-            case FieldType.OBJECT_ID if isinstance(value, str) and ObjectId.is_valid(value):
-                return ObjectId(value)
-            case FieldType.INTEGER:
-                return _integer(value)
+        case FieldType.OBJECT_ID if isinstance(value, str) and ObjectId.is_valid(value):
+            return ObjectId(value)
+        case FieldType.INTEGER if (number := _integer(value)) is not None:
+            return number
     raise fault(field.type.value, Code.INVALID_PARAMETER_TYPE)
 
 
-def _integer(value: Any) -> int:
+def _integer(value: Any) -> int | None:
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
-        return value
-    raise ValueError
+    is_one = isinstance(value, int) and not isinstance(value, bool) and value in _INT64
+    return value if is_one else None
 
 
 def as_given(field: Field, value: Any, now: datetime) -> Any:

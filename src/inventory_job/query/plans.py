@@ -126,7 +126,7 @@ def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -
     """The plan of a list; direct parameters are conditions like any other."""
     parsed = _parse(ListRequest, request, context)
     query, unwound = parsed.query, parsed.query.unwound()
-    direct = parsed.model_dump(exclude={"query"}, exclude_defaults=True)
+    direct = {name: value for name, value in parsed if name != "query" and value}
     jobs = compile_filter(query, scope, direct, {"query.unwind.filter": unwound})
     jobs = replace(jobs, conditions=(*jobs.conditions, *unwound))
     order, fields, computed = query.order(), query.shown(), query.computed(scope)
