@@ -40,15 +40,7 @@ from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.limits import Limits
-from inventory_job.query.plans import (
-    AnalyzePlan,
-    DistinctPlan,
-    JobPlan,
-    ListPlan,
-    Plan,
-    StatPlan,
-    costs_of,
-)
+from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan, RowsPlan
 from inventory_job.results import AnalyzePage, ResultPage, Rows, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
@@ -122,7 +114,7 @@ class JobManager:
 
         return await self._run("list", plan, deadline, read)
 
-    async def stat(self, plan: StatPlan, deadline: Deadline) -> ResultPage:
+    async def stat(self, plan: RowsPlan, deadline: Deadline) -> ResultPage:
         """A page of a stat's rows, and the total."""
         # Rows beyond the page are only counted, which nearly always proves the total in one run.
         most = max(plan.page.size, MAX_PAGE) + 1
@@ -143,7 +135,7 @@ class JobManager:
             "stat", plan, deadline, lambda: self._reader.distinct(plan, deadline)
         )
 
-    async def analyze(self, plan: AnalyzePlan, deadline: Deadline) -> AnalyzePage:
+    async def analyze(self, plan: RowsPlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze's rows, and whether more follow."""
         pipeline = [*plan.stages, *window(plan.page, plan.page.size + 1)]
 
@@ -157,12 +149,10 @@ class JobManager:
         self, operation: str, plan: Plan, deadline: Deadline, work: Callable[[], Awaitable[_Result]]
     ) -> _Result:
         begun = time.perf_counter()
-        costs = costs_of(plan)
 
         async def once() -> _Result:
             try:
-                if costs:
-                    await self._cost_limits.check(plan.jobs, costs, deadline)
+                await self._cost_limits.check(plan, deadline)
                 return await work()
             except PyMongoError as error:
                 # The driver keeps its latest error, whose frames would keep the request until

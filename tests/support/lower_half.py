@@ -18,10 +18,9 @@ from inventory_job.model.counts.cache import CountCache
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import (
-    AnalyzePlan,
     DistinctPlan,
     ListPlan,
-    StatPlan,
+    RowsPlan,
     plan_analyze,
     plan_list,
     plan_stat,
@@ -32,7 +31,7 @@ from tests.support.client import REQUESTS
 from tests.support.running import LoopThread
 from tests.support.store import Store
 
-Plan = ListPlan | AnalyzePlan | DistinctPlan | StatPlan
+Plan = ListPlan | DistinctPlan | RowsPlan
 
 
 class LowerHalf:
@@ -89,24 +88,24 @@ class LowerHalf:
 
     def sent(self, method: str, request: Message, scope: Scope) -> Message:
         """The answer to `request`, as it is received; raises ServiceErrors."""
-        answer = self._loop.run(self._run(self.plan(method, request, scope)))
+        answer = self._loop.run(self._run(method, self.plan(method, request, scope)))
         return type(answer).FromString(answer.SerializeToString())
 
     def answer(self, method: str, request: Message, scope: Scope) -> dict[str, Any]:
         """The answer to `request` as JSON; raises ServiceErrors."""
         return as_json(method, self.sent(method, request, scope))
 
-    async def _run(self, plan: Plan) -> Message:
+    async def _run(self, method: str, plan: Plan) -> Message:
         deadline = Deadline.after(60.0)
         if isinstance(plan, ListPlan):
             jobs = await self._manager.list(plan, deadline)
             return encode.jobs_info(jobs.rows.decoded(), jobs.total, plan.fields)[0]
-        if isinstance(plan, AnalyzePlan):
-            rows = await self._manager.analyze(plan, deadline)
-            return encode.analyze_result(rows.rows.decoded(), rows.more)
         if isinstance(plan, DistinctPlan):
             values = await self._manager.distinct(plan, deadline)
             return encode.distinct_result(values.rows.decoded(), values.total)
+        if method == "analyze":
+            rows = await self._manager.analyze(plan, deadline)
+            return encode.analyze_result(rows.rows.decoded(), rows.more)
         page = await self._manager.stat(plan, deadline)
         return encode.stat_result(page.rows.decoded(), page.total)
 

@@ -7,6 +7,7 @@ limits leave, in an index, which takes a small part of the time that the query w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from inventory_job.model.documents import INDEXES, JOB_COLLECTION
 from inventory_job.query.filters import ScopedFilter, patterns_in, scope_conditions
 from inventory_job.query.limits import Limits
 from inventory_job.query.operators import Document
-from inventory_job.query.plans import Costs
+from inventory_job.query.plans import ListPlan, Plan, RowsPlan
 
 _NARROWING = frozenset({"$in", "$lt", "$lte", "$gt", "$gte"})
 _FIELDS = tuple(
@@ -32,6 +33,8 @@ _FIELDS = tuple(
     )
 )
 """Fields of jobs that are in indexes."""
+_FEW_PATTERNS = 20
+"""As many patterns as this are no matter, on however many jobs."""
 _TASKS_BY_INDEX = 20
 """A lookup by the task's job_id, which is in an index, takes as long as reading so many tasks."""
 
@@ -43,28 +46,34 @@ class CostLimits:
         self._database = database
         self._limits = limits
 
-    async def check(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
-        """Raises InvalidRequest when what there is to weigh of a query over `jobs` is too much."""
-        if costs.comparisons:
-            await self._check_patterns(jobs, costs, deadline)
-        if costs.lookups:
-            await self._check_lookups(jobs, costs, deadline)
+    async def check(self, plan: Plan, deadline: Deadline) -> None:
+        """Raises InvalidRequest when what there is to weigh of a query is too much; there is
+        nothing of most, which cost little on any number of jobs."""
+        patterns, lookups = plan.jobs.patterns_at.total(), _looked_up(plan)
+        if patterns > _FEW_PATTERNS or (patterns and lookups):
+            await self._check_patterns(plan.jobs, deadline)
+        if lookups:
+            await self._check_lookups(plan.jobs, lookups, deadline)
 
-    async def _check_patterns(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
-        most = self._limits.pattern_comparisons // costs.comparisons
+    async def _check_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
+        patterns = jobs.patterns_at.total()
+        most = self._limits.pattern_comparisons // patterns
         compared = replace(jobs, conditions=tuple(filter(_is_narrowing, jobs.conditions)))
         if await _count(self._database.jobs, compared.document, most, deadline) > most:
             reason = (
-                f"with {costs.comparisons} patterns a query may be about {most} jobs at most; use "
+                f"with {patterns} patterns a query may be about {most} jobs at most; use "
                 f"fewer, or narrow the filter by {', '.join(_FIELDS)}"
             )
-            raise InvalidRequest(invalid(costs.costliest, reason))
+            [(costliest, _)] = jobs.patterns_at.most_common(1)
+            raise InvalidRequest(invalid(costliest, reason))
 
-    async def _check_lookups(self, jobs: ScopedFilter, costs: Costs, deadline: Deadline) -> None:
+    async def _check_lookups(
+        self, jobs: ScopedFilter, lookups: Sequence[str], deadline: Deadline
+    ) -> None:
         most = self._limits.lookup_tasks
         found = await _count(self._database.jobs, jobs.document, most // _TASKS_BY_INDEX, deadline)
-        by_index = found * costs.lookups.count("job_id")
-        by_reading = found * len(costs.lookups) - by_index
+        by_index = found * lookups.count("job_id")
+        by_reading = found * len(lookups) - by_index
         left = most - by_index * _TASKS_BY_INDEX
         if by_reading and left >= 0:
             tasks, scope = self._database.job_tasks, scope_conditions(jobs.scope)
@@ -75,6 +84,16 @@ class CostLimits:
                 "filter, or look up by the task's job_id"
             )
             raise InvalidRequest(invalid("query.lookup", reason))
+
+
+def _looked_up(plan: Plan) -> tuple[str, ...]:
+    """The foreign field of each lookup of a plan."""
+    stages: Sequence[Document] = ()
+    if isinstance(plan, ListPlan):
+        stages = plan.computed
+    elif isinstance(plan, RowsPlan):
+        stages = plan.stages
+    return tuple(stage["$lookup"]["foreignField"] for stage in stages if "$lookup" in stage)
 
 
 async def _count(

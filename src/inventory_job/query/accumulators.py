@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from bson.datetime_ms import DatetimeMS
 from pydantic import Field as Member
-from pydantic import PlainValidator, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from inventory_job.query.conditions import COMPARISONS, Comparison
 from inventory_job.query.names import Name, Path, Spelled, Strict, named, repeated
@@ -72,6 +72,13 @@ class Accumulated(Strict):
     named_within: ClassVar[str] = ""
     """What comes before the names of its members in sentences, if the interface fixes them."""
 
+    @field_validator("operator", mode="plain", check_fields=False)
+    @classmethod
+    def _known(cls, name: Any) -> Accumulator:
+        if cls.named_within and not name:
+            raise missing(f"{cls.named_within}.operator")
+        return named(ACCUMULATORS, name)
+
     @field_validator("key", check_fields=False)
     @classmethod
     def _key_given(cls, key: str | None, info: ValidationInfo) -> str | None:
@@ -106,7 +113,7 @@ class GroupField(Accumulated, Spelled):
     """One computed value of a group."""
 
     name: Name
-    operator: Annotated[Accumulator, PlainValidator(named(ACCUMULATORS))]
+    operator: Accumulator
     key: Path | None = Member(None, validate_default=True)
     fields: tuple[SubField, ...] = Member((), validate_default=True)
     conditions: tuple[Comparison, ...] = ()

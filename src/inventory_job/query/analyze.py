@@ -6,18 +6,18 @@ docs/query-language.md#analyze.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import Field as Member
 from pydantic import PlainValidator, StrictStr, ValidationError, ValidationInfo, field_validator
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.accumulators import ACCUMULATORS, Accumulated, Accumulator, accumulated
+from inventory_job.query.accumulators import Accumulated, Accumulator, accumulated
 from inventory_job.query.conditions import Filtered, Page, Sort
 from inventory_job.query.expressions import AddFields, select_expression
 from inventory_job.query.lookups import Lookups, join
-from inventory_job.query.names import Name, Path, checked_path, named, repeated
+from inventory_job.query.names import Name, Path, checked_path, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, Rows, present
 from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
@@ -41,20 +41,12 @@ def _group_by(value: Any, info: ValidationInfo) -> GroupBy:
         raise fault(reason, key="group_by") from error
 
 
-def _field_operator(name: Any) -> Accumulator:
-    if not name:
-        raise missing("query.fields.operator")
-    return named(ACCUMULATORS)(name)
-
-
 class AnalyzeField(Accumulated):
     """One computed value of an analyze."""
 
     named_within = "query.fields"
 
-    operator: Annotated[Accumulator, PlainValidator(_field_operator)] = Member(
-        None, validate_default=True
-    )
+    operator: Accumulator = Member(None, validate_default=True)
     key: Path | None = Member(None, validate_default=True)
     fields: dict[Name, Path] = Member({}, validate_default=True)
     data_type: StrictStr = ""
@@ -119,13 +111,6 @@ class AnalyzeQuery(Filtered):
         raise_any(found)
         return given
 
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        """What a row has before folding, by name: keys and fields of its group by their paths,
-        with a `$`, or expressions over them."""
-        keys = {key.name: f"$_id.{key.name}" for key in self.group_by}
-        return self.select or keys | {name: f"${name}" for name in self.fields}
-
 
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """The pipeline of an analyze over job documents, without scope, filter and page.
@@ -160,10 +145,10 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
 def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> Collection[str]:
     """Folds the keys of `field_group` into lists; the names of what is in the rows then beside
     the other keys."""
-    copies = [f"$_id.{key.name}" for key in query.group_by]
-    paths = {
-        name: pipeline.rows.path(name) for name, column in query.columns.items() if column in copies
-    }
+    keys = {key.name: f"$_id.{key.name}" for key in query.group_by}
+    columns = query.select or keys | {name: f"${name}" for name in query.fields}
+    copies = [*keys.values()]
+    paths = {name: pipeline.rows.path(name) for name in columns if columns[name] in copies}
     folded = [name for name in paths if name in query.field_group]
     # The other keys being equal, whole keys are in the order of the folded ones. Sorting by those
     # alone fails where two are lists.
@@ -171,7 +156,7 @@ def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> Collection[str]:
     pipeline.sort([(path, False) for path in order])
     totals = {f"${name}": field.operator.total for name, field in query.fields.items()}
     values: dict[str, Document] = {}
-    for name, column in query.columns.items():
+    for name, column in columns.items():
         if name in paths:
             continue
         member = {_FOLDED_VALUE: f"${name}"} | {key: f"${paths[key]}" for key in folded}

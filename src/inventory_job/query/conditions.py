@@ -6,13 +6,14 @@ row of the table and whose value has the type the query needs (docs/query-langua
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field as Member
 from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
 
 from inventory_job.errors import Code
-from inventory_job.query.fields import Field, resolve, untyped
+from inventory_job.query.fields import Field, FieldType, resolve
 from inventory_job.query.names import Path, Spelled, Strict, checked_path, context_of, named
 from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
@@ -33,7 +34,8 @@ def _known_field(value: Any) -> Field:
 
 
 def _row_field(value: Any, info: ValidationInfo) -> Field:
-    return untyped(checked_path(value, info))
+    path = checked_path(value, info)
+    return Field(path, path, FieldType.ANY)
 
 
 KnownField = Annotated[Field, PlainValidator(_known_field)]
@@ -44,19 +46,18 @@ class Condition(Spelled):
     """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
     through a dictionary leave the member out."""
 
+    operators: ClassVar[Mapping[str, Operator]] = OPERATORS
     field_if_bad: ClassVar[Field | None] = None
     """What a value is checked against where the key is refused, if it can be."""
 
     key: KnownField
-    operator: Annotated[Operator, PlainValidator(named(OPERATORS))] = Member(
-        "", validate_default=True
-    )
+    operator: Operator = Member("", validate_default=True)
     value: Any = Member(None, validate_default=True)
 
-    @field_validator("operator", mode="after")
+    @field_validator("operator", mode="plain")
     @classmethod
-    def _applies(cls, operator: Operator, info: ValidationInfo) -> Operator:
-        field = info.data.get("key")
+    def _applies(cls, name: Any, info: ValidationInfo) -> Operator:
+        operator, field = named(cls.operators, name), info.data.get("key")
         if field is not None and field.type not in operator.types:
             wanted = " or ".join(sorted({type_.name.lower() for type_ in operator.types} - {"any"}))
             raise fault(
@@ -73,28 +74,26 @@ class Condition(Spelled):
             return value
         return operator.accept(field, value, context_of(info).now)
 
-    def emit(self) -> Document:
-        """The condition as MongoDB's $match takes it."""
-        return self.operator.emit(self.key.path, self.value)
+    def emit(self, path: Callable[[str], str] = str) -> Document:
+        """The condition as MongoDB's $match takes it; `path` gives where a key is in a row."""
+        return self.operator.emit(path(self.key.path), self.value)
 
 
 class UnwindCondition(Condition):
     """One entry of an unwind's filter: the key is any path in the row, the value is raw."""
 
+    operators = UNWIND_OPERATORS
+
     key: Annotated[Field, PlainValidator(_row_field)]
-    operator: Annotated[Operator, PlainValidator(named(UNWIND_OPERATORS))] = Member(
-        "", validate_default=True
-    )
 
 
 class Comparison(UnwindCondition):
     """One entry of a group field's `conditions`, evaluated within the $group."""
 
-    field_if_bad = untyped("")
+    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in COMPARISONS}
+    field_if_bad = Field("", "", FieldType.ANY)
 
-    operator: Annotated[
-        Operator, PlainValidator(named({name: OPERATORS[name] for name in COMPARISONS}))
-    ]
+    operator: Operator
 
 
 class Sort(Spelled):

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, ValidationError, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import PlainValidator, ValidationInfo
 
 from inventory_job.errors import Code
 from inventory_job.query.fields import FieldType
 from inventory_job.query.names import Name, checked_path
 from inventory_job.query.operators import Document
-from inventory_job.query.problems import fault, faults, gather, missing, raise_any
+from inventory_job.query.problems import fault, gather, missing, raise_any
 
 # Each is MongoDB's operator of the same name, with `$` before it.
 _CONDITIONS = ("__eq", "__ne", "__gt", "__gte", "__lt", "__lte", "__and", "__or", "__not", "__in")
@@ -51,15 +50,15 @@ def added_expression(value: Any, info: ValidationInfo) -> Any:
 def _computation(value: Mapping[str, Any], info: ValidationInfo) -> Document:
     operator, known = value.get("operator"), (*_OF_ONE_LIST, *_ARITHMETIC)
     if operator is None:
-        raise _at("operator", missing(_SELECT_OPERATOR))
-    if not isinstance(operator, str) or operator not in known:
+        raise_any([(("operator",), missing(_SELECT_OPERATOR))])
+    if operator not in known:
         reason = f"unknown operator {str(operator)[:40]!r}; supported: {', '.join(known)}"
-        raise _at("operator", fault(reason, key=_SELECT_OPERATOR))
+        raise_any([(("operator",), fault(reason, key=_SELECT_OPERATOR))])
     member = "key" if operator in _OF_ONE_LIST else "fields"
     _only_members(value, ("operator", member))
     given = value.get(member)
     if given is None:
-        raise _at(member, missing(f"query.select.{member}"))
+        raise_any([((member,), missing(f"query.select.{member}"))])
     if member == "key":
         return {f"${operator}": _below("key", given, _column, info)}
     members = _below("fields", given, _members, operator, info)
@@ -116,7 +115,7 @@ def _condition(value: Any, info: ValidationInfo) -> Document:
     [(operator, operands)] = value.items()
     if operator not in _CONDITIONS:
         reason = f"unknown condition {operator[:40]!r}; supported: {known}"
-        raise _at(operator, fault(reason))
+        raise_any([((operator,), fault(reason))])
     name = operator.removeprefix("__")
     return {f"${name}": _below(operator, operands, _operands, operator, info)}
 
@@ -153,10 +152,6 @@ def _operand(value: Any, info: ValidationInfo) -> Any:
 def _only_members(value: Mapping[str, Any], known: tuple[str, ...]) -> None:
     reason = f"there is no such parameter here; there are {', '.join(known)}"
     raise_any(((name,), fault(reason)) for name in value if name not in known)
-
-
-def _at(where: str, error: PydanticCustomError) -> ValidationError:
-    return faults([((where,), error)])
 
 
 def _below(where: int | str, value: Any, parse: Callable[..., Any], *arguments: Any) -> Any:

@@ -6,18 +6,9 @@ See docs/data-model.md#job. Names a caller writes are resolved here, once, into 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
-
-from bson import ObjectId
-
-from inventory_job.query.times import parse_iso
-
-_INT64 = range(-(2**63), 2**63)
-_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 
 
 class FieldType(Enum):
@@ -65,13 +56,6 @@ SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
 """The fields of JobInfo."""
 
 MINIMAL: tuple[str, ...] = ("job_id", "status", "created_at", "finished_at")
-SEARCHABLE: tuple[Field, ...] = (FIELDS["job_id"],)
-"""The fields a keyword is looked for in."""
-
-
-def untyped(path: str) -> Field:
-    """A field of the rows of a pipeline: any path, holding any type."""
-    return Field(path, path, FieldType.ANY)
 
 
 def resolve(name: str) -> Field:
@@ -87,30 +71,3 @@ def near_matches(name: str, known: Iterable[str]) -> str:
     """What may have been meant by `name`, as a question; empty when nothing is like it."""
     near = difflib.get_close_matches(name, known, n=3)
     return f"did you mean {', '.join(near)}?" if near else ""
-
-
-def convert(field: Field, value: Any) -> Any:
-    """`value` as `field` stores it: str, int, datetime (naive UTC) or ObjectId; None stays None.
-    Raises ValueError."""
-    match field.type:
-        case _ if value is None:
-            return None
-        case FieldType.TEXT if isinstance(value, str):
-            return value
-        case FieldType.ANY if isinstance(value, str | int | float | bool):
-            return value
-        case FieldType.DATE if isinstance(value, str):
-            return parse_iso(value)
-        case FieldType.OBJECT_ID if isinstance(value, str) and ObjectId.is_valid(value):
-            return ObjectId(value)
-        case FieldType.INTEGER:
-            return _integer(value)
-    raise ValueError
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
-        return value
-    raise ValueError

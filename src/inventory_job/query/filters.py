@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -11,7 +12,6 @@ from bson import Regex
 
 from inventory_job.auth.scope import Scope
 from inventory_job.query.conditions import Filtered
-from inventory_job.query.fields import SEARCHABLE
 from inventory_job.query.operators import Document, literal, pattern
 
 
@@ -28,7 +28,7 @@ class ScopedFilter:
     patterns: tuple[tuple[str, Regex[str]], ...] = ()
     """The caller's regular expressions with their paths in the request: whether they are right,
     only MongoDB knows."""
-    patterns_at: tuple[tuple[str, int], ...] = ()
+    patterns_at: Counter[str] = field(default_factory=Counter)
     """How many patterns a job is compared with, by their paths in the request."""
 
     @property
@@ -56,35 +56,36 @@ def scope_conditions(scope: Scope) -> Document:
 
 
 def compile_filter(
-    query: Filtered, scope: Scope, direct: Iterable[tuple[str, str]] = ()
+    query: Filtered, scope: Scope, direct: Mapping[str, str], beside: Mapping[str, list[Document]]
 ) -> ScopedFilter:
-    """A query's filter, filter_or and keyword, and `direct` (field, value) pairs, within `scope`.
+    """A query's filter, filter_or and keyword, and the `direct` values of fields, within `scope`.
+    Of what is `beside` them in the request, by its path, only the patterns are counted.
 
     A keyword joins filter_or: next to one it widens it.
     """
     patterns: list[tuple[str, Regex[str]]] = []
-    patterns_at: list[tuple[str, int]] = []
-    all_of: list[Document] = [{name: value} for name, value in direct]
+    patterns_at: Counter[str] = Counter()
+    all_of: list[Document] = [{name: value} for name, value in direct.items()]
     any_of: list[Document] = []
     for name, given, emitted in (
         ("filter", query.filter, all_of),
         ("filter_or", query.filter_or, any_of),
     ):
         for index, condition in enumerate(given):
-            document = condition.emit()
+            path, document = f"query.{name}[{index}]", condition.emit()
             emitted.append(document)
-            if number := patterns_in(document):
-                path = f"query.{name}[{index}]"
-                patterns_at.append((path, number))
-                if condition.operator.operand is pattern:
-                    value = condition.value
-                    regexes = value if isinstance(value, list) else [value]
-                    patterns += ((path, regex) for regex in regexes)
+            patterns_at[path] = patterns_in(document)
+            if condition.operator.operand is pattern:
+                value = condition.value
+                regexes = value if isinstance(value, list) else [value]
+                patterns += ((path, regex) for regex in regexes)
     if words := [literal(word) for word in query.keyword.split()]:
-        any_of += [{field.path: {"$in": words}} for field in SEARCHABLE]
-        patterns_at.append(("query.keyword", len(words) * len(SEARCHABLE)))
+        any_of.append({"job_id": {"$in": words}})
+        patterns_at["query.keyword"] = len(words)
+    for path, documents in beside.items():
+        patterns_at[path] = patterns_in(documents)
     conditions = (*all_of, {"$or": any_of}) if any_of else tuple(all_of)
-    return ScopedFilter(scope, conditions, tuple(patterns), tuple(patterns_at))
+    return ScopedFilter(scope, conditions, tuple(patterns), patterns_at)
 
 
 def patterns_in(value: Any) -> int:

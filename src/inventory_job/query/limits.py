@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,11 +68,10 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
     """
     if not any(_may_exceed(value, limits) for value in request.values()):
         return  # As of most gets, whose only names are those of the interface.
-    problems: list[Problem] = []
     conditions = 0
-    pending: list[tuple[Location, Any]] = [((), request)]
-    while pending and len(problems) < _MOST_REPORTED:
-        where, value = pending.pop()
+
+    def excesses(where: Location, value: Any) -> Iterator[Problem]:
+        nonlocal conditions
         reason = _excess(where, value, limits)
         if isinstance(value, list) and where and where[-1] in _CONDITION_LISTS:
             conditions += len(value)
@@ -79,17 +79,14 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
                 reason = f"more than {limits.conditions} conditions in one request"
         if reason:
             # What is in there is of no interest any more, and may be much.
-            problems.append(invalid(path_of(where), reason))
+            yield invalid(path_of(where), reason)
         elif isinstance(value, dict | list):
             is_deepest = len(where) == limits.depth
-            places = value if isinstance(value, dict) else range(len(value))
-            inner = [
-                ((*where, place), value[place])
-                for place in places
-                if is_deepest or _may_exceed(value[place], limits)
-            ]
-            pending += reversed(inner)
-    if problems:
+            for place, member in value.items() if isinstance(value, dict) else enumerate(value):
+                if is_deepest or _may_exceed(member, limits):
+                    yield from excesses((*where, place), member)
+
+    if problems := [*islice(excesses((), request), _MOST_REPORTED)]:
         raise InvalidRequest(problems)
 
 

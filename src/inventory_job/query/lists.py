@@ -14,7 +14,7 @@ from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, Unw
 from inventory_job.query.expressions import AddFields
 from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
 from inventory_job.query.lookups import Lookup, Lookups, join
-from inventory_job.query.names import SortKey, Strict
+from inventory_job.query.names import Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, raise_any
 
@@ -25,7 +25,12 @@ _ADDED = "_added"
 class ListSort(Sort):
     """One key a list is sorted by."""
 
-    key: SortKey
+    @field_validator("key")
+    @classmethod
+    def _without_operator(cls, key: str) -> str:
+        if "__" in key:
+            raise fault("a sort key is a field name, without '__'")
+        return key
 
 
 class ListUnwind(Strict):
@@ -67,45 +72,41 @@ class ListQuery(Filtered):
         )
         return self
 
+    def order(self) -> Document:
+        """Stored paths to 1 or -1, the most significant first."""
+        order: Document = {}
+        for key in self.sort:
+            path = FIELDS[key.key].path if key.key in FIELDS else key.key
+            if key.key.split(".", 1)[0] in self.add_fields:
+                path = f"{_ADDED}.{key.key}"
+            order.setdefault(path, -1 if key.desc else 1)
+        return order | {"_id": order.get("_id", 1)} if order else dict(NEWEST_FIRST)
+
+    def shown(self) -> tuple[str, ...]:
+        """The JobInfo fields to show."""
+        requested = {field.name for field in self.only} | set(MINIMAL if self.minimal else ())
+        return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
+
+    def unwound(self) -> list[Document]:
+        """The conditions of an unwind's filter, on a field that is there: without it there is no
+        row that they could be met by."""
+        if self.unwind is None or not self.unwind.filter:
+            return []
+        is_there: Document = {self.unwind.path.path: {"$nin": [None, []]}}
+        return [is_there, *(condition.emit() for condition in self.unwind.filter)]
+
+    def computed(self, scope: Scope) -> tuple[Document, ...]:
+        """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
+        computed = self.add_fields.keys() | {lookup.as_ for lookup in self.lookup}
+        if not computed & {key.key.split(".", 1)[0] for key in self.sort}:
+            return ()
+        stages = [join(lookup, scope) for lookup in self.lookup]
+        if self.add_fields:
+            # Kept apart, so that a field added under a stored one's name does not replace it.
+            stages.append({"$addFields": {_ADDED: dict(self.add_fields)}})
+        return tuple(stages)
+
 
 def _unknown(key: str, known: list[str]) -> PydanticCustomError:
     hint = near_matches(key, known) or f"names are {', '.join(known)}"
     return fault(f"there is no {key[:60]!r} to sort by; {hint}")
-
-
-def conditions_of_unwind(query: ListQuery) -> list[Document]:
-    """The conditions of an unwind's filter, on a field that is there: without it there is no row
-    that they could be met by."""
-    if query.unwind is None or not query.unwind.filter:
-        return []
-    is_there: Document = {query.unwind.path.path: {"$nin": [None, []]}}
-    return [is_there, *(condition.emit() for condition in query.unwind.filter)]
-
-
-def fields_of(query: ListQuery) -> tuple[str, ...]:
-    """The JobInfo fields to show."""
-    requested = {field.name for field in query.only} | set(MINIMAL if query.minimal else ())
-    return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
-
-
-def order_of(query: ListQuery) -> Document:
-    """Stored paths to 1 or -1, the most significant first."""
-    order: Document = {}
-    for key in query.sort:
-        path = FIELDS[key.key].path if key.key in FIELDS else key.key
-        if key.key.split(".", 1)[0] in query.add_fields:
-            path = f"{_ADDED}.{key.key}"
-        order.setdefault(path, -1 if key.desc else 1)
-    return order | {"_id": order.get("_id", 1)} if order else dict(NEWEST_FIRST)
-
-
-def stages_of(query: ListQuery, scope: Scope) -> tuple[Document, ...]:
-    """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
-    computed = query.add_fields.keys() | {lookup.as_ for lookup in query.lookup}
-    if not computed & {key.key.split(".", 1)[0] for key in query.sort}:
-        return ()
-    stages = [join(lookup, scope) for lookup in query.lookup]
-    if query.add_fields:
-        # Kept apart, so that a field added under a stored one's name does not replace it.
-        stages.append({"$addFields": {_ADDED: dict(query.add_fields)}})
-    return tuple(stages)

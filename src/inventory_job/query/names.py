@@ -6,7 +6,7 @@ expression: no `$`, no empty parts, no NUL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -63,18 +63,14 @@ class Spelled(Strict):
     model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_spellings))
 
 
-def named(known: Mapping[str, _Named]) -> Callable[[Any], _Named]:
-    """A validator: one of the `known` names → what it names; its fault lists them."""
-
-    def find(name: Any) -> _Named:
-        if not isinstance(name, str):
-            raise fault("string", Code.INVALID_PARAMETER_TYPE)
-        if name not in known:
-            what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
-            raise fault(f"{what}; supported: {', '.join(known)}")
-        return known[name]
-
-    return find
+def named(known: Mapping[str, _Named], name: Any) -> _Named:
+    """What one of the `known` names stands for; else raises a fault that lists them."""
+    if not isinstance(name, str):
+        raise fault("string", Code.INVALID_PARAMETER_TYPE)
+    if name not in known:
+        what = f"unknown operator {name[:40]!r}" if name else "an operator is required"
+        raise fault(f"{what}; supported: {', '.join(known)}")
+    return known[name]
 
 
 def _checked_name(name: str) -> str:
@@ -108,12 +104,6 @@ def checked_path(path: Any, info: ValidationInfo) -> str:
     return path
 
 
-def _without_operators(name: str) -> str:
-    if "__" in name:
-        raise fault("a sort key is a field name, without '__'")
-    return name
-
-
 KeyName = Annotated[StrictStr, AfterValidator(_checked_name)]
 """The name of a group key."""
 
@@ -122,9 +112,6 @@ Name = Annotated[KeyName, AfterValidator(_not_reserved)]
 
 Path = Annotated[str, PlainValidator(checked_path)]
 """The path of a value in a row: a field name, dotted for nested ones."""
-
-SortKey = Annotated[Path, AfterValidator(_without_operators)]
-"""What a list may be sorted by; a name no document has is allowed."""
 
 
 def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:

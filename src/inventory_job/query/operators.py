@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bson import Regex
+from bson import ObjectId, Regex
 
 from inventory_job.errors import Code
-from inventory_job.query.fields import Field, FieldType, convert
+from inventory_job.query.fields import Field, FieldType
 from inventory_job.query.problems import fault, gather
 from inventory_job.query.times import parse_iso, parse_relative
 
@@ -23,6 +24,8 @@ Document = dict[str, Any]
 Operand = Callable[[Field, Any, datetime], Any]
 Emit = Callable[[str, Any], Document]
 
+_INT64 = range(-(2**63), 2**63)
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _IGNORING_CASE = int(re.IGNORECASE)  # as a number, of which Regex makes nothing more
 _ANY = frozenset(FieldType)
 _TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
@@ -72,11 +75,29 @@ def nothing(path: str, _: Any = None) -> Document:
 
 
 def one(field: Field, value: Any, now: datetime) -> Any:
-    """A value of the field's type, or null."""
-    try:
-        return convert(field, value)
-    except ValueError:
-        raise fault(field.type.value, Code.INVALID_PARAMETER_TYPE) from None
+    """A value of the field's type as it is stored, or null."""
+    match field.type:
+        case _ if value is None:
+            return None
+        case FieldType.TEXT if isinstance(value, str):
+            return value
+        case FieldType.ANY if isinstance(value, str | int | float | bool):
+            return value
+        case FieldType.DATE if isinstance(value, str):
+            with suppress(ValueError):
+                return parse_iso(value)
+        case FieldType.OBJECT_ID if isinstance(value, str) and ObjectId.is_valid(value):
+            return ObjectId(value)
+        case FieldType.INTEGER if (number := _integer(value)) is not None:
+            return number
+    raise fault(field.type.value, Code.INVALID_PARAMETER_TYPE)
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        value = int(value)
+    is_one = isinstance(value, int) and not isinstance(value, bool) and value in _INT64
+    return value if is_one else None
 
 
 def as_given(field: Field, value: Any, now: datetime) -> Any:

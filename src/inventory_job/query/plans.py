@@ -7,7 +7,7 @@ InvalidRequest with every problem found (docs/query-language.md), or PermissionD
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
@@ -18,25 +18,15 @@ from inventory_job.errors import Code, InvalidRequest, PermissionDenied
 from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS
-from inventory_job.query.filters import ScopedFilter, compile_filter, patterns_in
+from inventory_job.query.filters import ScopedFilter, compile_filter
 from inventory_job.query.limits import check_size
-from inventory_job.query.lists import (
-    NEWEST_FIRST,
-    ListQuery,
-    conditions_of_unwind,
-    fields_of,
-    order_of,
-    stages_of,
-)
+from inventory_job.query.lists import NEWEST_FIRST, ListQuery
 from inventory_job.query.names import ParseContext, Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, problems_of
 from inventory_job.query.stages import StatQuery, compile_stages
 
 _Request = TypeVar("_Request", bound=Strict)
-
-_FEW_PATTERNS = 20
-"""As many patterns as this are no matter, on however many jobs."""
 
 
 def _status(value: Any) -> str:
@@ -52,9 +42,9 @@ class ListRequest(Strict):
     query: ListQuery = ListQuery()
     job_id: StrictStr = ""
     status: Annotated[str, PlainValidator(_status)] = ""
-    workspace_id: StrictStr = ""
     collector_id: StrictStr = ""
     plugin_id: StrictStr = ""
+    workspace_id: StrictStr = ""
 
 
 class JobRequest(Strict):
@@ -115,24 +105,15 @@ class DistinctPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class StatPlan:
-    """A page of the rows of a pipeline, and how many there are."""
+class RowsPlan:
+    """A page of the rows of a pipeline."""
 
     jobs: ScopedFilter
     stages: tuple[Document, ...]
     page: Page
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzePlan:
-    """A page of the rows of a pipeline, and whether more follow."""
-
-    jobs: ScopedFilter
-    stages: tuple[Document, ...]
-    page: Page
-
-
-Plan = JobPlan | ListPlan | DistinctPlan | StatPlan | AnalyzePlan
+Plan = JobPlan | ListPlan | DistinctPlan | RowsPlan
 
 
 def plan_job(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> JobPlan:
@@ -144,79 +125,34 @@ def plan_job(request: Mapping[str, Any], scope: Scope, context: ParseContext) ->
 def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> ListPlan:
     """The plan of a list; direct parameters are conditions like any other."""
     parsed = _parse(ListRequest, request, context)
-    query = parsed.query
-    direct = [
-        (name, value)
-        for name in ("job_id", "status", "collector_id", "plugin_id", "workspace_id")
-        if (value := getattr(parsed, name))
-    ]
-    jobs = compile_filter(query, scope, direct)
-    if unwound := conditions_of_unwind(query):
-        jobs = replace(
-            jobs,
-            conditions=(*jobs.conditions, *unwound),
-            patterns_at=(*jobs.patterns_at, ("query.unwind.filter", patterns_in(unwound))),
-        )
-    order, fields, stages = order_of(query), fields_of(query), stages_of(query, scope)
-    return ListPlan(jobs, order, fields, query.page, query.count_only, stages)
+    query, unwound = parsed.query, parsed.query.unwound()
+    direct = {name: value for name, value in parsed if name != "query" and value}
+    jobs = compile_filter(query, scope, direct, {"query.unwind.filter": unwound})
+    jobs = replace(jobs, conditions=(*jobs.conditions, *unwound))
+    order, fields, computed = query.order(), query.shown(), query.computed(scope)
+    return ListPlan(jobs, order, fields, query.page, query.count_only, computed)
 
 
 def plan_stat(
     request: Mapping[str, Any], scope: Scope, context: ParseContext
-) -> StatPlan | DistinctPlan:
+) -> RowsPlan | DistinctPlan:
     """The plan of a stat."""
     query = _parse(StatRequest, request, context).query
-    jobs = compile_filter(query, scope)
+    stages = compile_stages(query.aggregate)
+    jobs = compile_filter(query, scope, {}, {"query.aggregate": stages})
     if query.aggregate:
-        return StatPlan(jobs, tuple(compile_stages(query.aggregate)), query.page)
+        return RowsPlan(jobs, tuple(stages), query.page)
     name = query.distinct or ""
     path = FIELDS[name].path if name in FIELDS else name
     return DistinctPlan(jobs, path, query.page, context.limits.distinct_values)
 
 
-def plan_analyze(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> AnalyzePlan:
+def plan_analyze(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> RowsPlan:
     """The plan of an analyze."""
     query = _parse(AnalyzeRequest, request, context).query
     stages = compile_analyze(query, scope)
-    return AnalyzePlan(compile_filter(query, scope), tuple(stages), query.page)
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What every job of a query is compared with and looked up by, for which no index helps.
-
-    `patterns` are how many there are by their paths in the request; `lookups` the foreign field of
-    each lookup.
-    """
-
-    patterns: tuple[tuple[str, int], ...] = ()
-    lookups: tuple[str, ...] = ()
-
-    @property
-    def comparisons(self) -> int:
-        """The patterns that a job is compared with, all in all."""
-        return sum(number for _, number in self.patterns)
-
-    @property
-    def costliest(self) -> str:
-        """The path in the request with the most patterns."""
-        return max(self.patterns, key=lambda each: each[1])[0]
-
-
-def costs_of(plan: Plan) -> Costs | None:
-    """What there is to weigh of a plan before it runs; None for most, which cost little on any
-    number of jobs."""
-    stages: Sequence[Document] = ()
-    patterns = plan.jobs.patterns_at
-    if isinstance(plan, ListPlan):
-        stages = plan.computed
-    elif isinstance(plan, StatPlan | AnalyzePlan):
-        stages = plan.stages
-        path = "query.aggregate" if isinstance(plan, StatPlan) else "query.unwind.filter"
-        patterns = (*patterns, (path, patterns_in([stage.get("$match") for stage in stages])))
-    lookups = tuple(str(stage["$lookup"]["foreignField"]) for stage in stages if "$lookup" in stage)
-    costs = Costs(patterns, lookups)
-    return costs if lookups or costs.comparisons > _FEW_PATTERNS else None
+    jobs = compile_filter(query, scope, {}, {"query.unwind.filter": stages})
+    return RowsPlan(jobs, tuple(stages), query.page)
 
 
 def _parse(model: type[_Request], request: Mapping[str, Any], context: ParseContext) -> _Request:

@@ -55,17 +55,11 @@ def missing(key: str | None = None) -> PydanticCustomError:
     return fault("", Code.REQUIRED_PARAMETER, key)
 
 
-def faults(found: Iterable[Finding]) -> ValidationError:
-    """Several findings to raise together."""
-    lines = [InitErrorDetails(type=error, loc=where, input=None) for where, error in found]
-    return ValidationError.from_exception_data("value", lines)
-
-
 def raise_any(found: Iterable[Finding]) -> None:
     """Raises the findings together, if there are any."""
-    lines = list(found)
+    lines = [InitErrorDetails(type=error, loc=where, input=None) for where, error in found]
     if lines:
-        raise faults(lines)
+        raise ValidationError.from_exception_data("value", lines)
 
 
 def gather(

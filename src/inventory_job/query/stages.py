@@ -43,10 +43,7 @@ class Unwind(Strict):
         """Adds the stages."""
         pipeline.unwind(pipeline.rows.path(self.path))
         if self.filter:
-            conditions = [
-                condition.operator.emit(pipeline.rows.path(condition.key.path), condition.value)
-                for condition in self.filter
-            ]
+            conditions = [condition.emit(pipeline.rows.path) for condition in self.filter]
             pipeline.stages.append({"$match": {"$and": conditions}})
 
 
@@ -134,7 +131,7 @@ class ProjectField(Spelled):
     def _known(cls, operator: str) -> str:
         if operator in _NEED_NESTED_FIELDS:
             raise fault(f"operator {operator} needs fields, which a project has not; use analyze")
-        return named(PROJECTIONS)(operator) if operator else ""
+        return named(PROJECTIONS, operator) if operator else ""
 
 
 class Project(Strict):

@@ -6,8 +6,6 @@ name (a number without a name stays a number). Nothing is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -23,22 +21,17 @@ def decode(message: Message) -> dict[str, Any]:
 
 
 def _field(field: FieldDescriptor, value: Any) -> Any:
-    is_repeated, single = _reading(field)
-    if single is None:
-        return list(value) if is_repeated else value
-    return [single(item) for item in value] if is_repeated else single(value)
+    if field.is_repeated:
+        return [_single(field, item) for item in value]
+    return _single(field, value)
 
 
-@lru_cache(1000)
-def _reading(field: FieldDescriptor) -> tuple[bool, Callable[[Any], Any] | None]:
-    """Whether a field is repeated, and how one value of it is read, if not as it is. To ask the
-    descriptor takes longer than all else."""
-    if field.message_type is not None:
-        return field.is_repeated, _message
-    if field.enum_type is not None:
-        names = {number: named.name for number, named in field.enum_type.values_by_number.items()}
-        return field.is_repeated, lambda number: names.get(number, number)
-    return field.is_repeated, None
+def _single(field: FieldDescriptor, value: Any) -> Any:
+    if isinstance(value, Message):
+        return _message(value)
+    if field.enum_type is not None and value in field.enum_type.values_by_number:
+        return field.enum_type.values_by_number[value].name
+    return value
 
 
 def _message(message: Message) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from inventory_job.auth.scope import Scope
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.plans import AnalyzePlan, plan_analyze
+from inventory_job.query.plans import RowsPlan, plan_analyze
 from inventory_job.wire.decode import decode
 from tests.cases import analyses, expressions
 from tests.cases.analyses import AnalyzeCase
@@ -22,7 +22,7 @@ COUNT = {"n": {"operator": "count"}}
 LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
 
 
-def plan(query: dict[str, Any], scope: Scope = DOMAIN) -> AnalyzePlan:
+def plan(query: dict[str, Any], scope: Scope = DOMAIN) -> RowsPlan:
     decoded = decode(message("analyze", {"query": query}))
     return plan_analyze(decoded, scope, ParseContext(Limits(), NOW))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inventory_job.auth.scope import Scope
 from inventory_job.query.conditions import Page
 from inventory_job.query.filters import ScopedFilter
-from inventory_job.query.plans import AnalyzePlan, DistinctPlan, JobPlan, ListPlan, Plan, StatPlan
+from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan, RowsPlan
 from inventory_job.query.shape import shape, shape_of
 
 SECRET = "SECRET-4711"
@@ -63,8 +63,7 @@ PLANS: dict[str, tuple[Plan, list[Any]]] = {
     "first page": (ListPlan(JOBS, ORDER, (), Page()), [{"$sort": ORDER}, {"$limit": "?"}]),
     "count": (ListPlan(JOBS, ORDER, (), Page(), count_only=True), [{"$count": "?"}]),
     "distinct": (DistinctPlan(JOBS, "plugin_id", Page(), 9), [{"$distinct": "$plugin_id"}]),
-    "stat": (StatPlan(JOBS, (GROUP,), Page()), [GROUP, {"$limit": "?"}]),
-    "analyze": (AnalyzePlan(JOBS, (GROUP,), Page()), [GROUP, {"$limit": "?"}]),
+    "rows": (RowsPlan(JOBS, (GROUP,), Page()), [GROUP, {"$limit": "?"}]),
 }
 
 

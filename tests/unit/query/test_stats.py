@@ -9,7 +9,7 @@ import pytest
 from inventory_job.auth.scope import Scope
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.plans import DistinctPlan, StatPlan, plan_stat
+from inventory_job.query.plans import DistinctPlan, RowsPlan, plan_stat
 from inventory_job.wire.decode import decode
 from tests.cases import stages, stats
 from tests.cases.moments import NOW
@@ -17,14 +17,14 @@ from tests.cases.stats import StatCase
 from tests.support.lower_half import message
 
 
-def plan(query: dict[str, Any]) -> StatPlan | DistinctPlan:
+def plan(query: dict[str, Any]) -> RowsPlan | DistinctPlan:
     decoded = decode(message("stat", {"query": query}))
     return plan_stat(decoded, Scope("domain-a"), ParseContext(Limits(), NOW))
 
 
 def pipeline(*aggregate: dict[str, Any]) -> list[dict[str, Any]]:
     planned = plan({"aggregate": [*aggregate]})
-    assert isinstance(planned, StatPlan)
+    assert isinstance(planned, RowsPlan)
     return list(planned.stages)
 
 
@@ -82,7 +82,7 @@ def test_the_filter_is_within_the_scope() -> None:
 def test_aggregate_wins_over_distinct() -> None:
     query = {"aggregate": [{"count": {"name": "n"}}], "distinct": "status"}
 
-    assert isinstance(plan(query), StatPlan)
+    assert isinstance(plan(query), RowsPlan)
 
 
 @pytest.mark.parametrize("path", ["status", "collector_info.secrets", "nothing"])

@@ -24,11 +24,11 @@ from inventory_job.query.plans import (
     plan_list,
     plan_stat,
 )
-from inventory_job.results import ResultPage, StoredDocument
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.call import Call
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
+from inventory_job.wire.parse import AnyMessage
 
 _Plan = TypeVar("_Plan")
 
@@ -63,12 +63,15 @@ class JobServicer(job_pb2_grpc.JobServicer):
     async def get(self, request: job_pb2.JobRequest, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_job, request, call)
         document = await self._manager.get(plan, self._deadline(call))
-        return call.write(self._job_info(document))
+        return call.write(self._noted(*encode.job_info(document, SHOWN)))
 
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_list, request, call)
         page = await self._manager.list(plan, self._deadline(call))
-        return await call.answer(page.rows.size, lambda: self._jobs_info(page, plan.fields))
+        return await call.answer(
+            page.rows.size,
+            lambda: self._noted(*encode.jobs_info(page.rows.decoded(), page.total, plan.fields)),
+        )
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_analyze, request, call)
@@ -106,16 +109,8 @@ class JobServicer(job_pb2_grpc.JobServicer):
     def _deadline(self, call: Call) -> Deadline:
         return Deadline.after(self._query_seconds).or_before(call.deadline)
 
-    def _job_info(self, document: StoredDocument) -> job_pb2.JobInfo:
-        message, oddities = encode.job_info(document, SHOWN)
-        self._note(oddities)
-        return message
-
-    def _jobs_info(self, page: ResultPage, fields: tuple[str, ...]) -> job_pb2.JobsInfo:
-        message, oddities = encode.jobs_info(page.rows.decoded(), page.total, fields)
-        self._note(oddities)
-        return message
-
-    def _note(self, oddities: encode.Oddities) -> None:
+    def _noted(self, answer: AnyMessage, oddities: encode.Oddities) -> AnyMessage:
+        """The same answer; what is odd about it is logged."""
         if oddities:
             self._log.warning("stored values not shown as they are", fields=dict(oddities))
+        return answer
