@@ -6,7 +6,7 @@ buckets, one per key and one for all; renewals of known keys are not, and run a 
 
 Callers cannot find out which keys are known: for all keys alike, only the answer to a charged call
 refuses a token, and an empty bucket raises Unavailable. A known key is then also renewed in the
-background, within a separate rate limit: a token signed with a new key is accepted on retry.
+background, within a separate rate limit: a token of a new public key is accepted on retry.
 
 While the directory is down, calls to it back off, and look-ups that need one fail. Each call runs
 in its own task: cancelling a look-up does not cancel the call, which other look-ups may wait for.
