@@ -1,4 +1,4 @@
-"""The time by which a call has to be answered."""
+"""Deadlines of calls."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from inventory_job.errors import RequestTimeout
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the clock of time.monotonic()."""
+    """The time by which a call must be answered, on the clock of time.monotonic()."""
 
     at: float
 
     @classmethod
     def after(cls, seconds: float) -> Self:
-        """The moment so many seconds from now."""
+        """The deadline `seconds` from now."""
         return cls(time.monotonic() + seconds)
 
     def or_before(self, other: Self | None) -> Self:
-        """The earlier of the two; None is never."""
+        """The earlier of the two; None stands for no deadline."""
         return self if other is None or self.at <= other.at else other
 
     def seconds(self) -> float:
-        """The seconds left; raises RequestTimeout when there are none."""
+        """The seconds left; raises RequestTimeout if there are none."""
         left = self.at - time.monotonic()
         if left <= 0:
             raise RequestTimeout
         return left
 
     def milliseconds(self) -> int:
-        """The milliseconds left, at least one, as MongoDB takes a time limit (`maxTimeMS`); raises
-        RequestTimeout when there are none."""
+        """The milliseconds left, at least one, for MongoDB's `maxTimeMS`; raises RequestTimeout if
+        there are none."""
         return milliseconds(self.seconds())
 
 
 def milliseconds(seconds: float) -> int:
-    """As MongoDB takes times: at least one, since zero is no limit."""
+    """A time limit for MongoDB: at least 1, because 0 means no limit."""
     return max(1, round(seconds * 1000))

@@ -1,9 +1,9 @@
-"""What can go wrong, as values.
+"""The errors of the service, independent of gRPC and HTTP.
 
-Every answer that is not a result is a `ServiceError`: a code that existing clients act on, the
-kind of failure, a sentence a caller can act on and, for a bad request, one `Problem` for each
-thing wrong with it. Nothing here knows gRPC or HTTP; `transport.grpc.status` and
-`transport.http.status` map each kind to a status. docs/errors.md lists the codes.
+Every failed call ends with a `ServiceError`: a code that existing clients act on, the kind of
+failure, a message that helps the caller and, for an invalid request, one `Problem` for each thing
+wrong with it. `transport.grpc.status` and `transport.http.status` map each kind to a status.
+docs/errors.md lists the codes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import ClassVar
 
 
 class Code(StrEnum):
-    """The words before the colon in the details of a failed call; clients compare them."""
+    """The error code, which precedes the colon in a failed call's details; clients compare it."""
 
     REQUIRED_PARAMETER = "ERROR_REQUIRED_PARAMETER"
     INVALID_PARAMETER_TYPE = "ERROR_INVALID_PARAMETER_TYPE"
@@ -35,7 +35,7 @@ class Code(StrEnum):
 
 
 class Kind(Enum):
-    """The canonical status of a failure, by its google.rpc.Code name."""
+    """The kind of a failure, named after its google.rpc.Code."""
 
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     NOT_FOUND = "NOT_FOUND"
@@ -52,8 +52,8 @@ class Kind(Enum):
 class Problem:
     """One thing wrong with a request.
 
-    `path` is where, as written by the caller (`query.filter[2].operator`, "" for the request as
-    a whole); `message` is a whole sentence that names the field and the reason.
+    `path`: the field, as the caller wrote it (`query.filter[2].operator`), or "" for the request as
+    a whole; `message`: a sentence that names the field and the reason.
     """
 
     code: Code
@@ -63,10 +63,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Why the database cannot be used now, for operators: no secrets.
+    """Why the database cannot be used now. For operators; contains no secrets.
 
-    `kind` is one of a few words ("login refused", "no connection", …), `host` the addresses that it
-    is about, `reason` a sentence, the driver's where there is one.
+    `kind`: one of a few phrases ("login refused", "no connection", …); `host`: the addresses
+    concerned; `reason`: a sentence, the driver's if it has one.
     """
 
     kind: str
@@ -78,9 +78,9 @@ class Outage:
 
 
 class ServiceError(Exception):
-    """A failure that ends a call, its `message` made from a public `reason`: that never
-    holds driver internals, tokens or another tenant's data; the cause, if any, is chained and goes
-    to the log. `problems` are what is wrong with the request, field by field."""
+    """A failure that ends a call. `message` is made from `reason`; both are public, and contain no
+    driver internals, tokens or other tenants' data. The cause, if any, is chained and logged.
+    `problems`: what is wrong with the request, field by field."""
 
     kind: ClassVar[Kind] = Kind.INTERNAL
     code: Code
@@ -94,7 +94,7 @@ class ServiceError(Exception):
 
 
 class InvalidRequest(ServiceError):
-    """The request has one or more problems; the first gives code and message."""
+    """The request has one or more problems; code and message are those of the first."""
 
     kind = Kind.INVALID_ARGUMENT
 
@@ -118,14 +118,14 @@ class QueryRefused(QueryFailed):
 
 
 class Misconfigured(QueryFailed):
-    """The service may not do this on the database, or is set up wrongly for it: the caller is not
-    to blame, and trying again does not help before an operator has changed something."""
+    """The service lacks a right on the database, or its connection is set up wrongly. The caller is
+    not at fault, and retries fail until an operator changes something."""
 
     kind = Kind.FAILED_PRECONDITION
 
 
 class NotFound(ServiceError):
-    """No job of that job_id in the caller's scope; the same answer whether it exists elsewhere."""
+    """The caller's scope has no such job. The error does not reveal whether another scope has."""
 
     kind = Kind.NOT_FOUND
     code = Code.NOT_FOUND
@@ -133,7 +133,7 @@ class NotFound(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """No caller could be established. The reason never holds the token."""
+    """The caller could not be authenticated. The reason never contains the token."""
 
     kind = Kind.UNAUTHENTICATED
     code = Code.AUTHENTICATE_FAILURE
@@ -141,8 +141,8 @@ class Unauthenticated(ServiceError):
 
 
 class PermissionDenied(ServiceError):
-    """The caller is known and may not do this. `path` names the request field, if one is to
-    blame."""
+    """The caller is authenticated, but may not do this. `path`: the request field at fault, if
+    any."""
 
     kind = Kind.PERMISSION_DENIED
     code = Code.PERMISSION_DENIED
@@ -155,7 +155,7 @@ class PermissionDenied(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service this one depends on cannot be reached; the call can be repeated later."""
+    """A service this one depends on cannot be used now; the client may retry later."""
 
     kind = Kind.UNAVAILABLE
     code = Code.UNAVAILABLE
@@ -171,7 +171,7 @@ class RequestTimeout(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """A request or a response beyond the size that is served."""
+    """A request or response is larger than the limit."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED
@@ -182,8 +182,8 @@ class TooLarge(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More calls than the server can hold: this one was not begun, or only read what there was no
-    room for. `reason` names what is used up; another try is worth it after `retry_seconds`."""
+    """The server has too many calls, and rejects this one before it runs, possibly after reading
+    part of it. `reason`: the limit reached. Clients may retry after `retry_seconds`."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED
@@ -192,20 +192,20 @@ class Overloaded(ServiceError):
 
 
 class Unexpected(ServiceError):
-    """A bug. Only its reference, the id of the log entry, is public."""
+    """A bug in the service. Only its reference, the id of the log entry, is public."""
 
     code = Code.UNKNOWN
     template = "An unexpected error occurred. (reference = {})"
 
 
 def required(path: str, key: str | None = None) -> Problem:
-    """A parameter that must be given and is not. `key` is what the sentence calls it, when that
-    is shorter than its path."""
+    """A required parameter is missing. `key`: its name in the message, if that should be shorter
+    than its path."""
     return Problem(Code.REQUIRED_PARAMETER, path, f"Required parameter. (key = {key or path})")
 
 
 def wrong_type(path: str, expected: str, key: str | None = None) -> Problem:
-    """A value that is not, and cannot be converted to, what is `expected` there."""
+    """A value is not of the `expected` type, and cannot be converted to it."""
     return Problem(
         Code.INVALID_PARAMETER_TYPE,
         path,
@@ -214,7 +214,7 @@ def wrong_type(path: str, expected: str, key: str | None = None) -> Problem:
 
 
 def invalid(path: str, reason: str, key: str | None = None) -> Problem:
-    """Any other bad value; `reason` says what is wrong and what would do."""
+    """A value is invalid for another reason; `reason` says why, and what is accepted."""
     return Problem(
         Code.INVALID_PARAMETER,
         path,

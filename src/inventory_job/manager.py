@@ -1,8 +1,8 @@
-"""The five operations on jobs, in domain terms, run on the database.
+"""Runs the five operations on jobs, get, delete, list, stat and analyze, on the database.
 
-Takes plans, which hold a scope by construction, and returns documents and rows as stored. Every
-operation runs within the deadline of its call: MongoDB enforces it (`maxTimeMS`), and a cancelled
-call ends its work in the database, since the driver closes the connection.
+Takes query plans, each of which has a scope, and returns documents and rows as stored. MongoDB
+enforces the deadline of a read (`maxTimeMS`), and cancelling a call ends its read in MongoDB,
+because the driver closes the connection. A delete that has begun is not cancelled.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from inventory_job.tasks import ending_with_caller
 _Result = TypeVar("_Result")
 _MOST_PATTERNS_PROBED = 100
 _SLACK_SECONDS = 0.5
-"""How long after its deadline an operation is given up that MongoDB has not ended by itself."""
+"""How long MongoDB may overrun a deadline before the operation is cancelled here."""
 
 
 class JobManager:
-    """Runs plans on a database. `observe` takes note of every operation, how long it took in
-    seconds, whatever came of it.
+    """Runs plans on a database. `observe` is called after every operation, also a failed one, with
+    its name, plan and duration in seconds.
 
-    Every method raises NotFound where a job is missing, InvalidRequest or QueryRefused where the
-    query is at fault, RequestTimeout past the deadline, Unavailable without a database, QueryFailed
-    otherwise.
+    Methods raise NotFound if the job is missing, InvalidRequest or QueryRefused if the query is at
+    fault, RequestTimeout after the deadline, Unavailable if the database cannot be used, and
+    QueryFailed otherwise.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class JobManager:
         self._logged: set[str] = set()
 
     async def close(self) -> None:
-        """Waits for deletes that go on without their callers, a few seconds at most."""
+        """Waits for deletes in flight, also those of cancelled calls, a few seconds at most."""
         await self._deletes.close()
 
     async def get(self, plan: JobPlan, deadline: Deadline) -> StoredDocument:
@@ -95,7 +95,7 @@ class JobManager:
         return document
 
     async def delete(self, plan: JobPlan, deadline: Deadline) -> None:
-        """Deletes the job's tasks and then the job, both or none where there are transactions."""
+        """Deletes the job's tasks and then the job, atomically if MongoDB has transactions."""
         found = await self._run("delete", plan, deadline, lambda: self._deletes.delete(plan))
         if not found:
             raise NotFound(plan.job_id)
@@ -115,8 +115,8 @@ class JobManager:
         return await self._run("list", plan, deadline, read)
 
     async def stat(self, plan: RowsPlan, deadline: Deadline) -> ResultPage:
-        """A page of a stat's rows, and the total."""
-        # Rows beyond the page are only counted, which nearly always proves the total in one run.
+        """A page of a stat query's rows, and the total."""
+        # Counting the rows after the page nearly always gives the total in the same query.
         most = max(plan.page.size, MAX_PAGE) + 1
         stages = [*plan.stages, *window(plan.page, most)]
 
@@ -130,13 +130,13 @@ class JobManager:
         return await self._run("stat", plan, deadline, read)
 
     async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
-        """A page of a distinct stat's values, as one row's `values`, and the total."""
+        """A page of distinct values, as the `values` of one row, and the total."""
         return await self._run(
             "stat", plan, deadline, lambda: self._reader.distinct(plan, deadline)
         )
 
     async def analyze(self, plan: RowsPlan, deadline: Deadline) -> AnalyzePage:
-        """A page of an analyze's rows, and whether more follow."""
+        """A page of an analyze query's rows, and whether more rows follow."""
         pipeline = [*plan.stages, *window(plan.page, plan.page.size + 1)]
 
         async def read() -> AnalyzePage:
@@ -155,25 +155,25 @@ class JobManager:
                 await self._cost_limits.check(plan, deadline)
                 return await work()
             except PyMongoError as error:
-                # The driver keeps its latest error, whose frames would keep the request until
-                # garbage is collected.
+                # The driver keeps its latest error, whose traceback would keep the request in
+                # memory until the garbage collector runs.
                 raise error.with_traceback(None) from error.__cause__
 
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
-                attempt = self._attempt(plan.jobs, deadline, once, repeats=operation != "delete")
+                attempt = self._attempt(plan.jobs, deadline, once, is_read=operation != "delete")
                 return await ending_with_caller(attempt)
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:
-            # Not in a variable: its frames would keep it, and the request with it.
+            # A local variable would form a cycle with the traceback, which keeps the request.
             raise self._noted(translate(error)) from error
         finally:
             self._observe(operation, plan, time.perf_counter() - begun)
 
     def _noted(self, failure: ServiceError) -> ServiceError:
-        """The same; what stays wrong until an operator changes something is logged, and not again
-        for each call."""
+        """Returns `failure`. An operator has to act on Misconfigured, so it is logged, each reason
+        once."""
         if isinstance(failure, Misconfigured) and failure.reason not in self._logged:
             self._logged.add(failure.reason)
             self._log.error("database refuses the service", reason=failure.reason)
@@ -185,25 +185,25 @@ class JobManager:
         deadline: Deadline,
         work: Callable[[], Awaitable[_Result]],
         *,
-        repeats: bool,
+        is_read: bool,
     ) -> _Result:
-        """Does `work`; again where that mends what failed, or, if it `repeats`, passes."""
+        """Does `work`; retries it once after a lost login or, if `is_read`, a transient failure."""
         with_server = self._database.with_server
         try:
             return await with_server(work)
         except PyMongoError as failure:
             is_mended = is_logged_out(failure) and await self._database.renew()
-            if is_mended or (repeats and _is_passing(failure)):
+            if is_mended or (is_read and _is_transient(failure)):
                 return await with_server(work)
             if pattern_complaint(failure):
                 await self._blame_patterns(jobs, deadline)
             raise
 
     async def _blame_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
-        """Raises InvalidRequest for the caller's regular expressions that MongoDB does not take."""
+        """Raises InvalidRequest for the regular expressions in the request that MongoDB rejects."""
         problems = []
         for path, pattern in jobs.patterns[:_MOST_PATTERNS_PROBED]:
-            # A filter is parsed before anything is looked for, and nothing is.
+            # MongoDB parses the whole filter first; the empty `$in` then matches nothing.
             nothing = {"_id": {"$in": []}, "job_id": pattern}
             try:
                 await self._database.jobs.find_one(nothing, max_time_ms=deadline.milliseconds())
@@ -219,8 +219,8 @@ class JobManager:
             raise InvalidRequest(problems)
 
 
-def _is_passing(failure: PyMongoError) -> bool:
-    """Whether another attempt may succeed; one that waited for a server in vain has had it."""
+def _is_transient(failure: PyMongoError) -> bool:
+    """Whether a retry may succeed. `with_server` has already retried a failed server selection."""
     if isinstance(failure, ServerSelectionTimeoutError):
         return False
     return isinstance(translate(failure), Unavailable)

@@ -1,4 +1,4 @@
-"""What the operations on jobs give: documents and rows as stored, a page at a time."""
+"""The results of the operations on jobs: pages of documents and rows, as stored."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 StoredDocument = dict[str, Any]
-"""A document as it is stored: field name to BSON value, dates naive and in UTC."""
+"""A document as stored: field names to BSON values, with dates naive and in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Documents as they came, `size` bytes. `decoded` gives them, in several times the memory; it
-    raises ServiceError."""
+    """Documents in BSON, `size` bytes. `decoded` decodes them, which takes several times the
+    memory; it raises ServiceError."""
 
     size: int
     decoded: Callable[[], list[StoredDocument]]
@@ -21,7 +21,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """Jobs or rows of one page, and how many there are in all."""
+    """The jobs or rows of one page, and the total of all pages."""
 
     rows: Rows
     total: int
@@ -29,7 +29,7 @@ class ResultPage:
 
 @dataclass(frozen=True, slots=True)
 class AnalyzePage:
-    """Rows of one page, and whether more follow."""
+    """The rows of one page, and whether more rows follow."""
 
     rows: Rows
     more: bool

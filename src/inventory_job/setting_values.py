@@ -1,4 +1,4 @@
-"""Kinds of values that settings have: what they are written like, checked where they are read."""
+"""The types of setting values, with parsing and validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 100
 
 
 def as_host(name: str) -> str:
-    """The name or address of a host, as clients write it, without brackets; raises ValueError."""
+    """A host name in lower case, or an IP address without brackets; raises ValueError."""
     is_bracketed = name.startswith("[") and name.endswith("]")
     try:
         return str(ipaddress.ip_address(name[1:-1] if is_bracketed else name))
@@ -31,7 +31,7 @@ def as_host(name: str) -> str:
 
 
 def as_origin(text: str) -> str:
-    """An origin as browsers send it, or `*` for all; raises ValueError."""
+    """An origin in the form that browsers send, or `*` for all; raises ValueError."""
     if text == "*":
         return text
     reason = (
@@ -45,14 +45,14 @@ def as_origin(text: str) -> str:
         raise ValueError(reason) from None
     host = f"[{host}]" if ":" in host else host
     full = f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"
-    # Whatever else was in the text is missing now: a path, a user, a query, blanks.
+    # `full` lacks everything else that the text may have: a path, a user, a query, blanks.
     if parts.scheme not in _DEFAULT_PORTS or full != text.lower():
         raise ValueError(reason)
     return f"{parts.scheme}://{host}" if port == _DEFAULT_PORTS[parts.scheme] else full
 
 
 def _entries(value: Any) -> Any:
-    """A list from its text: a JSON list, or entries with commas between them."""
+    """Parses text: a JSON list, or comma-separated entries. Other values are left alone."""
     if not isinstance(value, str):
         return value
     try:
@@ -86,18 +86,18 @@ Host = Annotated[str, AfterValidator(as_host)]
 """The name or address of a host."""
 
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), _each(as_host)]
-"""Hosts, from a tuple, a JSON list or text with commas."""
+"""Hosts, from a tuple, a JSON list or comma-separated text."""
 
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries), _each(as_origin)]
-"""Origins, from a tuple, a JSON list or text with commas."""
+"""Origins, from a tuple, a JSON list or comma-separated text."""
 
 Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
-"""A path, where `~` is a home directory."""
+"""A path, in which a leading `~` is replaced by the home directory."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
-"""A time; gRPC has them in milliseconds, in 32 bits."""
+"""A duration. gRPC, which counts milliseconds in 32 bits, sets the upper limit."""
 
 MessageBytes = Annotated[int, Field(ge=1024, le=2**31 - 1)]
-"""The size of a message; gRPC has it in 32 bits."""
+"""The size of a message. gRPC, which counts bytes in 32 bits, sets the upper limit."""

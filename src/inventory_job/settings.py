@@ -1,7 +1,7 @@
-"""Every knob: typed, described, from the environment, an `.env` style file or the command line.
+"""The settings of the server, from the environment, an `.env` style file or the command line.
 
-Values are read once, by the composition root, and passed in; nothing is read at import.
-The environment variable of a setting is its name in capitals behind `INVENTORY_JOB_`.
+The composition root reads them once and passes them on; nothing is read at import. The environment
+variable of a setting is `INVENTORY_JOB_` and its name in upper case.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _MODES: Mapping[str, tuple[str, ...]] = {
     "token_leeway_seconds": ("jwt", "identity"),
     "system_domain_id": ("jwt", "identity"),
 }
-"""The settings that only some values of auth_mode have a use for."""
+"""The settings that apply only in some modes, with the values of auth_mode that allow them."""
 
 
 class CannotStart(Exception):
-    """The server cannot start as configured; the message says why, and what would do."""
+    """The server cannot start as configured; the message says why, and what is needed."""
 
 
 class InvalidSetting(CannotStart):
-    """No server could start with this value of a setting, wherever it is."""
+    """A setting has a value with which no server can start, on any machine."""
 
 
 class Settings(BaseSettings):
@@ -244,8 +244,8 @@ class Settings(BaseSettings):
     @field_validator(*_MODES)
     @classmethod
     def _fits_the_mode(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuses settings that have no effect in the chosen mode: they would look switched on
-        and not be. The defaults may be spelled out in every mode."""
+        """Rejects settings that have no effect in the chosen mode, because they would look active.
+        A setting's default value is accepted in every mode."""
         name, chosen = str(info.field_name), info.data.get("auth_mode")
         modes = _MODES[name]
         if value is None and chosen in modes and name in ("auth_key_file", "identity_endpoint"):

@@ -1,7 +1,7 @@
-"""Tasks beside calls, and ending tasks whose cancellation may be lost on the way.
+"""Background tasks, and cancelling tasks reliably.
 
-Where what a coroutine waits for ends at the moment it is cancelled, `asyncio.wait_for` of Python
-3.11 returns as if nothing had happened, and the driver waits for a connection by it.
+A cancellation can get lost: if the awaited operation completes at the same moment,
+`asyncio.wait_for` of Python 3.11 swallows it. The driver waits for connections with that function.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any, TypeVar
 import structlog
 
 _Result = TypeVar("_Result")
-_AGAIN_SECONDS = 1.0
-"""Whatever a task gives back as it ends, it has done so before it is cancelled once more."""
+_CLEANUP_SECONDS = 1.0
+"""How long a cancelled task has to release its resources before it is cancelled again."""
 
 
 async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancels the tasks until all have ended."""
+    """Cancels the tasks, repeatedly if need be, until all have ended."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
-        await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        await asyncio.wait(pending, timeout=_CLEANUP_SECONDS)
 
 
 async def ending_with_caller(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """What `work` gives or raises; it has ended when this call, if cancelled, ends."""
+    """Returns or raises what `work` does. If cancelled, cancels `work` and waits for its end."""
     return await _result(asyncio.create_task(work), may_be_cancelled=True)
 
 
 async def in_thread(work: Callable[[], _Result]) -> _Result:
-    """The same of `work` in a thread, which cannot be cancelled: it goes on to its end."""
+    """Returns or raises what `work` does, run in a thread. If cancelled, waits for its end."""
     return await _result(asyncio.create_task(asyncio.to_thread(work)), may_be_cancelled=False)
 
 
@@ -45,18 +45,18 @@ async def _result(task: asyncio.Task[_Result], *, may_be_cancelled: bool) -> _Re
             if may_be_cancelled:
                 task.cancel()
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([task], timeout=_AGAIN_SECONDS)
+                await asyncio.wait([task], timeout=_CLEANUP_SECONDS)
         if not task.cancelled():
-            # Of an error that is not looked at asyncio makes a log entry.
+            # asyncio logs the exception of a task if it is never retrieved.
             task.exception()
         raise
     finally:
-        # An error keeps this frame, which is not to keep the error, and all it comes from.
+        # Breaks a reference cycle: the task holds its error, whose traceback holds this frame.
         del task
 
 
 def in_background(work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
-    """A task of `work`; that it fails is logged."""
+    """Starts a task of `work`, whose failure is logged."""
     task = asyncio.create_task(work)
     task.add_done_callback(_log_failure)
     return task

@@ -1,1 +1,1 @@
-"""Callers and what they may see. Pure: no gRPC, no database."""
+"""Authentication and authorization of callers. Depends on neither gRPC nor the database."""

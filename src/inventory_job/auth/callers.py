@@ -1,4 +1,4 @@
-"""The caller of a call, and what the metadata of a call say about it."""
+"""Callers, and the call metadata by which they are authenticated."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from inventory_job.errors import InvalidRequest, Unauthenticated, invalid, requi
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An established caller.
+    """An authenticated caller.
 
-    `workspace_id`: that of the token, if its role is one of a workspace. `system`: holds a system
-    token, or is trusted like one; then the call names both ids, whatever the token says.
-    `permissions` empty means all that `role` allows.
-    `injected_params` are request parameters that the token prescribes.
+    `workspace_id`: the token's, if `role` is a workspace role. `system`: the caller holds a system
+    token or is trusted as if it did (mode none); both ids are then those in the call's metadata.
+    `permissions`: if empty, everything that `role` allows.
+    `injected_params`: parameters in the token that replace those of the request.
     """
 
     domain_id: str
@@ -29,7 +29,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class CallMetadata:
-    """The metadata of a call that are ours; "" where nothing is given."""
+    """The metadata of a call that authentication reads; a missing value is ""."""
 
     token: str = ""
     domain_id: str = ""
@@ -37,36 +37,36 @@ class CallMetadata:
 
 
 class Authenticator(Protocol):
-    """Metadata → Caller."""
+    """Authenticates callers."""
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        """The caller that the (key, value) pairs of a call establish.
+        """The caller identified by a call's metadata, given as (key, value) pairs.
 
-        Suspends only while a key or an app is looked up elsewhere, and may be cancelled then.
-        Raises Unauthenticated, InvalidRequest (a tenant that has to be named and is not) or
-        Unavailable.
+        Suspends only during remote look-ups of keys and apps, which may be cancelled. Raises
+        Unauthenticated, Unavailable, or InvalidRequest for a tenant that is missing or given
+        twice.
         """
 
 
 class AnonymousAuthenticator:
-    """Mode none: every caller is trusted like the holder of a system token."""
+    """Mode none: trusts every caller like the holder of a system token."""
 
     def __init__(self, default_domain_id: str | None = None) -> None:
         self._default_domain_id = default_domain_id or ""
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        """Never suspends. The domain is x_domain_id, else the default."""
+        """Never suspends. The domain is that of `x_domain_id` or, without it, the default."""
         given = read_metadata(metadata)
         return trusted_caller(given, given.domain_id or self._default_domain_id, {})
 
 
 @dataclass(slots=True)
 class AuthStats:
-    """Counters of authentication since the start.
+    """Counters of authentication since the server started.
 
-    `remembered`: calls with a token that had been verified a moment before; `verified`: calls
-    whose token was looked at as a whole, good or not. `identity_calls`: calls to the identity
-    service; `identity_failures`: those that brought no answer. All stay 0 without tokens.
+    `remembered`: calls whose token was in the cache of verified tokens; `verified`: calls whose
+    token was not, and was checked in full, valid or not. `identity_calls`: calls to the identity
+    service; `identity_failures`: those that got no answer. All stay 0 in mode none.
     """
 
     remembered: int = 0
@@ -78,17 +78,17 @@ class AuthStats:
 def trusted_caller(
     given: CallMetadata, domain_id: str, injected_params: Mapping[str, str]
 ) -> Caller:
-    """The caller of a call that names its tenant; raises InvalidRequest without a domain."""
+    """A caller with system access to the domain; raises InvalidRequest if it is empty."""
     if not domain_id:
         raise InvalidRequest(required("domain_id"))
     return Caller(domain_id, given.workspace_id, system=True, injected_params=injected_params)
 
 
 def read_metadata(pairs: Iterable[tuple[str, str]]) -> CallMetadata:
-    """The values of our keys in `pairs`, each of which may be there once: proxies and servers
-    disagree about which of two values counts.
+    """The token, domain and workspace in `pairs`. Each key is accepted once only, because proxies
+    and servers disagree about which of two values counts.
 
-    Raises Unauthenticated for a second token, InvalidRequest for a second tenant.
+    Raises Unauthenticated for a second token, InvalidRequest for a second domain or workspace.
     """
     found: dict[str, str] = {}
     for key, value in pairs:

@@ -1,4 +1,4 @@
-"""What a token claims, checked (docs/authentication.md#tokens)."""
+"""Validation of a token's claims (docs/authentication.md#tokens)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from inventory_job.auth.policy import INJECTABLE, WORKSPACE_ROLES
 from inventory_job.auth.scope import DOMAIN_WIDE
 from inventory_job.errors import Unauthenticated
 
-SYSTEM_TOKEN = "SYSTEM_TOKEN"  # noqa: S105  a type of tokens
+SYSTEM_TOKEN = "SYSTEM_TOKEN"  # noqa: S105  a token type
 ANY_DOMAIN = "*"
-"""As a system domain: every domain."""
+"""The system domain that stands for every domain."""
 _TYPES = (SYSTEM_TOKEN, "ACCESS_TOKEN", "CLIENT_SECRET")
 _OWNERS = ("USER", "APP", "SYSTEM")
 _VERSION = "2.0"
@@ -25,11 +25,11 @@ _LONGEST_ID = 128
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a token that were found in order, as the caller that they make; of a system
-    token the calls name the tenant.
+    """The validated claims of a token.
 
-    `expires` in seconds since the epoch, infinite for a system token that names no time;
-    `client_id` is "" unless an app is the owner.
+    `caller`: who the token identifies; with a system token, each call names its tenant itself.
+    `expires`: seconds since the epoch, infinite for a system token without an expiry. `client_id`:
+    the app's, or "" if the owner is not an app.
     """
 
     caller: Caller
@@ -38,9 +38,9 @@ class Claims:
 
 
 def domain_of(payload: Mapping[str, Any]) -> str:
-    """The domain whose key verifies the token; raises Unauthenticated without one.
+    """The domain whose key verifies the token; raises Unauthenticated if the token names none.
 
-    All that may be read before the signature is verified.
+    No other claim may be read before the signature is verified.
     """
     domain_id = _identifier(payload, "did")
     if not domain_id:
@@ -49,9 +49,9 @@ def domain_of(payload: Mapping[str, Any]) -> str:
 
 
 def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claims:
-    """The claims of a verified token; raises Unauthenticated for the first that is not in order.
+    """The claims of a token with a verified signature; raises Unauthenticated if one is invalid.
 
-    `now` in seconds since the epoch; the times of the token may be off by `leeway` seconds.
+    `now`: seconds since the epoch. The token's times may be off by `leeway` seconds.
     """
     domain_id = domain_of(payload)
     expires = _check_times(payload, now, leeway)
@@ -87,7 +87,7 @@ def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float
     if expires is None:
         if payload.get("typ") != SYSTEM_TOKEN:
             raise Unauthenticated("the token has no expiry (exp)")
-        # The identity service issues system tokens without one; taking back their key ends them.
+        # The identity service issues system tokens without expiry; revoking their key ends them.
         expires = math.inf
     if now >= expires + leeway:
         raise Unauthenticated("the token has expired")
@@ -139,7 +139,7 @@ def _injected(payload: Mapping[str, Any]) -> Mapping[str, str]:
     value = payload.get("injected_params")
     if not isinstance(value, dict | None):
         raise Unauthenticated("the token's injected_params is not a dictionary")
-    # Tokens are shared by all services: parameters of others are none of ours.
+    # Other services get the same tokens: ignore the parameters that only they have.
     given = value or {}
     ours = {name: _identifier(given, name) for name in sorted(INJECTABLE & given.keys())}
     if not all(ours.values()):

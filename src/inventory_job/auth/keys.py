@@ -1,4 +1,4 @@
-"""The keys that verify tokens: what one must be like, and where they come from."""
+"""The public keys that verify tokens: their validation, and the sources that provide them."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from joserfc.jwk import RSAKey
 from inventory_job.auth.lookups import Lookups
 
 ALGORITHM = "RS256"
-"""The only algorithm of signatures."""
+"""The only signature algorithm accepted."""
 
 LEAST_KEY_BITS = 2048
 MOST_KEY_BITS = 6144
-"""joserfc refuses the signatures of longer keys."""
+"""joserfc rejects signatures made with longer keys."""
 
 KID = re.compile(r"(?!/)(?!.*(?:\.\.|//))[A-Za-z0-9._~:=+@/-]{1,128}")
-"""What a key may be called by tokens, base64 included: no absolute path, URL or query, and no way
-out of a directory."""
+"""The format of a key id (kid). It allows base64, and excludes absolute paths, URLs, queries and
+path traversal."""
 
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class InvalidKey(ValueError):
-    """A key, or a file of keys, that cannot be used; the message says why, without the key."""
+    """A key or key file is unusable; the message says why, and does not contain the key."""
 
 
 class OtherKey(InvalidKey):
-    """A key for something else than the signatures of tokens."""
+    """A key has another purpose than verifying the signatures of tokens."""
 
 
 class KeySource(Protocol):
-    """Finds keys."""
+    """Finds the key for a token."""
 
     async def find(
         self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
-        """The key of a domain's tokens, or None; `kid` is the token's name for its key. Raises
-        Unavailable while that is impossible.
+        """The key for a domain's tokens, or None; `kid` is the key id in the token's header.
+        Raises Unavailable while the key cannot be looked up.
 
-        When the key `unfit` did not fit: another key, or `unfit` again if there has been none
-        since `since` (monotonic seconds).
+        With `unfit`, a key that did not verify the token: a different key, or `unfit` again if it
+        was still the domain's key at a look-up after `since` (monotonic seconds).
         """
 
 
 def parse_key(jwk: object) -> RSAKey:
-    """A public RSA key from a JWK (a dictionary) or its JSON text; raises InvalidKey."""
+    """The public RSA key in a JWK, given as a dictionary or JSON text; raises InvalidKey."""
     if isinstance(jwk, str):
         jwk = _parse_json(jwk)
     if not isinstance(jwk, dict) or not isinstance(jwk.get("kty"), str):
@@ -66,7 +66,7 @@ def parse_key(jwk: object) -> RSAKey:
         raise InvalidKey("the key is a private key; only its public part belongs here")
     if not _is_for_verifying(jwk):
         raise OtherKey(f"the key is not for signatures with {ALGORITHM}")
-    # joserfc takes keys that are too short, or no keys at all.
+    # joserfc accepts keys that are too short, and numbers that make no RSA key.
     modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
     bits = modulus.bit_length()
     if not LEAST_KEY_BITS <= bits <= MOST_KEY_BITS:
@@ -75,7 +75,7 @@ def parse_key(jwk: object) -> RSAKey:
         raise InvalidKey("the key's modulus (n) is even")
     if not (3 <= exponent < 2**32 and exponent % 2):
         raise InvalidKey("the key's exponent (e) is not an odd number from 3 to 2^32 - 1")
-    # Only what makes the key, and keys equal: the rest (kid, x5c, …) changes nothing about it.
+    # Without kid, x5c, …, which do not change the key, so that equal keys compare equal.
     try:
         return RSAKey.import_key({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
     except (JoseError, ValueError) as error:
@@ -83,7 +83,7 @@ def parse_key(jwk: object) -> RSAKey:
 
 
 def _is_for_verifying(jwk: Mapping[str, Any]) -> bool:
-    """RFC 7517, sections 4.2 to 4.4."""
+    """Whether `use`, `key_ops` and `alg` allow verifying (RFC 7517, sections 4.2 to 4.4)."""
     operations = jwk.get("key_ops", ["verify"])
     return (
         jwk.get("use", "sig") == "sig"
@@ -101,13 +101,13 @@ def _number(jwk: Mapping[str, Any], name: str) -> int:
 
 
 def octets_of(encoded: str) -> bytes:
-    """What base64url without padding says; raises ValueError for what is none."""
+    """Decodes base64url without padding; raises ValueError for malformed text."""
     return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars="-_", validate=True)
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Keys by domain, or by kid; of the latter each is good for every domain."""
+    """Keys by domain id, or by kid. A key with a kid verifies the tokens of every domain."""
 
     keys: Mapping[str, RSAKey]
     by_kid: bool
@@ -119,10 +119,10 @@ class KeySet:
 
 
 def parse_keys(text: str) -> KeySet:
-    """A file's keys: `{domain_id: jwk, …}`, or a JWKS whose keys have a kid each; of a JWKS the
-    keys for something else are passed over (RFC 7517, section 5).
+    """Parses a key file: `{domain_id: jwk, …}`, or a JWKS in which every key has its own kid. Keys
+    for other purposes in a JWKS are ignored (RFC 7517, section 5).
 
-    `{}` holds none. Raises InvalidKey.
+    `{}` is valid and holds no keys. Raises InvalidKey.
     """
     parsed = _parse_json(text)
     if not isinstance(parsed, dict):
@@ -132,7 +132,7 @@ def parse_keys(text: str) -> KeySet:
             raise InvalidKey("a domain id is empty")
         by_domain = {name: _named(name, jwk) for name, jwk in parsed.items()}
         return KeySet(by_domain, by_kid=False)
-    # Other members of a JWKS are passed over (RFC 7517, section 5), but not lost keys.
+    # Unknown members of a JWKS are ignored (RFC 7517, section 5), but not misplaced keys.
     domains = sorted(name for name, value in parsed.items() if isinstance(value, dict))
     if domains:
         raise InvalidKey(f"it is a JWKS and has the key of a domain, {domains[0]}, as well")
@@ -178,8 +178,8 @@ def _parse_json(text: str) -> Any:
 
 
 def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members as a dictionary; raises InvalidKey if one is there twice, as readers of JSON
-    disagree about which of them counts."""
+    """The members of a JSON object as a dictionary; raises InvalidKey for a repeated name, because
+    JSON parsers disagree about which value counts."""
     found = dict(members)
     if len(found) < len(members):
         [(twice, _)] = Counter(name for name, _ in members).most_common(1)
@@ -188,7 +188,7 @@ def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_keys(path: Path) -> KeySet:
-    """The keys in a file; raises InvalidKey, which names the file."""
+    """The keys in a file; raises InvalidKey with the file's name in the message."""
     try:
         return parse_keys(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -200,10 +200,10 @@ def read_keys(path: Path) -> KeySet:
 
 
 class KeyFile:
-    """A KeySource over a file, read again when it has changed.
+    """A KeySource over a file, which it reads again when the file has changed.
 
-    When a changed file cannot be used, the keys stay as they were, and that is logged; `{}` can be
-    used. The first reading raises InvalidKey, also when there are no keys.
+    If the changed file is invalid, the former keys stay in use and the error is logged; `{}` is
+    valid. The constructor raises InvalidKey, also for a file without keys.
     """
 
     def __init__(self, path: Path) -> None:
@@ -217,7 +217,7 @@ class KeyFile:
     async def find(
         self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
-        """Never suspends. Whether the file has changed takes some microseconds."""
+        """Never suspends. Checking whether the file has changed takes some microseconds."""
         version = self._stat()
         if version != self._version:
             self._version = version
@@ -231,7 +231,7 @@ class KeyFile:
         return self._keys.find(domain_id, kid)
 
     def _stat(self) -> tuple[int, ...]:
-        """What changes with the file; empty when it is not there."""
+        """Inode, size and modification time of the file; empty if the file is missing."""
         try:
             found = self._path.stat()
         except OSError:
@@ -240,7 +240,7 @@ class KeyFile:
 
 
 class RemoteKeys:
-    """A KeySource over a directory with one key for each domain, whatever tokens call it."""
+    """A KeySource over a remote directory with one key per domain; ignores `kid`."""
 
     def __init__(self, lookups: Lookups[str, RSAKey]) -> None:
         self._lookups = lookups

@@ -1,16 +1,16 @@
 """Look-ups at a remote directory: cached, shared, and limited in number.
 
-A bad token can make the server look for a key. So calls that strangers cause draw on two token
-buckets, the key's own and one for all; renewals of known keys draw on neither, and run a few at a
-time. While the directory is down it is tried with growing pauses; other look-ups fail.
+A look-up's key is a domain or an app; it is known while an answer (a public key, permissions) is
+cached. Unauthenticated callers can cause calls by bad tokens. Such calls are charged to two token
+buckets, one per key and one for all; renewals of known keys are not, and run a few at a time.
 
-Known and unknown keys look the same from outside. Only the answer to a call that drew on the
-buckets refuses a stranger, whether there is a key or not; with the buckets empty both get
-Unavailable. A known key is renewed in the background then, within a rate limit of its own: a token
-signed with a new key is accepted at the next attempt.
+Callers cannot find out which keys are known: for all keys alike, only the answer to a charged call
+refuses a token, and an empty bucket raises Unavailable. A known key is then also renewed in the
+background, within a separate rate limit: a token of a new public key is accepted on retry.
 
-Each call is a task of its own: cancelling a look-up leaves the call to other look-ups that wait.
-Calls under way end when the channel that `fetch` uses is closed.
+While the directory is down, calls to it back off, and look-ups that need one fail. Each call runs
+in its own task: cancelling a look-up does not cancel the call, which other look-ups may wait for.
+Calls in flight end when the channel that `fetch` uses is closed.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ _TOO_MANY = "too many look-ups at the identity service"
 _DOWN = "the identity service cannot be reached"
 
 _KEY_BURST = 3
-"""How many calls for one key strangers may cause in a row."""
-_AGAIN_SECONDS = 1.0
-"""Then one more in this time, which is also how long it is cached that a key has no answer."""
+"""The size of a key's token bucket."""
+_REFILL_SECONDS = 1.0
+"""How long a key's bucket takes to gain a token, and how long a charged answer refuses tokens."""
 _MOST_RENEWALS = 16
-"""How many renewals run at a time: a stranger who knows many domains may cause one for each."""
+"""How many renewals run at a time: a caller who knows many domains may cause one for each."""
 
 
 class Unanswered(Unavailable):
-    """The directory works, and has no answer to this one question."""
+    """The directory works, but this call to it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupLimits:
-    """How long answers are kept, in seconds, how many, and how many calls strangers may cause for
-    all keys together: `burst` in a row and then `per_second`. Background renewals are as many."""
+    """`keep_seconds`: the TTL of an answer. `entries`: how many known and how many unknown keys are
+    cached. `burst`, `per_second`: the bucket for all keys, and that of background renewals."""
 
     keep_seconds: float = 300.0
     entries: int = 10_000
@@ -59,23 +59,24 @@ class LookupLimits:
 
 @dataclass(slots=True)
 class _Entry(Generic[_Found]):
-    """What is known of a key, and the bucket of the calls for it that strangers cause. Such a call
-    settles, for a moment, what was wanted before it started."""
+    """The latest answer for a key, `value`, asked for at `fetched_at`, and the bucket of the key's
+    charged calls. `charged_at`: when the last one that was answered began. Until `refuses_until`,
+    `value` refuses tokens that were first seen by `charged_at`."""
 
     bucket: TokenBucket
     value: _Found | None = None
     fetched_at: float = -math.inf
-    settles_before: float = -math.inf
-    settles_until: float = -math.inf
+    charged_at: float = -math.inf
+    refuses_until: float = -math.inf
 
 
 _Calls = dict[_Key, asyncio.Task[_Found | None]]
-"""The calls of one kind under way, one for each key."""
+"""Calls in flight, at most one for each key."""
 
 
 class Lookups(Generic[_Key, _Found]):
-    """A cached directory. `fetch` calls the remote one: it returns the answer, None if there is
-    none, or raises Unavailable or Unanswered, all within a bounded time."""
+    """A cache of a remote directory. `fetch` calls the directory: it returns the answer, None if
+    there is none, or raises Unavailable or Unanswered, all within a bounded time."""
 
     def __init__(
         self,
@@ -86,13 +87,13 @@ class Lookups(Generic[_Key, _Found]):
         self._fetch = fetch
         self._limits = limits
         self._clock = clock
-        # Two dictionaries, so that unknown keys do not push out known ones.
+        # Two dictionaries, so that unknown keys do not evict known ones.
         self._found: BoundedDict[_Key, _Entry[_Found]] = BoundedDict(limits.entries)
         self._absent: BoundedDict[_Key, _Entry[_Found]] = BoundedDict(limits.entries)
-        self._strangers_bucket = TokenBucket(clock, limits.burst, limits.per_second)
+        self._shared_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._background_bucket = TokenBucket(clock, limits.burst, limits.per_second)
         self._back_off = BackOff(clock)
-        self._strangers: _Calls[_Key, _Found] = {}
+        self._charged: _Calls[_Key, _Found] = {}
         self._renewals: _Calls[_Key, _Found] = {}
         self._renewal_slots = asyncio.Semaphore(_MOST_RENEWALS)
         self._log = structlog.get_logger(__name__)
@@ -103,8 +104,8 @@ class Lookups(Generic[_Key, _Found]):
         """The answer for `key`, None if there is none; raises Unavailable, also if the limits
         allow no call now.
 
-        When the answer `unfit` did not fit something that was there at `since`, on the clock:
-        another answer, or `unfit` again if it is newer than `since`.
+        With `unfit`, an answer that did not verify the caller's token: another answer, or `unfit`
+        again if a charged call begun since `since`, on `clock`, has confirmed it.
         """
         while True:
             entry = self._entry(key)
@@ -112,14 +113,14 @@ class Lookups(Generic[_Key, _Found]):
                 if self._is_fresh(entry):
                     return entry.value
                 return await _result(self._started(self._renewals, key))
-            if entry.settles_before >= since and self._clock() < entry.settles_until:
+            if entry.charged_at >= since and self._clock() < entry.refuses_until:
                 return entry.value
-            await _result(self._strangers_call(key, entry))
+            await _result(self._charged_call(key, entry))
 
     def _entry(self, key: _Key) -> _Entry[_Found]:
-        """What is known of a key; a new entry, not kept yet, if nothing is."""
+        """The cached entry of a key, or a new one that is not cached yet."""
         kept = self._found.get(key) or self._absent.get(key)
-        return kept or _Entry(TokenBucket(self._clock, _KEY_BURST, 1 / _AGAIN_SECONDS))
+        return kept or _Entry(TokenBucket(self._clock, _KEY_BURST, 1 / _REFILL_SECONDS))
 
     def _keep(self, key: _Key, entry: _Entry[_Found]) -> None:
         self._found.pop(key, None)
@@ -130,18 +131,17 @@ class Lookups(Generic[_Key, _Found]):
     def _is_fresh(self, entry: _Entry[_Found]) -> bool:
         return self._clock() - entry.fetched_at < self._limits.keep_seconds
 
-    def _strangers_call(self, key: _Key, entry: _Entry[_Found]) -> asyncio.Task[_Found | None]:
-        """The call for `key` that strangers may cause, started if there is none; raises
-        Unavailable if the limits forbid it."""
-        under_way = self._strangers.get(key)
-        if under_way is not None:
-            return under_way
+    def _charged_call(self, key: _Key, entry: _Entry[_Found]) -> asyncio.Task[_Found | None]:
+        """The charged call for `key`, started unless in flight; raises Unavailable at a limit."""
+        in_flight = self._charged.get(key)
+        if in_flight is not None:
+            return in_flight
         self._check_back_off()
-        if entry.bucket.has_one() and self._strangers_bucket.take():
+        if entry.bucket.has_one() and self._shared_bucket.take():
             entry.bucket.take()
             self._keep(key, entry)
-            return self._started(self._strangers, key)
-        is_old = self._clock() - entry.fetched_at >= _AGAIN_SECONDS
+            return self._started(self._charged, key)
+        is_old = self._clock() - entry.fetched_at >= _REFILL_SECONDS
         if entry.value is not None and is_old and self._background_bucket.take():
             self._started(self._renewals, key)
         raise Unavailable(_TOO_MANY)
@@ -151,7 +151,7 @@ class Lookups(Generic[_Key, _Found]):
             raise Unavailable(_DOWN)
 
     def _started(self, calls: _Calls[_Key, _Found], key: _Key) -> asyncio.Task[_Found | None]:
-        """The call for `key`, started unless it is under way; raises Unavailable in a pause."""
+        """The call for `key`, started unless in flight; raises Unavailable during back-off."""
         task = calls.get(key)
         if task is None:
             self._check_back_off()
@@ -172,12 +172,12 @@ class Lookups(Generic[_Key, _Found]):
             del calls[key]
         self._back_off.succeeded()
         entry = self._entry(key)
-        # A renewal and a stranger's call for one key may end in any order.
+        # A renewal and a charged call for one key may end in any order.
         if began >= entry.fetched_at:
             entry.value, entry.fetched_at = value, began
-        if calls is self._strangers:
-            entry.settles_before = began
-            entry.settles_until = self._clock() + _AGAIN_SECONDS
+        if calls is self._charged:
+            entry.charged_at = began
+            entry.refuses_until = self._clock() + _REFILL_SECONDS
         self._keep(key, entry)
         return value
 
@@ -188,17 +188,17 @@ class Lookups(Generic[_Key, _Found]):
         self._back_off.succeeded()
         entry = self._entry(key)
         if entry.value is not None and not self._is_fresh(entry):
-            # The next call is charged to strangers: failing renewals would be without limit.
+            # The next call is a charged one, because failing renewals would have no rate limit.
             self._keep(key, _Entry(entry.bucket))
 
     def _log_bug(self, task: asyncio.Task[_Found | None]) -> None:
-        """Logs what no waiter may be there to raise; an outage is logged where it is noticed."""
+        """Logs an unexpected error, as no look-up may be waiting for it; `fetch` logs outages."""
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, Unavailable):
             self._log.error("look-up failed", exc_info=error)
 
 
 async def _result(task: asyncio.Task[_Found | None]) -> _Found | None:
-    """The result of a task, which goes on when the caller is cancelled."""
+    """The result of a task, which is not cancelled with the caller."""
     await asyncio.wait([task])
     return task.result()

@@ -1,4 +1,4 @@
-"""Permission, roles, and the scope put on every query (docs/authentication.md)."""
+"""Roles, permissions, and the scope added to every query (docs/authentication.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOMAIN_ADMIN = "DOMAIN_ADMIN"
 WORKSPACE_OWNER = "WORKSPACE_OWNER"
 WORKSPACE_MEMBER = "WORKSPACE_MEMBER"
 WORKSPACE_ROLES = frozenset({WORKSPACE_OWNER, WORKSPACE_MEMBER})
-"""The roles of one workspace; their tokens name it."""
+"""The roles within one workspace, which the token names."""
 
 INJECTABLE = frozenset(
     {"domain_id", "workspace_id", "job_id", "collector_id", "plugin_id", "status"}
@@ -25,10 +25,10 @@ INJECTABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The roles and permissions that may call a method, and the parameters it takes.
+    """Who may call a method: the permission required, and the roles, one of which is required.
 
-    `sees_domain_wide`: a caller of one workspace also gets at the jobs of the whole domain.
-    `parameters`: its injectable request parameters, those that are part of the scope aside.
+    `sees_domain_wide`: a scope of one workspace also includes the jobs of the whole domain.
+    `parameters`: those that a token may inject beside `domain_id` and `workspace_id`.
     """
 
     permission: str
@@ -49,11 +49,11 @@ RULES: Mapping[str, Rule] = {
     "analyze": Rule(_READ, _READERS, True),
     "stat": Rule(_READ, _READERS, False),
 }
-"""The rule of every method of Job."""
+"""The rule for each method of the Job service."""
 
 
 def authorize(caller: Caller, method: str) -> None:
-    """Raises PermissionDenied unless `caller` may call `method` at all."""
+    """Raises PermissionDenied unless the caller's role and permissions allow `method`."""
     if caller.system:
         return
     rule = RULES[method]
@@ -66,7 +66,7 @@ def authorize(caller: Caller, method: str) -> None:
 
 
 def covers(prefix: str, permission: str) -> bool:
-    """Whether `prefix` is one of `permission` and ends at a boundary: `:`, `.` or the end."""
+    """Whether `permission` starts with `prefix`, up to a `:`, a `.` or its end."""
     if not prefix or not permission.startswith(prefix):
         return False
     rest = permission[len(prefix) :]
@@ -76,11 +76,11 @@ def covers(prefix: str, permission: str) -> bool:
 def confine(
     caller: Caller, method: str, request: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], Scope]:
-    """The decoded `request` as it may be run, and its scope: with the token's parameters over the
-    caller's own, and with its workspace_id moved into the scope.
+    """The request to run, and its scope: parameters in the token replace those of the decoded
+    `request`, and `workspace_id` moves from the request to the scope.
 
-    Raises PermissionDenied when the token prescribes another domain than its own, or names no
-    workspace for the role of one.
+    Raises PermissionDenied if the token injects a domain other than its own, or has a workspace
+    role but no workspace.
     """
     rule = RULES[method]
     injected = caller.injected_params
@@ -93,11 +93,11 @@ def confine(
 
 
 def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope:
-    """The scope of a call; `requested_workspace_id` is the request's own, "" without one.
+    """The scope of a call; `requested_workspace_id` is the one in the request, or "".
 
-    Whatever was requested, the caller's workspace goes first, which for a system token is
-    x_workspace_id; a caller of the whole domain may choose one. Raises PermissionDenied for a role
-    of a workspace without one.
+    The workspace is the first of: the one injected by the token; the caller's own (`x_workspace_id`
+    with a system token); the requested one, for system tokens and DOMAIN_ADMIN only. With none of
+    them, the scope is the whole domain. Raises PermissionDenied for a workspace role without one.
     """
     has_domain = caller.system or caller.role == DOMAIN_ADMIN
     if not (has_domain or caller.workspace_id):
@@ -114,7 +114,7 @@ def scope_for(caller: Caller, method: str, requested_workspace_id: str) -> Scope
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is reached from this machine only."""
+    """Whether `host` is a loopback address or `localhost`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

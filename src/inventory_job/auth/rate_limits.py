@@ -1,6 +1,6 @@
-"""Limits on how often and how much: a token bucket, back-off, a dictionary of bounded size.
+"""A token bucket, exponential back-off, and a dictionary of bounded size.
 
-Clocks are monotonic, in seconds.
+Clocks are monotonic and count seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Value = TypeVar("_Value")
 
 
 class TokenBucket:
-    """Lets a `burst` through, and `per_second` from then on."""
+    """A token bucket that starts full with `burst` tokens and gains `per_second`."""
 
     __slots__ = ("_burst", "_clock", "_filled_at", "_left", "_per_second")
 
@@ -32,7 +32,7 @@ class TokenBucket:
         self._filled_at = clock()
 
     def has_one(self) -> bool:
-        """Whether a token is there."""
+        """Whether a token is available."""
         now = self._clock()
         gained = (now - self._filled_at) * self._per_second
         self._left = min(self._left + gained, float(self._burst))
@@ -40,7 +40,7 @@ class TokenBucket:
         return self._left >= 1
 
     def take(self) -> bool:
-        """Takes a token if one is there; whether it was."""
+        """Takes a token if one is available, and returns whether it did."""
         if not self.has_one():
             return False
         self._left -= 1
@@ -48,9 +48,9 @@ class TokenBucket:
 
 
 class BackOff:
-    """Pauses between attempts at something that fails: half a second, doubled up to ten.
+    """Exponential back-off: pauses between failing attempts, half a second, doubled up to ten.
 
-    Until an attempt succeeds, each begins the next pause: others wait for how it ends.
+    During an outage, an attempt that begins also starts the next pause, which holds others back.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -59,11 +59,11 @@ class BackOff:
         self._until = -math.inf
 
     def is_time(self) -> bool:
-        """Whether an attempt may be made now."""
+        """Whether an attempt may begin now."""
         return not self._pause or self._clock() >= self._until
 
     def begin(self) -> None:
-        """Counts an attempt that begins now."""
+        """Records that an attempt begins now."""
         if self._pause:
             self._wait(min(self._pause * 2, _LONGEST_PAUSE))
 
@@ -72,7 +72,7 @@ class BackOff:
         self._pause = 0.0
 
     def failed(self) -> None:
-        """Begins an outage, unless there is one: attempts that fail together count as one."""
+        """Begins an outage unless there is one: concurrent failures count as one."""
         if not self._pause:
             self._wait(_FIRST_PAUSE)
 
@@ -82,7 +82,7 @@ class BackOff:
 
 
 class BoundedDict(OrderedDict[_Key, _Value]):
-    """A dictionary of at most `most` entries; the entry that was set longest ago goes first."""
+    """A dictionary of at most `most` entries; evicts the entry that was set longest ago."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

@@ -10,11 +10,11 @@ DOMAIN_WIDE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One tenant, and within it all workspaces or some.
+    """One domain (the tenant), and all or some of its workspaces.
 
-    `workspace_ids` empty means every workspace of the domain; one means exactly that; several
-    mean any of them (a workspace and `DOMAIN_WIDE`). Raises ValueError without a domain: there
-    is no scope over all tenants.
+    Empty `workspace_ids` means all workspaces and the jobs of the whole domain; otherwise a job
+    must have one of the ids, such as a workspace and `DOMAIN_WIDE`. Raises ValueError without a
+    domain: no scope covers several tenants.
     """
 
     domain_id: str

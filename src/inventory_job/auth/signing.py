@@ -1,4 +1,4 @@
-"""Key pairs and tokens for development and tests; a cluster's come from its identity service."""
+"""Key pairs and tokens for development and tests; a cluster has an identity service for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEY_BITS = 2048
 
 
 def make_key_pair() -> tuple[bytes, dict[str, Any]]:
-    """A new private key in PEM form, and its public part as a JWK."""
+    """A new private key in PEM form, and its public key as a JWK."""
     key = RSAKey.generate_key(_KEY_BITS)
     public = key.as_dict(private=False)
     jwk = {"kty": "RSA", "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}
@@ -25,7 +25,7 @@ def make_key_pair() -> tuple[bytes, dict[str, Any]]:
 
 
 def sign(claims: dict[str, Any], private_pem: bytes) -> str:
-    """A token with `claims`; raises InvalidKey unless the key is a private RSA key."""
+    """A signed token with `claims`; raises InvalidKey unless the key is a private RSA key."""
     try:
         key = RSAKey.import_key(private_pem)
         is_private = key.is_private
@@ -44,8 +44,8 @@ def claims_of(
     permissions: Sequence[str] | None = None,
     client_id: str | None = None,
 ) -> dict[str, Any]:
-    """The claims of a token, its times aside: a system token without a role, else an app's if it
-    has a `client_id`, else a user's."""
+    """The claims of a token, except its times. It is a system token if `role` is None, else that of
+    an app if `client_id` is given, else that of a user."""
     kind, owner = ("ACCESS_TOKEN", "USER") if client_id is None else ("CLIENT_SECRET", "APP")
     if role is None:
         kind, owner = SYSTEM_TOKEN, "SYSTEM"

@@ -1,9 +1,9 @@
-"""Tokens → callers.
+"""Authentication by tokens (JWTs): verifies the signature and maps the claims to a caller.
 
-What is read before the signature is verified only chooses the key. Every failure is
-Unauthenticated, with a reason that holds nothing of the token; an unknown key and a wrong
-signature are one failure, and take the same time. A token that does not fit the known key while
-no newer one may be looked up is neither good nor bad: Unavailable, and worth another attempt.
+What is read before the signature is verified only serves to choose the key. A refused token raises
+Unauthenticated, with a reason that quotes nothing from it; a missing key and a wrong signature give
+the same reason and take the same time. If the known key does not verify a token, and a newer key
+cannot be looked up now, the token is not refused: Unavailable is raised, and the client can retry.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from inventory_job.auth.rate_limits import BoundedDict
 from inventory_job.errors import Unauthenticated, Unavailable
 
 MOST_TOKEN_BYTES = 8192
-"""The longest token looked at."""
+"""The size of the longest token accepted."""
 
 _PART = "[A-Za-z0-9_-]+"
 _SHAPE = re.compile(rf"({_PART})\.({_PART})\.({_PART})")
@@ -47,16 +47,16 @@ _UNVERIFIED = "the token's signature cannot be verified"
 
 
 AppCheck = Callable[[tuple[str, str]], Awaitable[tuple[str, ...] | None]]
-"""The permissions of an app, given as (domain_id, client_id); None if there is none such. Raises
-Unavailable."""
+"""The permissions of an app, given as (domain_id, client_id); None if it is unknown or disabled.
+Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """How tokens are judged.
+    """Which tokens are accepted, and how many are cached (`remembered`).
 
-    A verified token is remembered for `remember_seconds`, never beyond its expiry or its key;
-    system tokens are taken from `system_domain_id` only, which may be ANY_DOMAIN.
+    A verified token is cached for `remember_seconds`, at most until it expires or its key changes.
+    System tokens are accepted from `system_domain_id` only, which may be ANY_DOMAIN.
     """
 
     leeway_seconds: float = 10.0
@@ -71,17 +71,17 @@ class _Verified:
     kid: str | None
     key: RSAKey
     until: float
-    """Monotonic seconds; the expiry is looked at as well."""
+    """Monotonic seconds; the token may expire earlier."""
 
 
 class TokenAuthenticator:
-    """Modes jwt and identity: the token in the metadata establishes the caller.
+    """Modes jwt and identity: the token in the metadata identifies the caller.
 
-    `check_app` gives the permissions of apps; without it those in their tokens count. `stats` are
-    counted up. `wall_clock` is in seconds since the epoch, `clock` monotonic and that of `keys`.
+    `check_app`, if given, returns permissions of apps, which replace those in tokens. `stats` is
+    updated. `wall_clock` returns seconds since the epoch; `clock`, monotonic, is that of `keys`.
     """
 
-    def __init__(  # noqa: PLR0913  the clocks are the tests'
+    def __init__(  # noqa: PLR0913  the clocks are for tests
         self,
         keys: KeySource,
         check_app: AppCheck | None = None,
@@ -98,7 +98,7 @@ class TokenAuthenticator:
         self._wall_clock = wall_clock
         self._clock = clock
         self._remembered: BoundedDict[bytes, _Verified] = BoundedDict(self._rules.remembered)
-        self._unsettled: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
+        self._first_seen: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         given = read_metadata(metadata)
@@ -123,15 +123,15 @@ class TokenAuthenticator:
         began = self._clock()
         payload, kid = _unverified(token)
         domain_id = domain_of(payload)
-        # Any key fetched since the token was first seen settles whether it is good.
-        since = self._unsettled.get(digest, began)
+        # Any key fetched since the token was first seen decides whether the token is valid.
+        since = self._first_seen.get(digest, began)
         try:
             key = await self._verifying_key(token, domain_id, kid, since)
         except Unavailable:
-            self._unsettled[digest] = since
+            self._first_seen[digest] = since
             raise
         if key is None:
-            self._unsettled.pop(digest, None)
+            self._first_seen.pop(digest, None)
             raise Unauthenticated(_UNVERIFIED)
         claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
         if claims.caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
@@ -150,8 +150,8 @@ class TokenAuthenticator:
         try:
             key = await self._keys.find(domain_id, kid)
         except Unavailable:
-            # Takes as long as with a key, here and below, so that the time a refusal takes does
-            # not show which domains are known.
+            # Without a key a decoy is tried, here and below: the time that a refusal takes must
+            # not reveal which domains are known.
             self._is_signed(token, None)
             raise
         while not (self._is_signed(token, key) and key):
@@ -162,15 +162,15 @@ class TokenAuthenticator:
         return key
 
     def _is_signed(self, token: str, key: RSAKey | None) -> bool:
-        """Whether `token` is signed with `key`. Takes as long as a key of the signature's length
-        takes, with any key and without one."""
+        """Whether `token` is signed with `key`. The time this takes depends on the length of the
+        signature only, not on `key`."""
         try:
             signature = octets_of(token.rpartition(".")[2])
         except ValueError:
             signature = b""
-        # Made with any key, as making one takes time too; as far as keys of that length exist.
-        has_keys = LEAST_KEY_BITS <= len(signature) * 8 <= MOST_KEY_BITS
-        decoy = _decoy(len(signature) if has_keys else LEAST_KEY_BITS // 8)
+        # Made even if it is not tried, because making it takes time too.
+        is_key_length = LEAST_KEY_BITS <= len(signature) * 8 <= MOST_KEY_BITS
+        decoy = _decoy(len(signature) if is_key_length else LEAST_KEY_BITS // 8)
         candidate = decoy if key is None else key
         tried = candidate if _may_have_made(candidate, signature) else decoy
         try:
@@ -181,15 +181,15 @@ class TokenAuthenticator:
 
 
 def _may_have_made(key: RSAKey, signature: bytes) -> bool:
-    """Whether a signature is one of this key, or of another key of about its length; others are
-    refused without any computing (RFC 8017, section 8.2.2)."""
+    """Whether a signature has the length of the key's modulus and is smaller; the library rejects
+    others without computing anything (RFC 8017, section 8.2.2)."""
     modulus = key.public_key.public_numbers().n
     is_as_long = len(signature) == (modulus.bit_length() + 7) // 8
     return is_as_long and int.from_bytes(signature) < modulus
 
 
 def _digest_of(token: str) -> bytes:
-    """Raises Unauthenticated for what cannot be a token."""
+    """The SHA-256 digest of a token; raises Unauthenticated for text that cannot be one."""
     if not token:
         raise Unauthenticated("a token is required")
     if len(token) > MOST_TOKEN_BYTES:
@@ -200,7 +200,7 @@ def _digest_of(token: str) -> bytes:
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], str | None]:
-    """Payload and kid of a token whose signature has yet to be verified."""
+    """The payload and kid of a token whose signature is not verified yet."""
     parts = _SHAPE.fullmatch(token)
     if parts is None:
         raise Unauthenticated(_MALFORMED)
@@ -227,10 +227,10 @@ def _part(encoded: str) -> dict[str, Any]:
 
 @lru_cache(MOST_KEY_BITS // 8)
 def _decoy(octets: int) -> RSAKey:
-    """A key whose signatures have so many octets, without a private part: its modulus is a random
-    number, no product of two primes.
+    """A public key whose signatures have this many octets. There is no private key: the modulus is
+    a random number, not the product of two primes.
 
-    The modulus begins with ones: a signature too large for it is too large for any key.
+    The modulus begins with 64 one bits: a signature too large for it is too large for any key.
     """
     modulus = b"\xff" * 8 + secrets.token_bytes(octets - 9) + b"\xff"
     encoded = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode("ascii")
