@@ -329,7 +329,7 @@ FIELD_GROUP = [
         [
             {"$group": {"_id": _BY_PLUGIN_AND_STATUS, "n": {"$sum": 1}}},
             *_folded(_total_n={"$sum": "$n"}),
-            {"$sort": {"_total_n": 1, "_id.plugin_id": 1}},
+            {"$sort": {"_total_n": 1, "_id.plugin_id": 1, "_id": 1}},
         ],
         [{"plugin_id": "plugin-y", "n": [{"value": 1, "status": "SUCCESS"}], "_total_n": 1}],
     ),

@@ -248,7 +248,7 @@ SCOPE_OF_KEYS = [
             },
             {"$unwind": "$plugins"},
             {"$match": {"$and": [{"_id.s": "SUCCESS"}]}},
-            {"$sort": {"_id.s": 1, "plugins": -1}},
+            {"$sort": {"_id.s": 1, "plugins": -1, "_id": 1}},
         ],
         [
             {"s": "SUCCESS", "plugins": "plugin-y", "n": 4},
@@ -279,7 +279,7 @@ SCOPE_OF_KEYS = [
     StatCase(
         "a sort key may be called k",
         [BY_STATUS, {"sort": [{"k": "status", "desc": True}]}, {"limit": 1}],
-        [GROUPED_BY_STATUS, {"$sort": {"_id.status": -1}}, {"$limit": 1}],
+        [GROUPED_BY_STATUS, {"$sort": {"_id.status": -1, "_id": 1}}, {"$limit": 1}],
         [{"status": "SUCCESS", "n": 4}],
     ),
 ]

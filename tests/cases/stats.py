@@ -61,7 +61,7 @@ WORKED = StatCase(
         {"group": {"keys": [{"k": "status", "n": "status"}], "fields": [{"o": "count", "n": "n"}]}},
         {"sort": [{"key": "n", "desc": True}, {"key": "status"}]},
     ],
-    [GROUPED_BY_STATUS, {"$sort": {"n": -1, "_id.status": 1}}],
+    [GROUPED_BY_STATUS, {"$sort": {"n": -1, "_id.status": 1, "_id": 1}}],
     [
         {"status": "SUCCESS", "n": 4},
         {"status": "FAILURE", "n": 1},

@@ -24,8 +24,6 @@ class Rows:
     """Names that live in `_id`."""
     identity: tuple[str, ...] = ("_id",)
     """Paths that together distinguish rows; empty where there is one row at most."""
-    covering: frozenset[str] = frozenset({"_id"})
-    """Paths that distinguish rows as well as `identity` does."""
     sets: frozenset[str] = frozenset()
     """Lists whose elements are in no order."""
 
@@ -77,19 +75,17 @@ class Pipeline:
         if any(value.keys() & ORDERED for value in values.values()):
             self.settle()
         identity: tuple[str, ...] = ("_id",) if keys else ()
-        covering = frozenset(f"_id.{name}" for name in keys)
         sets = frozenset(name for name, value in values.items() if "$addToSet" in value)
-        rows = Rows(frozenset(keys), identity, covering, sets)
+        rows = Rows(frozenset(keys), identity, sets)
         self.make({"$group": {"_id": dict(keys), **values}}, rows)
 
     def unwind(self, path: str) -> None:
         """Appends a stage that makes a row of each element of the list at `path`."""
         rows = self.rows
         order = self._order if rows.identity else {}  # One row is in every order.
-        # Rows of one list differ in nothing but its element.
-        identity, covering = (*rows.identity, path), rows.covering | {path}
         self.stages.append({"$unwind": f"${path}"})
-        self.rows = replace(rows, identity=identity, covering=covering)
+        # Rows of one list differ in nothing but its element.
+        self.rows = replace(rows, identity=(*rows.identity, path))
         self._order = None
         if order is not None and path in rows.sets and path not in order:
             # Each run has the elements in another order, which would make pages overlap.
@@ -106,9 +102,9 @@ class Pipeline:
         order: dict[str, int] = {}
         for path, descending in keys:
             order.setdefault(path, -1 if descending else 1)
-        if not self.rows.covering <= order.keys():
-            for path in self.rows.identity[: MOST_SORT_KEYS - len(order)]:
-                order.setdefault(path, 1)
+        # By all keys of a group, too: two that are lists may sort alike and differ.
+        for path in self.rows.identity[: MOST_SORT_KEYS - len(order)]:
+            order.setdefault(path, 1)
         self.stages.append({"$sort": order})
         self._order, self._unordered = order, None
         if dropping:

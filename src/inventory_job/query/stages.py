@@ -115,7 +115,7 @@ class Count(Strict):
 
     def add_to(self, pipeline: Pipeline) -> None:
         """Adds the stage."""
-        pipeline.make({"$count": self.name}, Rows(frozenset(), (), frozenset()))
+        pipeline.make({"$count": self.name}, Rows(identity=()))
 
 
 class ProjectField(Spelled):
@@ -164,7 +164,7 @@ class Project(Strict):
             if path in rows.sets and not field.operator:
                 sets.add(field.name)
         keys = frozenset[str]() if self.exclude_keys else rows.keys
-        projected = Rows(keys, tuple(identity), frozenset(identity), frozenset(sets))
+        projected = Rows(keys, tuple(identity), frozenset(sets))
         if self.exclude_keys:
             pipeline.drop_id(members, projected)
         else:

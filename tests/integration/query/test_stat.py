@@ -195,6 +195,22 @@ def test_pages_of_unwound_elements_do_not_overlap(tenant: Tenant) -> None:
     assert sorted(row["tags"]["n"] for page in pages for row in page) == list(range(200))
 
 
+def test_pages_of_groups_by_lists_do_not_overlap(tenant: Tenant) -> None:
+    """To MongoDB's sort lists are as their least elements: all of these are ties."""
+    client = tenant(*({"tags": [1, 2 + n]} for n in range(200)))
+    sorted_by_key: list[dict[str, Any]] = [
+        {"group": {"keys": [{"k": "tags", "n": "tags"}], "fields": [{"o": "count", "n": "n"}]}},
+        {"sort": [{"key": "tags"}]},
+    ]
+
+    pages = [
+        client.rows(*sorted_by_key, page={"start": 1 + start, "limit": 7})
+        for start in range(0, 200, 7)
+    ]
+
+    assert [row["tags"][1] for page in pages for row in page] == [2 + n for n in range(200)]
+
+
 def test_rows_without_keys_can_be_sorted_whatever_their_fields_are(client: Client) -> None:
     """Lists in two fields, which MongoDB does not sort by at once, do not matter to the order."""
     lists = [
