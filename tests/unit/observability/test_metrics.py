@@ -10,13 +10,13 @@ import pytest
 from inventory_job.app.numbers import Numbers
 from inventory_job.auth.callers import AuthStats
 from inventory_job.errors import Overloaded
+from inventory_job.model.counts.counters import Counters
 from inventory_job.observability.metrics import Metrics
 from inventory_job.transport.limiter import Limiter, Limits
 from tests.support.loops import in_loop
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
-NONE = {"hits": 0, "misses": 0, "bypasses": 0, "dropped": 0, "kept": 0, "is_current": False}
-COUNTS = Mock(stats=Mock(**NONE))
+COUNTS = Mock(counters=Counters(0), is_current=False)
 
 
 async def scraped(metrics: Metrics) -> set[str]:
