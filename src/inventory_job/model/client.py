@@ -188,8 +188,8 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "appname": "inventory-job",
         "serverSelectionTimeoutMS": milliseconds(server_selection_seconds),
         # A server that hangs, or whose network silently drops packets, is given up after the sum of
-        # connectTimeoutMS and heartbeatFrequencyMS, and its operations are tried elsewhere. The
-        # latter, by default 10 seconds, is also how long a server that refused a login is unused.
+        # connectTimeoutMS and heartbeatFrequencyMS, and its operations are tried elsewhere. A
+        # server that refused a login is unused for heartbeatFrequencyMS, by default 10 seconds.
         "connectTimeoutMS": milliseconds(min(server_selection_seconds, _MOST_CONNECT_SECONDS)),
         "heartbeatFrequencyMS": 1000,
         "maxPoolSize": 100,

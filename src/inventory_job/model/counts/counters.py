@@ -1,8 +1,8 @@
 """Numbers of jobs by filter, cached and adjusted by every change that is reported. No I/O.
 
-A number is counted by a snapshot read at one cluster time, which is not before any change reported
-until then. The count includes the changes up to this time; later changes are added to it. Changes
-that are reported while the count runs are buffered, and applied when it ends.
+A number is counted by a snapshot read at one cluster time, at or after the last change reported so
+far. The count includes the changes up to that time; later changes are added to it. Changes that are
+reported while the count runs are buffered, and applied when it ends.
 """
 
 from __future__ import annotations
