@@ -1,1 +1,1 @@
-"""Stored documents, their indexes, and the way to the database."""
+"""The stored documents, their indexes, and reading and deleting them in MongoDB."""

@@ -1,4 +1,4 @@
-"""The way to the database: one asynchronous client, and the collections of the models."""
+"""The connection to MongoDB: one asynchronous client, and the collections of the models."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
 from inventory_job.model.outages import outage_of
 from inventory_job.results import StoredDocument
 
-_LONGEST_ROUND_TRIP_SECONDS = 2.0
-_RENEWAL_SECONDS = 5.0
-_LOOK_AGAIN_SECONDS = 0.1
+_MOST_CONNECT_SECONDS = 2.0
+_RENEWAL_INTERVAL_SECONDS = 5.0
+_SELECTION_RETRY_SECONDS = 0.1
 
 _Result = TypeVar("_Result")
 
 
 class InvalidDatabase(ValueError):
-    """The connection string or the name of the database is malformed; no credentials in it."""
+    """The connection string or database name is malformed; the text holds no credentials."""
 
 
 class InvalidDatabaseName(InvalidDatabase):
-    """It is the name."""
+    """The database name is malformed."""
 
 
 class Database:
     """One MongoDB database, reached through one AsyncMongoClient, for one event loop.
 
-    Nothing is sent before the first operation, so a server starts without its database. The driver
-    repeats a read that failed in passing once (retryable reads), and raises
-    ServerSelectionTimeoutError at once when there is no usable server; `with_server` waits for one.
-    Each operation says itself how long it may take (`maxTimeMS`).
+    The client connects at the first operation, so this service starts without its database. The
+    driver retries a read once after a transient error (retryable reads). Without a usable server it
+    raises ServerSelectionTimeoutError immediately; `with_server` waits for a server. Callers limit
+    the time of each operation (`maxTimeMS`).
 
-    Stored data is decoded leniently, as other services wrote it: dates come naive and in UTC,
-    those outside the years 1 to 9999 as `bson.datetime_ms.DatetimeMS`; broken UTF-8 comes with
+    Decoding is lenient, because other services write the data: dates are naive and in UTC, dates
+    outside the years 1 to 9999 are `bson.datetime_ms.DatetimeMS`, and invalid UTF-8 becomes
     replacement characters.
 
     Args:
-        uri: MongoDB connection string; its options win over the defaults set here, the
-            database in its path only says where to authenticate.
+        uri: MongoDB connection string. Its options override the defaults of `client_options`;
+            the database in its path is only the one to authenticate against.
         name: database that holds the collections.
-        server_selection_seconds: how long to look for a usable server.
+        server_selection_seconds: how long `with_server` waits for a usable server.
         listeners: receive an event for every command.
 
     Raises:
@@ -82,7 +82,7 @@ class Database:
                 uri,
                 connect=False,
                 event_listeners=list(listeners),
-                **{**options, **_WITHOUT_WAITING},
+                **{**options, **_NO_TIMED_WAITS},
             )
             self._open(self._connect())
             if not self.client.write_concern.acknowledged:
@@ -100,22 +100,23 @@ class Database:
         self.client = client
         database = client.get_database(self.name)
         self.codec_options = database.codec_options
-        """How stored data is decoded."""
+        """How BSON is decoded."""
         self.jobs = database[JOB_COLLECTION]
         self.undecoded_jobs: AsyncCollection[RawBSONDocument] = self.jobs.with_options(
             codec_options=self.codec_options.with_options(document_class=RawBSONDocument)
         )
-        """The same, its documents as the bytes they came in."""
+        """The collection of `jobs`, its documents left as undecoded BSON."""
         self.job_tasks = database[JOB_TASK_COLLECTION]
 
     async def renew(self) -> bool:
-        """Replaces the client by a new one, whose connections log in anew;
-        whether it did: not if it did so a moment ago.
+        """Replaces the client by a new one, whose connections authenticate again. Returns False,
+        and does nothing, within 5 seconds of the last replacement.
 
-        A connection whose user is dropped is logged out for good, also when there is such a user
-        again, and the driver keeps it. Operations under way end, or fail in passing.
+        When a MongoDB user is dropped, its connections are logged out. They stay logged out even
+        after the user is created again, and the driver keeps them. Operations in flight on the old
+        client finish, or fail with a transient error.
         """
-        if time.monotonic() - self._renewed_at < _RENEWAL_SECONDS:
+        if time.monotonic() - self._renewed_at < _RENEWAL_INTERVAL_SECONDS:
             return False
         self._renewed_at = time.monotonic()
         former = self.client
@@ -124,8 +125,8 @@ class Database:
         return True
 
     async def with_server(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        """What `work` gives or raises: done again while there is no server for it, for
-        `server_selection_seconds` at most. For work that has changed nothing when it finds none."""
+        """Awaits `work()`, and repeats it on ServerSelectionTimeoutError for at most
+        `server_selection_seconds`. `work` must have changed nothing when it raises this error."""
         ends = time.monotonic() + self._selection_seconds
         while True:
             try:
@@ -133,14 +134,14 @@ class Database:
             except ServerSelectionTimeoutError:
                 if time.monotonic() > ends:
                     raise
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(_SELECTION_RETRY_SECONDS)
 
     async def ping(self) -> None:
-        """Exchanges a message with the database; raises pymongo errors when there is none."""
+        """Pings the database; raises pymongo errors when it does not answer."""
         await self.client.admin.command("ping", read_preference=self.client.read_preference)
 
     async def outage(self, seconds: float) -> Outage | None:
-        """Why the database does not answer a ping within so many seconds; None if it does."""
+        """Why the database does not answer a ping within `seconds`; None if it answers."""
         try:
             with pymongo.timeout(seconds):
                 await self.ping()
@@ -149,52 +150,50 @@ class Database:
         return None
 
     async def has_transactions(self) -> bool:
-        """Whether the database can run transactions: a replica set or sharded cluster can. Raises
-        pymongo errors."""
+        """Whether the database supports transactions, as replica sets and sharded clusters do.
+        Raises pymongo errors."""
         hello = await self.client.admin.command("hello")
         return "setName" in hello or hello.get("msg") == "isdbgrid"
 
     def describe(self) -> str:
-        """Hosts and database name, for logs; without credentials and options."""
+        """Scheme, hosts and database name, for logs; no credentials, no options."""
         return f"{self._hosts}/{self.name}"
 
     async def close(self) -> None:
-        """Gives the connections back; the object is of no use afterwards. Repeating is harmless."""
+        """Closes the connections, for good. Idempotent."""
         await self.client.close()
 
 
-_WITHOUT_WAITING: Mapping[str, Any] = {
+_NO_TIMED_WAITS: Mapping[str, Any] = {
     "serverSelectionTimeoutMS": 0,
     "waitQueueTimeoutMS": None,
 }
-"""A task that is cancelled while the driver waits for a server, or a connection within a time, may
-leave the driver's lock taken for good (`asyncio.wait_for` of Python 3.11 over a condition)."""
+"""The driver must not wait with a timeout for a server or pooled connection: a task cancelled then
+may leave the driver's lock acquired for ever (Python 3.11, `asyncio.wait_for` on a condition)."""
 
 
 def _options_of(uri: str) -> Mapping[str, Any]:
-    """The valid options of a connection string, by their names in any case, times in seconds; the
-    driver warns of the others."""
+    """The valid options of a connection string: names are case-insensitive, times in seconds. The
+    driver warns of invalid options, which are left out."""
     options = uri.partition("?")[2]
     return split_options(options, warn=True) if options else {}
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:
-    """The options of a client for `uri`, those aside that are in it; raises ValueError and
-    ConfigurationError where it is no connection string."""
+    """Options for a client of `uri`: how to decode, and the defaults that `uri` does not set.
+    Raises ValueError or ConfigurationError when `uri` is not a valid connection string."""
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     defaults: dict[str, Any] = {
         "appname": "inventory-job",
         "serverSelectionTimeoutMS": milliseconds(server_selection_seconds),
-        # A server that stands still, or a way to it that swallows everything, is given up after
-        # both of these, and what waits for it is tried elsewhere. The driver's 10 seconds would
-        # also be how long a server stays out of use after refusing a login.
-        "connectTimeoutMS": milliseconds(
-            min(server_selection_seconds, _LONGEST_ROUND_TRIP_SECONDS)
-        ),
+        # A server that hangs, or whose network silently drops packets, is given up after the sum of
+        # connectTimeoutMS and heartbeatFrequencyMS, and its operations are tried elsewhere. A
+        # server that refused a login is unused for heartbeatFrequencyMS, by default 10 seconds.
+        "connectTimeoutMS": milliseconds(min(server_selection_seconds, _MOST_CONNECT_SECONDS)),
         "heartbeatFrequencyMS": 1000,
         "maxPoolSize": 100,
-        # For what has no time limit of its own: a network that swallows everything has no errors.
+        # For commands without a timeout: a network that drops packets silently raises no error.
         "socketTimeoutMS": 30_000,
     }
     given = _options_of(uri)
@@ -202,7 +201,7 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "tz_aware": False,
         "datetime_conversion": "DATETIME_AUTO",
         "unicode_decode_error_handler": "replace",
-        "uuidRepresentation": "unspecified",  # as any binary: one of a wrong length is no UUID
+        "uuidRepresentation": "unspecified",  # as Binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option not in given},
     }
 

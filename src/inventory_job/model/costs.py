@@ -1,8 +1,8 @@
-"""Refuses queries that would keep the database busy for long, before they run.
+"""Refuses, before they run, queries that would keep the database busy for long.
 
-What no index helps with costs by a product: patterns times the jobs that are compared with them,
-lookups times the tasks that each reads. The numbers of jobs and tasks are counted up to what the
-limits leave, in an index, which takes a small part of the time that the query would.
+The cost of work that no index speeds up is a product: patterns times the jobs compared with them,
+lookups times the tasks that each lookup reads. A count of these jobs and tasks, which stops when
+the limit is exceeded, takes a small part of the time that the query would take.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _FIELDS = tuple(
         if field not in {"domain_id", "_id"}
     )
 )
-"""Fields of jobs that are in indexes."""
+"""The indexed fields of jobs by which a filter can be narrowed."""
 _FEW_PATTERNS = 20
-"""As many patterns as this are no matter, on however many jobs."""
+"""Up to this many patterns are allowed on any number of jobs."""
 _TASKS_BY_INDEX = 20
-"""A lookup by the task's job_id, which is in an index, takes as long as reading so many tasks."""
+"""A lookup by the task's job_id, which is indexed, takes as long as reading this many tasks."""
 
 
 class CostLimits:
-    """Holds queries to `limits.pattern_comparisons` and `limits.lookup_tasks`."""
+    """Refuses queries that exceed `limits.pattern_comparisons` or `limits.lookup_tasks`."""
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
         self._limits = limits
 
     async def check(self, plan: Plan, deadline: Deadline) -> None:
-        """Raises InvalidRequest when what there is to weigh of a query is too much; there is
-        nothing of most, which cost little on any number of jobs."""
+        """Raises InvalidRequest when the query of `plan` exceeds a limit. Counts nothing for most
+        queries: they have few patterns and no lookups."""
         patterns, lookups = plan.jobs.patterns_at.total(), _looked_up(plan)
         if patterns > _FEW_PATTERNS or (patterns and lookups):
             await self._check_patterns(plan.jobs, deadline)
@@ -99,15 +99,15 @@ def _looked_up(plan: Plan) -> tuple[str, ...]:
 async def _count(
     collection: AsyncCollection[Any], condition: Document, most: int, deadline: Deadline
 ) -> int:
-    """How many documents meet a condition; one more than `most` for all above."""
+    """How many documents meet `condition`; `most` + 1 stands for any larger number."""
     return await collection.count_documents(
         condition, limit=most + 1, maxTimeMS=deadline.milliseconds()
     )
 
 
 def _is_narrowing(condition: Document) -> bool:
-    """Whether the database finds the jobs that meet a condition in an index, and so compares no
-    others with patterns."""
+    """Whether an index finds the jobs that meet `condition`, so that only they are compared with
+    patterns."""
     [(field, wanted)] = condition.items()
     is_comparison = not isinstance(wanted, dict) or wanted.keys() <= _NARROWING
     return field in _FIELDS and is_comparison and not patterns_in(wanted)

@@ -23,11 +23,11 @@ _MOST_TRANSACTIONS = 5
 
 
 class Deletes:
-    """Deletes in `database`: in a transaction where there are such, else in an order that can be
-    repeated after a crash, the job last (docs/data-model.md#task). `counters` learn of it.
+    """Deletes jobs, and drops the totals of their domain from `counters`. Without transactions the
+    job goes last, so that a delete can be repeated after a crash (docs/data-model.md#task).
 
-    A delete that has begun goes on when its caller goes: cut off half-way, a transaction would stay
-    open for a minute, and keep others from the job.
+    Cancelling the caller does not cancel a delete that has begun: its transaction would stay open
+    for a minute, and lock the job.
     """
 
     def __init__(self, database: Database, counters: Counters) -> None:
@@ -36,29 +36,29 @@ class Deletes:
         self._running: set[asyncio.Task[bool]] = set()
 
     async def delete(self, plan: JobPlan) -> bool:
-        """Deletes the tasks and the job of `plan`: whether there was such a job. Raises pymongo
-        errors and ServiceErrors; ServerSelectionTimeoutError only where nothing has begun."""
+        """Deletes the job of `plan` and its tasks; returns whether there was such a job. Raises
+        pymongo errors and ServiceErrors; ServerSelectionTimeoutError only if nothing has begun."""
         deleting = asyncio.create_task(self._delete(plan))
         self._running.add(deleting)
         deleting.add_done_callback(self._ended)
         return await asyncio.shield(deleting)
 
     async def close(self) -> None:
-        """Waits for what has begun, a few seconds at most."""
+        """Waits at most 5 seconds for the deletes that have begun."""
         if self._running:
             await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
 
     def _ended(self, deleting: asyncio.Task[bool]) -> None:
         self._running.discard(deleting)
         if not deleting.cancelled():
-            # Raised as well where the caller has waited for it.
+            # Marks the exception as retrieved: asyncio would log it if the caller was cancelled.
             deleting.exception()
 
     async def _delete(self, plan: JobPlan) -> bool:
         at: Timestamp | None = None
         has_transactions = await self._database.has_transactions()
         try:
-            # Within a time of its own the driver waits for a server; this task is never cancelled.
+            # Makes the driver wait for a server, which is safe: this task is never cancelled.
             with pymongo.timeout(_LONGEST_SECONDS):
                 if not has_transactions:
                     return await self._remove(plan, None)
@@ -69,12 +69,12 @@ class Deletes:
         except ServerSelectionTimeoutError as failure:
             raise translate(failure) from failure
         finally:
-            # Also where it failed: it may have been done all the same.
+            # Also after a failure: the delete may have been committed all the same.
             self._counters.forget(plan.jobs.scope.domain_id, at)
 
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
-        """As `_remove`, in a transaction. The driver begins another where one failed in passing,
-        for two minutes; here it does so a few times."""
+        """Runs `_remove` in a transaction. The driver would retry transient errors for two
+        minutes; here it starts at most 5 transactions."""
         failures = count(1)
 
         async def remove(session: AsyncClientSession) -> bool:
@@ -85,14 +85,14 @@ class Deletes:
                     raise translate(failure) from failure
                 raise
 
-        # Whatever the URI says: MongoDB has no transactions that read from secondaries, or with the
-        # read concerns available and linearizable.
+        # Overrides the URI's options: MongoDB supports no transactions that read from secondaries,
+        # or with the read concerns available and linearizable.
         return await session.with_transaction(
             remove, read_concern=ReadConcern("local"), read_preference=ReadPreference.PRIMARY
         )
 
     async def _remove(self, plan: JobPlan, session: AsyncClientSession | None) -> bool:
-        """Whether there was such a job."""
+        """Deletes the tasks, then the job; returns whether there was such a job."""
         jobs = self._database.jobs.with_options(read_preference=ReadPreference.PRIMARY)
         if await jobs.find_one(plan.jobs.document, {"_id": 1}, session=session) is None:
             return False

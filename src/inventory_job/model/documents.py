@@ -1,8 +1,8 @@
 """The stored documents as mongoengine models: names, types, defaults and indexes.
 
-The models only give the shape: they accept whatever fields a database holds, create no index by
-themselves and have no connection of their own: the asynchronous driver reads and writes their
-collections, and `model/indexes.py` creates `INDEXES`.
+The models only describe the documents. They accept unknown fields, create no indexes and have no
+connection: the asynchronous driver reads and writes their collections, and `model/indexes.py`
+creates `INDEXES`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ JOB_TASK_COLLECTION = "job_task"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index: the collection it belongs to, its name, its fields (`-` is descending), whether
-    their values are unique."""
+    """An index: its collection, its name, its fields (`-` means descending) and whether it is
+    unique."""
 
     collection: str
     name: str
@@ -30,7 +30,7 @@ class Index:
 
     @property
     def keys(self) -> tuple[tuple[str, int], ...]:
-        """(field, direction) pairs, as MongoDB has them."""
+        """The index keys as pymongo takes them: (field, direction) pairs."""
         return tuple(
             (field.lstrip("-"), DESCENDING if field.startswith("-") else ASCENDING)
             for field in self.fields
@@ -51,7 +51,7 @@ REFERENCE_INDEXES: tuple[Index, ...] = (
     _of_jobs("workspace_id_1", "workspace_id"),
     _of_jobs("domain_id_1", "domain_id"),
 )
-"""What the services that share the database create, under their names."""
+"""The indexes that other services of this database create, under the names that they use."""
 
 NEWEST_OF_DOMAIN = _of_jobs("inventory_job_domain_newest", "domain_id", "-created_at", "_id")
 NEWEST_OF_WORKSPACE = _of_jobs(
@@ -71,14 +71,14 @@ OWN_INDEXES: tuple[Index, ...] = (
     ),
     Index(JOB_TASK_COLLECTION, "inventory_job_tasks_of_job", ("domain_id", "job_id")),
 )
-"""What this service's queries need besides: a scope's newest jobs without a sort in memory, counts
-by what jobs are grouped by without the jobs, and the tasks of a deleted job."""
+"""The indexes that this service adds: for the newest jobs of a scope without an in-memory sort, for
+covered counts by group (no job is fetched), and for the tasks of a deleted job."""
 
 INDEXES: tuple[Index, ...] = REFERENCE_INDEXES + OWN_INDEXES
 
 
 def _meta(collection: str) -> dict[str, Any]:
-    """What mongoengine is to know of the model of a collection."""
+    """The `meta` of the mongoengine model of a collection."""
     return {
         "collection": collection,
         "strict": False,
@@ -92,17 +92,17 @@ def _meta(collection: str) -> dict[str, Any]:
 
 
 def new_job_id() -> str:
-    """A fresh job id: `job-` and 12 lower-case hex digits (6 random bytes)."""
+    """A new job id: `job-` and 12 lower-case hex digits (6 random bytes)."""
     return f"job-{secrets.token_hex(6)}"
 
 
 def new_job_task_id() -> str:
-    """The same of a job's task, after `job-task-`."""
+    """A new task id: `job-task-` and 12 lower-case hex digits (6 random bytes)."""
     return f"job-task-{secrets.token_hex(6)}"
 
 
 class Job(Document):
-    """One run of a collector. Dates are UTC; collectors write these, this service reads them."""
+    """One run of a collector. Dates are UTC. Collectors write jobs; this service reads them."""
 
     meta: ClassVar[dict[str, Any]] = _meta(JOB_COLLECTION)
 
@@ -125,7 +125,7 @@ class Job(Document):
 
 
 class JobTask(Document):
-    """One part of a job. Only `job_id` and `domain_id` matter here: they go when the job goes."""
+    """One part of a job, deleted with it. This service uses only `job_id` and `domain_id`."""
 
     meta: ClassVar[dict[str, Any]] = _meta(JOB_TASK_COLLECTION)
 

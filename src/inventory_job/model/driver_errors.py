@@ -1,7 +1,7 @@
-"""What the driver raises → our errors: one table, nothing of the driver's text in public.
+"""Translates the driver's exceptions into ServiceErrors, which leave out the driver's messages.
 
-Which failures are the query's fault follows MongoDB's error codes (src/mongo/base/error_codes.yml
-in its repository); numbers from 10000 are assertions, which only the query of a read can cause.
+MongoDB's error codes (src/mongo/base/error_codes.yml in its repository) decide which failures the
+query caused. Codes from 10000 are assertions, which only the query of a read can cause.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _FIRST_ASSERTION = 10_000
 
 _TIMEOUTS = frozenset({24, 50, 89, 202, 262, 11601})
 _ATLAS = 8000
-# Elections, shards and chunks that move, snapshots and cursors that are gone, and a database that
-# takes no more work now: the categories NetworkError, NotPrimaryError, ShutdownError,
-# NeedRetargettingError, SnapshotError, CursorInvalidatedError, RetriableError,
-# SystemOverloadedError, and ShardNotFound (70) and StaleDbVersion (249), which have none.
-_CHANGING_OVER = frozenset(
+# Transient: elections, moving shards and chunks, lost snapshots and cursors, an overloaded server.
+# The categories NetworkError, NotPrimaryError, ShutdownError, NeedRetargettingError, SnapshotError,
+# CursorInvalidatedError, RetriableError and SystemOverloadedError, and the codes ShardNotFound (70)
+# and StaleDbVersion (249), which have no category.
+_TRANSIENT = frozenset(
     {6, 7, 43, 63, 70, 91, 112, 133, 134, 150, 175, 189, 237, 239, 246, 249, 250, 251, 272, 290}
     | {314, 343, 355, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436}
 )
@@ -51,7 +51,7 @@ _CLOSED = ("after close", "closed connection pool")
 _LOGGED_OUT = re.compile(r"requires authentication|no users authenticated", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"not authorized on \S+ to execute command \{ (\w+): (?:\"([^\"]*)\")?")
 _FORBIDDEN_IN_ATLAS = re.compile(r"not allowed to do action \[(\w+)\] on \[[^.\]]*\.?([^\]]*)\]")
-_AT_FAULT: Mapping[int, str] = {
+_QUERY_REASONS: Mapping[int, str] = {
     146: "the query needs more memory than the database allows",
     292: "the query needs more memory than the database allows",
     10334: "a result is larger than 16 MiB",
@@ -72,17 +72,17 @@ _AT_FAULT: Mapping[int, str] = {
     **dict.fromkeys((15, 159, 31109), "arithmetic on dates that leaves the calendar"),
 }
 # BadValue, FailedToParse, TypeMismatch, Overflow, InvalidLength, InvalidBSON, InvalidPath,
-# EmptyFieldName, DottedFieldName, CommandNotSupportedOnView, ConversionFailure and their like.
+# EmptyFieldName, DottedFieldName, CommandNotSupportedOnView, ConversionFailure and similar codes.
 _QUERY_CODES = frozenset({2, 9, 14, 15, 16, 22, 28, 30, 40, 52, 53, 54, 55, 56, 57, 72, 241})
 
 
 DRIVER_ERRORS = (PyMongoError, BSONError, OverflowError)
-"""What the driver raises."""
+"""The base classes of the exceptions that the driver raises."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises what happens inside as ServiceErrors, the driver's exception as their cause."""
+    """Raises a driver's exception in the block as a ServiceError, with the exception as cause."""
     try:
         yield
     except DRIVER_ERRORS as error:
@@ -99,24 +99,24 @@ def translate(error: Exception) -> ServiceError:
         case OperationFailure():
             return _operation(error)
         case ConnectionFailure() | ProtocolError():
-            # A socket that outlives the call's time limit is a timeout, one that breaks is not.
+            # A socket that hits its time limit is a timeout; one that breaks is not.
             if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
                 return RequestTimeout()
             return Unavailable("the database cannot be reached")
         case ConfigurationError() if type(error.__cause__).__module__.startswith("dns."):
             return Unavailable("the database's name cannot be looked up")
         case ConfigurationError():
-            # Those of the connection string itself are found when it is opened.
+            # `Database` has already refused errors in the connection string itself.
             return Misconfigured("the service's connection to the database is set up wrongly")
         case _ if any(words in str(error) for words in _CLOSED):
-            # The driver has one exception for closed clients and all mistakes of programs.
+            # The driver has no exception class that tells a closed client from programming errors.
             return Unavailable("the server is stopping")
         case _:
             return QueryFailed("the driver failed")
 
 
 def pattern_complaint(failure: PyMongoError) -> str | None:
-    """What MongoDB says of an invalid regular expression, when that is what it refuses."""
+    """MongoDB's reason for refusing a regular expression; None if it refused something else."""
     if not isinstance(failure, OperationFailure) or failure.code != _INVALID_PATTERN:
         return None
     found = re.search(r"Regular expression is invalid: ([\x20-\x7e]{1,80})", _sentence(failure))
@@ -124,18 +124,18 @@ def pattern_complaint(failure: PyMongoError) -> str | None:
 
 
 def is_about_hint(failure: OperationFailure) -> bool:
-    """Whether what MongoDB refuses is the hint of an index that is not there."""
+    """Whether MongoDB refused an index hint because there is no such index."""
     return failure.code == _BAD_VALUE and "hint provided" in _sentence(failure)
 
 
 def is_about_lists(failure: OperationFailure) -> bool:
-    """Whether what MongoDB refuses is a sort by several keys that are lists."""
+    """Whether MongoDB refused a sort because a document has arrays under several sort keys."""
     return failure.code == _BAD_VALUE and "parallel arrays" in _sentence(failure)
 
 
 def is_logged_out(failure: PyMongoError) -> bool:
-    """Whether MongoDB does not know this connection's user any more: another connection, which
-    logs in anew, may do. A right that the user lacks is another matter."""
+    """Whether MongoDB no longer knows this connection's user, so that a new connection, which
+    authenticates again, may succeed. False when the user lacks a privilege."""
     return (
         isinstance(failure, OperationFailure)
         and failure.code == _UNAUTHORIZED
@@ -144,14 +144,14 @@ def is_logged_out(failure: PyMongoError) -> bool:
 
 
 def _missing_right(failure: OperationFailure) -> str | None:
-    """What the service's user may not do, as in "may not run find on job", when that is what is
-    refused."""
+    """What the service's user lacks a privilege for, as in "run find on job"; None if the failure
+    has another cause."""
     if failure.code not in {_UNAUTHORIZED, _ATLAS}:
         return None
     sentence = _sentence(failure)
     found = _FORBIDDEN.search(sentence) or _FORBIDDEN_IN_ATLAS.search(sentence)
     if found is None:
-        # Other makes of database have other sentences.
+        # MongoDB-compatible databases word this differently.
         is_right = failure.code == _UNAUTHORIZED and not _LOGGED_OUT.search(sentence)
         return "do this" if is_right else None
     command, collection = found.groups()
@@ -159,7 +159,7 @@ def _missing_right(failure: OperationFailure) -> str | None:
 
 
 def _sentence(failure: OperationFailure) -> str:
-    """What MongoDB says of it, to be looked at and not shown: it may quote a command."""
+    """MongoDB's error message: for matching, never shown, as it may quote a command."""
     return str((failure.details or {}).get("errmsg", ""))
 
 
@@ -173,10 +173,10 @@ def _operation(error: OperationFailure) -> ServiceError:
         return Unavailable("the database refuses this service's access")
     if code in _TOO_BUSY:
         return Unavailable("the database is too busy")
-    if code in _CHANGING_OVER or error.has_error_label("TransientTransactionError"):
+    if code in _TRANSIENT or error.has_error_label("TransientTransactionError"):
         return Unavailable("the database is changing over")
-    if code in _AT_FAULT:
-        return QueryRefused(_AT_FAULT[code])
+    if code in _QUERY_REASONS:
+        return QueryRefused(_QUERY_REASONS[code])
     if code in _QUERY_CODES or code >= _FIRST_ASSERTION:
         return QueryRefused(f"the database cannot evaluate the query, its error {code}")
     return QueryFailed(f"database error {code}")

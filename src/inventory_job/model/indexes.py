@@ -1,4 +1,4 @@
-"""Creating the indexes that a database lacks, and knowing which of them to hint."""
+"""Creates the indexes that a database lacks, and chooses the index to hint for a list."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ _REASONS = {
 
 
 def _serves(index: Index, existing: Mapping[str, Any]) -> bool:
-    """Whether an index as the database lists it does the work of a declared one, whatever its
-    name."""
+    """Whether an index, as listIndexes returns it, can replace a declared one. Names may differ."""
     return (
         tuple(existing["key"].items()) == index.keys
         and bool(existing.get("unique", False)) >= index.unique
@@ -42,48 +41,48 @@ def _serves(index: Index, existing: Mapping[str, Any]) -> bool:
 
 
 class NewestIndexes:
-    """Which index has the newest jobs of a scope in order, for a hint. MongoDB would choose it as
-    well, but has others compete with it until one comes to the page, for seconds where that is deep
-    (docs/performance.md). The indexes are looked up once in `seconds`, while wanted."""
+    """Finds the index to hint for the newest jobs of a scope. Without the hint MongoDB chooses the
+    same index, but first runs competing plans until one reaches the page, which takes seconds for
+    a deep page (docs/performance.md). The list of indexes is cached for `seconds`."""
 
     def __init__(self, database: Database, seconds: float = 60.0) -> None:
         self._database = database
         self._seconds = seconds
         self._names: Mapping[Index, str] = {}
-        self._looked_at = -math.inf
+        self._listed_at = -math.inf
 
     async def of(self, plan: ListPlan) -> str | None:
-        """The index to hint for the page of a plan; None where there is none, or its filter needs
-        more than is in there. Raises pymongo errors."""
+        """The name of the index to hint for the page of `plan`; None if the database lacks it, or
+        if it does not cover the sort and the filter. Raises pymongo errors."""
         index = NEWEST_OF_WORKSPACE if plan.jobs.scope.workspace_ids else NEWEST_OF_DOMAIN
         if not plan.is_newest_first or not plan.jobs.fields <= dict(index.keys).keys():
             return None
-        if time.monotonic() - self._looked_at > self._seconds:
+        if time.monotonic() - self._listed_at > self._seconds:
             self._names = {
                 index: existing["name"]
                 for existing in await _existing(self._database.jobs)
                 for index in (NEWEST_OF_DOMAIN, NEWEST_OF_WORKSPACE)
                 if _serves(index, existing)
             }
-            self._looked_at = time.monotonic()
+            self._listed_at = time.monotonic()
         return self._names.get(index)
 
     def forget(self) -> None:
-        """Knows of none, until looked up again."""
+        """Gives no hints until the indexes are listed again."""
         self._names = {}
 
 
 async def ensure_indexes(
     database: Database, indexes: Sequence[Index] = INDEXES
 ) -> Mapping[str, str]:
-    """Create the indexes that `database` lacks, one after the other: those that it has not
-    afterwards, with the reasons.
+    """Create the indexes that `database` lacks, one after the other; return the names of the
+    refused ones with the reasons.
 
-    Never raises on an answer of the database: an index that cannot be had (a read-only user,
-    another index under its name, duplicates under a unique one) is logged as a warning and
-    counted as refused, and the others are still tried; after a lost connection the rest is
-    refused untried. Building an index of a large collection can take minutes: call this where
-    nothing waits for it. Concurrent calls do no harm.
+    Raises no pymongo errors. An index that the database refuses (a read-only user, another index
+    of the same name, duplicate values for a unique index) is logged as a warning, and the
+    following ones are still tried. If the connection is lost, the remaining ones are refused
+    untried. Building an index of a large collection can take minutes, so do not let requests
+    wait for this. Concurrent calls are safe.
     """
     log = structlog.get_logger(__name__)
     created: list[str] = []
@@ -106,11 +105,11 @@ async def ensure_indexes(
 
 
 async def _create(database: Database, index: Index) -> bool:
-    """Create the index; False when one that serves is there. Raises pymongo errors."""
+    """Create the index; False if the database has an equivalent one. Raises pymongo errors."""
     collection = database.jobs.database[index.collection]
     if any(_serves(index, existing) for existing in await _existing(collection)):
         return False
-    # Building one takes longer than any socket timeout.
+    # A build may take longer than socketTimeoutMS, which this replaces.
     with pymongo.timeout(_BUILD_SECONDS):
         await collection.create_index(list(index.keys), name=index.name, unique=index.unique)
     return True
@@ -120,12 +119,12 @@ async def _existing(collection: AsyncCollection[StoredDocument]) -> list[Mapping
     try:
         return [index async for index in await collection.list_indexes()]
     except OperationFailure:
-        # The right to create indexes may come without that to list them: creation decides.
+        # A user may have the privilege to create indexes but not to list them: try to create.
         return []
 
 
 def _reason(error: PyMongoError) -> str:
-    """Why an index is refused, without the message, which may hold a stored value."""
+    """Why an index is refused, without MongoDB's message, which may quote a stored value."""
     if not isinstance(error, OperationFailure):
         return f"The driver refused, {type(error).__name__}"
     return f"{_REASONS.get(error.code or 0, 'The database refused')}, error {error.code}"

@@ -1,7 +1,7 @@
-"""Why a database cannot be used, for operators: kind, hosts and the driver's plain sentence.
+"""Tells operators why a database cannot be used: kind of failure, hosts and the error message.
 
-The sentences of the driver come with its settings, and those of the database may quote the
-query; neither is part of the reason, so that it only changes when something else is wrong.
+The driver appends its settings to messages, and the database may quote the query. Both are cut
+out, so that the reason changes only when the cause does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inventory_job.errors import Outage
 
 _KINDS_BY_CODE = {**dict.fromkeys((11, 18, 8000), "login refused"), 13: "right missing"}
 _MOST_CHARACTERS = 200
-# First what stays wrong until an operator changes something.
+# Most severe first: a failure that lasts until an operator changes something.
 _KINDS = {
     "login refused": r"^Authentication failed|bad auth|auth.* failed",
     "TLS failed": r"\bSSL\b|\bTLS\b|certificate",
@@ -40,7 +40,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def outage_of(error: PyMongoError, servers: TopologyDescription) -> Outage:
-    """Why a ping ended with `error`, `servers` being what the driver knows of them."""
+    """Why a ping raised `error`; `servers` is the topology as the driver knows it."""
     known = servers.server_descriptions().values()
     found = [(_outage(each.error, [each]), each) for each in known if each.error is not None]
     if not found and isinstance(error, ServerSelectionTimeoutError):
@@ -67,7 +67,7 @@ def _outage(error: Exception, servers: Collection[ServerDescription]) -> Outage:
 
 
 def _unfit(replica_set: str | None, servers: Collection[ServerDescription]) -> Outage:
-    """There are servers, and none to read from."""
+    """No known server has an error, but none is suitable for operations."""
     if replica_set and not servers:
         reason = (
             f"No server found is in the replica set {replica_set!r}, as the connection string says."
@@ -79,7 +79,7 @@ def _unfit(replica_set: str | None, servers: Collection[ServerDescription]) -> O
 
 
 def _sentence(error: Exception) -> str:
-    """What the driver or the database says, without settings, quotations and control characters."""
+    """The driver's or database's message without settings, quotations and control characters."""
     details = getattr(error, "details", None)
     said = details.get("errmsg") if isinstance(details, dict) else None
     text = _QUOTED.sub("…", str(said or error))

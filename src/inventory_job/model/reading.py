@@ -1,4 +1,4 @@
-"""Reads what finds and pipelines give, up to a bound of bytes."""
+"""Runs finds, aggregations and distinct commands, with a limit on the bytes of a result."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _SIZE = struct.Struct("<i")
 
 
 class Reader:
-    """Reads jobs and rows of `database`, at most `result_bytes` as stored for one answer.
+    """Reads jobs and rows of `database`, at most `result_bytes` of BSON per result.
 
-    Documents come undecoded, because only so is their size known before they take memory. Every
-    method takes the deadline of its call, and raises pymongo errors, InvalidRequest for a result
+    Documents are left undecoded, so that the limit applies before decoded values take memory. Every
+    method takes the deadline of its call. It raises pymongo errors, InvalidRequest for a result
     that is too large, and RequestTimeout.
     """
 
@@ -42,7 +42,7 @@ class Reader:
         self._result_bytes = result_bytes
 
     async def page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
-        """The jobs of a list's page, and how many they are."""
+        """The jobs on the page of `plan`, and their number."""
         if not plan.computed:
             try:
                 return await self._stored_page(plan, deadline)
@@ -54,45 +54,44 @@ class Reader:
         return await self.rows(plan.jobs, stages, plan.page.size, deadline)
 
     async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
-        """The same where all that it is sorted by is stored."""
+        """As `page`, by a find: for a plan whose sort keys are all stored fields."""
         batches = self._database.jobs.find_raw_batches(
             plan.jobs.document,
             projection(plan.fields),
             sort=plan.order,
             skip=plan.page.skip,
             limit=plan.page.size,
-            # One more: a cursor whose batch is just full stays open.
+            # One more than `limit`: after a batch that is just full, the cursor would stay open.
             batch_size=plan.page.size + 1,
             allow_disk_use=True,
             hint=await self._indexes.of(plan),
             max_time_ms=deadline.milliseconds(),
         )
-        kept = _Kept(self._database, self._result_bytes)
+        documents = _RawDocuments(self._database, self._result_bytes)
         seen = 0
         try:
             async with batches:
-                batch: Any  # bytes, though the cursor is declared as one of documents
+                batch: Any  # bytes, although the cursor is annotated as one of documents
                 async for batch in batches:
-                    kept.add(batch)
+                    documents.add(batch)
                     seen += _documents_in(batch)
         except OperationFailure as failure:
             if not is_about_hint(failure):
                 raise
-            # The index was dropped a moment ago.
+            # The index was dropped after it was listed.
             self._indexes.forget()
             return await self._stored_page(plan, deadline)
-        return kept.rows(), seen
+        return documents.rows(), seen
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
     ) -> tuple[Rows, int]:
-        """The first rows, at most `most`, that a pipeline over `jobs` gives, and how many it gives
-        in all."""
+        """The first `most` rows of a pipeline over `jobs`, and the number of all its rows."""
         pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
         if any(_may_grow(stage) for stage in stages):
             pipeline.append(REFUSING_LARGE_ROWS)
 
-        # Raw batches would be simpler, but the driver asks for an empty one first.
+        # aggregate_raw_batches would be simpler, but its first batch is always empty.
         run = partial(self._database.undecoded_jobs.aggregate, allowDiskUse=True, batchSize=_BATCH)
         try:
             cursor = await run(pipeline, maxTimeMS=deadline.milliseconds())
@@ -101,19 +100,19 @@ class Reader:
                 raise
             rewritten = by_one_of_each_list(pipeline)
             cursor = await run(rewritten, maxTimeMS=deadline.milliseconds())
-        kept = _Kept(self._database, self._result_bytes)
+        documents = _RawDocuments(self._database, self._result_bytes)
         seen = 0
         async with cursor:
             batch: list[RawBSONDocument]
             while batch := await cursor.to_list(_BATCH):
                 for row in batch[: max(most - seen, 0)]:
-                    kept.add(row.raw)
+                    documents.add(row.raw)
                 seen += len(batch)
-        return kept.rows(), seen
+        return documents.rows(), seen
 
     async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
-        """The values of a path that are on the page, in MongoDB's order, as one row's `values`, and
-        how many there are in all."""
+        """The distinct values of a path, in MongoDB's sort order. The page's values are the field
+        `values` of a single row; the total is the number of all values."""
         jobs, page = self._database.undecoded_jobs, plan.page
         values = await jobs.distinct(
             plan.path, plan.jobs.document, maxTimeMS=deadline.milliseconds()
@@ -125,7 +124,8 @@ class Reader:
         if {type(value) for value in values} <= {str, NoneType}:
             sorted_ = sorted(values, key=lambda value: (value is not None, value))[shown]
         else:
-            # Any job becomes the values; within a document alone lists compare as a whole.
+            # MongoDB sorts the values, which replace an arbitrary job. Each is put in a document:
+            # as a sort key, an array compares as a whole only inside one.
             sort: list[Document] = [
                 {"$limit": 1},
                 {"$project": {"_id": 0, "value": {"$literal": values}}},
@@ -138,20 +138,20 @@ class Reader:
                 sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds()
             )
             sorted_ = [row["of"]["value"] for row in await cursor.to_list()] or values[shown]
-        kept = _Kept(self._database, self._result_bytes)
-        kept.add(encode({"values": sorted_}))
-        return ResultPage(kept.rows(), len(values))
+        documents = _RawDocuments(self._database, self._result_bytes)
+        documents.add(encode({"values": sorted_}))
+        return ResultPage(documents.rows(), len(values))
 
     async def count(
         self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline
     ) -> int:
-        """How many rows a pipeline over `jobs` gives."""
+        """The number of rows that a pipeline over `jobs` returns."""
         rows, _ = await self.rows(jobs, [*stages, {"$count": "total"}], 1, deadline)
         return sum(int(row["total"]) for row in rows.decoded())
 
 
-class _Kept:
-    """Documents as they came, at most `most_bytes` of them."""
+class _RawDocuments:
+    """Collects undecoded documents, at most `most_bytes` in all."""
 
     def __init__(self, database: Database, most_bytes: int) -> None:
         self._codec_options = database.codec_options
@@ -160,7 +160,7 @@ class _Kept:
         self._bytes = 0
 
     def add(self, piece: bytes | memoryview) -> None:
-        """Takes one or more documents; raises InvalidRequest when they are too large."""
+        """Adds one or more documents; raises InvalidRequest when the limit is exceeded."""
         self._bytes += len(piece)
         if self._bytes > self._most_bytes:
             reason = f"the result is larger than {self._most_bytes} bytes; ask for less"
@@ -168,12 +168,12 @@ class _Kept:
         self._pieces.append(piece)
 
     def rows(self) -> Rows:
-        """All of them."""
+        """All documents added so far."""
         return Rows(self._bytes, partial(_decoded, b"".join(self._pieces), self._codec_options))
 
 
 def _documents_in(batch: bytes) -> int:
-    """How many BSON documents these are: each begins with its size."""
+    """The number of BSON documents in a batch: each begins with its size."""
     number = position = 0
     while position < len(batch):
         position += _SIZE.unpack_from(batch, position)[0]
@@ -190,12 +190,12 @@ _GATHERING = frozenset({"$push", "$addToSet", "$mergeObjects"})
 REFUSING_LARGE_ROWS: Document = {
     "$match": {"$expr": {"$bsonSize": {"row": "$$ROOT", "answer around it": "x" * 1024}}}
 }
-"""A row that is larger than a document may be is an error of this stage, which passes all others.
-Without it MongoDB closes the connection, upon which the driver closes all others as well."""
+"""A stage that fails for a row larger than MongoDB's document limit and passes every other row.
+Without it MongoDB closes the connection, and then the driver closes its other connections too."""
 
 
 def _may_grow(stage: Document) -> bool:
-    """Whether a stage makes rows larger than what is stored in one document."""
+    """Whether a stage can build rows larger than one stored document."""
     values = stage.get("$group", {}).values()
     return "$lookup" in stage or any(
         isinstance(value, dict) and value.keys() & _GATHERING for value in values
@@ -203,18 +203,18 @@ def _may_grow(stage: Document) -> bool:
 
 
 def projection(fields: tuple[str, ...]) -> Document:
-    """What a find returns of each job: these fields, and not its ObjectId."""
+    """The projection to `fields`, without the ObjectId in `_id`."""
     return {"_id": 0, **dict.fromkeys(fields, 1)}
 
 
 def window(page: Page, size: int) -> list[Document]:
-    """The stages that pass over what comes before a page, and end after `size` rows."""
+    """The stages that skip the rows before a page and limit the rest to `size` rows."""
     skip = [{"$skip": page.skip}] if page.skip else []
     return [*skip, {"$limit": size}]
 
 
 def proven_total(seen: int, most: int, page: Page) -> int | None:
-    """How many there are, when a window of at most `most` of which `seen` came proves it."""
+    """The total, if it follows from the `seen` rows of a page read with limit `most`; else None."""
     if seen < most and (seen or not page.skip):
         return page.skip + seen
     return None

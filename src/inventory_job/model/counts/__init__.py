@@ -1,1 +1,1 @@
-"""Totals of lists, counted once and kept up to date by a change stream."""
+"""Totals of lists: counted once, cached, and kept up to date by a change stream."""

@@ -1,10 +1,10 @@
-"""Totals of lists that do not grow with the number of jobs: counted once, then kept.
+"""Totals of lists: counted once, then cached, so that their cost does not grow with the jobs.
 
-On a replica set, the exact number of jobs of a filter is kept and adjusted to what a change
-stream reports, for filters that allow it (query.countable). It is shown only while the reports
-are known to be complete up to less than a second ago. In every other case (a standalone server, a
-sharded cluster, a stream that is lost or late, reads from secondaries, other filters) jobs are
-counted each time.
+On a replica set, the exact number of jobs of a filter is cached and adjusted by the events of a
+change stream, for the filters that allow it (query.countable). It is used only while the events are
+known to be complete up to less than a second ago. In every other case (a standalone server, a
+sharded cluster, a stream that is lost or late, reads from secondaries, other filters) each list
+counts its jobs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 
 _LONGEST_AGE_SECONDS = 0.8
-# InvalidOptions, SnapshotTooOld, SnapshotUnavailable: counting as it is may still work.
+# InvalidOptions, SnapshotTooOld, SnapshotUnavailable: a count without a snapshot may still work.
 _NO_SNAPSHOT = frozenset({72, 239, 246})
 
 
 class CountCache:
-    """The numbers of jobs of at most `most` filters, those used last; 0 counts each time.
+    """An LRU cache of the numbers of jobs of at most `most` filters; 0 disables it.
 
-    Nothing is started before the first count. For one event loop.
+    The first count starts the change stream. For one event loop.
     """
 
     def __init__(self, database: Database, most: int = 1000) -> None:
@@ -42,10 +42,10 @@ class CountCache:
         )
 
     async def count(self, jobs: ScopedFilter, deadline: Deadline) -> int:
-        """The number of `jobs`: the known one, else what counting them gives.
+        """The number of `jobs`, from the cache or else counted.
 
-        What others wrote shows within a second, what `counters.forget` reported immediately. Raises
-        pymongo errors and RequestTimeout.
+        It includes writes of other processes after at most a second, and the writes reported to
+        `counters.forget` immediately. Raises pymongo errors and RequestTimeout.
         """
         if self._is_on:
             self._stream.start()
@@ -67,19 +67,19 @@ class CountCache:
         )
 
     async def close(self) -> None:
-        """Ends the change stream, within a second; from then on jobs are counted each time."""
+        """Ends the change stream, within a second; from then on the cache is disabled."""
         self._is_on = False
         await self._stream.close()
 
     @property
     def is_current(self) -> bool:
-        """Whether known totals are used."""
+        """Whether cached totals are used: the change stream is on and up to date."""
         return self._is_on and self._stream.age < _LONGEST_AGE_SECONDS
 
     async def _count_at(self, at: Timestamp, jobs: ScopedFilter, deadline: Deadline) -> int | None:
-        """The number of `jobs` at a time; None when the database cannot say.
+        """The number of `jobs` by a snapshot read at a cluster time; None if there is no snapshot.
 
-        An ordinary count sees changes that come while it runs, or not, as it happens.
+        A count without a snapshot may or may not include changes made while it runs.
         """
         command = {
             "aggregate": self._database.jobs.name,

@@ -1,9 +1,9 @@
-"""The changes of the job collection, reported in order, and how current the reports are.
+"""Reports the changes of the job collection in order, and how current the reports are.
 
-Change streams report what a majority of the set has, so nothing reported is ever rolled back; and
-they say nothing while there is nothing to report. How current they are is therefore known from the
-primary, which before each look at the stream says what it has written, and how much of that
-majority reads show. A look that comes back empty has shown all of the latter.
+A change stream returns only majority-committed changes, which are never rolled back. It returns no
+events while there are none, so it does not tell how current it is. Before each getMore, a `hello`
+therefore asks the primary for the times of its last write and its last majority-committed write. A
+getMore without events means that all changes up to the latter time have been reported.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from inventory_job.query.countable import STEADY_FIELDS
 from inventory_job.results import StoredDocument
 from inventory_job.tasks import end
 
-_LOOK_MILLISECONDS = 200
-_MOST_IN_A_LOOK = 500
+_MAX_AWAIT_MILLISECONDS = 200
+_BATCH_SIZE = 500
 _REST_SECONDS = 0.05
 _STEP_SECONDS = 3.0
 _CLOSE_SECONDS = 0.5
-_PAUSE_SECONDS = 0.5
-_REFUSED_PAUSE_SECONDS = 30.0
+_REOPEN_SECONDS = 0.5
+_REOPEN_REFUSED_SECONDS = 30.0
 # Unauthorized, CommandNotFound, InvalidOptions, CommandNotSupported, CommandNotSupportedOnView,
-# an unknown stage, and change streams where there is no replica set.
+# an unknown stage, and a change stream on a server that is not in a replica set.
 _REFUSALS = frozenset({13, 59, 72, 115, 166, 40324, 40573})
 _NEVER = float("-inf")
 
 
 class _Lost(Exception):
-    """The stream has to be opened anew."""
+    """The stream has to be reopened."""
 
 
 class _Refused(_Lost):
-    """There will be no stream before the database is changed."""
+    """No stream can be opened until an operator changes the database."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Heartbeat:
-    """What a primary says of itself: in which term of office, what it has written, and how much
-    of that majority reads show; `seconds` on the monotonic clock, before it was sent."""
+class _Hello:
+    """What a primary answers to `hello`: the id of its election and the times of its last write and
+    last majority-committed write. `sent_at` is on the monotonic clock, before `hello` was sent."""
 
-    seconds: float
-    term: Any
+    sent_at: float
+    election: Any
     written: Timestamp
-    shown: Timestamp
+    committed: Timestamp
 
 
 class ChangeStream:
-    """Follows the job collection of `database` in a task, and reports to `counters`, once started.
+    """Once started, a task that reports the changes of the jobs in `database` to `counters`.
 
-    It goes on until it is closed: a lost stream is opened anew after a short pause; where there are
-    none (a standalone server, missing privileges) it tries again every 30 seconds.
+    The task runs until it is closed. It reopens a lost stream after half a second; where the
+    database refuses one (a standalone server, missing privileges) it retries every 30 seconds.
     """
 
     def __init__(self, database: Database, counters: Counters) -> None:
@@ -74,83 +74,83 @@ class ChangeStream:
         self._current_at = _NEVER
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
-        self._silent: str | None = None
+        self._logged_reason: str | None = None
 
     @property
     def age(self) -> float:
-        """Seconds since the reports were known to be complete; infinite while there are none."""
+        """Seconds since the moment up to which all changes are reported; infinite without one."""
         return time.monotonic() - self._current_at
 
     def start(self) -> None:
-        """Begins to follow, in the running event loop, if it has not yet."""
+        """Starts the task in the running event loop, unless it has been started."""
         if self._task is None:
-            # Not within the trace of the call that happens to come first.
+            # In an empty context, or its commands would be in the trace of the first call.
             self._task = asyncio.create_task(self._run(), name="change stream", context=Context())
 
     async def close(self) -> None:
-        """Ends it, within a second also where the database does not answer."""
+        """Ends the task, within a second even if the database does not answer."""
         if self._task is not None:
             await end([self._task])
 
     async def _run(self) -> None:
         while True:
-            pause = _PAUSE_SECONDS
+            pause = _REOPEN_SECONDS
             try:
                 await self._follow()
             except (PyMongoError, BSONError, TimeoutError, _Lost) as error:
                 self._note_loss(error)
                 if isinstance(error, _Refused):
-                    pause = _REFUSED_PAUSE_SECONDS
+                    pause = _REOPEN_REFUSED_SECONDS
             finally:
                 self._current_at = _NEVER
                 self._counters.clear()
             await asyncio.sleep(pause)
 
     async def _follow(self) -> None:
-        """Reports changes until there is no stream any more, which it raises."""
+        """Opens a stream and reports its changes until it fails; raises the failure."""
         async with asyncio.timeout(_STEP_SECONDS):
-            first = await self._heartbeat()
-            cursor = await self._open(first.shown)
+            first = await self._hello()
+            cursor = await self._open(first.committed)
         try:
-            self._counters.promise(first.shown)
-            heartbeats: deque[_Heartbeat] = deque(maxlen=32)
+            self._counters.promise(first.committed)
+            hellos: deque[_Hello] = deque(maxlen=32)
             while True:
                 async with asyncio.timeout(_STEP_SECONDS):
-                    heartbeats.append(await self._heartbeat())
-                    if heartbeats[-1].term != first.term:
+                    hellos.append(await self._hello())
+                    if hellos[-1].election != first.election:
                         raise _Lost("another primary was elected")
-                    changes = await self._look(cursor)
+                    changes = await self._next_changes(cursor)
                 self._counters.apply(changes)
-                self._confirm(heartbeats, changes[-1].at if changes else None)
+                self._confirm(hellos, changes[-1].at if changes else None)
                 if changes:
-                    # Under steady writing many small looks would cost more than few large ones.
+                    # Under constant writes, a few large batches cost less than many small ones.
                     await asyncio.sleep(_REST_SECONDS)
         finally:
-            # A cursor that cannot be ended now ends by itself, after ten minutes without a look.
+            # A cursor that cannot be closed now times out after ten minutes without a getMore.
             with suppress(PyMongoError, TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await cursor.close()
 
     async def _open(self, at: Timestamp) -> Any:
-        """A change stream of the job collection after `at`, as batches of events. Raises _Refused
-        where the database has no such stream.
+        """A cursor over the change stream of the job collection from `at` on, in raw batches.
+        Raises _Refused if the database refuses to open one.
 
-        The driver's own change streams do not say where a batch ends; they also go on with another
-        primary, whose majority reads may show less than the heartbeat said.
+        The driver's own change streams hide where a batch ends. They also resume on a new primary,
+        whose last majority-committed write may be older than the one in the last `hello`.
         """
         jobs = self._database.jobs.with_options(read_concern=ReadConcern("majority"))
         try:
-            # Declared as a find's cursor, it is a command's.
+            # Annotated as the cursor of a find, it is an AsyncRawBatchCommandCursor.
             return await jobs.aggregate_raw_batches(
-                _pipeline(at), batchSize=_MOST_IN_A_LOOK, maxAwaitTimeMS=_LOOK_MILLISECONDS
+                _pipeline(at), batchSize=_BATCH_SIZE, maxAwaitTimeMS=_MAX_AWAIT_MILLISECONDS
             )
         except OperationFailure as error:
             if error.code not in _REFUSALS:
                 raise
             raise _Refused(f"the database refuses a change stream, error {error.code}") from error
 
-    async def _look(self, cursor: Any) -> list[Change]:
-        """The next changes; none where there are none within the time of a look."""
+    async def _next_changes(self, cursor: Any) -> list[Change]:
+        """The next batch of changes; empty if there are none within maxAwaitTimeMS."""
         if not cursor.alive:
             raise _Lost("the collection was dropped or renamed")
         batch = await cursor.try_next()
@@ -162,25 +162,25 @@ class ChangeStream:
             changes.append(Change(event["clusterTime"], job))
         return changes
 
-    def _confirm(self, heartbeats: deque[_Heartbeat], last: Timestamp | None) -> None:
-        """Notes up to when all changes are reported: those before the last one, or without any,
-        those that majority reads showed before the look."""
+    def _confirm(self, hellos: deque[_Hello], last: Timestamp | None) -> None:
+        """Records up to when all changes are reported: before the `last` change or, if the batch is
+        empty, up to the last majority-committed write before its getMore."""
         complete = None
-        shown = heartbeats[-1].shown
-        while heartbeats and (
-            heartbeats[0].written <= shown if last is None else heartbeats[0].written < last
+        committed = hellos[-1].committed
+        while hellos and (
+            hellos[0].written <= committed if last is None else hellos[0].written < last
         ):
-            complete = heartbeats.popleft()
+            complete = hellos.popleft()
         if complete is None:
             return
         self._counters.promise(complete.written)
-        self._current_at = complete.seconds
-        if self._silent is not None:
-            self._silent = None
+        self._current_at = complete.sent_at
+        if self._logged_reason is not None:
+            self._logged_reason = None
             self._log.info("totals are kept again")
 
-    async def _heartbeat(self) -> _Heartbeat:
-        seconds = time.monotonic()
+    async def _hello(self) -> _Hello:
+        sent_at = time.monotonic()
         hello = await self._database.client.admin.command("hello")
         if "setName" not in hello:
             raise _Refused("the database is not a replica set")
@@ -188,25 +188,25 @@ class ChangeStream:
             raise _Lost("the server is not the primary")
         try:
             last = hello["lastWrite"]
-            written, shown = last["opTime"]["ts"], last["majorityOpTime"]["ts"]
-            return _Heartbeat(seconds, hello["electionId"], written, shown)
+            written, committed = last["opTime"]["ts"], last["majorityOpTime"]["ts"]
+            return _Hello(sent_at, hello["electionId"], written, committed)
         except (KeyError, TypeError) as error:
             raise _Lost("the primary does not say what it has written") from error
 
     def _note_loss(self, error: Exception) -> None:
-        """Logs why there is no stream: once for each reason, however often it is tried."""
+        """Logs why there is no stream, unless the previous failure had the same reason."""
         reason = str(error) if isinstance(error, _Lost) else type(error).__name__
         if isinstance(error, OperationFailure):
             reason = f"database error {error.code}"
-        if reason != self._silent:
-            self._silent = reason
+        if reason != self._logged_reason:
+            self._logged_reason = reason
             self._log.warning("totals are counted each time", reason=reason)
 
 
 def _pipeline(at: Timestamp) -> list[StoredDocument]:
-    """A change stream from `at` on, of what matters: updates that touch no steady field, which
-    nearly all are, stay in the database."""
-    # A field itself or something in it.
+    """The pipeline of a change stream from `at` on. It filters out, in the database, the updates
+    that touch no steady field: nearly all of them."""
+    # Matches the path of a steady field, or a path inside the field.
     steady = re.compile(rf"^({'|'.join(sorted(STEADY_FIELDS))})(\.|$)")
     return [
         {"$changeStream": {"startAtOperationTime": at}},

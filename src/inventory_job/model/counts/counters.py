@@ -1,8 +1,8 @@
-"""Numbers of jobs by filter, adjusted to every change that is reported. No I/O.
+"""Numbers of jobs by filter, cached and adjusted by every change that is reported. No I/O.
 
-A number is exact for one point in the history of the set, its time; changes after that are added
-to it, earlier ones are in it already. A count is of the time up to which changes were reported when
-it began: what is reported while it runs is noted, and added once the count is there.
+A number is counted by a snapshot read at one cluster time, at or after the last change reported so
+far. The count includes the changes up to that time; later changes are added to it. Changes that are
+reported while the count runs are buffered, and applied when it ends.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from inventory_job.query.countable import Countable
 
 _BEGINNING = Timestamp(0, 0)
 _SEEN_PER_COUNTER = 8
-# Of one report; each takes some 1.5 µs.
+# In one call of `Counters.apply`; each takes some 1.5 µs.
 _MOST_ADJUSTMENTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the job collection, of the time `at` in the history of the set: the insert of
-    `job`, whose steady fields these are, or any other, which does not say whose the jobs were and
-    what they were like before."""
+    """A change of the job collection at the cluster time `at`. For an insert, `job` has the steady
+    fields of the new job. For any other change it is None: a change stream tells neither the domain
+    of the changed jobs nor their former values."""
 
     at: Timestamp
     job: Mapping[str, Any] | None = None
 
 
 class Counter:
-    """The number of jobs of one filter: being counted, then kept."""
+    """The number of jobs of one filter: first being counted, then cached as `total`."""
 
     def __init__(self, jobs: Countable, at: Timestamp) -> None:
         self.jobs = jobs
         self.at = at
-        """The time that the count has to be of; no later change had been reported before."""
+        """The cluster time to count at. No later change was reported before the count began."""
         self.total: int | None = None
-        self._noted: list[Change] = []
+        self._buffered: list[Change] = []
 
     def apply(self, change: Change) -> bool:
-        """Takes a change. False: the number is lost.
+        """Applies a change to the number, or buffers it while the count runs.
 
-        While the count runs, changes are noted for its end.
+        Returns False if the change leaves the number unknown.
         """
         if self.total is None:
-            self._noted.append(change)
+            self._buffered.append(change)
         elif change.at > self.at:
             included = None if change.job is None else self.jobs.includes(change.job)
             if included is None:
@@ -58,34 +58,34 @@ class Counter:
         return True
 
     def settle(self, total: int) -> int | None:
-        """Takes the count; the number after the changes noted, None when that is lost."""
+        """Ends the count: returns `total` with the buffered changes applied, None if unknown."""
         self.total = total
-        noted, self._noted = self._noted, []
-        return self.total if all(map(self.apply, noted)) else None
+        buffered, self._buffered = self._buffered, []
+        return self.total if all(map(self.apply, buffered)) else None
 
 
 class Counters:
-    """At most `most` numbers, those used last. For one event loop.
+    """An LRU cache of at most `most` numbers. For one event loop.
 
-    A filter's number is kept from the second time on that it is wanted, so filters that come once
-    push out none that come again.
+    Only a filter that is requested for the second time is cached, so filters that are requested
+    once evict no others.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._counters: OrderedDict[Countable, Counter] = OrderedDict()
         self._seen: OrderedDict[int, None] = OrderedDict()
-        self._floor = _BEGINNING
+        self._next_count_at = _BEGINNING
         self.hits = self.misses = self.dropped = 0
-        """How often a number was known or not, and how many could not be adjusted."""
+        """Cache hits, cache misses, and numbers dropped for another reason than eviction."""
 
     @property
     def kept(self) -> int:
-        """How many numbers there are now."""
+        """How many numbers are cached or being counted now."""
         return len(self._counters)
 
     def get(self, jobs: Countable) -> int | None:
-        """The number of `jobs`, if it is known."""
+        """The cached number of `jobs`, None on a cache miss."""
         counter = self._counters.get(jobs)
         if counter is None or counter.total is None:
             self.misses += 1
@@ -95,27 +95,27 @@ class Counters:
         return counter.total
 
     def begin(self, jobs: Countable) -> Counter | None:
-        """Must be called before `jobs` are counted, at the time `at` of what it returns; None when
-        their number is not to be kept.
+        """Begins a count of `jobs`; None if their number is not to be cached.
 
-        What it returns goes to `settle` or `abandon`.
+        The caller counts `jobs` at the cluster time `at` of the counter that this returns, and then
+        passes the counter to `settle` or `abandon`.
         """
-        if jobs in self._counters or not self._comes_again(jobs):
+        if jobs in self._counters or not self._is_repeated(jobs):
             return None
-        counter = self._counters[jobs] = Counter(jobs, self._floor)
+        counter = self._counters[jobs] = Counter(jobs, self._next_count_at)
         if len(self._counters) > self._most:
             self._counters.popitem(last=False)
         return counter
 
     def settle(self, counter: Counter, total: int) -> int:
-        """Takes the count; the number to show."""
+        """Ends a count with its result; returns the number to answer with."""
         if (now := counter.settle(total)) is None:
             self._drop(counter)
             return total
         return now
 
     def abandon(self, counter: Counter) -> bool:
-        """The count has failed, or the number is lost; False when it was not kept any more."""
+        """Removes a counter without a valid number; False if it had been removed before."""
         if self._counters.get(counter.jobs) is not counter:
             return False
         del self._counters[counter.jobs]
@@ -127,10 +127,10 @@ class Counters:
         self._counters.clear()
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Takes the next changes, in order.
+        """Applies the next changes, in order.
 
-        Drops the numbers of the domains that take longest to adjust, until the others take some
-        milliseconds at most: the event loop does nothing else meanwhile.
+        This blocks the event loop. To take a few milliseconds at most, it first drops the numbers
+        of the domains that would take the longest to adjust.
         """
         concerned: defaultdict[str | None, list[Counter]] = defaultdict(list)
         for jobs, counter in self._counters.items():
@@ -148,16 +148,16 @@ class Counters:
             self.promise(change.at)
 
     def promise(self, at: Timestamp) -> None:
-        """Counts that begin from now on are not of an earlier time than `at`."""
-        self._floor = max(self._floor, at)
+        """Makes counts that begin from now on use `at` or a later cluster time."""
+        self._next_count_at = max(self._next_count_at, at)
 
     def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Drops the numbers of a domain whose jobs were changed by the time `at` (a session's
-        operation_time after the change), so that counts after this show the change."""
+        """Drops the numbers of a domain after a write to its jobs. Counts that begin later include
+        the write if `at` is given: the session's operation_time after the write."""
         self.promise(at or _BEGINNING)
         self._drop(*(each for jobs, each in self._counters.items() if jobs.domain_id == domain_id))
 
-    def _comes_again(self, jobs: Countable) -> bool:
+    def _is_repeated(self, jobs: Countable) -> bool:
         mark = hash(jobs)
         if mark in self._seen:
             return True
@@ -171,6 +171,6 @@ class Counters:
 
 
 def _domain(change: Change) -> str | None:
-    """The domain whose numbers a change may concern; None where it may be any."""
+    """The domain whose numbers a change may affect; None if it may affect those of any domain."""
     domain_id = None if change.job is None else change.job.get("domain_id", "")
     return domain_id if domain_id.__class__ is str else None
