@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -37,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The test that waits for longest begins first, so that it is never the last to end."""
     items.sort(key=lambda item: item.path.name != "test_keepalive.py")
+
+
+def pytest_collection_finish() -> None:
+    """What has been loaded and collected stays to the end: of hundreds of thousands of objects,
+    the garbage collector need not look at these again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture
