@@ -15,6 +15,9 @@ from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.results import StoredDocument
 from tests.support.store import Store
 
+_WAITING = ("test_keepalive.py", "test_not_ready.py", "test_stop.py", "test_embedded_ends.py")
+"""Files whose tests wait for minutes, and use seconds of a core."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, help="try this many random examples of each property")
@@ -36,8 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test that waits for longest begins first, so that it is never the last to end."""
-    items.sort(key=lambda item: item.path.name != "test_keepalive.py")
+    """What mostly waits begins first: one process does so, while the others use the cores, and none
+    of it is the last to end."""
+    waiting = {name: place for place, name in enumerate(_WAITING)}
+    items.sort(key=lambda item: waiting.get(item.path.name, len(waiting)))
 
 
 def pytest_collection_finish() -> None:
