@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pymongo import MongoClient
 from inventory_job.embedded.mongod import embedded_mongod
 from inventory_job.results import StoredDocument
 from tests.support.store import Store
+
+_WAITING = ("test_keepalive.py", "test_not_ready.py", "test_stop.py", "test_embedded_ends.py")
+"""Files whose tests wait for minutes, and use seconds of a core."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,8 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test that waits for longest begins first, so that it is never the last to end."""
-    items.sort(key=lambda item: item.path.name != "test_keepalive.py")
+    """What mostly waits begins first: one process does so, while the others use the cores, and none
+    of it is the last to end."""
+    waiting = {name: place for place, name in enumerate(_WAITING)}
+    items.sort(key=lambda item: waiting.get(item.path.name, len(waiting)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been loaded and collected stays to the end: of hundreds of thousands of objects,
+    the garbage collector need not look at these again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A browser for the tests of a file, since no event loop can be run beside it."""
+"""A browser for the tests of this directory alone, since no event loop can be run beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.store import Store
 from tests.support.tokens import Issuer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without one the tests are skipped, but not where CI is set."""
     path = chromium_path()

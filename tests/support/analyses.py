@@ -16,6 +16,7 @@ from tests.support.strategies import (
     Strategy,
     chosen,
     numbers,
+    several,
     spelled,
 )
 
@@ -92,7 +93,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
     if draw(st.booleans()):
         query["add_fields"] = draw(added_fields)
         paths += [*query["add_fields"]] * 5
-    keys = draw(st.lists(chosen(paths), max_size=3, unique=True))
+    keys = draw(several(paths, most=3))
     names = [f"k{number}" for number in range(len(keys))]
     query["group_by"] = [
         {draw(spelled("key", "k")): key, draw(spelled("name", "n")): name}
@@ -102,12 +103,12 @@ def analyze_requests(draw: st.DrawFn) -> Request:
         if draw(st.booleans()):
             query["group_by"][number] = key
             names[number] = key.rpartition(".")[2]
-    named = draw(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3, unique=True))
+    named = draw(several(_NAMES, 1, 3))
     query["fields"] = {name: _field(draw, paths) for name in named if name not in names}
     query["fields"] = query["fields"] or {"n": {"operator": "count"}}
     columns = _shape(draw, query, names)
     if draw(st.booleans()) and columns:
-        sorted_by = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=3, unique=True))
+        sorted_by = draw(several(columns, 1, 3))
         query["sort"] = [{"key": key, "desc": draw(st.booleans())} for key in sorted_by]
     return {"query": query}
 
@@ -121,7 +122,7 @@ def _shape(draw: st.DrawFn, query: Request, names: list[str]) -> list[str]:
     ]
     shape = draw(chosen(["plain", "fold", "fold", "select"]))
     if shape == "fold" and names:
-        folded = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        folded = draw(several(names, 1))
         query["field_group"] = folded
         return [name for name in names if name not in folded] + scalars
     if shape == "select" and scalars:

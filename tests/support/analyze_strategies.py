@@ -14,6 +14,7 @@ from tests.support.strategies import (
     group_field,
     numbers,
     pages,
+    several,
     unwinds,
 )
 
@@ -32,9 +33,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
     ]
     names = [key if isinstance(key, str) else key["name"] for key in query["group_by"]]
     fields: dict[str, Request] = {}
-    for name in draw(
-        st.lists(st.sampled_from(["n", "x", "y"]), min_size=1, max_size=3, unique=True)
-    ):
+    for name in draw(several(["n", "x", "y"], 1, 3)):
         fields[name] = group_field(draw, name, PATHS)
         del fields[name]["name"]
         fields[name].pop("conditions", None)
@@ -47,7 +46,7 @@ def analyze_requests(draw: st.DrawFn) -> Request:
             query["group_by"][-1] = {"key": "added", "name": names[-1]}
     shape = draw(chosen(["plain", "plain", "fold", "select"]))
     if shape == "fold" and names:
-        query["field_group"] = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        query["field_group"] = draw(several(names, 1))
     if shape == "select":
         query["select"] = with_names(draw(selects), [*names, *fields])
         names, fields = list(query["select"]), {}

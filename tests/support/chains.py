@@ -19,6 +19,7 @@ from tests.support.strategies import (
     condition,
     numbers,
     pages,
+    several,
     spelled,
 )
 
@@ -159,14 +160,7 @@ def _count(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
 
 
 def _sort(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    names = draw(
-        st.lists(
-            st.sampled_from(rows.named("text", "number", "date", "absent", "element")),
-            min_size=1,
-            max_size=3,
-            unique=True,
-        )
-    )
+    names = draw(several(rows.named("text", "number", "date", "absent", "element"), 1, 3))
     whole = draw(st.integers(0, 3)) > 0
     if whole:
         ties = ["job_id"] if rows.raw else rows.keys
@@ -179,7 +173,7 @@ def _sort(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
 
 
 def _project(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
-    names = draw(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3, unique=True))
+    names = draw(several(_NAMES, 1, 3))
     exclude = draw(st.booleans())
     columns = {} if exclude else {name: rows.columns.get(name, "element") for name in rows.keys}
     fields = []
@@ -225,22 +219,31 @@ def _unwind(draw: st.DrawFn, rows: Rows) -> tuple[Request, Rows]:
     return {"unwind": spec}, replace(rows, columns=columns)
 
 
+def _alone_or_in_a_list(value: Strategy[Any]) -> tuple[Strategy[Any], Strategy[Any]]:
+    return value, st.lists(value, max_size=3)
+
+
+_WORD = st.sampled_from(["SUCCESS", "FAIL", "plugin", "a.b*", "env", "-x"])
+_WORDS = _alone_or_in_a_list(_WORD)
+_WORDS_OR_NONE = _alone_or_in_a_list(_WORD | st.none())
+_WORDS_AND_NUMBERS = _alone_or_in_a_list(_WORD | numbers | st.none())
+
+
 def _condition(draw: st.DrawFn, rows: Rows) -> Request:
     operator = draw(
         chosen(
             ["eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"]
         )
     )
-    value: Strategy[Any] = st.sampled_from(["SUCCESS", "FAIL", "plugin", "a.b*", "env", "-x"])
+    operands = _WORDS
     if "contain" not in operator:
-        value |= st.none() if rows.raw else numbers | st.none()
-    if operator in ("in", "not_in", "contain_in", "not_contain_in"):
-        value = st.lists(value, max_size=3)
+        operands = _WORDS_OR_NONE if rows.raw else _WORDS_AND_NUMBERS
+    operand = operands[operator in ("in", "not_in", "contain_in", "not_contain_in")]
     names = rows.named("text", "element") if rows.raw else rows.named("text", "number", "element")
     return {
         draw(spelled("key", "k")): draw(chosen(names)),
         draw(spelled("operator", "o")): operator,
-        draw(spelled("value", "v")): draw(value),
+        draw(spelled("value", "v")): draw(operand),
     }
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.analyses import added_fields
 from tests.support.chains import queries
-from tests.support.strategies import DATES, INTEGERS, TEXTS, Request, chosen
+from tests.support.strategies import DATES, INTEGERS, TEXTS, Request, chosen, several
 
 _FIELDS = [*TEXTS, *INTEGERS, *DATES]
 _DIRECT: dict[str, Any] = {
@@ -30,13 +30,11 @@ def list_requests(draw: st.DrawFn) -> Request:
     if draw(st.booleans()):
         query["add_fields"] = draw(added_fields)
         keys += [*query["add_fields"]] * 10
-    for key in draw(st.lists(st.sampled_from(keys), max_size=3, unique=True)):
+    for key in draw(several(keys, most=3)):
         query.setdefault("sort", []).append({"key": key, "desc": draw(st.booleans())})
     shown = draw(chosen(["all", "all", "only", "minimal", "both", "count"]))
     if shown in ("only", "both"):
-        query["only"] = draw(
-            st.lists(st.sampled_from(_FIELDS), min_size=1, max_size=4, unique=True)
-        )
+        query["only"] = draw(several(_FIELDS, 1, 4))
     if shown in ("minimal", "both"):
         query["minimal"] = True
     if shown == "count":

@@ -31,7 +31,6 @@ DATES = ["created_at", "updated_at", "finished_at"]
 PATHS = [*TEXTS, *INTEGERS, *DATES, "collector_info.name", "tags", "tags.key", "nothing"]
 NAMES = ["a", "b", "status", "n", "at"]
 
-_some_names = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
 numbers = st.sampled_from([0, 1, 2, 3, 5, 7, 13, 100, -1])
 iso_times = st.sampled_from(
     ["2026-01-01", "2026-02-15T12:00:00Z", "2026-02-15T21:30:00.250+09:00", "2025-07-04 08:00:00"]
@@ -50,6 +49,18 @@ def chosen(options: Iterable[_Option]) -> Strategy[_Option]:
 @cache
 def _chosen(options: tuple[_Option, ...]) -> Strategy[_Option]:
     return st.sampled_from(options)
+
+
+def several(
+    options: Iterable[_Option], least: int = 0, most: int | None = None
+) -> Strategy[list[_Option]]:
+    """So many of these, all different; the same strategy for the same options."""
+    return _several(tuple(options), least, most)
+
+
+@cache
+def _several(options: tuple[_Option, ...], least: int, most: int | None) -> Strategy[list[_Option]]:
+    return st.lists(st.sampled_from(options), min_size=least, max_size=most, unique=True)
 
 
 def spelled(long: str, short: str) -> Strategy[str]:
@@ -167,7 +178,7 @@ list_requests: Strategy[Request] = st.fixed_dictionaries(
 
 def _group(draw: st.DrawFn, paths: list[str]) -> Request:
     """A group over rows with these paths; its names are all different."""
-    names = draw(_some_names)
+    names = draw(several(NAMES, 1, 4))
     cut = draw(st.integers(0, len(names)))
     keys = [_group_key(draw, name, paths) for name in names[:cut]]
     fields = [group_field(draw, name, paths) for name in names[cut:]]
@@ -199,6 +210,9 @@ comparisons = st.fixed_dictionaries(
 )
 
 
+_comparisons = st.lists(comparisons, max_size=2)
+
+
 def group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     """A computed field of a group over rows with these paths."""
     operator = draw(
@@ -210,7 +224,7 @@ def group_field(draw: st.DrawFn, name: str, paths: list[str]) -> Request:
     if operator == "push" and draw(st.booleans()):
         field["fields"] = [{"key": draw(chosen(paths)), "name": "x"}]
     if operator in ("count", "sum", "average"):
-        field["conditions"] = draw(st.lists(comparisons, max_size=2))
+        field["conditions"] = draw(_comparisons)
     return field
 
 
@@ -229,6 +243,11 @@ unwinds = st.fixed_dictionaries(
 )
 
 
+@cache
+def _one_or_two(paths: tuple[str, ...]) -> Strategy[list[str]]:
+    return st.lists(st.sampled_from(paths), min_size=1, max_size=2)
+
+
 @st.composite
 def aggregates(draw: st.DrawFn) -> list[Request]:
     """Stages; after a group, its names are what later ones speak of."""
@@ -243,10 +262,10 @@ def aggregates(draw: st.DrawFn) -> list[Request]:
             made = stages[-1]["group"]
             paths = [member.get("name") or member["n"] for member in made["keys"] + made["fields"]]
         elif kind == "sort":
-            keys = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=2))
+            keys = draw(_one_or_two(tuple(paths)))
             stages.append({"sort": [{"key": key, "desc": draw(st.booleans())} for key in keys]})
         elif kind == "project":
-            names = draw(_some_names)
+            names = draw(several(NAMES, 1, 4))
             fields = [{"name": name, "key": draw(chosen(paths))} for name in names]
             stages.append({"project": {"fields": fields, "exclude_keys": draw(st.booleans())}})
         elif kind == "unwind":

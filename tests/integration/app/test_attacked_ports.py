@@ -8,7 +8,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,7 +18,6 @@ import grpc
 import httpx
 import pytest
 from attacking.attacks import Attack, Target, many_conditions, resets, unread
-from attacking.rows import STAT_PATH
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from harness.callers import SERVICE
 from harness.processes import Process
@@ -155,17 +154,18 @@ def with_bad_pattern() -> job_pb2.JobsQuery:
 
 
 @pytest.mark.parametrize(
-    ("method", "content"),
+    ("method", "made"),
     [
-        (f"/{SERVICE}/list", many_conditions().SerializeToString()),
-        (f"/{SERVICE}/list", with_bad_pattern().SerializeToString()),
-        ("/grpc.health.v1.Health/Check", b"\xff" * 2_000_000),
+        (f"/{SERVICE}/list", lambda: many_conditions().SerializeToString()),
+        (f"/{SERVICE}/list", lambda: with_bad_pattern().SerializeToString()),
+        ("/grpc.health.v1.Health/Check", lambda: b"\xff" * 2_000_000),
     ],
     ids=["list", "list the database refuses", "stranger"],
 )
 def test_requests_that_are_refused_leave_nothing_in_memory(
-    settings: Settings, database: Store, method: str, content: bytes
+    settings: Settings, database: Store, method: str, made: Callable[[], bytes]
 ) -> None:
+    content = made()
     with ServerThread(settings) as server, grpc.insecure_channel(server.address) as channel:
         call: Any = channel.unary_unary(method)
 
@@ -253,7 +253,7 @@ def test_a_large_answer_over_http_that_is_not_read_keeps_its_turn(
     with (
         ServerThread(settings.model_copy(update=narrow)) as server,
         grpc.insecure_channel(server.address) as channel,
-        running(unread(1, "POST", STAT_PATH, query), server, TENANT_OVER_HTTP),
+        running(unread(1, "POST", "/inventory/v1/job/stat", query), server, TENANT_OVER_HTTP),
     ):
 
         def is_refused() -> bool:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from inventory_job.cli import serve
 from inventory_job.embedded.data_directory import DataDirectory
 from inventory_job.settings import CannotStart, Settings
 from inventory_job.transport.listening import PortInUse, bound_sockets
 from tests.support.running import server_of
+from tests.support.shell import Shell
 
 COMMAND = [sys.executable, "-m", "inventory_job", "serve", "--log-format", "json"]
 
@@ -26,10 +28,9 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Refused:
-    """What `serve` with some options says when it ends with 1, or another `status`, before there is
-    a database."""
+    """What `serve` with some options says when it ends with 1 before there is a database."""
 
-    def run(*options: str, status: int = 1, **variables: str) -> str:
+    def run(*options: str, **variables: str) -> str:
         data_dir = tmp_path / "data"
         command = [*COMMAND, "--http", "--data-dir", str(data_dir), *options]
         ended = subprocess.run(
@@ -40,9 +41,29 @@ def refused(tmp_path: Path) -> Refused:
             check=False,
             timeout=50,
         )
-        assert ended.returncode == status, ended.stderr
+        assert ended.returncode == 1, ended.stderr
         assert not data_dir.exists()
         assert "Traceback" not in ended.stderr
+        return ended.stderr
+
+    return run
+
+
+@pytest.fixture
+def refused_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refused:
+    """The same in this process, which keeps its log and its signals; or it ends with another
+    `status`."""
+    monkeypatch.setattr(serve, "configure_logging", lambda *_: None)
+    monkeypatch.setattr(serve, "end_on_signals", lambda: None)
+
+    def run(*options: str, status: int = 1, **variables: str) -> str:
+        data_dir = tmp_path / "data"
+        shell = Shell(**{f"INVENTORY_JOB_{n.upper()}": v for n, v in variables.items()})
+        ports = ("--port", "0", "--http-port", "0")
+        ended = shell("serve", "--http", "--data-dir", data_dir, *ports, *options)
+        assert ended.exit_code == status, ended.output
+        assert isinstance(ended.exception, SystemExit)
+        assert not data_dir.exists()
         return ended.stderr
 
     return run
@@ -128,17 +149,15 @@ def test_an_address_of_another_machine_names_the_option_of_the_address(refused: 
 
 
 def test_settings_that_do_not_do_are_refused_before_a_database_is_started(
-    refused: Refused, tmp_path: Path
+    refused_settings: Refused, tmp_path: Path
 ) -> None:
     absent = str(tmp_path / "absent")
     (tmp_path / "token").write_text("")
-    ports = ("--port", "0", "--http-port", "0")
 
-    assert "loopback" in refused(*ports, "--host", "0.0.0.0")
-    assert "absent" in refused(*ports, "--auth-mode", "jwt", auth_key_file=absent)
-    assert "absent" in refused(*ports, tls_certificate_file=absent, tls_key_file=absent)
-    assert "not one" in refused(
-        *ports,
+    assert "loopback" in refused_settings("--host", "0.0.0.0")
+    assert "absent" in refused_settings("--auth-mode", "jwt", auth_key_file=absent)
+    assert "absent" in refused_settings(tls_certificate_file=absent, tls_key_file=absent)
+    assert "not one" in refused_settings(
         "--auth-mode",
         "identity",
         identity_endpoint="identity:50051",
@@ -159,24 +178,24 @@ def test_settings_that_do_not_do_are_refused_before_a_database_is_started(
     ],
 )
 def test_a_value_that_no_server_could_have_is_refused_by_its_setting(
-    refused: Refused, setting: str, value: str
+    refused_settings: Refused, setting: str, value: str
 ) -> None:
     variables = {setting: value}
     if setting == "identity_endpoint":
         variables |= {"auth_mode": "identity", "identity_token": "t"}
 
-    said = refused("--port", "0", "--http-port", "0", status=2, **variables)
+    said = refused_settings(status=2, **variables)
 
     assert said.startswith(f"inventory-job: setting {setting}: ")
     assert said.count("\n") == 1
 
 
 def test_a_file_of_the_connection_string_that_is_not_there(
-    refused: Refused, tmp_path: Path
+    refused_settings: Refused, tmp_path: Path
 ) -> None:
     uri = f"mongodb://db.example/?tls=true&tlsCAFile={tmp_path / 'absent'}"
 
-    said = refused("--port", "0", "--http-port", "0", mongo_uri=uri)
+    said = refused_settings(mongo_uri=uri)
 
     assert "A file that mongo_uri names" in said
     assert "absent" in said

@@ -80,7 +80,10 @@ class Tenant:
     ) -> tuple[list[str], int]:
         """What the page should be."""
         found = self._store.jobs.find(
-            {"domain_id": DOMAIN, **filter_}, hint={"$natural": 1}, allow_disk_use=True
+            {"domain_id": DOMAIN, **filter_},
+            {"job_id": 1},
+            hint={"$natural": 1},
+            allow_disk_use=True,
         ).sort([("created_at", -1 if newest_first else 1), ("_id", 1)])
         ids = [str(document["job_id"]) for document in found]
         return ids[start - 1 : start - 1 + limit], len(ids)

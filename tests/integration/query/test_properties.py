@@ -205,21 +205,6 @@ def test_a_good_request_is_answered_wherever_there_is_an_answer(
     assert met["right"] > 0.3 * met.total(), met
 
 
-@law
-@given(strategies.list_requests, strategies.condition(), scopes)
-def test_another_condition_never_adds_jobs(
-    server: LowerHalf, request: dict[str, Any], condition: dict[str, Any], scope: Scope
-) -> None:
-    query = {**request.get("query", {}), "page": {}, "only": ["job_id"], "minimal": False}
-    narrower = {**query, "filter": [*query.get("filter", []), condition]}
-
-    wide: Any = server.sent("list", message("list", {**request, "query": query}), scope)
-    narrow: Any = server.sent("list", message("list", {**request, "query": narrower}), scope)
-
-    assert narrow.total_count <= wide.total_count
-    assert {job.job_id for job in narrow.results} <= {job.job_id for job in wide.results}
-
-
 def reply(server: LowerHalf, method: str, request: Message, scope: Scope) -> Reply:
     """The answer or the refusal."""
     try:
@@ -279,6 +264,7 @@ def as_plain(rows: list[Message]) -> dict[int, Any]:
 
 
 SPELLINGS = {"key": "k", "value": "v", "operator": "o", "name": "n"}
+spellings = st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}])
 
 
 def respelled(
@@ -309,38 +295,46 @@ def renumbered(value: Any, numbers: Callable[[int], Any]) -> Any:
 @law
 @given(
     strategies.list_requests,
+    strategies.condition(),
     scopes,
-    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
-    st.sampled_from([int, float, str]),
+    st.tuples(spellings, st.sampled_from([int, float, str])),
 )
-def test_spellings_of_conditions_mean_the_same(
+def test_conditions_mean_the_same_in_any_spelling_and_another_never_adds_jobs(
     server: LowerHalf,
     request: dict[str, Any],
+    condition: dict[str, Any],
     scope: Scope,
-    spell: dict[str, str],
-    numbers: Callable[[int], Any],
+    spelling: tuple[dict[str, str], Callable[[int], Any]],
 ) -> None:
+    """Two laws over the same requests, as above."""
     query = request.get("query", {})
     other = {
         **query,
         **{
-            name: respelled(query[name], spell, numbers)
+            name: respelled(query[name], *spelling)
             for name in ("filter", "filter_or")
             if name in query
         },
     }
-
     requests = [message("list", written) for written in (request, {**request, "query": other})]
     first, second = (reply(server, "list", each, scope) for each in requests)
 
     assert same("list", first, second)
+
+    whole = {**query, "page": {}, "only": ["job_id"], "minimal": False}
+    narrower = {**whole, "filter": [*query.get("filter", []), condition]}
+    wide: Any = server.sent("list", message("list", {**request, "query": whole}), scope)
+    narrow: Any = server.sent("list", message("list", {**request, "query": narrower}), scope)
+
+    assert narrow.total_count <= wide.total_count
+    assert {job.job_id for job in narrow.results} <= {job.job_id for job in wide.results}
 
 
 @law
 @given(
     strategies.aggregates(),
     scopes,
-    st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}]),
+    spellings,
 )
 def test_spellings_of_stages_mean_the_same(
     server: LowerHalf, stages: list[dict[str, Any]], scope: Scope, spell: dict[str, str]

@@ -127,10 +127,10 @@ def unordered(value: Any) -> Any:
 
 def put_back(database: Store) -> None:
     """Stores the one job that a delete may have removed again."""
+    if database.jobs.estimated_document_count() == len(JOBS):
+        return
     stored = {job["job_id"] for job in database.jobs.find({}, {"job_id": 1})}
-    missing = [copy.deepcopy(job) for job in JOBS if job["job_id"] not in stored]
-    if missing:
-        database.jobs.insert_many(missing)
+    database.jobs.insert_many(copy.deepcopy(job) for job in JOBS if job["job_id"] not in stored)
 
 
 def as_message(route: Route, request: dict[str, Any]) -> Message | None:
