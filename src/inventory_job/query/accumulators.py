@@ -1,6 +1,6 @@
-"""The accumulators of a group, as rows of a table, and the group fields that use them.
+"""The table of accumulators, which stat and analyze share, and the group fields of a stat.
 
-See docs/query-language.md#accumulators; stat and analyze share them.
+See docs/query-language.md#accumulators.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from inventory_job.query.problems import fault, missing, raise_any
 
 _PUSHED_DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
-# The years 0 to 9999, whose dates MongoDB takes apart and formats.
+# The first date and the end of the years 0 to 9999, which MongoDB's date operators support.
 _FIRST = DatetimeMS(-62_167_219_200_000)
 _END = DatetimeMS(253_402_300_800_000)
-# The two days before it are in a week of the year before, which %G would show.
+# %G shows the year of the ISO week, and January 1 and 2 of year 0 are in a week of year -1.
 _FIRST_WEEK = DatetimeMS(int(_FIRST) + 2 * 24 * 60 * 60 * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """One accumulator: the MongoDB operator it becomes and what may go with it."""
+    """One accumulator: the MongoDB operator that it becomes, and the parameters it accepts."""
 
     name: str
     expression: str
     needs_key: bool = True
     takes_fields: bool = False
-    """Whether it may gather documents made of several keys."""
+    """Whether it accepts `fields` in place of a key, and then collects documents of these."""
     conditional: bool = False
-    """Whether it may look at matching rows only; the others count as 0."""
+    """Whether it accepts conditions; rows that do not meet them count as 0."""
     of_elements: bool = False
-    """Whether it may be applied to the elements of a list first (`data_type: array`)."""
+    """Whether it can first be applied to the elements of each list (`data_type: array`)."""
     ordered: bool = False
     """Whether its value depends on the order of the rows."""
     total: str | None = None
-    """What makes the total of folded groups from their values, if anything does."""
+    """The accumulator that makes the total of a folded field from its values, if there is one."""
 
 
 _TABLE = [
@@ -67,10 +67,10 @@ ORDERED = frozenset(row.expression for row in _TABLE if row.ordered)
 
 
 class Accumulated(Strict):
-    """Base of the computed values of a group, which have an `operator`, a `key` and `fields`."""
+    """Base class of the computed values of a group, which have `operator`, `key` and `fields`."""
 
     named_within: ClassVar[str] = ""
-    """What comes before the names of its members in sentences, if the interface fixes them."""
+    """The prefix of its members' names in error messages, where the API fixes those names."""
 
     @field_validator("operator", mode="plain", check_fields=False)
     @classmethod
@@ -103,7 +103,7 @@ class Accumulated(Strict):
 
 
 class SubField(Spelled):
-    """One member of the documents that push gathers."""
+    """One member of the documents that push collects."""
 
     key: Path
     name: Name
@@ -130,8 +130,8 @@ class GroupField(Accumulated, Spelled):
         return conditions
 
     def accumulation(self, path: Callable[[str], str]) -> Document:
-        """The accumulator, in which rows that fail any of the conditions count as 0; `path` gives
-        where a key is in a row."""
+        """The accumulator for the $group, where rows that fail a condition count as 0. `path` maps
+        a key to its path in a row."""
         members = {sub.name: path(sub.key) for sub in self.fields}
         value = accumulated(self.operator, self.key and path(self.key), members)
         if self.conditions:
@@ -141,7 +141,7 @@ class GroupField(Accumulated, Spelled):
 
 
 def accumulated(chosen: Accumulator, key: str | None, members: Mapping[str, str]) -> Any:
-    """What of each row is accumulated: a document of `members`, if there are any, or a value, or 1.
+    """The operand of an accumulator: a document of `members`, the value at `key`, or 1 (count).
 
     `key` and the values of `members` (name → path) are paths into the row, without `$`.
     """
@@ -151,22 +151,22 @@ def accumulated(chosen: Accumulator, key: str | None, members: Mapping[str, str]
 
 
 def when_formattable(date: str, then: Any, date_format: str = "") -> Document:
-    """The expression `then` where `date`, a field path with its `$`, is a date of the years 0 to
-    9999, or of a type that has one; else null. `date_format`: what `then` writes it in.
+    """The expression `then` if the field `date` (a path with `$`) holds a date of the years 0 to
+    9999, an ObjectId or a timestamp; else null. `date_format` is the format in `then`, if any.
 
-    Any other value would end the whole query: it counts under null instead
+    For any other value `then` would fail the whole query, so null takes its place
     (docs/differences.md, W16).
     """
     first = _FIRST_WEEK if "%G" in date_format.replace("%%", "") else _FIRST
-    # In MongoDB's order of types only dates lie between two dates.
+    # MongoDB orders values by type first, so only dates lie between two dates.
     is_within = {"$and": [{"$gte": [date, first]}, {"$lt": [date, _END]}]}
     has_date = {"$in": [{"$type": date}, ["objectId", "timestamp"]]}
     return {"$cond": [{"$or": [is_within, has_date]}, then, None]}
 
 
 def _compare(comparison: Comparison, path: str) -> Document:
-    # An absent field is null: an index does not distinguish them, so the answer would depend on
-    # those there are.
+    # Treat an absent field as null. MongoDB's indexes do not distinguish the two, so otherwise
+    # the result would depend on which indexes exist.
     compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
     return {COMPARISONS[comparison.operator.name]: [compared, {"$literal": comparison.value}]}
 

@@ -1,6 +1,6 @@
-"""An analyze: what a caller writes, and the pipeline that it becomes.
+"""The query model of an analyze, and the pipeline that it compiles to.
 
-[lookup…] [unwind] [add_fields] group [select] [field_group] [sort]; see
+The stages are [lookup…] [unwind] [add_fields] group [select] [field_group] [sort]; see
 docs/query-language.md#analyze.
 """
 
@@ -24,10 +24,10 @@ from inventory_job.query.problems import Location, fault, missing, problems_of, 
 from inventory_job.query.stages import GroupBy, Unwind
 
 _TOTAL_PREFIX = "_total_"
-"""What the total of a folded field is called, before the field's name."""
+"""The prefix of the name of a folded field's total; the field's name follows."""
 
 _FOLDED_VALUE = "value"
-"""What a folded field's own value is called."""
+"""The name of the field's own value in the list of a folded field."""
 
 
 def _group_by(value: Any, info: ValidationInfo) -> GroupBy:
@@ -62,7 +62,7 @@ class AnalyzeField(Accumulated):
         return data_type
 
     def accumulation(self) -> Document:
-        """The accumulator, over each list's own accumulation where the data are lists."""
+        """The accumulator for the $group; with a data type, applied within each list first."""
         value = accumulated(self.operator, self.key, self.fields)
         if self.data_type:
             value = {self.operator.expression: value}
@@ -70,7 +70,7 @@ class AnalyzeField(Accumulated):
 
 
 class AnalyzeQuery(Filtered):
-    """core.v2.AnalyzeQuery. What others are checked against comes before them."""
+    """core.v2.AnalyzeQuery. A member is declared after those that its validator looks at."""
 
     field_group: tuple[StrictStr, ...] = ()
     group_by: tuple[Annotated[GroupBy, PlainValidator(_group_by)], ...] = ()
@@ -85,7 +85,7 @@ class AnalyzeQuery(Filtered):
     @field_validator("field_group", "group_by", "fields", "select")
     @classmethod
     def _names_fit(cls, given: Any, info: ValidationInfo) -> Any:
-        """Names differ, and are not those that folding itself needs."""
+        """Checks that the names differ and do not clash with those that folding uses."""
         member = info.field_name
         if member == "fields" and not given:
             raise missing("query.fields")
@@ -99,7 +99,7 @@ class AnalyzeQuery(Filtered):
             keys = {key.name for key in info.data.get("group_by", ())}
             same = fault("a field and a group_by key have the same name")
             found += [(where, same) for where, name in names if name in keys]
-        # Where field_group itself is refused, there is folding all the same.
+        # A field_group that was refused is missing from `data`; assume that it folds.
         folded = info.data.get("field_group", (_TOTAL_PREFIX,))
         for where, name in names:
             if folded and name.startswith(_TOTAL_PREFIX):
@@ -115,7 +115,7 @@ class AnalyzeQuery(Filtered):
 def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """The pipeline of an analyze over job documents, without scope, filter and page.
 
-    `scope` also confines what lookups join.
+    `scope` restricts the tasks that lookups join.
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
@@ -127,7 +127,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     keys = present({key.name: key.key for key in query.group_by})
     pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
-        # `_id` stays for now: it distinguishes rows when they are put in order.
+        # `_id` stays until after the sort, which needs it as tie-breaker.
         pipeline.convert({"$project": dict(query.select)}, Rows())
     folded = _fold(query, pipeline) if query.field_group else ()
     if query.sort:
@@ -143,15 +143,15 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
 
 
 def _fold(query: AnalyzeQuery, pipeline: Pipeline) -> Collection[str]:
-    """Folds the keys of `field_group` into lists; the names of what is in the rows then beside
-    the other keys."""
+    """Groups the rows by the keys outside `field_group`, and folds the other keys into lists.
+    Returns the names of the new rows' values, without the keys."""
     keys = {key.name: f"$_id.{key.name}" for key in query.group_by}
     columns = query.select or keys | {name: f"${name}" for name in query.fields}
     copies = [*keys.values()]
     paths = {name: pipeline.rows.path(name) for name in columns if columns[name] in copies}
     folded = [name for name in paths if name in query.field_group]
-    # The other keys being equal, whole keys are in the order of the folded ones. Sorting by those
-    # alone fails where two are lists.
+    # Where the other keys are equal, `_id` sorts like the folded keys. A sort by the folded keys
+    # themselves fails in MongoDB where two of them are lists.
     order = [paths[name] for name in folded] if query.select else ["_id"]
     pipeline.sort([(path, False) for path in order])
     totals = {f"${name}": field.operator.total for name, field in query.fields.items()}

@@ -1,7 +1,7 @@
-"""Conditions: key, operator, value, checked against each other.
+"""Models of conditions, sorts and pages; see docs/query-language.md#filters.
 
-One condition of a filter becomes a `Condition` whose key is a known field, whose operator is a
-row of the table and whose value has the type the query needs (docs/query-language.md#filters).
+Each condition of a filter becomes a `Condition`: its key is a known field, its operator is in the
+table of operators and applies to that field, and its value has the type that the query needs.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document,
 from inventory_job.query.problems import fault
 
 COMPARISONS = {"eq": "$eq", "not": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
-"""The operators of a group field's conditions, and the expressions they become."""
+"""The operators in the conditions of a group field, and the MongoDB expressions they become."""
 
 MAX_PAGE = 1000
-"""Most rows of one answer, and how many there are when no limit is given."""
+"""The maximum number of rows in one response, and the default where no limit is given."""
 
 
 def _known_field(value: Any) -> Field:
@@ -43,12 +43,12 @@ KnownField = Annotated[Field, PlainValidator(_known_field)]
 
 
 class Condition(Spelled):
-    """One entry of `filter` or `filter_or`. An absent value is null: clients that pass a null
-    through a dictionary leave the member out."""
+    """One entry of `filter` or `filter_or`. An absent value means null, because clients that build
+    the request from a dictionary leave out members that are null."""
 
     operators: ClassVar[Mapping[str, Operator]] = OPERATORS
     field_if_bad: ClassVar[Field | None] = None
-    """What a value is checked against where the key is refused, if it can be."""
+    """The field to check a value against if the key was refused; None skips that check."""
 
     key: KnownField
     operator: Operator = Member("", validate_default=True)
@@ -75,12 +75,12 @@ class Condition(Spelled):
         return operator.accept(field, value, context_of(info).now)
 
     def emit(self, path: Callable[[str], str] = str) -> Document:
-        """The condition as MongoDB's $match takes it; `path` gives where a key is in a row."""
+        """The condition in the form of a $match; `path` maps a key to its path in a row."""
         return self.operator.emit(path(self.key.path), self.value)
 
 
 class UnwindCondition(Condition):
-    """One entry of an unwind's filter: the key is any path in the row, the value is raw."""
+    """One entry of an unwind's filter: the key is any path in a row, and values keep their type."""
 
     operators = UNWIND_OPERATORS
 
@@ -104,24 +104,24 @@ class Sort(Spelled):
 
 
 class Page(Strict):
-    """A page: `start` counts from 1, `limit` is at most 1000; 0 is the same as absent."""
+    """A page: `start` counts from 1, a `limit` above 1000 means 1000, and 0 means absent."""
 
     start: int = Member(0, strict=True, ge=0)
     limit: int = Member(0, strict=True, ge=0)
 
     @property
     def skip(self) -> int:
-        """Rows before the page."""
+        """The number of rows before the page."""
         return max(self.start, 1) - 1
 
     @property
     def size(self) -> int:
-        """Rows of the page, at most."""
+        """The maximum number of rows on the page."""
         return min(self.limit or MAX_PAGE, MAX_PAGE)
 
 
 class Filtered(Strict):
-    """What every query has: which jobs it is about."""
+    """Base class of the queries: the members that select jobs."""
 
     filter: tuple[Condition, ...] = ()
     filter_or: tuple[Condition, ...] = ()

@@ -1,14 +1,14 @@
-"""Filters whose number of jobs can be kept up to date from what is written, without recounting.
+"""Countable filters: a change stream can keep their number of jobs up to date without recounts.
 
-A filter is countable when it only looks at fields that stay as they are from a job's creation on
-(the steady ones), and compares them with plain values: equality and its kin, and points in time
-for created_at. Not countable are conditions on status, on counters and on the times of progress,
-which change all the while; on job_id, of which there are few each; and patterns, keywords among
-them. A relative time is as good as the point in time it stands for; one that moves with the clock
-never comes twice, so it is of no use to keep its number, though no harm.
+A filter is countable if it compares only steady fields, which never change after a job's creation,
+and only with plain values: by `$eq`, `$ne`, `$in`, `$nin` or `$exists`, and created_at also by
+range. Conditions on status, task counters, updated_at and finished_at are not countable, because
+these fields keep changing; nor are those on job_id, which match few jobs, nor patterns and
+keywords. A relative time counts as the time it resolves to. If that moves with the clock, no later
+filter equals this one, and a count kept for it is useless but harmless.
 
-Of some stored values (lists, other types than the field's) only MongoDB can say whether they meet
-a condition: then it is not known here.
+For some stored values (lists, types other than the field's) only MongoDB can tell whether they
+meet a condition; `holds` and `includes` then return None.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ STEADY_FIELDS = frozenset(
         "created_at",
     }
 )
-"""The stored fields, all at the top of a job, that a countable filter may look at."""
+"""The stored fields, all at the top level of a job, that a countable filter may compare."""
 
 _MOST_VALUES = 200
-_REPLACED = "\ufffd"
-"""What decoding makes of broken UTF-8, of which there is more than one kind."""
+_REPLACEMENT = "\ufffd"
+"""Decoding replaces invalid UTF-8 with this, so different stored strings may decode as equal."""
 
-_ORDERS = frozenset({"$lt", "$lte", "$gt", "$gte"})
+_RANGE_TESTS = frozenset({"$lt", "$lte", "$gt", "$gte"})
 _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$eq": operator.eq,
     "$ne": operator.ne,
@@ -63,31 +63,31 @@ class Term:
     operand: Hashable
 
     def holds(self, job: Mapping[str, Any]) -> bool | None:
-        """Whether a stored job meets it; None when that is not known here."""
+        """Whether a stored job meets the comparison; None if only MongoDB can tell."""
         if self.test == "$exists":
             return (self.field in job) is self.operand
-        # MongoDB takes a missing field for null in all of these comparisons.
+        # MongoDB treats an absent field as null in all of these comparisons.
         value = job.get(self.field)
         if not _is_plain(value):
             return None
-        # To MongoDB points in time compare with their like alone.
-        is_comparable = isinstance(value, datetime) or self.test not in _ORDERS
+        # In MongoDB only a date meets a range condition on dates.
+        is_comparable = isinstance(value, datetime) or self.test not in _RANGE_TESTS
         return is_comparable and _TESTS[self.test](value, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Countable:
-    """The jobs of one domain that meet, of each group of terms, at least one.
+    """A filter for the jobs of one domain that meet at least one term of each group.
 
-    Equal filters are equal, so it can be a key.
+    Instances compare and hash by value, so they can be dictionary keys.
     """
 
     domain_id: str
     groups: tuple[tuple[Term, ...], ...]
 
     def includes(self, job: Mapping[str, Any]) -> bool | None:
-        """Whether `job`, of which the steady fields are given as stored (dates naive and in UTC),
-        is one of them; None when that is not known here."""
+        """Whether `job` meets the filter; None if only MongoDB can tell. `job` has the steady
+        fields as stored, with dates as naive UTC datetimes."""
         known = True
         for group in self.groups:
             held = [term.holds(job) for term in group]
@@ -99,7 +99,7 @@ class Countable:
 
 
 def countable(jobs: ScopedFilter) -> Countable | None:
-    """The filter in a form that decides for a single job whether it counts; None when it is not
+    """The filter `jobs` in a form that can be evaluated for a single job; None if it is not
     countable."""
     conditions = (scope_conditions(jobs.scope), *jobs.conditions)
     groups: list[tuple[Term, ...]] = []
@@ -113,7 +113,7 @@ def countable(jobs: ScopedFilter) -> Countable | None:
 
 
 def _term(condition: Document) -> Term | None:
-    """A condition as one comparison of a steady field with plain values, if it is one."""
+    """The condition as one comparison of a steady field with plain values; None if it is not."""
     [(field, wanted), *others] = condition.items()
     [(test, operand), *more] = wanted.items() if isinstance(wanted, dict) else [("$eq", wanted)]
     if others or more or field not in STEADY_FIELDS:
@@ -122,7 +122,7 @@ def _term(condition: Document) -> Term | None:
     if test in {"$in", "$nin"}:
         is_plain = len(operand) <= _MOST_VALUES and all(_is_plain(item, kind) for item in operand)
         operand = frozenset(operand) if is_plain else None
-    elif test in _ORDERS:
+    elif test in _RANGE_TESTS:
         is_plain = isinstance(operand, datetime)
     else:
         is_plain = test == "$exists" or (test in {"$eq", "$ne"} and _is_plain(operand, kind))
@@ -130,9 +130,9 @@ def _term(condition: Document) -> Term | None:
 
 
 def _is_plain(value: Any, kind: type | tuple[type, ...] = (str, datetime)) -> bool:
-    """Whether a value, null or of a `kind`, compares in MongoDB as it does in Python."""
+    """Whether `value` is null or of `kind`, and compares in Python as it does in MongoDB."""
     if value is None:
         return True
-    # Code, which is a text to Python, equals none to MongoDB.
-    is_text = value.__class__ is str and _REPLACED not in value
+    # bson.Code is a str in Python, but equals no string in MongoDB.
+    is_text = value.__class__ is str and _REPLACEMENT not in value
     return isinstance(value, kind) and (is_text or isinstance(value, datetime))

@@ -1,7 +1,7 @@
-"""The expressions of `add_fields` and `select`: a short allowlist, everything else refused.
+"""Parses the expressions of `add_fields` and `select` to MongoDB expressions.
 
-A caller's expression is parsed into MongoDB's own form. Texts are literals, or field paths
-without `$` inside; nothing a caller writes is taken as an operator (docs/query-language.md#select).
+Operators on a short allowlist are accepted, all others refused. Other strings become literals or
+field paths without `$` inside, never operators (docs/query-language.md#select).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from inventory_job.query.names import Name, checked_path
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, gather, missing, raise_any
 
-# Each is MongoDB's operator of the same name, with `$` before it.
+# Each becomes the MongoDB operator of that name, with `$` in place of `__`.
 _CONDITIONS = ("__eq", "__ne", "__gt", "__gte", "__lt", "__lte", "__and", "__or", "__not", "__in")
 _OF_CONDITIONS = frozenset({"__and", "__or", "__not"})
 _OF_ONE_LIST = ("size", "sum")
 _ARITHMETIC = ("add", "subtract", "multiply", "divide")
 _OF_TWO = frozenset({"subtract", "divide"})
-_SELECT_OPERATOR = "query.select.operator"  # What the interface calls it, wherever it stands.
+_SELECT_OPERATOR = "query.select.operator"  # Its name in error messages, at any depth.
 
 
 def select_expression(value: Any, info: ValidationInfo) -> Any:
-    """Validator: one entry of `select` → MongoDB's expression over the groups of an analyze; faults
-    are at the member to blame."""
+    """Validator: one entry of `select` → MongoDB expression over the groups of an analyze. A fault
+    has the location of the member that caused it."""
     if isinstance(value, dict):
         return _computation(value, info)
     if isinstance(value, str):
@@ -37,10 +37,10 @@ def select_expression(value: Any, info: ValidationInfo) -> Any:
 
 
 def added_expression(value: Any, info: ValidationInfo) -> Any:
-    """Validator: one entry of `add_fields` → MongoDB's expression.
+    """Validator: one entry of `add_fields` → MongoDB expression.
 
-    A number, text, boolean or null is itself, a text `$path` a field of the row, and a dictionary
-    `{if, then, else}` chooses between two of these.
+    The string `$path` is a field of the row, any other string, number, boolean or null a literal,
+    and a dictionary `{if, then, else}` a choice between two expressions of these kinds.
     """
     if isinstance(value, dict):
         return _choice(value, info)
@@ -76,7 +76,7 @@ def _members(given: Any, operator: str, info: ValidationInfo) -> list[Any]:
 
 
 def _column(value: Any, info: ValidationInfo) -> str:
-    """A group key, which is in `_id`, or a field, where they are known."""
+    """The path of a group key (in `_id`) or field; unchecked if group_by or fields was refused."""
     name = checked_path(value, info).split(".", 1)[0]
     keys = {key.name for key in info.data.get("group_by", ())}
     known = keys | info.data.get("fields", {}).keys()
@@ -94,7 +94,7 @@ def _member(value: Any, info: ValidationInfo) -> Any:
 
 
 def _quotient(dividend: Any, divisor: Any) -> Document:
-    # Variables keep MongoDB from dividing constants while planning, where no $cond protects it.
+    # With constants in place of variables, MongoDB would divide while planning, despite the $cond.
     null_or_quotient = {
         "$cond": [{"$eq": ["$$divisor", 0]}, None, {"$divide": ["$$dividend", "$$divisor"]}]
     }
@@ -159,4 +159,4 @@ def _below(where: int | str, value: Any, parse: Callable[..., Any], *arguments: 
 
 
 AddFields = dict[Name, Annotated[Any, PlainValidator(added_expression)]]
-"""Computed fields of the rows by name, as MongoDB's expressions."""
+"""The computed fields of a row by name, as MongoDB expressions."""

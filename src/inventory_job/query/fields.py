@@ -1,6 +1,6 @@
-"""The fields of a job: what each is called, where it is stored, and of what type.
+"""The fields of a job: the name, stored path and type of each.
 
-See docs/data-model.md#job. Names a caller writes are resolved here, once, into `Field`s.
+See docs/data-model.md#job. `resolve` finds the `Field` for a name that a caller wrote.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum
 
 
 class FieldType(Enum):
-    """What a field holds; the value is what messages call it."""
+    """The type of a field; the enum's value is its name in error messages."""
 
     TEXT = "string"
     INTEGER = "integer"
@@ -50,7 +50,7 @@ FIELDS: Mapping[str, Field] = (
     )
     | _fields(FieldType.DATE, "created_at", "updated_at", "finished_at")
 )
-"""Every field a caller may filter by or ask for, by name."""
+"""Every field that a caller may filter by or request, by name."""
 
 SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
 """The fields of JobInfo."""
@@ -68,6 +68,6 @@ def resolve(name: str) -> Field:
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by `name`, as a question; empty when nothing is like it."""
+    """A question that suggests the `known` names most like `name`; empty if none is similar."""
     near = difflib.get_close_matches(name, known, n=3)
     return f"did you mean {', '.join(near)}?" if near else ""

@@ -1,4 +1,4 @@
-"""Conditions and scope → $match (docs/query-language.md#filters)."""
+"""Compiles conditions and scope to a filter for find or $match (docs/query-language.md#filters)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from inventory_job.query.operators import Document, literal, pattern
 
 @dataclass(frozen=True, slots=True)
 class ScopedFilter:
-    """Which jobs: those in `scope` that meet all of `conditions`.
+    """A filter for the jobs in `scope` that meet all of `conditions`.
 
-    The only way to a query that can be run; what a caller wrote stands beside the scope in an
-    $and, so nothing in it can widen the scope.
+    Every query that runs contains one. Scope and conditions are joined by AND, so no condition of
+    a caller can widen the scope.
     """
 
     scope: Scope
     conditions: tuple[Document, ...] = ()
     patterns: tuple[tuple[str, Regex[str]], ...] = ()
-    """The caller's regular expressions with their paths in the request: whether they are right,
-    only MongoDB knows."""
+    """The caller's regular expressions, each after its path in the request; only MongoDB can tell
+    whether they are valid."""
     patterns_at: Counter[str] = field(default_factory=Counter)
-    """How many patterns a job is compared with, by their paths in the request."""
+    """By path in the request, the number of patterns that each job is compared with."""
 
     @property
     def document(self) -> Document:
-        """The filter as find and $match take it."""
+        """The filter in the form of find and $match."""
         return scope_conditions(self.scope) | (
             {"$and": list(self.conditions)} if self.conditions else {}
         )
 
     @property
     def fields(self) -> frozenset[str]:
-        """The stored paths that the filter looks at."""
+        """The stored paths in the filter."""
         alternatives = [condition.get("$or", [condition]) for condition in self.conditions]
         return frozenset(scope_conditions(self.scope)).union(*chain.from_iterable(alternatives))
 
@@ -58,10 +58,10 @@ def scope_conditions(scope: Scope) -> Document:
 def compile_filter(
     query: Filtered, scope: Scope, direct: Mapping[str, str], beside: Mapping[str, list[Document]]
 ) -> ScopedFilter:
-    """A query's filter, filter_or and keyword, and the `direct` values of fields, within `scope`.
-    Of what is `beside` them in the request, by its path, only the patterns are counted.
+    """Compiles filter, filter_or and keyword of `query`, and the `direct` values that fields must
+    equal, in `scope`. `beside` has other documents by path: only their patterns are counted.
 
-    A keyword joins filter_or: next to one it widens it.
+    The keyword is one more alternative of filter_or, so it widens one that is given.
     """
     patterns: list[tuple[str, Regex[str]]] = []
     patterns_at: Counter[str] = Counter()
@@ -89,7 +89,7 @@ def compile_filter(
 
 
 def patterns_in(value: Any) -> int:
-    """How many patterns there are in a condition, or in several."""
+    """The number of patterns in a condition or stage, or in a list of them."""
     if isinstance(value, Regex):
         return 1
     inner = value.values() if isinstance(value, dict) else value

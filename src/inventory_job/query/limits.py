@@ -1,4 +1,4 @@
-"""How much one request may ask for."""
+"""The limits of one request, and the check that a decoded request is within them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAME_LISTS = frozenset(
     {"only", "sort", "keys", "fields", "group_by", "field_group", "select", "add_fields", "lookup"}
 )
 _MOST_REPORTED = 100
-_MOST_SORT_KEYS = 30  # MongoDB takes 32; the rest is for breaking ties.
+_MOST_SORT_KEYS = 30  # MongoDB's limit is 32; the rest is for tie-breakers.
 
 
 class Limits(BaseModel):
-    """Bounds on the size of a request; passing one is ERROR_INVALID_PARAMETER naming it."""
+    """The limits of one request. A request above one fails with ERROR_INVALID_PARAMETER."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,12 +62,12 @@ class Limits(BaseModel):
 
 
 def check_size(request: Mapping[str, Any], limits: Limits) -> None:
-    """Walks a decoded request before anything else looks at it.
+    """Checks the sizes in a decoded request, before any other validation.
 
-    Raises InvalidRequest with a problem (at most a hundred) for each value that passes a limit.
+    Raises InvalidRequest with a problem (at most a hundred) for each value that exceeds a limit.
     """
     if not any(_may_exceed(value, limits) for value in request.values()):
-        return  # As of most gets, whose only names are those of the interface.
+        return  # Most gets end here; the names at the top level are those of the .proto.
     conditions = 0
 
     def excesses(where: Location, value: Any) -> Iterator[Problem]:
@@ -78,7 +78,7 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
             if conditions > limits.conditions:
                 reason = f"more than {limits.conditions} conditions in one request"
         if reason:
-            # What is in there is of no interest any more, and may be much.
+            # Do not walk the members of this value: they may be many, and it is refused anyway.
             yield invalid(path_of(where), reason)
         elif isinstance(value, dict | list):
             is_deepest = len(where) == limits.depth
@@ -115,5 +115,5 @@ def _may_exceed(value: Any, limits: Limits) -> bool:
 
 
 def _is_long(text: str, limits: Limits) -> bool:
-    # Four bytes is the longest a character gets, so most texts need no encoding to be cleared.
+    # A character has at most four bytes in UTF-8, so most strings pass without being encoded.
     return len(text) * 4 > limits.text_bytes and len(text.encode()) > limits.text_bytes

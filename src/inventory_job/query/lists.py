@@ -1,4 +1,4 @@
-"""What a caller may write in a list, and what it compiles to beside its filter
+"""The query model of a list, and all that it compiles to except the filter
 (docs/query-language.md#list)."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ADDED = "_added"
 
 
 class ListSort(Sort):
-    """One key a list is sorted by."""
+    """One sort key of a list."""
 
     @field_validator("key")
     @classmethod
@@ -34,8 +34,8 @@ class ListSort(Sort):
 
 
 class ListUnwind(Strict):
-    """An unwind in a list. A job's fields are scalars, so it changes nothing but by its filter,
-    which drops the jobs that do not meet it."""
+    """An unwind in a list. All fields of a job are scalars, so only its filter has an effect: it
+    excludes the jobs that do not meet it."""
 
     path: KnownField
     filter: tuple[UnwindCondition, ...] = ()
@@ -55,7 +55,7 @@ class ListQuery(Filtered):
 
     @field_validator("lookup")
     @classmethod
-    def _beside_the_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
+    def _not_named_like_fields(cls, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
         problem = fault("in a list, a lookup's result is not called like a field of the job")
         raise_any(
             ((index, "as"), problem) for index, lookup in enumerate(lookups) if lookup.as_ in FIELDS
@@ -63,7 +63,7 @@ class ListQuery(Filtered):
         return lookups
 
     @model_validator(mode="after")
-    def _sorted_by_what_there_is(self) -> Self:
+    def _sort_keys_exist(self) -> Self:
         added = [*self.add_fields, *(lookup.as_ for lookup in self.lookup)]
         raise_any(
             (("sort", index, "key"), _unknown(sort.key, [*FIELDS, *added]))
@@ -73,7 +73,7 @@ class ListQuery(Filtered):
         return self
 
     def order(self) -> Document:
-        """Stored paths to 1 or -1, the most significant first."""
+        """The sort: a dictionary of paths to 1 or -1, the most significant first."""
         order: Document = {}
         for key in self.sort:
             path = FIELDS[key.key].path if key.key in FIELDS else key.key
@@ -83,26 +83,26 @@ class ListQuery(Filtered):
         return order | {"_id": order.get("_id", 1)} if order else dict(NEWEST_FIRST)
 
     def shown(self) -> tuple[str, ...]:
-        """The JobInfo fields to show."""
+        """The JobInfo fields to return, in the order of `SHOWN`."""
         requested = {field.name for field in self.only} | set(MINIMAL if self.minimal else ())
         return tuple(name for name in SHOWN if name in requested) if requested else SHOWN
 
     def unwound(self) -> list[Document]:
-        """The conditions of an unwind's filter, on a field that is there: without it there is no
-        row that they could be met by."""
+        """The conditions of the unwind's filter, after one that the field has a value: $unwind
+        itself would output no row for an absent field, null or an empty list."""
         if self.unwind is None or not self.unwind.filter:
             return []
         is_there: Document = {self.unwind.path.path: {"$nin": [None, []]}}
         return [is_there, *(condition.emit() for condition in self.unwind.filter)]
 
     def computed(self, scope: Scope) -> tuple[Document, ...]:
-        """Stages for what sort keys name and is not stored; a JobInfo shows nothing of it."""
+        """Stages that compute the sort keys which are not stored; the response omits the values."""
         computed = self.add_fields.keys() | {lookup.as_ for lookup in self.lookup}
         if not computed & {key.key.split(".", 1)[0] for key in self.sort}:
             return ()
         stages = [join(lookup, scope) for lookup in self.lookup]
         if self.add_fields:
-            # Kept apart, so that a field added under a stored one's name does not replace it.
+            # Nested in one field, so that an added field does not replace a stored one.
             stages.append({"$addFields": {_ADDED: dict(self.add_fields)}})
         return tuple(stages)
 

@@ -1,4 +1,4 @@
-"""The one join there is: a job's tasks, by plain fields."""
+"""The only join that is supported: the tasks of a job, by equality of two plain fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORM = (
 
 
 class Lookup(Strict):
-    """A lookup, as a caller writes it."""
+    """One entry of `lookup`."""
 
     from_: Annotated[str, Member(alias="from", pattern="^job_task$")]
     local_field: Path = Member(alias="localField")
@@ -40,7 +40,7 @@ Lookups = tuple[Annotated[Lookup, PlainValidator(_lookup)], ...]
 
 
 def join(lookup: Lookup, scope: Scope) -> Document:
-    """The lookup of a job's tasks, of none but the caller's scope."""
+    """The $lookup of a job's tasks; it joins only tasks in the caller's scope."""
     return {
         "$lookup": {
             "from": lookup.from_,

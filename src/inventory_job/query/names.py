@@ -1,7 +1,7 @@
-"""The words of a query: names for results, paths into rows.
+"""The names and paths in a query: names of results, and paths to values in rows.
 
-What a caller writes becomes part of a pipeline only through these types, so none of it can be an
-expression: no `$`, no empty parts, no NUL.
+Strings of a caller become names and paths in a pipeline only through these types, so none can be
+an expression: they have no `$`, no NUL and no empty parts.
 """
 
 from __future__ import annotations
@@ -28,43 +28,43 @@ from inventory_job.query.problems import Finding, Location, fault
 
 _Named = TypeVar("_Named")
 
-_TWICE_SPELLED = frozenset({"key", "name", "operator", "value"})
+_ABBREVIATED = frozenset({"key", "name", "operator", "value"})
 
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What parsing depends on besides the request: the limits in force and the time (naive UTC)
-    that relative times are relative to."""
+    """What parsing depends on besides the request: the limits, and the current time (naive UTC),
+    which is the base of relative times."""
 
     limits: Limits
     now: datetime
 
 
 def context_of(info: ValidationInfo) -> ParseContext:
-    """The ParseContext that a validator runs in."""
+    """The ParseContext of the validation that `info` belongs to."""
     if not isinstance(info.context, ParseContext):
         raise TypeError("requests are parsed within a ParseContext")
     return info.context
 
 
 class Strict(BaseModel):
-    """Base of what a caller may write: frozen, nothing unknown, no value silently changed."""
+    """Base class of the models of requests: frozen, and unknown members are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 def _spellings(name: str) -> str | AliasChoices:
-    return AliasChoices(name, name[0]) if name in _TWICE_SPELLED else name
+    return AliasChoices(name, name[0]) if name in _ABBREVIATED else name
 
 
 class Spelled(Strict):
-    """Base of what may be written with `k`, `n`, `o`, `v` for key, name, operator, value."""
+    """Base class of models that accept `k`, `n`, `o`, `v` for key, name, operator, value."""
 
     model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_spellings))
 
 
 def named(known: Mapping[str, _Named], name: Any) -> _Named:
-    """What one of the `known` names stands for; else raises a fault that lists them."""
+    """The value of `name` in `known`; if it has none, raises a fault that lists the names."""
     if not isinstance(name, str):
         raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if name not in known:
@@ -88,7 +88,7 @@ def _not_reserved(name: str) -> str:
 
 
 def checked_path(path: Any, info: ValidationInfo) -> str:
-    """`path` itself when it is a plain, possibly dotted, field path; else raises a fault."""
+    """`path`, if it is a plain field path, dotted or not; otherwise raises a fault."""
     if not isinstance(path, str):
         raise fault("string", Code.INVALID_PARAMETER_TYPE)
     if not path:
@@ -111,11 +111,11 @@ Name = Annotated[KeyName, AfterValidator(_not_reserved)]
 """The name of a computed value."""
 
 Path = Annotated[str, PlainValidator(checked_path)]
-"""The path of a value in a row: a field name, dotted for nested ones."""
+"""The path of a value in a row: a field name, or several joined by dots for a nested value."""
 
 
 def repeated(names: Iterable[tuple[Location, str]]) -> list[Finding]:
-    """For each name met before, its location and the fault that says so."""
+    """A finding at the location of each name that occurred before it."""
     seen: set[str] = set()
     found = []
     for where, name in names:

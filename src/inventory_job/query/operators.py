@@ -1,7 +1,7 @@
-"""The filter operators, as rows of a table: what value each takes, and what it asks MongoDB.
+"""The table of filter operators: the value that each takes, and the MongoDB condition it becomes.
 
-See docs/query-language.md#operators. Caller text is a literal, except for the regex
-operators; it never becomes a key or an operator of the query.
+See docs/query-language.md#operators. A string of a caller is a literal, or a pattern in the regex
+operators; it never becomes a key or an operator of the MongoDB query.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Emit = Callable[[str, Any], Document]
 
 _INT64 = range(-(2**63), 2**63)
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
-_IGNORING_CASE = int(re.IGNORECASE)  # as a number, of which Regex makes nothing more
+_IGNORING_CASE = int(re.IGNORECASE)  # an int, which Regex keeps as it is
 _ANY = frozenset(FieldType)
 _TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
 _DATE = frozenset({FieldType.DATE})
@@ -39,9 +39,9 @@ _OTHER_FORM: Mapping[type, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator. `operand` checks and converts the caller's value, or each of a list; `emit`
-    takes a stored path and what came of it to a condition; `types` are the field types it applies
-    to; `form` is what its value is, if not a single value."""
+    """One operator. `operand` checks and converts the caller's value, or each item of a list;
+    `emit` makes a condition of a stored path and the converted value; `types` are the field types
+    that it applies to; `form` is the type that its value must have, None for a single value."""
 
     name: str
     operand: Operand
@@ -50,7 +50,7 @@ class Operator:
     form: type | None = None
 
     def accept(self, field: Field, value: Any, now: datetime) -> Any:
-        """`value` as the query needs it; raises what a pydantic validator may raise."""
+        """`value`, checked and converted; raises what a pydantic validator may raise."""
         if self.form is not None and not isinstance(value, self.form):
             raise fault(self.name, _OTHER_FORM[self.form])
         if self.form is not list:
@@ -64,18 +64,18 @@ class Operator:
 
 
 def literal(text: str) -> Regex[str]:
-    """A pattern that finds `text` itself, whatever its case."""
-    # A BSON pattern cannot hold NUL, but PCRE has an escape for it.
+    """A pattern that matches `text` literally, in any case."""
+    # A BSON pattern cannot contain NUL, but PCRE has an escape for it.
     return Regex(re.escape(text).replace("\0", r"\x00"), _IGNORING_CASE)
 
 
 def nothing(path: str, _: Any = None) -> Document:
-    """A condition that no document meets."""
+    """A condition that matches no document."""
     return {path: {"$in": []}}
 
 
 def one(field: Field, value: Any, now: datetime) -> Any:
-    """A value of the field's type as it is stored, or null."""
+    """`value` converted to the stored type of the field; null stays null."""
     match field.type:
         case _ if value is None:
             return None
@@ -101,24 +101,24 @@ def _integer(value: Any) -> int | None:
 
 
 def as_given(field: Field, value: Any, now: datetime) -> Any:
-    """A value whose form is all that matters."""
+    """`value` as it is, without a check beyond its form."""
     return value
 
 
 def text(field: Field, value: Any, now: datetime) -> str:
-    """A text."""
+    """`value`, which must be a string."""
     if not isinstance(value, str):
         raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
     return value
 
 
 def words(field: Field, value: Any, now: datetime) -> Regex[str]:
-    """A text to look for."""
+    """A pattern that matches the string `value` literally."""
     return literal(text(field, value, now))
 
 
 def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
-    """A regular expression; whether MongoDB's PCRE accepts it, only MongoDB knows."""
+    """`value` as a regular expression; only MongoDB can tell whether its PCRE accepts it."""
     expression = text(field, value, now)
     if "\0" in expression:
         raise fault("a regular expression cannot hold a NUL character")
@@ -126,53 +126,53 @@ def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
 
 
 def iso_time(field: Field, value: Any, now: datetime) -> datetime:
-    """A point in time in ISO 8601."""
+    """The time that `value` is in ISO 8601."""
     return parse_iso(text(field, value, now))
 
 
 def relative_time(field: Field, value: Any, now: datetime) -> datetime:
-    """A point in time relative to `now`."""
+    """The time that `value` is relative to `now`."""
     return parse_relative(text(field, value, now), now)
 
 
-def _is(path: str, value: Any) -> Document:
+def _equality(path: str, value: Any) -> Document:
     return {path: value}
 
 
-def _asks(symbol: str) -> Emit:
+def _operation(symbol: str) -> Emit:
     return lambda path, value: {path: {symbol: value}}
 
 
-def _compares(symbol: str) -> Emit:
-    # To MongoDB null is at least null, so $gte would find it; compared with null nothing matches.
+def _range(symbol: str) -> Emit:
+    # In MongoDB null meets `{$gte: null}`. Here a range condition with null matches nothing.
     return lambda path, value: nothing(path) if value is None else {path: {symbol: value}}
 
 
 _TABLE = [
-    Operator("eq", one, _is),
-    Operator("not", one, _asks("$ne")),
-    Operator("lt", one, _compares("$lt")),
-    Operator("lte", one, _compares("$lte")),
-    Operator("gt", one, _compares("$gt")),
-    Operator("gte", one, _compares("$gte")),
-    Operator("in", one, _asks("$in"), form=list),
-    Operator("not_in", one, _asks("$nin"), form=list),
-    Operator("contain", words, _is, _TEXT),
-    Operator("not_contain", words, _asks("$not"), _TEXT),
-    Operator("contain_in", words, _asks("$in"), _TEXT, form=list),
-    Operator("not_contain_in", words, _asks("$nin"), _TEXT, form=list),
-    Operator("regex", pattern, _is, _TEXT),
-    Operator("regex_in", pattern, _asks("$in"), _TEXT, form=list),
-    Operator("exists", as_given, _asks("$exists"), form=bool),
+    Operator("eq", one, _equality),
+    Operator("not", one, _operation("$ne")),
+    Operator("lt", one, _range("$lt")),
+    Operator("lte", one, _range("$lte")),
+    Operator("gt", one, _range("$gt")),
+    Operator("gte", one, _range("$gte")),
+    Operator("in", one, _operation("$in"), form=list),
+    Operator("not_in", one, _operation("$nin"), form=list),
+    Operator("contain", words, _equality, _TEXT),
+    Operator("not_contain", words, _operation("$not"), _TEXT),
+    Operator("contain_in", words, _operation("$in"), _TEXT, form=list),
+    Operator("not_contain_in", words, _operation("$nin"), _TEXT, form=list),
+    Operator("regex", pattern, _equality, _TEXT),
+    Operator("regex_in", pattern, _operation("$in"), _TEXT, form=list),
+    Operator("exists", as_given, _operation("$exists"), form=bool),
     Operator("match", as_given, nothing, form=dict),
-    Operator("datetime_lt", iso_time, _compares("$lt"), _DATE),
-    Operator("datetime_lte", iso_time, _compares("$lte"), _DATE),
-    Operator("datetime_gt", iso_time, _compares("$gt"), _DATE),
-    Operator("datetime_gte", iso_time, _compares("$gte"), _DATE),
-    Operator("timediff_lt", relative_time, _compares("$lt"), _DATE),
-    Operator("timediff_lte", relative_time, _compares("$lte"), _DATE),
-    Operator("timediff_gt", relative_time, _compares("$gt"), _DATE),
-    Operator("timediff_gte", relative_time, _compares("$gte"), _DATE),
+    Operator("datetime_lt", iso_time, _range("$lt"), _DATE),
+    Operator("datetime_lte", iso_time, _range("$lte"), _DATE),
+    Operator("datetime_gt", iso_time, _range("$gt"), _DATE),
+    Operator("datetime_gte", iso_time, _range("$gte"), _DATE),
+    Operator("timediff_lt", relative_time, _range("$lt"), _DATE),
+    Operator("timediff_lte", relative_time, _range("$lte"), _DATE),
+    Operator("timediff_gt", relative_time, _range("$gt"), _DATE),
+    Operator("timediff_gte", relative_time, _range("$gte"), _DATE),
 ]
 _OF_ROWS = {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"}
 

@@ -1,8 +1,8 @@
-"""The requests, as frozen, checked values, and the plans that they become: compiled queries, each
-inside a scope by construction.
+"""Models of the requests, and plans: compiled queries, each with a filter that contains the scope.
 
-Every `plan_*` takes a decoded request (plain dictionaries, only what the caller gave), and raises
-InvalidRequest with every problem found (docs/query-language.md), or PermissionDenied for a lookup.
+Every `plan_*` takes a decoded request (plain dictionaries that hold only the fields that the caller
+set) and the caller's scope. It raises InvalidRequest with every problem of the request
+(docs/query-language.md), or PermissionDenied for a refused lookup.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Request = TypeVar("_Request", bound=Strict)
 
 
 def _status(value: Any) -> str:
-    # Enums are open on the wire: a number without a name arrives as that number.
+    # proto3 enums are open: a number without a name is decoded as that number.
     if not isinstance(value, str):
         raise fault(f"there is no status with the number {value}")
     return value
@@ -48,7 +48,7 @@ class ListRequest(Strict):
 
 
 class JobRequest(Strict):
-    """JobRequest: which job."""
+    """JobRequest: the id of one job."""
 
     job_id: StrictStr
 
@@ -75,10 +75,10 @@ class JobPlan:
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """A page of jobs and how many there are in all.
+    """A page of the jobs that match, and their total number.
 
-    `order` maps stored paths to 1 or -1; `fields` are the JobInfo fields to show; `computed` are
-    stages between filter and sort, for sort keys that are not stored.
+    `order` maps paths to 1 or -1; `fields` are the JobInfo fields to return; `computed` are the
+    stages, between filter and sort, that compute sort keys which are not stored.
     """
 
     jobs: ScopedFilter
@@ -90,13 +90,13 @@ class ListPlan:
 
     @property
     def is_newest_first(self) -> bool:
-        """Whether the order is that of a list that names none."""
+        """Whether the order is the default of a list without a sort."""
         return [*self.order.items()] == [*NEWEST_FIRST.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class DistinctPlan:
-    """A page of the values of one path, and how many there are; at most `limit` in all."""
+    """A page of the distinct values at one path, and their number; the call fails above `limit`."""
 
     jobs: ScopedFilter
     path: str
@@ -123,7 +123,7 @@ def plan_job(request: Mapping[str, Any], scope: Scope, context: ParseContext) ->
 
 
 def plan_list(request: Mapping[str, Any], scope: Scope, context: ParseContext) -> ListPlan:
-    """The plan of a list; direct parameters are conditions like any other."""
+    """The plan of a list; the fields of the request beside `query` become equality conditions."""
     parsed = _parse(ListRequest, request, context)
     query, unwound = parsed.query, parsed.query.unwound()
     direct = {name: value for name, value in parsed if name != "query" and value}

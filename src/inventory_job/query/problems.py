@@ -1,8 +1,8 @@
-"""From pydantic's findings to the problems of the interface.
+"""Converts the validation errors that pydantic collects to `Problem`s, which callers see.
 
-Validators of this package raise `fault(...)`, or a ValueError with a reason fit for callers;
-`problems_of` turns everything pydantic collected, its own findings included, into `Problem`s with
-paths as the caller wrote them.
+Validators of this package raise `fault(...)`, or a ValueError with a reason fit for callers.
+`problems_of` converts these and pydantic's own errors; each Problem has the path of its value as
+the caller wrote it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inventory_job.errors import Code, Problem, invalid, required, wrong_type
 
 Location = tuple[int | str, ...]
 Finding = tuple[Location, PydanticCustomError]
-"""A fault, and where it is below the value under validation."""
+"""A location relative to the value under validation, and the fault there."""
 
 _Given = TypeVar("_Given")
 _Parsed = TypeVar("_Parsed")
@@ -41,22 +41,22 @@ _OPERATOR_SENTENCES = {
 def fault(
     reason: str, code: Code = Code.INVALID_PARAMETER, key: str | None = None
 ) -> PydanticCustomError:
-    """A finding for a validator to raise.
+    """An error for a validator to raise.
 
-    `reason` is the part of the sentence that `code` leaves open: the reason, the expected type
-    or the operator's name; `key` is what the sentence calls the field when the interface fixes
-    that (docs/errors.md), else its path.
+    `reason` completes the message of `code`: it is the reason, the expected type or the operator's
+    name. `key` is the name of the field in the message where the API fixes that name
+    (docs/errors.md); the default is the field's path.
     """
     return PydanticCustomError(code.value, "{reason}", {"reason": reason, "key": key})
 
 
 def missing(key: str | None = None) -> PydanticCustomError:
-    """The finding that a parameter must be given."""
+    """An error for a validator to raise: a required parameter is missing."""
     return fault("", Code.REQUIRED_PARAMETER, key)
 
 
 def raise_any(found: Iterable[Finding]) -> None:
-    """Raises the findings together, if there are any."""
+    """Raises all findings as one ValidationError; does nothing if there are none."""
     lines = [InitErrorDetails(type=error, loc=where, input=None) for where, error in found]
     if lines:
         raise ValidationError.from_exception_data("value", lines)
@@ -65,8 +65,8 @@ def raise_any(found: Iterable[Finding]) -> None:
 def gather(
     values: Iterable[tuple[int | str, _Given]], parse: Callable[..., _Parsed], *arguments: Any
 ) -> list[_Parsed]:
-    """What `parse` makes of each value, given with its place, and the `arguments`; raises the
-    findings of all together."""
+    """Calls `parse(value, *arguments)` for each (location, value) pair and returns the results;
+    raises the faults of all values as one ValidationError."""
     parsed: list[_Parsed] = []
     found: list[Finding] = []
     for where, value in values:
@@ -83,14 +83,14 @@ def gather(
 
 
 def problems_of(error: ValidationError) -> tuple[Problem, ...]:
-    """Every finding of `error` as a Problem, in the order of the request's fields."""
+    """Each error in `error` as a Problem, in the order of the request's fields."""
     return tuple(
         _problem(details) for details in error.errors(include_url=False, include_input=False)
     )
 
 
 def path_of(location: Iterable[int | str]) -> str:
-    """`("query", "filter", 2, "k")` → `query.filter[2].k`; other than plain names quoted."""
+    """`("query", "filter", 2, "k")` → `query.filter[2].k`; names such as `a.b` are quoted."""
     path = ""
     for part in location:
         if isinstance(part, int):
@@ -105,7 +105,7 @@ def path_of(location: Iterable[int | str]) -> str:
 
 def _problem(details: ErrorDetails) -> Problem:
     kind = details["type"]
-    # A finding on a dictionary's key is reported at the member of that name.
+    # pydantic appends "[key]" to the location of an error in a dictionary's key.
     path = path_of(part for part in details["loc"] if part != "[key]")
     context: dict[str, Any] = details.get("ctx", {})
     reason, key = context.get("reason", ""), context.get("key")

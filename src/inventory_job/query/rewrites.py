@@ -1,5 +1,5 @@
-"""Pipelines that MongoDB answers wrongly or refuses, as others that it answers: groups kept apart,
-and sorts by several keys where a row has lists in more than one of them."""
+"""Rewrites pipelines that MongoDB answers wrongly (several groups in a row) or refuses (a sort
+where more than one key of a row is a list) to equivalent ones that it answers correctly."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from inventory_job.query.operators import Document
 
 _GROUPS = frozenset({"$group", "$count"})
 _MANY = 2**62
-"""Rows; more than there can be, and still so after a skip is added to it."""
+"""A limit above any number of rows, low enough that MongoDB can add a skip to it."""
 
 MOST_SORT_KEYS = 32
-"""MongoDB's own limit."""
+"""MongoDB's limit on the number of keys in one sort."""
 
 _ROW, _KEYS = "row", "keys"
 
 
 def separate_groups(stages: Sequence[Document]) -> list[Document]:
-    """The same stages, with a limit that leaves out nothing between the first group (`$group` or
-    `$count`) and the next.
+    """`stages`, with a `$limit` that no number of rows reaches inserted after the first group
+    (`$group` or `$count`) if another group follows.
 
-    MongoDB 6.0 runs groups at the beginning of a pipeline in another engine than the rest, up to
-    the first stage that this engine does not have, and answers three on end wrongly. A limit is
-    such a stage, and the cheapest: it neither holds rows nor compares them.
+    MongoDB 6.0 runs the leading groups of a pipeline in its slot-based execution engine, up to the
+    first stage that this engine does not support, and answers three groups in a row wrongly.
+    `$limit` is such a stage, and the cheapest: it neither buffers nor compares rows.
     """
     groups = [number for number, stage in enumerate(stages) if stage.keys() & _GROUPS]
     if len(groups) < 2:
@@ -34,29 +34,29 @@ def separate_groups(stages: Sequence[Document]) -> list[Document]:
 
 
 def by_one_of_each_list(stages: Iterable[Document]) -> list[Document]:
-    """The same stages, a sort by several keys having one value instead of each list: what
-    MongoDB itself takes in a sort by a single key, the least, or the greatest for descending."""
-    return [other for stage in stages for other in _spread(stage)]
+    """`stages`, where each sort by several keys compares one element in place of a list: the least,
+    or the greatest if descending, as MongoDB itself does in a sort by a single key."""
+    return [other for stage in stages for other in _expanded(stage)]
 
 
-def _spread(stage: Document) -> Iterator[Document]:
+def _expanded(stage: Document) -> Iterator[Document]:
     order = stage.get("$sort", {})
     if len(order) < 2:
         yield stage
         return
     names = {path: f"k{number}" for number, path in enumerate(order)}
-    keys = {name: _place(f"${path}", order[path]) for path, name in names.items()}
+    keys = {name: _sort_key(f"${path}", order[path]) for path, name in names.items()}
     yield {"$replaceRoot": {"newRoot": {_ROW: "$$ROOT", _KEYS: keys}}}
     by = {f"{_KEYS}.{name}": order[path] for path, name in names.items()}
     if len(by) < MOST_SORT_KEYS:
-        # Lists that are not equal may sort alike.
+        # The tie-breaker: different lists may sort as equal.
         by[f"{_ROW}._id"] = 1
     yield {"$sort": by}
     yield {"$replaceRoot": {"newRoot": f"${_ROW}"}}
 
 
-def _place(value: str, direction: int) -> Document:
-    """Where a value sorts: MinKey, then an empty list, then all others by their value."""
+def _sort_key(value: str, direction: int) -> Document:
+    """The sort key of `value`: a rank (0: MinKey, 1: an empty list, 2: all else), then a value."""
     better = {"$lt" if direction > 0 else "$gt": ["$$this", "$$value"]}
     best = {
         "$reduce": {

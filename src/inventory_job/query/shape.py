@@ -1,4 +1,4 @@
-"""What a compiled query is like, without what it asks for: for logs."""
+"""The shape of a compiled query, for logs: its structure without the caller's values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LONGEST = 1000
 
 
 def shape_of(plan: Plan) -> str:
-    """The shape of what a plan asks of the database, as `shape` has it: lists and distinct queries
-    as the stages they amount to."""
+    """The `shape` of the database query of a plan; lists and distinct queries appear as the stages
+    that are equivalent to them."""
     return shape(plan.jobs.document, _stages(plan))
 
 
@@ -42,10 +42,10 @@ def _window(page: Page) -> Sequence[Document]:
 
 
 def shape(filter_: Mapping[str, Any], stages: Sequence[Mapping[str, Any]] = ()) -> str:
-    """A filter and stages as JSON text with every value left out, cut after 1 000 characters.
+    """A filter and stages as JSON text with `?` in place of each value, at most 1 000 characters.
 
-    Names of fields and operators stay, and in stages references to fields and the directions of
-    sorts; a list stands for its first item when all are alike.
+    Names of fields and operators stay; in stages, so do field paths and the directions of sorts. A
+    list whose items all have the same shape shows only the first.
     """
     parts = [_shape(filter_, "$match"), *(_shape(stage) for stage in stages)]
     text = json.dumps(parts, ensure_ascii=False)
@@ -53,9 +53,9 @@ def shape(filter_: Mapping[str, Any], stages: Sequence[Mapping[str, Any]] = ()) 
 
 
 def _shape(value: Any, within: str = "") -> Any:
-    """The shape of a value, `within` a $match or a $sort or neither."""
+    """The shape of a value; `within` is "$match" or "$sort" inside one of these, else empty."""
     if isinstance(value, Mapping):
-        # A caller's text is always a $literal in a stage, so what looks like a reference is one.
+        # In a stage a caller's string is always a $literal, so what looks like a path is one.
         if value.keys() == {"$literal"}:
             return _VALUE
         return {

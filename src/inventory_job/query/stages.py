@@ -1,4 +1,4 @@
-"""The stages of a stat's aggregate: what a caller writes, and what each adds to the pipeline.
+"""The query model of a stat with its stages, and what each stage adds to the pipeline.
 
 See docs/query-language.md#stages.
 """
@@ -25,16 +25,16 @@ PROJECTIONS: Mapping[str, str] = {
     "array_to_object": "$arrayToObject",
     "object_to_array": "$objectToArray",
 }
-"""The operators of a project field, and the expressions they become."""
+"""The operators of a project field, and the MongoDB expressions they become."""
 
 _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
-# What $dateToString of MongoDB 4.4 to 6.0 understands.
+# The formats that $dateToString supports in MongoDB 4.4 to 6.0.
 _DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
 
 
 class Unwind(Strict):
-    """One row for each element of the list at `path`, then only rows that meet the filter."""
+    """One row for each element of the list at `path`, without the rows that fail the filter."""
 
     path: Path
     filter: tuple[UnwindCondition, ...] = ()
@@ -48,7 +48,7 @@ class Unwind(Strict):
 
 
 class GroupBy(Spelled):
-    """A key to group by and what the answer calls it."""
+    """A key to group by, and its name in the response."""
 
     key: Path
     name: KeyName
@@ -58,7 +58,7 @@ class GroupKey(GroupBy):
     """One key of a group: a field of the row, or a part or text of a date."""
 
     date_format: StrictStr = ""
-    """How the date is written; empty means not at all."""
+    """`year`, `month`, `day` or a format of $dateToString; empty for the value as it is."""
 
     @field_validator("date_format")
     @classmethod
@@ -71,19 +71,19 @@ class GroupKey(GroupBy):
         )
 
     def of_date(self, rows: Rows) -> Document:
-        """The part or text of the date."""
+        """The expression for the part or text of the date."""
         date = f"${rows.path(self.key)}"
         if self.date_format in _DATE_PARTS:
             return when_formattable(date, {_DATE_PARTS[self.date_format]: date})
         written: Any = self.date_format
-        if self.date_format.startswith("$"):  # which would be read as a field path
+        if self.date_format.startswith("$"):  # MongoDB would read it as a field path.
             written = {"$literal": written}
         text = {"$dateToString": {"format": written, "date": date}}
         return when_formattable(date, text, self.date_format)
 
 
 class Group(Strict):
-    """One row for each combination of keys; without keys, one row over all."""
+    """One row for each combination of keys; without keys, one row for all rows together."""
 
     keys: tuple[GroupKey, ...] = ()
     fields: tuple[GroupField, ...] = ()
@@ -109,7 +109,7 @@ class Group(Strict):
 
 
 class Count(Strict):
-    """One row with the number of rows; none when there are none."""
+    """One row with the number of rows; no row if that is 0."""
 
     name: Name
 
@@ -119,12 +119,12 @@ class Count(Strict):
 
 
 class ProjectField(Spelled):
-    """One member of the projected rows: a copy, or one computed from a list or document."""
+    """One member of the projected rows: a copy of a value, or computed from a list or document."""
 
     name: Name
     key: Path
     operator: StrictStr = ""
-    """The expression, once validated."""
+    """Once validated, the MongoDB expression; empty for a copy."""
 
     @field_validator("operator")
     @classmethod
@@ -135,7 +135,7 @@ class ProjectField(Spelled):
 
 
 class Project(Strict):
-    """Rows with only these fields and, unless excluded, their group keys."""
+    """Rows with these fields only, and with their group keys unless `exclude_keys` is set."""
 
     fields: tuple[ProjectField, ...] = ()
     exclude_keys: bool = Member(False, strict=True)
@@ -184,7 +184,7 @@ class Stage(Strict):
 
     @field_validator("sort")
     @classmethod
-    def _sorted_by_something(cls, sort: tuple[Sort, ...] | None) -> tuple[Sort, ...] | None:
+    def _has_keys(cls, sort: tuple[Sort, ...] | None) -> tuple[Sort, ...] | None:
         if sort is not None and not sort:
             raise missing("aggregate.sort")
         return sort
@@ -210,7 +210,7 @@ class Stage(Strict):
 
 
 class StatQuery(Filtered):
-    """core.v2.StatisticsQuery. Stages win over `distinct` when both are given."""
+    """core.v2.StatisticsQuery. If both are given, `aggregate` takes precedence over `distinct`."""
 
     distinct: Path | None = None
     aggregate: tuple[Stage, ...] = Member((), validate_default=True)
@@ -218,7 +218,7 @@ class StatQuery(Filtered):
 
     @field_validator("aggregate")
     @classmethod
-    def _something_asked(
+    def _distinct_or_stages(
         cls, aggregate: tuple[Stage, ...], info: ValidationInfo
     ) -> tuple[Stage, ...]:
         if not aggregate and info.data.get("distinct", "") is None:

@@ -1,7 +1,7 @@
-"""Points in time as callers write them: ISO 8601 and relative to now.
+"""Parses the times that callers write: in ISO 8601, or relative to now.
 
-Times are naive datetimes in UTC with whole milliseconds, as MongoDB stores them; finer fractions
-are cut, as it would cut them (docs/query-language.md#times).
+The results are naive UTC datetimes in whole milliseconds, which is the precision of MongoDB; finer
+fractions are truncated, as MongoDB would do (docs/query-language.md#times).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)?"
 _ISO_8601 = re.compile(
     rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d{{1,9}})?)?{_ZONE})?"
-    # The basic form, and a month.
+    # The basic format without separators, and a month.
     rf"|\d{{8}}(T\d{{4}}(\d{{2}}([.,]\d{{1,9}})?)?{_ZONE})?|\d{{4}}-\d{{2}}",
     re.ASCII,
 )
@@ -25,8 +25,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def parse_iso(text: str) -> datetime:
-    """A date, or a date-time with optional fraction and zone (none means UTC), in the extended or
-    the basic form; or a month, which is its first moment.
+    """Parses a date, or a date-time with optional fraction and zone (default UTC), in the extended
+    or the basic format; or a month, which means its first moment.
 
     Raises ValueError, with a reason fit for callers, for anything else.
     """
@@ -45,7 +45,7 @@ def parse_iso(text: str) -> datetime:
 
 
 def parse_relative(text: str, now: datetime) -> datetime:
-    """`now`, `now/d`, `now/w` or `now/m`, optionally `+` or `-` a number of `s m h d w`.
+    """Parses `now`, `now/d`, `now/w` or `now/m`, optionally `+` or `-` a number of `s m h d w`.
 
     `now` is a naive UTC datetime. Raises ValueError, with a reason fit for callers.
     """

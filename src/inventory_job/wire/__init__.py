@@ -1,1 +1,1 @@
-"""Protobuf messages in and out; knows messages, not gRPC."""
+"""Conversion of protobuf messages to and from plain data; independent of gRPC."""

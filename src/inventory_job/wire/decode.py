@@ -1,7 +1,7 @@
-"""Request message → plain dictionaries, holding only what the caller gave.
+"""Converts a request message to dictionaries that hold only the fields that the caller set.
 
-Field names stay as in the .proto, numbers of a Value that are whole become int, and an enum its
-name (a number without a name stays a number). Nothing is judged here.
+Field names stay as in the .proto, whole numbers in a Value become int, and enum values become their
+names (a number without a name stays a number). Nothing is validated here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _INT64_BOUND = 2.0**63
 
 
 def decode(message: Message) -> dict[str, Any]:
-    """The present fields of `message` by name; messages become dictionaries, repeated lists."""
+    """The set fields of `message` by name: messages as dictionaries, repeated fields as lists."""
     return {field.name: _field(field, value) for field, value in message.ListFields()}
 
 

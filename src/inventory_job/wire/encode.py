@@ -1,4 +1,4 @@
-"""Documents → JobInfo, rows → Struct (docs/data-model.md)."""
+"""Converts stored jobs to JobInfo and rows of results to Struct (docs/data-model.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo, JobsI
 from inventory_job.wire.values import MAX_DEPTH, decimal, iso, plain, text
 
 Oddities = defaultdict[str, int]
-"""How many stored values of each field could not be shown as they are."""
+"""By field, the number of stored values that JobInfo cannot show as they are stored."""
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _STATUSES: Mapping[str, int] = {
@@ -27,7 +27,7 @@ _STATUSES: Mapping[str, int] = {
 
 
 def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobInfo, Oddities]:
-    """One stored job as a message with these `fields`, and what was odd about it."""
+    """A stored job as a JobInfo with these `fields`, and the oddities in it."""
     oddities: Oddities = defaultdict(int)
     return JobInfo(**_members(document, fields, oddities)), oddities
 
@@ -35,29 +35,29 @@ def job_info(document: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[JobI
 def jobs_info(
     documents: Iterable[Mapping[str, Any]], total: int, fields: tuple[str, ...]
 ) -> tuple[JobsInfo, Oddities]:
-    """A page of stored jobs as a message with these `fields`, and what was odd about them."""
+    """A page of stored jobs as a JobsInfo with these `fields`, and the oddities in them."""
     oddities: Oddities = defaultdict(int)
     results: Any = [_members(document, fields, oddities) for document in documents]
     return JobsInfo(results=results, total_count=min(total, _INT32_MAX)), oddities
 
 
 def stat_result(rows: Iterable[Mapping[str, Any]], total: int) -> Struct:
-    """Rows of a stat, group keys flattened, and how many there are in all."""
+    """The response of a stat: a page of flattened rows, and the total number of rows."""
     return struct({"results": [flatten(row) for row in rows], "total_count": total})
 
 
 def distinct_result(rows: Sequence[Mapping[str, Any]], total: int) -> Struct:
-    """The `values` of a distinct stat's only row, and how many there are in all."""
+    """The response of a distinct stat: the `values` of its only row, and the total number."""
     return struct({"results": rows[0]["values"], "total_count": total})
 
 
 def analyze_result(rows: Iterable[Mapping[str, Any]], more: bool) -> Struct:
-    """Rows of an analyze, group keys flattened, and whether more follow."""
+    """The response of an analyze: a page of flattened rows, and whether more rows follow."""
     return struct({"results": [flatten(row) for row in rows], "more": more})
 
 
 def flatten(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The members of a document `_id` beside the other fields, which win."""
+    """`row` with the members of its `_id`, if a document, beside the other fields, which win."""
     identity = row.get("_id")
     if not isinstance(identity, dict):
         return row
@@ -73,7 +73,7 @@ def struct(members: Mapping[str, Any]) -> Struct:
 
 
 def _fill(target: Value, value: Any, depth: int) -> None:
-    # Filling in place is the fastest of the ways to a Struct, several times ahead of some.
+    # Filling in place is the fastest way to build a Struct, several times faster than some.
     if isinstance(value, str):
         target.string_value = value
     elif value is None:
@@ -99,12 +99,12 @@ def _fill(target: Value, value: Any, depth: int) -> None:
 def _members(
     document: Mapping[str, Any], fields: tuple[str, ...], oddities: Oddities
 ) -> dict[str, Any]:
-    """The members of a JobInfo."""
+    """The keyword arguments of a JobInfo; counts its oddities in `oddities`."""
     members: dict[str, Any] = {}
     for name in fields:
         value = document.get(name)
         convert = _CONVERTERS[name]
-        # A page has thousands of values, most of which are texts.
+        # The fast path: a page has thousands of values, and most are strings.
         if convert is _string and value.__class__ is str:
             members[name] = value
         elif value is not None:
@@ -119,7 +119,7 @@ def _members(
 
 
 class _Odd(Exception):
-    """A value that is not what its field holds; `shown` is what stands for it."""
+    """A value that JobInfo cannot show as it is stored; `shown` is what it shows instead."""
 
     def __init__(self, shown: Any) -> None:
         self.shown = shown
@@ -139,7 +139,7 @@ def _date(value: Any) -> str:
 
 def _int32(value: Any) -> int:
     if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
-        return value  # as nearly all are
+        return value  # the fast path, for nearly all values
     number = decimal(value) if isinstance(value, Decimal128) else value
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or isnan(number):
         raise _Odd(0)
@@ -150,7 +150,7 @@ def _int32(value: Any) -> int:
 
 
 def _enumerated(numbers: Mapping[str, int]) -> Callable[[Any], int]:
-    # BSON code, which is a text to Python, is not hashable.
+    # bson.Code is a str, but not hashable.
     return lambda value: numbers.get(str(value), 0) if isinstance(value, str) else 0
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a request → message, bounded before it takes memory."""
+"""Parses the bytes of a request; a limit on its number of values bounds the memory it takes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from inventory_job.errors import InvalidRequest, invalid
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
-# The shortest field: its number, and a length of 0.
+# The shortest field on the wire: a tag of one byte, and a length of 0.
 _LEAST_BYTES = 2
 _VARINT, _FIXED_64, _SIZED, _FIXED_32 = 0, 1, 2, 5
 _FIXED_BYTES = {_FIXED_64: 8, _FIXED_32: 4}
 
 
 def bounded(kind: type[AnyMessage], most_values: int) -> Callable[[bytes], AnyMessage]:
-    """What makes a message of its bytes; it raises InvalidRequest if there are more than
-    `most_values` values, those of inner messages included, and protobuf's DecodeError."""
-    # A message takes up to forty times the bytes it was sent in.
+    """A deserializer for `kind`: it raises InvalidRequest if the bytes hold more than `most_values`
+    values, counting those in nested messages, and DecodeError if they are malformed."""
+    # A parsed message takes up to forty times the memory of its bytes.
     fields = _shape(kind.DESCRIPTOR)
 
     def parse(content: bytes) -> AnyMessage:
@@ -35,14 +35,14 @@ def bounded(kind: type[AnyMessage], most_values: int) -> Callable[[bytes], AnyMe
 
 
 _Shape = tuple[int, int, dict[int, Descriptor]]
-"""A message: for how many values each of its fields counts, those that are messages and the plain
-ones, and the former's types by their numbers."""
+"""How to count the values in a message type: 0 or 1 for each field of message type, 0 or 1 for each
+scalar field; and the types of the message fields by field number."""
 
 
 @cache
 def _shape(descriptor: Descriptor) -> _Shape:
-    # What is in a Value, or in an entry of a map, has been counted with it; an entry has one
-    # value, but a Value may be sent one list after the other, each of which takes memory.
+    # A map entry is one value with its key and content, and a Value is one with its scalar. A list
+    # or struct in a Value counts, too: the bytes may repeat it, and each repetition takes memory.
     is_entry = descriptor.GetOptions().map_entry
     is_part = is_entry or descriptor.full_name == "google.protobuf.Value"
     messages = {
@@ -54,8 +54,8 @@ def _shape(descriptor: Descriptor) -> _Shape:
 
 
 def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
-    """Whether `content` has more than `most` values; False as well if it turns out not to be a
-    message before there are: then protobuf comes no further."""
+    """Whether `content` has more than `most` values. Also False if it is malformed before it has
+    that many: protobuf then fails at the same place."""
     count = position = 0
     open_ = [(len(content), shape)]
     try:
@@ -79,7 +79,7 @@ def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
             elif kind == _VARINT:
                 _, position = _varint(content, position)
             else:
-                # Groups, which nothing has any more, begin and end without a length.
+                # The tags of deprecated groups have no length after them.
                 position += _FIXED_BYTES.get(kind, 0)
     except IndexError:
         return False
@@ -87,7 +87,7 @@ def _has_more(content: bytes, shape: _Shape, most: int) -> bool:
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """The number at `position`, and where it ends."""
+    """The varint at `position`, and the position after it."""
     value = content[position]
     position += 1
     if value < 0x80:

@@ -1,4 +1,4 @@
-"""Stored values → what a message can carry. Total: no stored value can fail a call.
+"""Converts every stored BSON value to what a message can hold, so that none can fail a call.
 
 See docs/data-model.md#values-of-a-job and docs/data-model.md#values-in-rows.
 """
@@ -20,7 +20,7 @@ from bson.datetime_ms import DatetimeMS
 Plain = None | bool | float | str | list[Any] | dict[str, Any]
 """What a google.protobuf.Value can hold."""
 
-# A reader refuses a Struct nested deeper than about 30 (protobuf's limit is 100 messages).
+# Readers refuse a Struct nested deeper than about 30: protobuf's limit is 100 nested messages.
 MAX_DEPTH = 24
 
 _EPOCH = datetime(1970, 1, 1)
@@ -28,7 +28,7 @@ _CYCLE = timedelta(days=146_097)  # 400 years, after which the calendar repeats
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
-    """Any BSON value as JSON-like data; nested deeper than `depth`, as extended JSON text."""
+    """Any BSON value as JSON-like data; what is deeper than `depth` becomes extended JSON text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -36,7 +36,7 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Plain:
     if isinstance(value, DBRef):
         value = value.as_doc()
     if not isinstance(value, dict | list):
-        # Of bson.Code, which is a text to Python, str leaves nothing but its text.
+        # str() reduces a bson.Code, which is a str with a scope, to its text.
         return _CONVERSIONS.get(type(value), str)(value)
     if depth <= 0:
         return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS)
@@ -59,7 +59,7 @@ def text(value: Any) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-@lru_cache(4096)  # of a list that is read again
+@lru_cache(4096)  # Repeated lists show the same times.
 def iso(time: datetime) -> str:
     """A naive UTC time as ISO 8601 text with milliseconds and `Z`."""
     return time.isoformat("T", "milliseconds") + "Z"
@@ -72,7 +72,7 @@ def _number(value: float) -> float | str:
 
 
 def _far_date(value: DatetimeMS) -> str:
-    """A date outside the years that datetime knows, in ISO 8601's expanded form."""
+    """A date outside the range of datetime, in the expanded form of ISO 8601."""
     days, milliseconds = divmod(int(value), 86_400_000)
     cycles, days = divmod(days, _CYCLE.days)
     time = _EPOCH + timedelta(days=days, milliseconds=milliseconds)
@@ -81,7 +81,7 @@ def _far_date(value: DatetimeMS) -> str:
 
 
 def decimal(value: Decimal128) -> Decimal:
-    """The number; a signaling NaN, which can be neither compared nor converted, as a quiet one."""
+    """`value` as a Decimal; a signaling NaN, unfit to compare or convert, becomes a quiet one."""
     number = value.to_decimal()
     return Decimal("NaN") if number.is_nan() else number
 
