@@ -35,7 +35,7 @@ from inventory_job.model.driver_errors import (
     pattern_complaint,
     translate,
 )
-from inventory_job.model.reading import Reader, projection, proven_total, window
+from inventory_job.model.reading import Reader, projection, proven_total
 from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import ScopedFilter
@@ -118,7 +118,7 @@ class JobManager:
         """A page of a stat query's rows, and the total."""
         # Counting the rows after the page nearly always gives the total in the same query.
         most = max(plan.page.size, MAX_PAGE) + 1
-        stages = [*plan.stages, *window(plan.page, most)]
+        stages = [*plan.stages, *plan.page.window(most)]
 
         async def read() -> ResultPage:
             rows, seen = await self._reader.rows(plan.jobs, stages, plan.page.size, deadline)
@@ -137,7 +137,7 @@ class JobManager:
 
     async def analyze(self, plan: RowsPlan, deadline: Deadline) -> AnalyzePage:
         """A page of an analyze query's rows, and whether more rows follow."""
-        pipeline = [*plan.stages, *window(plan.page, plan.page.size + 1)]
+        pipeline = [*plan.stages, *plan.page.window(plan.page.size + 1)]
 
         async def read() -> AnalyzePage:
             rows, seen = await self._reader.rows(plan.jobs, pipeline, plan.page.size, deadline)

@@ -50,7 +50,7 @@ class Reader:
                 if not is_about_lists(failure):
                     raise
         stages: list[Document] = [*plan.computed, {"$sort": plan.order}]
-        stages += [*window(plan.page, plan.page.size), {"$project": projection(plan.fields)}]
+        stages += [*plan.page.window(plan.page.size), {"$project": projection(plan.fields)}]
         return await self.rows(plan.jobs, stages, plan.page.size, deadline)
 
     async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
@@ -132,7 +132,7 @@ class Reader:
                 {"$unwind": "$value"},
                 {"$replaceRoot": {"newRoot": {"of": {"value": "$value"}}}},
                 {"$sort": {"of": 1}},
-                *window(page, page.size),
+                *page.window(page.size),
             ]
             cursor = await jobs.aggregate(
                 sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds()
@@ -205,12 +205,6 @@ def _may_grow(stage: Document) -> bool:
 def projection(fields: tuple[str, ...]) -> Document:
     """The projection to `fields`, without the ObjectId in `_id`."""
     return {"_id": 0, **dict.fromkeys(fields, 1)}
-
-
-def window(page: Page, size: int) -> list[Document]:
-    """The stages that skip the rows before a page and limit the rest to `size` rows."""
-    skip = [{"$skip": page.skip}] if page.skip else []
-    return [*skip, {"$limit": size}]
 
 
 def proven_total(seen: int, most: int, page: Page) -> int | None:

@@ -119,6 +119,11 @@ class Page(Strict):
         """The maximum number of rows on the page."""
         return min(self.limit or MAX_PAGE, MAX_PAGE)
 
+    def window(self, size: int) -> list[Document]:
+        """The stages that skip the rows before the page and limit the rest to `size` rows."""
+        skip = [{"$skip": self.skip}] if self.skip else []
+        return [*skip, {"$limit": size}]
+
 
 class Filtered(Strict):
     """Base class of the queries: the members that select jobs."""

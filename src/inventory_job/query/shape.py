@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inventory_job.query.conditions import Page
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan
 
@@ -29,16 +28,11 @@ def _stages(plan: Plan) -> Sequence[Document]:
         case ListPlan(count_only=True):
             return ({"$count": _VALUE},)
         case ListPlan():
-            return (*plan.computed, {"$sort": plan.order}, *_window(plan.page))
+            return (*plan.computed, {"$sort": plan.order}, *plan.page.window(plan.page.size))
         case DistinctPlan():
             return ({"$distinct": f"${plan.path}"},)
         case _:
-            return (*plan.stages, *_window(plan.page))
-
-
-def _window(page: Page) -> Sequence[Document]:
-    limit = {"$limit": page.size}
-    return ({"$skip": page.skip}, limit) if page.skip else (limit,)
+            return (*plan.stages, *plan.page.window(plan.page.size))
 
 
 def shape(filter_: Mapping[str, Any], stages: Sequence[Mapping[str, Any]] = ()) -> str:
