@@ -83,7 +83,7 @@ def embedded_mongod(
     Args:
         data_dir: where the data lives, created when absent.
         binary: the mongod to run; default `find_mongod()`.
-        start_seconds: how long mongod may take to start, and then to become a writable primary.
+        start_seconds: how long mongod may take to listen, and again to become a writable primary.
         stop_seconds: how long mongod may take to shut down before it is killed.
 
     Raises MongodNotFound, DataDirectoryInUse, MongodFailed, and OSError when the directory cannot
