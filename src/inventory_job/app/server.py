@@ -108,7 +108,7 @@ class Server:
             # In the background: calls are correct without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
         resources.push_async_callback(end, [in_background(_watch(database, health))])
-        # Pushed last, so the first to run: load balancers see NOT_SERVING before refusals.
+        # Pushed last, so run first: load balancers see NOT_SERVING before calls are refused.
         resources.callback(health.stop)
         self._announce(database)
 
