@@ -1,1 +1,1 @@
-"""The composition root: everything built from settings, started, drained, stopped."""
+"""The composition root: builds the server from settings, starts, drains and stops it."""

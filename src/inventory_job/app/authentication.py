@@ -1,4 +1,4 @@
-"""Part of the composition root: authentication as the settings have it."""
+"""Part of the composition root: builds the authenticator that the settings ask for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from inventory_job.settings import CannotStart, Settings
 def build_authenticator(
     settings: Settings, resources: AsyncExitStack, stats: AuthStats
 ) -> Authenticator:
-    """The authenticator for the running event loop, counting in `stats`; what it opens is closed
-    with `resources`. Raises CannotStart."""
+    """Returns the authenticator for the running event loop. It counts in `stats`; closing
+    `resources` closes what it opened. Raises CannotStart."""
     if settings.auth_mode != "none":
-        # Imported here: the cryptography that tokens need takes 11 MiB.
+        # Imported only for tokens: the cryptography they need takes 11 MiB of memory.
         from inventory_job.app import token_authentication  # noqa: PLC0415
 
         return token_authentication.build(settings, resources, stats)

@@ -1,4 +1,4 @@
-"""What a server with some settings would be refused for, found out before anything is started."""
+"""Finds out why a server could not start with its settings, before anything is started."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from inventory_job.transport.tls import server_credentials
 
 
 async def check(settings: Settings) -> None:
-    """Raises CannotStart for settings of the database, authentication, TLS, tracing and ports that
-    a server could not start with; opens nothing that stays."""
+    """Raises CannotStart if a server could not start with these settings of the database,
+    authentication, TLS, tracing and ports. Leaves nothing open."""
     if settings.mongo_uri is None:
         settings = settings.model_copy(update={"mongo_uri": SecretStr("mongodb://localhost/")})
     async with AsyncExitStack() as opened:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are logged when the server opens it
+            warnings.simplefilter("ignore")  # logged when the server opens the database
             opened.push_async_callback(open_database(settings).close)
         build_authenticator(settings, opened, AuthStats())
         if settings.tracing:

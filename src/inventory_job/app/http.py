@@ -1,4 +1,4 @@
-"""Part of the composition root: the HTTP port, built from settings; imported where it is served."""
+"""Part of the composition root: builds the HTTP port; imported only where HTTP is served."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def http_server(settings: Settings, served: Served, database: Database) -> HttpServer:
-    """The port, to be started."""
+    """Returns the HTTP server, not started yet."""
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
@@ -43,10 +43,10 @@ def http_server(settings: Settings, served: Served, database: Database) -> HttpS
 
 
 async def _first_domain(settings: Settings, database: Database) -> str | None:
-    """The domain of calls that name none, else that of the demo data, if there are some."""
+    """The settings' default domain, else the demo data's domain if that has jobs, else None."""
     if settings.default_domain_id:
         return settings.default_domain_id
-    # What makes the data takes memory that only this needs.
+    # Imported only here, as the demo data's module takes memory.
     from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415
 
     try:
@@ -56,15 +56,15 @@ async def _first_domain(settings: Settings, database: Database) -> str | None:
             )
         )
     except DRIVER_ERRORS:
-        # The page offers none, and says what is wrong once it asks for jobs.
+        # The page then offers no domain, and shows the error when it requests jobs.
         return None
     return None if found is None else LARGEST_TENANT
 
 
 def _hosts(settings: Settings) -> frozenset[str]:
-    """The names that requests may be for; any, if empty.
+    """The host names that requests may be addressed to (Host header); empty allows any.
 
-    Without tokens, a page of another site must not get in under a name of its own.
+    Prevents DNS rebinding, by which another site's page could call a server without tokens.
     """
     listening = settings.http_host or settings.host
     if not (settings.auth_mode == "none" or settings.http_hosts or is_loopback(listening)):

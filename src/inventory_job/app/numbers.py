@@ -1,4 +1,4 @@
-"""Part of the composition root: the metrics of what is counted where it happens."""
+"""Part of the composition root: metrics whose values other components keep."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inventory_job.transport.limiter import Limiter
 
 @dataclass(frozen=True, eq=False)
 class Numbers(Collector):
-    """The numbers that these keep, read at each scrape."""
+    """A Prometheus collector that reads these components' values at each scrape."""
 
     limiter: Limiter
     health: HealthServicer
@@ -26,7 +26,7 @@ class Numbers(Collector):
     auth: AuthStats
 
     def collect(self) -> Iterator[Metric]:
-        """The numbers now."""
+        """Yields the metrics with their current values."""
         auth, counters = self.auth, self.counts.counters
         held, refused = self.limiter.held, self.limiter.refused
         is_ready = self.health.unready is None

@@ -1,4 +1,4 @@
-"""Part of the composition root: what both ports serve, and the port of gRPC."""
+"""Part of the composition root: what both ports share, and the gRPC port."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from inventory_job.transport.listening import PortInUse, PortOptions
 from inventory_job.transport.tls import InvalidTls, TlsFiles
 
 _HANDSHAKE_MS = 2_000
-"""What a client has for TLS and the beginning of HTTP/2. At its limit of connections gRPC refuses
-new ones, so silent ones keep clients out for so long; these try again after 1 and 2.6 seconds."""
+"""How long a client may take for the TLS handshake and the HTTP/2 preface. Until then a silent one
+counts towards the connection limit; a client refused there retries after 1 and 2.6 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What both ports serve, and what calls pass on their way to it."""
+    """What the gRPC and the HTTP port share: the servicer, and what calls pass on the way to it."""
 
     jobs: JobServicer
     dispatcher: Dispatcher
@@ -39,7 +39,7 @@ class Served:
 
 
 def grpc_server(settings: Settings, served: Served) -> GrpcServer:
-    """The port of gRPC, to be started."""
+    """Returns the gRPC server, not started yet."""
     interceptor = CallInterceptor(JOB, settings.limits.values, served.dispatcher, served.call_log)
     server = grpc.aio.server(interceptors=[interceptor], options=_channel_options(settings))
     add_services(server, served.jobs, served.health)
@@ -49,23 +49,23 @@ def grpc_server(settings: Settings, served: Served) -> GrpcServer:
 
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
-        # On by default, and then a second server on the port would start without a word.
+        # On by default, which would let a second server start on the same port without an error.
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", settings.max_request_bytes),
         ("grpc.max_send_message_length", settings.max_response_bytes),
-        # Larger than a token may be: one that is too long gets an answer with the reason.
+        # Above the length limit of tokens, so that a longer token gets an error with the reason.
         ("grpc.max_metadata_size", 16 * 1024),
         ("grpc.absolute_max_metadata_size", 32 * 1024),
         ("grpc.max_concurrent_streams", 256),
         ("grpc.max_allowed_incoming_connections", settings.connections),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
-        # Then gRPC has the client make a new one, which may go to another process.
+        # At this age gRPC makes the client reconnect, which may lead it to another process.
         ("grpc.max_connection_age_ms", round(settings.connection_seconds * 1000)),
         ("grpc.max_connection_age_grace_ms", round(settings.grace_seconds * 1000) + 30_000),
-        # A client that is gone without a word is found out within a minute and a half.
+        # Detects a client that vanished without closing its connection, within 90 seconds.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        # Clients may ping as often as once in ten seconds, calls or not.
+        # Clients may send a ping every ten seconds, with or without calls in flight.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_ping_strikes", 2),
@@ -73,7 +73,7 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:
-    """The files of TLS, None for ports without."""
+    """The TLS files that the settings name; None if the ports have no TLS."""
     certificate, key = settings.tls_certificate_file, settings.tls_key_file
     if certificate is None or key is None:
         return None
@@ -82,7 +82,7 @@ def tls_files(settings: Settings) -> TlsFiles | None:
 
 @contextmanager
 def opening(protocol: Literal["gRPC", "HTTP"]) -> Iterator[None]:
-    """Raises CannotStart for InvalidTls and PortInUse, with the option that moves the port."""
+    """Turns InvalidTls and PortInUse into CannotStart, which names the option to change."""
     try:
         yield
     except InvalidTls as error:

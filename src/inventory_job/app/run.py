@@ -21,19 +21,19 @@ from inventory_job.observability.logging import show_from
 from inventory_job.settings import Settings
 
 _OTHER_DESCRIPTORS = 150
-"""What else may be open: connections to MongoDB, files, what the event loop needs."""
+"""Descriptors kept free for connections to MongoDB, files and the event loop."""
 _DIAGNOSED_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
-"""How long a thread goes on that works on a large message while the event loop waits: a tenth of
-Python's own interval, by which a get takes 7 ms meanwhile instead of 19."""
+"""The thread switch interval: how long a thread that works on a large message keeps the event loop
+waiting. A tenth of Python's default: meanwhile a get takes 7 ms instead of 19."""
 
 
 def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
-    """`settings` with a database in them: without one, that of an embedded mongod, which is
-    started now and stopped with `resources`. Raises embedded.data_directory.EmbeddedError."""
+    """Returns `settings` with a `mongo_uri`. If they have none, starts an embedded mongod, which
+    closing `resources` stops. Raises embedded.data_directory.EmbeddedError."""
     if settings.mongo_uri is not None:
         return settings
-    # What it imports takes half a megabyte, of all servers' memory.
+    # Imported only here: its imports take half a megabyte, which other servers save.
     from inventory_job.embedded.mongod import default_data_dir, embedded_mongod  # noqa: PLC0415
 
     data_dir = settings.data_dir or default_data_dir()
@@ -44,15 +44,15 @@ def with_mongod(settings: Settings, resources: ExitStack) -> Settings:
 
 
 def end_on_signals() -> None:
-    """SIGTERM and SIGINT end the process from now on as an exception does, so that what is open is
-    closed; a running server drains instead."""
+    """Makes SIGTERM and SIGINT raise SystemExit from now on, so that open resources are closed.
+    While a server is running, its own handlers replace these and drain it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
 def run(settings: Settings, when_serving: Callable[[Server], object] = lambda _: None) -> None:
-    """Serves until SIGTERM or SIGINT; SIGUSR1 also logs entries of the level debug, SIGUSR2 again
-    what the settings say. Calls `when_serving` with the server once it serves. Raises
+    """Serves until SIGTERM or SIGINT. SIGUSR1 sets the log level to debug, SIGUSR2 resets it to
+    that of the settings. Calls `when_serving` with the server once it serves. Raises
     CannotStart."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -68,7 +68,7 @@ async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -
     loop.add_signal_handler(signal.SIGUSR1, partial(_change_level, "debug"))
     loop.add_signal_handler(signal.SIGUSR2, partial(_change_level, settings.log_level))
     async with Server(settings) as server:
-        # What is there now stays: garbage is no longer looked for in it, which takes 40 ms.
+        # Exempts the objects made so far from garbage collection: scanning them takes 40 ms.
         gc.collect()
         gc.freeze()
         when_serving(server)
@@ -76,8 +76,8 @@ async def _serve(settings: Settings, when_serving: Callable[[Server], object]) -
 
 
 def within_descriptors(settings: Settings) -> Settings:
-    """The same settings, with no more connections to a port than this process may have descriptors
-    for, which are as many as the system allows: beyond those neither port could accept any."""
+    """Raises the limit of open files to its hard limit. Returns `settings`, with fewer connections
+    for each port if the limit is too low: out of descriptors, neither port could accept any."""
     log = structlog.get_logger(__name__)
     most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != hard:
@@ -95,15 +95,15 @@ def within_descriptors(settings: Settings) -> Settings:
 
 
 def _change_level(level: str) -> None:
-    """Logs from `level` on, and says so at a level that is shown before or after."""
+    """Sets the log level and logs the change, whatever the levels before and after."""
     show_from("debug")
     structlog.get_logger(__name__).info("log level changed", log_level=level)
     show_from(level)
 
 
 class _LoopErrors:
-    """Logs what fails in the event loop outside of calls, once a second at most: where connections
-    cannot be accepted, say, it fails again and again."""
+    """Logs errors in the event loop outside of calls, at most one a second: some repeat rapidly,
+    such as a failure to accept connections."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
@@ -111,7 +111,7 @@ class _LoopErrors:
         self._log = structlog.get_logger(__name__)
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """The handler that asyncio calls with the context of a failure."""
+        """Logs the error in `context`, or only counts it; for `loop.set_exception_handler`."""
         if loop.time() < self._next_at:
             self._unlogged += 1
             return

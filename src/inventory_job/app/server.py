@@ -1,4 +1,4 @@
-"""The composition root: builds everything from settings, starts it, drains it, stops it."""
+"""The composition root: builds a server from settings, starts, drains and stops it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from inventory_job.observability.tracing import OpenTelemetryTracing
 
 _PING_SECONDS = 2.0
-"""How often the database is asked for an answer, and how long that may take."""
+"""The pause between pings of the database, and the timeout of each ping."""
 
 
 class Server:
-    """One server in the running event loop, as an asynchronous context manager: it serves inside,
-    and is drained and stopped after.
+    """One server in the running event loop, as an asynchronous context manager: entering starts
+    it, leaving drains and stops it.
 
-    `settings` name a database. Entering raises CannotStart.
+    `settings` must name a database. Entering raises CannotStart.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,7 +54,7 @@ class Server:
         self._log = structlog.get_logger(__name__)
         self.address = ""
         self.http_address: str | None = None
-        """Host and port of gRPC and of HTTP, once started; None if HTTP is not served."""
+        """`address` (gRPC) and this (HTTP) are HOST:PORT once started; None without HTTP."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -105,10 +105,10 @@ class Server:
         )
         await self._open_ports(served, database)
         if settings.create_indexes:
-            # Not waited for: calls are right without indexes, only slower.
+            # In the background: calls are correct without indexes, only slower.
             resources.push_async_callback(end, [in_background(ensure_indexes(database))])
         resources.push_async_callback(end, [in_background(_watch(database, health))])
-        # First of all at the end: what looks at health goes elsewhere before calls are refused.
+        # Pushed last, so run first: load balancers see NOT_SERVING before calls are refused.
         resources.callback(health.stop)
         self._announce(database)
 
@@ -128,7 +128,7 @@ class Server:
         stops.append(grpc.stop)
         grpc.serving.add_done_callback(self._serving_ended)
         if settings.http:
-            # What it imports takes some megabytes.
+            # Imported only here: its imports take some megabytes.
             from inventory_job.app.http import http_server  # noqa: PLC0415
 
             http = http_server(settings, served, database)
@@ -139,8 +139,8 @@ class Server:
             http.serving.add_done_callback(self._serving_ended)
 
     def _serving_ended(self, serving: asyncio.Task[Any]) -> None:
-        """Ends the process as SIGTERM does, unless the port was stopped: what started the process
-        may start another one."""
+        """Sends SIGTERM to this process if a port ended without being stopped, so that whatever
+        supervises the process can restart it."""
         if serving.cancelled() or (self._is_stopping and not serving.exception()):
             return
         self._log.error("serving has broken off", exc_info=serving.exception())
@@ -173,7 +173,7 @@ class Server:
 
 
 def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = None) -> Database:
-    """The database that `settings` name; raises CannotStart when that is no name of one."""
+    """The database that `settings` name; raises CannotStart if they name none or an invalid one."""
     if settings.mongo_uri is None:
         raise CannotStart("There is no database: set mongo_uri (INVENTORY_JOB_MONGO_URI).")
     try:
@@ -192,8 +192,8 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
 
 
 async def _watch(database: Database, health: HealthServicer) -> NoReturn:
-    """Has `health` show whether the database answers; an outage is logged when it is another
-    one."""
+    """Pings the database repeatedly and sets `health` accordingly. Logs when an outage begins,
+    changes or ends."""
     log = structlog.get_logger(__name__)
     while True:
         outage = await database.outage(_PING_SECONDS)

@@ -1,4 +1,4 @@
-"""Part of the composition root: authentication by tokens, as the settings have it."""
+"""Part of the composition root: builds the authenticator of tokens."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from inventory_job.transport.tls import InvalidTls, read_pem
 
 
 def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> TokenAuthenticator:
-    """For the modes jwt and identity; as authentication.build_authenticator."""
+    """The authenticator of modes jwt and identity; see authentication.build_authenticator."""
     rules = TokenRules(settings.token_leeway_seconds, settings.system_domain_id)
-    if file := settings.auth_key_file:  # of mode jwt alone, and always there
+    if file := settings.auth_key_file:  # always set in mode jwt, and only there
         try:
             return TokenAuthenticator(KeyFile(file), None, rules, stats)
         except InvalidKey as error:
@@ -43,14 +43,14 @@ def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> To
         per_second=settings.identity_lookups_per_second,
     )
     keys = Lookups(client.public_key, limits)
-    # Only verified tokens cause look-ups of apps: more of them are let through.
+    # Only verified tokens cause look-ups of apps, so these have a higher rate limit.
     apps = Lookups(client.check_app, replace(limits, burst=100, per_second=50.0))
     resources.push_async_callback(channel.close)
     return TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
 
 
 def _identity_channel(settings: Settings) -> grpc.aio.Channel:
-    assert settings.identity_endpoint is not None  # noqa: S101  settings hold it for this mode
+    assert settings.identity_endpoint is not None  # noqa: S101  this mode requires it
     try:
         ca = read_pem(settings.identity_ca_file) if settings.identity_ca_file else None
         return open_channel(settings.identity_endpoint, ca)
@@ -61,7 +61,7 @@ def _identity_channel(settings: Settings) -> grpc.aio.Channel:
 
 
 def _own_token(settings: Settings) -> str:
-    """This server's own token as it is now; raises Unavailable if there is none."""
+    """This server's own token, its file read anew; raises Unavailable if there is none."""
     file, fixed = settings.identity_token_file, settings.identity_token
     text = fixed.get_secret_value() if fixed else ""
     try:

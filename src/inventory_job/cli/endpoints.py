@@ -1,4 +1,4 @@
-"""Where a server is, as people write it, and what it is that they reached instead. Pure."""
+"""Parses the endpoints that users write, and explains connection errors. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _TLS_OF_SCHEMES: Mapping[str, bool] = MappingProxyType(
 _GRPC_SCHEMES = frozenset({"dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"})
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s\[\]/?#@:]+):(?P<port>\d{1,5})/?")
-# What gRPC says of a server that answers in HTTP/1.
+# Part of gRPC's error message about a server that answers in HTTP/1.
 _HTTP_1 = "http1.x"
 
 
 class InvalidEndpoint(ValueError):
-    """An endpoint that is none; the message says what is wrong."""
+    """The text is not an endpoint; the message says what is wrong."""
 
 
 def parse_endpoint(text: str, *, tls: bool) -> tuple[str, bool]:
-    """The target for gRPC and whether it has TLS, of `HOST:PORT` or a URL of http, https, grpc,
-    grpcs or grpc+ssl; gRPC's own names stay as they are. `tls` is the option given beside it.
+    """The gRPC target and whether to use TLS, for `HOST:PORT` or a URL with the scheme http,
+    https, grpc, grpcs or grpc+ssl; gRPC's own target names are kept. `tls` is the --tls option.
 
     Raises InvalidEndpoint.
     """
@@ -42,7 +42,7 @@ def parse_endpoint(text: str, *, tls: bool) -> tuple[str, bool]:
 
 
 def hint(details: str) -> str:
-    """What gRPC's words for a failure mean for the endpoint, to be put behind them, or nothing."""
+    """An explanation to append to gRPC's error message `details`, or an empty string."""
     if _HTTP_1 in details:
         return (
             "; this port speaks HTTP/1, as the server's HTTP port does: --endpoint is the gRPC port"

@@ -1,4 +1,4 @@
-"""Commands whose help shows flags without a type: they take no value."""
+"""Command classes whose help shows no type for flags, as flags take no value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inventory-job health`: asks a running server how it is, for probes."""
+"""`inventory-job health`: checks the health of a running server, for probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console script: one typer app, a module for each command, imported when it is called."""
+"""The console script: a typer app with one module per command, imported when that is called."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _CLIENT = "Client"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a command is: `attribute` of `module` is its function, or a typer app of several.
-    `help` is the first sentence of its own, so that listing commands imports none of them."""
+    """A command: `attribute` of `module` is its function, or a typer app with subcommands. `help`
+    repeats the first sentence of its help, so that listing the commands imports none of them."""
 
     name: str
     module: str
@@ -28,7 +28,7 @@ class Entry:
     help: str
 
     def load(self) -> Any:
-        """The command, as typer builds it."""
+        """Imports the module and returns the command that typer builds from it."""
         target = getattr(
             importlib.import_module(f"inventory_job.cli.{self.module}"), self.attribute
         )
@@ -116,11 +116,11 @@ ENTRIES = (
         "Draw how many jobs there were, by period; print the numbers when not on a terminal.",
     ),
 )
-"""Every command, in the order of the help."""
+"""All commands, in the order in which the help lists them."""
 
 
 class Commands(Group):
-    """A group that knows its commands by name and imports the one that is called."""
+    """A group that lists its commands by name and imports only the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
@@ -164,6 +164,6 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line; exits with its status."""
+    """Runs the command line and exits with the command's status."""
     with guarded_output():
         app()

@@ -10,14 +10,14 @@ from pathlib import Path
 
 PROGRAM = "inventory-job"
 _GRPC_DEFAULT = "127.0.0.1:50051"
-# What all addresses of a machine are called, and the one that reaches them from there.
+# Wildcard addresses, and the loopback address that reaches each from the same machine.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  not bound, but replaced
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Where a server is, as HOST:PORT, and the domain that has demo data; `http` is None without
-    HTTP. With `tls` clients need more than these."""
+    """The server's addresses, as HOST:PORT, and the domain with demo data; `http` is None
+    without HTTP. With `tls`, clients need further options."""
 
     grpc: str
     http: str | None
@@ -26,7 +26,7 @@ class Reached:
 
 
 def next_steps(reached: Reached) -> str:
-    """The addresses and commands to try, each as it works in another terminal."""
+    """The addresses and commands to try, in a form that works in another terminal."""
     steps = []
     if reached.http is not None:
         root = f"{'https' if reached.tls else 'http'}://{_reachable(reached.http)}"
@@ -45,7 +45,7 @@ def next_steps(reached: Reached) -> str:
 
 
 def program() -> str:
-    """The command that runs this program from any directory: its name, where that finds it."""
+    """The command that runs this program from any directory: its name if that is on PATH."""
     called = Path(sys.argv[0]).absolute()
     if called.name != PROGRAM:
         return f"{shlex.quote(sys.executable)} -m inventory_job"

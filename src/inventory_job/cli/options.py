@@ -1,4 +1,4 @@
-"""From options to settings, the same way for every command."""
+"""Makes settings from command-line options, in the same way for every command."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from inventory_job.settings import Settings
 _WRONG_USAGE = 2
 _PREFIX = "INVENTORY_JOB_"
 _NEARLY = 0.8
-# What Kubernetes says about a Service of this name.
+# Variables that Kubernetes sets for a Service of this name.
 _SERVICE = re.compile("(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_[0-9]+_.+)")
 _PASSWORD = re.compile("password=|aws_session_token", re.IGNORECASE)
 
 
 def read_settings(**given: Any) -> Settings:
-    """Settings from options, those that are None left to the environment; exits with 2 and
-    every problem, secrets left out, when they are wrong.
+    """Returns the settings: options that are not None, and the environment for the others. If any
+    are invalid, exits with 2 and prints every problem, without secrets.
 
-    A password among the options is refused: every user of the machine can see them. So is a
-    variable that is nearly called like a setting.
+    Refuses a password in an option, as every user of the machine can see it in the process list,
+    and an environment variable whose name is almost that of a setting.
     """
     options = {name: value for name, value in given.items() if value is not None}
     if has_password(options.get("mongo_uri", "")):
@@ -47,7 +47,7 @@ def read_settings(**given: Any) -> Settings:
             typer.echo(f"inventory-job: setting {name}: {reason}", err=True)
         raise typer.Exit(_WRONG_USAGE) from error
     except (SettingsError, RecursionError):
-        # The only one that is read as JSON before it is checked.
+        # The only setting that pydantic parses as JSON before validation.
         _end(
             'setting limits: INVENTORY_JOB_LIMITS is no JSON object, as {"stages": 10} is; '
             "INVENTORY_JOB_LIMITS__STAGES=10 sets one limit alone"
@@ -55,13 +55,13 @@ def read_settings(**given: Any) -> Settings:
 
 
 def has_password(uri: str) -> bool:
-    """Whether there is a secret in a MongoDB connection string, in order or not."""
+    """Whether a MongoDB connection string, valid or not, contains a secret."""
     rest, _, options = uri.split("://", 1)[-1].partition("?")
     return ":" in rest.rpartition("@")[0] or bool(_PASSWORD.search(options))
 
 
 def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name no setting, but nearly one: each with that one's."""
+    """Variables with almost the name of a setting's variable, each with the correct name."""
     settings = [name.upper() for name in Settings.model_fields]
     known = [*settings, *(f"LIMITS__{name.upper()}" for name in Limits.model_fields)]
     found = {}

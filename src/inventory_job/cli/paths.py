@@ -1,4 +1,4 @@
-"""Paths as people write them: `~` is the home directory, also where no shell has replaced it."""
+"""Paths as users write them: expands `~` where no shell has done so."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import typer
 
 
 def expanded(path: Path | None) -> Path | None:
-    """`path` with a leading `~` or `~user` replaced, as the callback of an option; raises
-    typer.BadParameter for a user that there is not."""
+    """Expands a leading `~` or `~user`; a callback of path options. Raises typer.BadParameter
+    for an unknown user."""
     try:
         return path and path.expanduser()
     except RuntimeError as error:

@@ -27,7 +27,7 @@ from inventory_job.settings import Settings
 from inventory_job.tasks import ending_with_caller
 
 DEMO_JOBS = 10_000
-"""How many jobs of demo data by default."""
+"""The default number of demo jobs."""
 
 
 def seed(
@@ -74,8 +74,8 @@ def seed(
 
 
 async def load_demo(database: Database, demo: Demo, *, force: bool = False) -> Counts:
-    """Loads the samples and `demo`, with a progress bar on standard error when that is a
-    terminal; raises NotEmpty, or pymongo errors."""
+    """Loads the samples and `demo`, with a progress bar on standard error if that is a terminal.
+    Raises NotEmpty and pymongo errors."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         jobs = chain(samples(), demo.documents())

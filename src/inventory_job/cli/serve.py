@@ -78,13 +78,13 @@ def serve(
 
 
 def load_demo_once(settings: Settings) -> bool:
-    """Loads the demo data unless there are jobs; whether there is demo data now."""
+    """Loads the demo data unless there are jobs. Returns whether there is demo data now."""
     with translated():
         return asyncio.run(ending_with_caller(_load_demo_once(settings)))
 
 
 async def _load_demo_once(settings: Settings) -> bool:
-    # What makes it takes a megabyte, of all servers' memory.
+    # Imported only here: the modules take a megabyte, which other servers save.
     from inventory_job.cli.seed import DEMO_JOBS, load_demo, midnight  # noqa: PLC0415
     from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo  # noqa: PLC0415
     from inventory_job.embedded.seeding import NotEmpty  # noqa: PLC0415
@@ -105,8 +105,8 @@ async def _load_demo_once(settings: Settings) -> bool:
 
 
 def show_next_steps(settings: Settings, server: Server) -> None:
-    """Says what to do with demo data that is served to everybody, unless the log is for a
-    program."""
+    """Prints next steps with the demo data, if callers need no token and the log is for people,
+    not JSON."""
     if settings.auth_mode != "none" or not is_for_people(settings.log_format):
         return
     from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415  as above
@@ -119,7 +119,7 @@ def show_next_steps(settings: Settings, server: Server) -> None:
 def _run(settings: Settings, *, demo: bool) -> None:
     end_on_signals()
     with ExitStack() as resources:
-        # What is refused is refused before a database is started or filled.
+        # Fails on invalid settings before a database is started or filled.
         asyncio.run(check(settings))
         settings = with_mongod(settings, resources)
         if demo and load_demo_once(settings):

@@ -1,5 +1,5 @@
-"""Standard output of every command: what it cannot encode is escaped, and what it does not take
-ends the command with a sentence."""
+"""Standard output of every command: escapes characters that it cannot encode, and ends the command
+with an error message when a write fails."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FAILED = 1
 
 
 class OutputLost(Exception):
-    """Standard output takes no more. It is no OSError, so that nothing on the way takes it for
-    another failure, or for one to be silent about."""
+    """Standard output is closed or a write failed. Not an OSError, so that no handler in between
+    takes it for another failure or ignores it."""
 
 
 class _Guarded(io.TextIOBase):
-    """`stream`, or nothing where standard output is closed; raises OutputLost where it fails."""
+    """Wraps `stream`, None if standard output is closed; raises OutputLost if a write fails."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -56,8 +56,8 @@ class _Guarded(io.TextIOBase):
 
 @contextmanager
 def guarded_output() -> Iterator[None]:
-    """Guards standard output meanwhile; exits with 1 and a sentence on standard error when it is
-    closed or full."""
+    """Guards standard output within the context. Exits with 1 and a message on standard error
+    when it is closed or full."""
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
@@ -71,7 +71,7 @@ def guarded_output() -> Iterator[None]:
     except OutputLost as lost:
         sys.stderr.write(f"inventory-job: standard output takes no more: {lost}\n")
         if stream is not None:
-            # What is buffered would fail again when the interpreter ends.
+            # Buffered text would fail again when the interpreter flushes it at exit.
             with Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
         sys.exit(_FAILED)

@@ -33,7 +33,7 @@ app = typer.Typer(
 
 
 class Role(StrEnum):
-    """The roles there are; the last two may call nothing here."""
+    """All roles; users with the last two may not call any method of this server."""
 
     DOMAIN_ADMIN = DOMAIN_ADMIN
     WORKSPACE_OWNER = WORKSPACE_OWNER
@@ -130,7 +130,7 @@ def _check_identifier(option: str, value: str) -> None:
 
 
 def _known_keys(key_file: Path) -> dict[str, Any]:
-    """The keys by domain in an existing file; raises InvalidKey for anything else in it."""
+    """The keys by domain in the file, {} if there is none; raises InvalidKey if it has others."""
     if not key_file.exists():
         return {}
     if read_keys(key_file).by_kid:
@@ -140,7 +140,7 @@ def _known_keys(key_file: Path) -> dict[str, Any]:
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
-    """Writes a file so that it is never seen half-written, nor with more rights than `mode`."""
+    """Writes a file atomically, never with more permissions than `mode`."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:

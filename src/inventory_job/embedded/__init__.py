@@ -1,1 +1,1 @@
-"""Development only: an embedded mongod, its data directory, demo data."""
+"""For development only: an embedded mongod, its data directory and demo data."""

@@ -1,7 +1,7 @@
-"""The directory an embedded database lives in, readable by its owner alone.
+"""The data directory of an embedded database, readable by its user alone.
 
-It holds `db/` (MongoDB's files), `mongod.log` and `owner.lock`: locked while a process owns the
-directory, with the number of that process and then the address of its server in it.
+It holds `db/` (MongoDB's files), `mongod.log` and `owner.lock`. The process that owns the directory
+holds a lock (flock) on `owner.lock`, whose lines are its process id and its server's URI.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-_ENDING_SECONDS = 0.3
-_LAST_SECONDS = 15.0
+_LOCK_SECONDS = 0.3
+_MONGOD_END_SECONDS = 15.0
 _LOG_LINES = 8
 _LISTENING = re.compile('"Waiting for connections","attr":{"port":([0-9]+)')
 _MODE = 0o600
 
 
 class EmbeddedError(Exception):
-    """The embedded database cannot be had; the message says why and what would help."""
+    """The embedded database is not available; the message says why and what would help."""
 
 
 class DataDirectoryInUse(EmbeddedError):
@@ -37,7 +37,7 @@ class DataDirectoryInUse(EmbeddedError):
 
 
 class DataDirectory:
-    """The files below `path`, all of whose paths are absolute."""
+    """The data directory at `path` and its files; all paths are absolute."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -47,25 +47,25 @@ class DataDirectory:
 
     @contextmanager
     def owned(self) -> Iterator[BinaryIO]:
-        """Creates the directory if need be and owns it, as long as this process lives. Gives the
-        file to write the server's address to, once it takes writes.
+        """Creates the directory if need be, and owns it until the context or the process ends.
+        Yields the lock file; the caller writes the server's URI to it once that takes writes.
 
         Raises DataDirectoryInUse, and OSError when the directory cannot be written.
         """
         for directory in (self.path, self.db):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._lock, "a+b", buffering=0, opener=_private) as lock:
-            if not wait_until(lambda: _try_lock(lock), _ENDING_SECONDS):
-                pid, _ = self._noted()
+            if not wait_until(lambda: _try_lock(lock), _LOCK_SECONDS):
+                pid, _ = self._read_owner()
                 raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
             lock.truncate(0)
             lock.write(b"%d\n" % os.getpid())
-            if not wait_until(self._is_free, _LAST_SECONDS):
+            if not wait_until(self._is_free, _MONGOD_END_SECONDS):
                 raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
             yield lock
 
     def _is_free(self) -> bool:
-        """Whether no mongod uses the files: that of an owner that was killed ends soon."""
+        """Whether no mongod uses the files; a mongod whose owner was killed ends soon."""
         try:
             with (self.db / "mongod.lock").open("rb") as lock:
                 return _try_lock(lock)
@@ -73,29 +73,29 @@ class DataDirectory:
             return True
 
     def running_uri(self) -> str | None:
-        """The address that the owner wrote; None where there is no owner, or none yet."""
+        """The URI that the owner wrote; None without an owner, or before it has written one."""
         try:
             with self._lock.open("rb") as lock:
-                return None if _try_lock(lock, fcntl.LOCK_SH) else self._noted()[1] or None
+                return None if _try_lock(lock, fcntl.LOCK_SH) else self._read_owner()[1] or None
         except OSError:
             return None
 
-    def _noted(self) -> tuple[str, str]:
-        """The owner's number and its server's address, both empty where there is none."""
+    def _read_owner(self) -> tuple[str, str]:
+        """The process id and the URI in the lock file; each is empty if not written."""
         pid, _, uri = self._lock.read_text("ascii").partition("\n")
         return pid, uri
 
     def open_log(self) -> BinaryIO:
-        """The log of a run that begins, to be written to."""
+        """Opens mongod's log for writing, emptied for a new run."""
         return open(self.log, "wb", opener=_private)
 
     def logged_port(self) -> int | None:
-        """The port that mongod listens on, once it has logged it."""
+        """The port that mongod listens on; None until mongod has logged it."""
         found = _LISTENING.search(self.log.read_text("utf-8", "replace"))
         return int(found[1]) if found else None
 
     def last_words(self) -> list[str]:
-        """The last errors in mongod's log, else its last lines."""
+        """The last errors in mongod's log; without errors, its last lines."""
         try:
             lines = self.log.read_text("utf-8", "replace").splitlines()
         except OSError:
@@ -105,7 +105,7 @@ class DataDirectory:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Ask until the condition holds; False when it still does not after `seconds`."""
+    """Polls until the condition holds; returns False if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:
@@ -123,7 +123,7 @@ def _try_lock(file: BinaryIO, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _private(path: str, flags: int) -> int:
-    """Opens a file for its owner alone, also where an earlier version had made it for all."""
+    """An opener for files of mode 0600, also where an earlier version made them readable by all."""
     descriptor = os.open(path, flags, _MODE)
     os.fchmod(descriptor, _MODE)
     return descriptor

@@ -1,7 +1,7 @@
-"""Demo data: a year of jobs of a made-up Cloudforet platform. Pure: documents, no database.
+"""Demo data: a year of jobs of a made-up Cloudforet platform. Makes documents; uses no database.
 
-The same description gives the same documents, ids included. Beside the generated jobs there are
-the sample jobs of the published API page, as older documents with fields of their time.
+Equal `Demo` objects give equal documents, ids included. Beside the generated jobs there are the
+sample jobs of the published API page, as older documents with the fields of an older version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bson import ObjectId
 Document = dict[str, Any]
 
 LARGEST_TENANT = "domain-demo00000001"
-"""The demo tenant with some seven tenths of the jobs."""
+"""The demo tenant that has about 70 % of the jobs."""
 
 _YEAR = timedelta(days=365)
 _MOST_TASKS = 8
@@ -33,7 +33,7 @@ _FAILURES = (0.02, 0.05, 0.1, 0.23)
 _CANCELED = 0.03
 _RUNNING = 0.02
 _RECENT = timedelta(days=7)
-"""Jobs whose collector died stay in progress: that is why not all of them are minutes old."""
+"""How old running jobs may be: a job stays in progress for days if its collector died."""
 _HOURS = (8, 2, 2, 2, 2, 2, 3, 4, 6, 9, 9, 8, 7, 8, 8, 8, 7, 6, 4, 3, 3, 2, 2, 2)
 _SATURDAY = 5
 _WEEKEND = 0.6
@@ -47,7 +47,7 @@ _SAMPLES = (
      "2022-01-01 10:00:01.389", "2022-01-01 10:02:11.270"),
 )
 # fmt: on
-"""Of each sample job: its id, its domain's, status, tasks, collector, plugin, begin and end."""
+"""For each sample job: job id, domain id, status, tasks, collector, plugin, start and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Demo:
             raise ValueError("the end of the year of jobs is not in the years 1972 to 2105")
 
     def documents(self) -> Iterator[tuple[Document, list[Document]]]:
-        """Each job as stored, oldest first, with its tasks."""
+        """Yields each job's document, oldest first, with the documents of its tasks."""
         random = Random(self.seed)
         collectors, weights = _collectors(random)
         chosen = random.choices(collectors, weights, k=self.jobs)
@@ -137,16 +137,16 @@ def _sample(  # noqa: PLR0913, PLR0917  a row of the table
 
 
 def _collectors(random: Random) -> tuple[list[_Collector], list[float]]:
-    """The collectors, and how often each runs: a tenant's share does not depend on how many it
-    has."""
+    """The collectors, and the relative frequency of each one's runs. A tenant's share of all jobs
+    does not depend on its number of collectors."""
     collectors: list[_Collector] = []
     weights: list[float] = []
-    # In turn, not at random: few collectors would make the overall share a matter of the seed.
+    # In turn, not at random: with few collectors, the overall share would depend on the seed.
     failures = cycle(_FAILURES)
     for domain_id, share, workspaces in _TENANTS:
         ids = [f"workspace-{random.randbytes(6).hex()}" for _ in range(workspaces)]
         for plugin in _PLUGINS:
-            # Some collectors gather for a whole domain, the others for one workspace.
+            # Some collectors serve a whole domain, the others one workspace.
             owners = random.sample(ids, k=2)
             if random.random() < 0.4:
                 owners.append("*")
@@ -173,7 +173,7 @@ def _starts(random: Random, count: int, until: datetime) -> list[tuple[datetime,
 
 
 def _moment(random: Random, since: datetime, until: datetime) -> datetime:
-    """A moment in between: scheduled on the hour, mostly by day, less often at weekends."""
+    """A random time in between: soon after the hour, mostly by day, less often at weekends."""
     first = since.replace(hour=0, minute=0, second=0, microsecond=0)
     days = (until - first).days + 1
     while True:
@@ -232,7 +232,7 @@ def _job(
 
 
 def _states(random: Random, collector: _Collector, running: bool) -> list[str]:
-    """The status of each task of a run; the last is that of the job."""
+    """The status of each task of a run; the last one is also the status of the job."""
     count = collector.tasks
     done = random.randrange(count)
     if running:

@@ -32,7 +32,7 @@ _OTHER_WAY = (
 
 
 class MongodNotFound(EmbeddedError):
-    """No mongod binary on this machine."""
+    """No mongod binary was found on this machine."""
 
 
 class MongodFailed(EmbeddedError):
@@ -40,19 +40,19 @@ class MongodFailed(EmbeddedError):
 
 
 def default_data_dir() -> Path:
-    """The data directory when none is configured: `inventory-job/mongod` in the user's data."""
+    """The default data directory: `inventory-job/mongod` in the user's data directory."""
     return platformdirs.user_data_path("inventory-job", appauthor=False) / "mongod"
 
 
 def find_mongod() -> Path:
-    """The mongod binary: the one on PATH, else that of the `embedded` extra.
+    """The path of the mongod binary: the one on PATH, else that of the `embedded` extra.
 
     Raises MongodNotFound, whose message says how to get one.
     """
     on_path = shutil.which("mongod")
     if on_path:
         return Path(on_path)
-    # Looked up without importing: a full `fiftyone` starts a database of its own when imported.
+    # Found without an import: a full `fiftyone` starts a database of its own when imported.
     package = importlib.util.find_spec("fiftyone")
     for location in (package and package.submodule_search_locations) or ():
         binary = Path(location) / "db" / "bin" / "mongod"
@@ -73,18 +73,18 @@ def embedded_mongod(
     start_seconds: float = 60.0,
     stop_seconds: float = 20.0,
 ) -> Iterator[str]:
-    """Runs a mongod of our own: a replica set of one, so that transactions work. Gives its
+    """Runs a private mongod as a replica set of one, so that transactions work. Yields its
     connection string, whose port differs from start to start.
 
-    It ends with this process, however that dies. Where mongod ends by itself that is logged, and it
-    is started again on the same port. It runs in a session of its own, so that Ctrl-C reaches only
-    the server, which drains first.
+    mongod ends with this process, even if the process is killed. If mongod itself ends, that is
+    logged and mongod is started again on the same port. It runs in a session of its own, so that
+    Ctrl-C reaches only the server, which drains before mongod ends.
 
     Args:
         data_dir: where the data lives, created when absent.
         binary: the mongod to run; default `find_mongod()`.
-        start_seconds: how long it may take to become a writable primary.
-        stop_seconds: how long it may take to end by itself before it is killed.
+        start_seconds: how long mongod may take to listen, and again to become a writable primary.
+        stop_seconds: how long mongod may take to shut down before it is killed.
 
     Raises MongodNotFound, DataDirectoryInUse, MongodFailed, and OSError when the directory cannot
     be written.
@@ -101,7 +101,7 @@ def embedded_mongod(
 
 
 class _Mongod:
-    """A mongod that is started again whenever it ends, until it is closed."""
+    """A mongod that is started again whenever it ends, until `close`."""
 
     def __init__(
         self, binary: Path, directory: DataDirectory, start_seconds: float, stop_seconds: float
@@ -112,18 +112,18 @@ class _Mongod:
         self._spawn = partial(spawn, binary, directory, stop_seconds)
         self._port = 0
         self._process = self._spawn(self._port)
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper = threading.Thread(target=self._restart, daemon=True)
         self._stopping = threading.Event()
         self._log = structlog.get_logger(__name__)
 
     def start(self) -> str:
-        """Waits until it takes writes; its connection string. Raises MongodFailed."""
+        """Waits until mongod takes writes; returns its connection string. Raises MongodFailed."""
         port = becomes_primary(self._process, self._directory, self._start_seconds)
         if port is None:
             code = self._process.poll()
             late = f"was not ready within {self._start_seconds:g} seconds"
             what = late if code is None else f"ended with code {code}"
-            # The wheel's is only looked for where there is none on PATH.
+            # find_mongod uses the extra's mongod only if there is none on PATH.
             way_out = _OTHER_WAY if str(self._binary) == shutil.which("mongod") else ""
             log, words = self._directory.log, "\n".join(self._directory.last_words())
             raise MongodFailed(f"mongod ({self._binary}) {what}.{way_out} From {log}:\n{words}")
@@ -132,16 +132,16 @@ class _Mongod:
         return uri_of(port)
 
     def close(self) -> None:
-        """Ends it."""
+        """Stops mongod and the thread that restarts it."""
         self._stopping.set()
         end(self._process)
         while self._keeper.is_alive():
-            # It may be about to start another one.
+            # The thread may be about to start another mongod.
             self._keeper.join(0.1)
             end(self._process)
 
-    def _keep(self) -> None:
-        """Starts mongod again, on its port, after pauses that grow."""
+    def _restart(self) -> None:
+        """Restarts mongod on its port whenever it ends; the pauses grow from 0 to 30 seconds."""
         deaths, started = 0, time.monotonic()
         while True:
             code = self._process.wait()
@@ -167,5 +167,5 @@ class _Mongod:
                 else:
                     end(self._process)
             except OSError as error:
-                # A full disk, for instance, which is what may have ended it.
+                # A full disk, for instance, which may also be why mongod ended.
                 self._log.error("embedded mongod not started", reason=str(error))

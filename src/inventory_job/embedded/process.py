@@ -1,4 +1,4 @@
-"""One run of mongod as a replica set of one: started, configured, awaited until it takes writes."""
+"""Runs mongod as a replica set of one: starts it, configures it, waits until it is primary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inventory_job.embedded.data_directory import DataDirectory, wait_until
 _REPLICA_SET = "inventory-job"
 _ALREADY_INITIALIZED = 23
 
-# Runs mongod until the pipe to its owner breaks, however that one ends; ends as mongod does.
+# Runs mongod and exits as mongod does. Ends mongod when stdin closes, so even if the owner crashes.
 _GUARD = """
 import os, subprocess, sys, threading, time
 mongod = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
@@ -38,8 +38,8 @@ os._exit(code)
 def spawn(
     binary: Path, directory: DataDirectory, stop_seconds: float, port: int
 ) -> subprocess.Popen[bytes]:
-    """Start mongod on a port, 0 for a free one, in a process group of its own, so that it ends
-    when this process does; by force `stop_seconds` later."""
+    """Start mongod on `port` (0: a free one) below a guard process, in a session of its own. When
+    this process ends, the guard terminates mongod, and kills it `stop_seconds` later."""
     arguments = [
         str(binary),
         f"--dbpath={directory.db}",
@@ -48,7 +48,7 @@ def spawn(
         "--nounixsocket",
         f"--replSet={_REPLICA_SET}",
         "--quiet",
-        # Small: by default it takes half the memory and 300 MB of journal to begin with.
+        # By default mongod takes half of the memory, and 300 MB of journal from the start.
         "--oplogSize=64",
         "--wiredTigerCacheSizeGB=0.25",
         "--wiredTigerEngineConfigString=log=(prealloc=false,file_max=8MB)",
@@ -65,25 +65,25 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End what `spawn` started; harmless where it has ended."""
+    """End the processes that `spawn` started; harmless if they have ended."""
     assert process.stdin is not None  # noqa: S101  a pipe
     process.stdin.close()
     process.wait()
     with suppress(ProcessLookupError):
-        # A guard that was killed leaves mongod.
+        # If the guard was killed, mongod is still running.
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def uri_of(port: int) -> str:
-    """Connection string of the server on that port."""
+    """The connection string of the server on `port`."""
     return f"mongodb://127.0.0.1:{port}/?directConnection=true&replicaSet={_REPLICA_SET}"
 
 
 def becomes_primary(
     process: subprocess.Popen[bytes], directory: DataDirectory, seconds: float
 ) -> int | None:
-    """The port on which the process takes writes; None where that takes more than so many seconds,
-    or it has ended."""
+    """Wait until mongod takes writes, and return its port; None if it ended, or took more than
+    `seconds` to listen, or as long again to become primary."""
 
     def has_ended() -> bool:
         return process.poll() is not None
@@ -92,8 +92,8 @@ def becomes_primary(
     port = directory.logged_port()
     if port is None:
         return None
-    # Without the set's name: until it is configured the server does not know it. Clients of the
-    # database are opened later: one opened before the configuration has no sessions.
+    # Without replicaSet: the server has no set name before it is configured. The service opens its
+    # own client later, as a client opened before the configuration has no sessions.
     client: MongoClient[dict[str, Any]] = MongoClient(
         "127.0.0.1",
         port,
@@ -108,14 +108,14 @@ def becomes_primary(
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
-    """Whether the server takes writes; makes it the only member of its set, at this address."""
+    """Whether the server is primary; if need be, configures the set with `host` as only member."""
     try:
         hello = client.admin.command("hello")
         if hello.get("me") != host:
             _configure(client, host)
         return bool(hello["isWritablePrimary"])
     except PyMongoError:
-        # Not yet: the log has the reason should it stay so.
+        # Not ready yet; if that lasts, mongod's log has the reason.
         return False
 
 
@@ -128,5 +128,5 @@ def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
     except OperationFailure as error:
         if error.code != _ALREADY_INITIALIZED:
             raise
-        # The stored configuration has the port of an earlier start, so there is no majority.
+        # The stored configuration has the port of an earlier start, so no primary can be elected.
         client.admin.command("replSetReconfig", config, force=True)

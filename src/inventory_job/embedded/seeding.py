@@ -1,4 +1,4 @@
-"""Writes documents in bulk, into collections that had better be empty (development only)."""
+"""Inserts documents in bulk, normally into empty collections (development only)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _DUPLICATE_KEY = 11000
 
 
 class NotEmpty(Exception):
-    """There are jobs already; the message says how many and what would do."""
+    """There are jobs already; the message says how many, and how to add to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many documents were new."""
+    """How many documents were inserted."""
 
     jobs: int
     tasks: int
@@ -34,10 +34,10 @@ async def load(
     *,
     force: bool = False,
 ) -> Counts:
-    """Inserts jobs, each with its tasks, some at a time.
+    """Inserts jobs and their tasks, in batches.
 
-    Tasks go first, so that no job is ever seen without its own. Documents whose _id or job_id is
-    there already are left alone. Raises NotEmpty when there are jobs and `force` is not given,
+    A batch's tasks go first, so that no job is visible without its tasks. Documents whose _id or
+    job_id exists already are skipped. Raises NotEmpty when there are jobs and `force` is not given,
     and pymongo errors.
     """
     present = await database.with_server(database.jobs.estimated_document_count)

@@ -1,1 +1,1 @@
-"""What the server says about itself: log, metrics, traces, and one entry for each call."""
+"""Logs, metrics and traces of the server, and a log entry for each call."""

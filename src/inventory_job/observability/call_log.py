@@ -1,5 +1,5 @@
-"""What is noted of every call, however it came: a line in the log, a count and a span; and of its
-work in the database: the time, and the shape of what took long."""
+"""Records each call, over gRPC or HTTP: a log entry, metrics and a span; and its database work: a
+metric of its duration, and a log entry with the shape of a slow query."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from inventory_job.query.plans import Plan
 from inventory_job.query.shape import shape_of
 
 if TYPE_CHECKING:
-    # An extra, which need not be installed.
+    # Part of an extra, which may not be installed.
     from inventory_job.observability.tracing import OpenTelemetryTracing
 
 _PROBES = "/grpc."
-"""How the full names of methods begin that are called all the time: health and reflection."""
+"""Prefix of the methods of health and reflection, logged at level debug while they succeed."""
 
 MetadataPairs = tuple[tuple[str, str | bytes], ...]
 
 
 @dataclass(slots=True)
 class CallRecord:
-    """How a call ends: `code` is the name of its status."""
+    """The outcome of a call; `code` is the name of its gRPC status code."""
 
     code: str = "OK"
 
 
 class CallLog:
-    """Records calls; `metrics` count them."""
+    """Records calls in the log, in `metrics` and, if given, in `tracing`."""
 
     def __init__(self, metrics: Metrics, tracing: OpenTelemetryTracing | None = None) -> None:
         self._metrics = metrics
@@ -45,10 +45,10 @@ class CallLog:
     def record(
         self, method: str, transport: str, metadata: MetadataPairs, request_id: str = ""
     ) -> Iterator[CallRecord]:
-        """A call of the full `method` name, from its beginning to its end, in a context of its own.
+        """Records the call made within this context manager; `method` is its full name.
 
-        The line about it holds the `request_id`, if there is one, and what is bound within
-        (structlog's context variables).
+        The log entry holds the `request_id`, if there is one, and structlog's context variables
+        bound within. Those stay bound, so each call needs a task or contextvars.Context of its own.
         """
         if request_id:
             structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -73,8 +73,8 @@ class CallLog:
 
 
 class QueryLog:
-    """Notes the database work of calls; in the log, of what takes longer than `slow_seconds`,
-    which may be 0 for nothing, and at the level debug of all."""
+    """Records the database work of calls in `metrics` and in the log: a warning if it took longer
+    than `slow_seconds` (0 for no warnings), else an entry of level debug."""
 
     def __init__(self, metrics: Metrics, slow_seconds: float) -> None:
         self._metrics = metrics
@@ -82,7 +82,7 @@ class QueryLog:
         self._log = structlog.get_logger(__name__)
 
     def observe(self, operation: str, plan: Plan, seconds: float) -> None:
-        """One call's work, done or not; within the call. No value of the query is logged."""
+        """Records one call's work, finished or not, during the call. Logs no value of the query."""
         self._metrics.count_query(operation, seconds)
         if 0 < self._slow_seconds < seconds:
             self._log.warning("slow_query", **_entry(operation, plan, seconds))

@@ -1,7 +1,7 @@
-"""Structured log lines, on standard error: for people on a terminal, as JSON elsewhere.
+"""Structured logging to standard error: readable lines on a terminal, JSON elsewhere.
 
-What is logged says which fields, methods and errors, never tokens, connection strings or values of
-queries. Exceptions come without the values of variables, which could be any of these.
+Entries name fields, methods and errors, but never hold tokens, connection strings or values of
+queries. Tracebacks omit the values of local variables, which could be any of these.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
-# What terminals take for commands or for the end of a line; in JSON it is escaped anyway.
+# Characters that terminals treat as commands or line ends; the JSON renderer escapes them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> None:
-    """Sets up structlog for this process; entries below `level` are dropped. Warnings and errors
+    """Configures structlog for this process. Entries below `level` are dropped. Warnings and errors
     of libraries become entries as well.
 
-    Lines appear within a twentieth of a second, and those still to appear when the process ends.
+    Entries are buffered for 50 ms at most; the rest is written when the process exits.
     """
     console = is_for_people(style)
     renderers: list[structlog.typing.Processor] = (
@@ -45,7 +45,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
             structlog.processors.JSONRenderer(separators=(",", ":")),
         ]
     )
-    batches: Any = _Batches(sys.stderr)  # not quite a TextIO, but all of it that is used
+    batches: Any = _Batches(sys.stderr)  # implements what structlog uses of TextIO
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -61,17 +61,17 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"]) -> 
 
 
 def is_for_people(style: Literal["auto", "json", "console"]) -> bool:
-    """Whether `configure_logging` makes lines for people of this style."""
+    """Whether `configure_logging` writes readable lines, not JSON, for this style."""
     return sys.stderr.isatty() if style == "auto" else style == "console"
 
 
 def print_plainly(text: str) -> None:
-    """Writes `text` where the log goes, behind the entries logged before, as it is."""
+    """Writes `text` unchanged to the log's stream, after the entries logged before it."""
     structlog.get_config()["logger_factory"]().info(text)
 
 
 def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict) -> Any:
-    """A processor, for lines whose renderer leaves control characters in texts."""
+    """A structlog processor that escapes control characters, which ConsoleRenderer does not."""
     return {
         key: _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
         if isinstance(value, str)
@@ -81,18 +81,18 @@ def _escape_values(logger: object, name: str, entry: structlog.typing.EventDict)
 
 
 def _log_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Makes an entry of what a library warns of; as `warnings.showwarning`."""
+    """Logs a warning from the warnings module; replaces `warnings.showwarning`."""
     structlog.get_logger(__name__).warning(str(message), logger=category.__name__)
 
 
 def show_from(level: str) -> None:
-    """Drops entries below `level` from now on, of loggers made before as well."""
-    # Loggers are put together anew for every entry, as they are not cached.
+    """Drops entries below `level` from now on, those of existing loggers included."""
+    # Existing loggers follow: as nothing is cached, each entry reads the configuration anew.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 class _Forwarding(logging.Handler):
-    """Makes entries of what libraries log."""
+    """Turns records of the standard library's logging into structlog entries."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger(record.name)
@@ -104,11 +104,11 @@ _FORWARDING = _Forwarding(logging.WARNING)
 
 
 class _Batches(io.TextIOBase):
-    """Collects what is written; a thread of its own passes it on, a batch at a time.
+    """Buffers text; a thread of its own writes it to `stream`, every `_SECONDS`.
 
-    The event loop must not wait for a slow reader of the log. A batch goes out in one piece, as
-    other processes may write to the stream. While the stream takes nothing, what is beyond `_MOST`
-    pieces is lost.
+    This way the event loop never waits for a slow reader of the log. Each batch is a single write,
+    as other processes may write to the same stream. While the stream blocks, the buffer grows to
+    `_MOST` pieces of text; more are dropped and counted.
     """
 
     _SECONDS = 0.05
@@ -118,40 +118,40 @@ class _Batches(io.TextIOBase):
         self._stream = stream
         self._pieces: deque[str] = deque()
         self._lost = 0
-        self._writing = threading.Lock()
-        self._some = threading.Event()
-        threading.Thread(target=self._pass_on, name="log", daemon=True).start()
-        atexit.register(self._empty)
+        self._write_lock = threading.Lock()
+        self._has_pieces = threading.Event()
+        threading.Thread(target=self._write_batches, name="log", daemon=True).start()
+        atexit.register(self._write_batch)
 
     def write(self, text: str, /) -> int:
-        """Takes a piece of text."""
+        """Buffers `text`, or drops it when the buffer is full."""
         if len(self._pieces) < self._MOST:
             self._pieces.append(text)
-            self._some.set()
+            self._has_pieces.set()
         else:
             self._lost += 1
         return len(text)
 
-    def _pass_on(self) -> None:
+    def _write_batches(self) -> None:
         while True:
-            self._some.wait()
+            self._has_pieces.wait()
             time.sleep(self._SECONDS)
-            self._some.clear()
-            self._empty()
+            self._has_pieces.clear()
+            self._write_batch()
 
-    def _empty(self) -> None:
-        with self._writing:
-            pieces = self._taken()
+    def _write_batch(self) -> None:
+        with self._write_lock:
+            pieces = self._take_all()
             lost, self._lost = self._lost, 0
             if lost:
                 structlog.get_logger(__name__).warning("log entries lost", number=lost)
-                pieces += self._taken()
+                pieces += self._take_all()
             try:
                 self._stream.write("".join(pieces))
                 self._stream.flush()
             except (OSError, ValueError):
-                # A full disk, a pipe that is not read: logged once the stream takes something.
+                # A full disk or a broken pipe: the next batch that is written reports the loss.
                 self._lost += len(pieces)
 
-    def _taken(self) -> list[str]:
+    def _take_all(self) -> list[str]:
         return [self._pieces.popleft() for _ in range(len(self._pieces))]

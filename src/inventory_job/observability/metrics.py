@@ -19,9 +19,9 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics:
-    """The metrics of one process. All names begin with `inventory_job_`, but those of the process
-    itself, which have the names that every Prometheus client gives them. `kept_elsewhere` is read
-    when a scrape comes."""
+    """The metrics of one process. Names begin with `inventory_job_`, except those of the process
+    metrics (`process_…`), which are the same in every Prometheus client. `kept_elsewhere` is a
+    collector of further metrics, read at each scrape."""
 
     def __init__(self, kept_elsewhere: Collector | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -49,18 +49,18 @@ class Metrics:
         if kept_elsewhere is not None:
             self._registry.register(kept_elsewhere)
         ProcessCollector(registry=self._registry)
-        # Looking up a metric by its labels costs more than counting.
+        # Cached, as looking up a metric by its labels costs more than incrementing it.
         self._count_of = lru_cache(1000)(calls.labels)
         self._call_seconds_of = lru_cache(1000)(call_seconds.labels)
         self._database_seconds_of = lru_cache(100)(database_seconds.labels)
 
     def count_call(self, method: str, code: str, transport: str, seconds: float) -> None:
-        """Counts a call that is over."""
+        """Counts a finished call and observes its duration."""
         self._count_of(method, code, transport).inc()
         self._call_seconds_of(method, transport).observe(seconds)
 
     def count_query(self, operation: str, seconds: float) -> None:
-        """Counts the time that the database work of a call took."""
+        """Observes the duration of the database work of a call."""
         self._database_seconds_of(operation).observe(seconds)
 
     def app(self) -> Any:

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: a span for every call, and one for every command to MongoDB.
+"""OpenTelemetry traces: a span for every call, and one for every MongoDB command within a call.
 
-Needs the extra `otel`. Where spans go is said by the standard variables, such as
-OTEL_EXPORTER_OTLP_ENDPOINT; names and attributes follow the semantic conventions for RPC.
+Needs the extra `otel`. The standard variables, such as OTEL_EXPORTER_OTLP_ENDPOINT, configure the
+exporter. Names and attributes of spans follow the semantic conventions for RPC.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FAILURES = {
 
 
 class _CallsCommandTracer(CommandTracer):
-    """As its parent, within calls: others, such as the change stream's, would be a trace each."""
+    """Skips commands outside of calls, such as the change stream's: each would be its own trace."""
 
     def started(self, event: Any) -> None:
         if trace.get_current_span().get_span_context().is_valid:
@@ -43,28 +43,28 @@ class _CallsCommandTracer(CommandTracer):
 
 
 def _name_failure(span: Span, event: Any) -> None:
-    """Has the failure's name alone: the database's sentence may quote values of the query."""
+    """Sets only the error's code name as status: MongoDB's message may quote query values."""
     span.set_status(Status(StatusCode.ERROR, str(event.failure.get("codeName", "failed"))))
 
 
 class OpenTelemetryTracing:
-    """Makes spans and sends them with `provider`."""
+    """Creates spans, which `provider` exports."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("inventory_job")
 
     def command_listener(self) -> Any:
-        """A listener for a connection to MongoDB, which makes a span of every command of a call;
-        without what the command is about."""
+        """A pymongo command listener that creates a span for every command of a call. The span
+        does not hold the command's contents."""
         return _CallsCommandTracer(self._tracer, failed_hook=_name_failure)
 
     @contextmanager
     def server_span(
         self, method: str, metadata: MetadataPairs, record: CallRecord
     ) -> Iterator[None]:
-        """The span of a call of the full `method` name, within the caller's trace if there is one
-        (W3C trace context); log lines of the call hold its ids."""
+        """Creates the span of a call; `method` is its full name. The span continues the caller's
+        trace, if there is one (W3C trace context). Log entries of the call hold both ids."""
         name = method.lstrip("/")
         service, _, short = name.partition("/")
         carrier = {key: value for key, value in metadata if isinstance(value, str)}
@@ -90,16 +90,16 @@ class OpenTelemetryTracing:
                     span.set_status(Status(StatusCode.ERROR, record.code))
 
     def close(self) -> None:
-        """Sends what is left to send, if that is soon done."""
-        # Without a collector it would take as long as an export may.
+        """Exports the remaining spans, for `_CLOSE_SECONDS` at most."""
+        # Without a collector, shutdown would block for the whole timeout of an export.
         ending = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
         ending.start()
         ending.join(_CLOSE_SECONDS)
 
 
 def exporting_provider(version: str) -> TracerProvider:
-    """Sends spans in batches to an OpenTelemetry collector (OTLP over gRPC); OTEL_SERVICE_NAME and
-    OTEL_RESOURCE_ATTRIBUTES go before what is said here of the service."""
+    """A provider that exports spans in batches to an OpenTelemetry collector (OTLP over gRPC).
+    OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override the service name and `version`."""
     named = Resource.create({"service.name": "inventory-job", "service.version": version})
     provider = TracerProvider(resource=named.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -1,1 +1,1 @@
-"""The commands that call a running server, wherever it is."""
+"""The commands that call a running server, local or remote."""

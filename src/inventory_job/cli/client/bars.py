@@ -1,4 +1,4 @@
-"""Counts by period and series as stacked bars of text; pure."""
+"""Counts by period and series as stacked bars of text; pure functions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OTHERS = "others"
-"""The name of all series that are too many to distinguish."""
+"""The series that combines the smallest ones, when there are too many to distinguish."""
 
 MOST_SERIES = 7
-"""How many series eyes can distinguish."""
+"""How many series a reader can distinguish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many jobs there are of each series in each period, both in the order they are shown."""
+    """The number of jobs of each series in each period, both in display order."""
 
     periods: Sequence[str]
     series: Sequence[str]
@@ -35,8 +35,8 @@ class Counts:
 
 
 def counted(periods: Iterable[str], found: Iterable[tuple[str, str, int]]) -> Counts:
-    """The counts of all `periods`, and of what was `found`: period, series and number. Series are
-    by size, the largest first; the smallest beyond MOST_SERIES become OTHERS, the last."""
+    """The counts of `found` (period, series, number) in all `periods` and in those found. Series
+    are sorted by size, largest first; beyond MOST_SERIES, the smallest are combined in OTHERS."""
     rows = [*found]
     sizes: Counter[str] = Counter()
     for _, series, number in rows:
@@ -53,8 +53,8 @@ def counted(periods: Iterable[str], found: Iterable[tuple[str, str, int]]) -> Co
 
 
 def segments(row: Sequence[int], largest: int, width: int) -> list[int]:
-    """The cells of each part of a bar, of `width` cells for `largest`. Whatever there is has a
-    cell at least, and together they have the length that the sum asks for, if they fit."""
+    """The number of cells of each segment of a bar, scaled so that `largest` takes `width` cells.
+    A number above 0 gets at least one cell; the bar grows for this only if it must."""
     if largest <= 0:
         return [0 for _ in row]
     length = max(round(sum(row) * width / largest), sum(number > 0 for number in row))

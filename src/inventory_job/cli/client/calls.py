@@ -1,4 +1,4 @@
-"""Calls of a server: requests and answers as proto3 JSON, failures as values."""
+"""Calls to a server: requests and responses as proto3 JSON, failures as CallFailed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
         "stat": job_pb2.JobStatQuery,
     }
 )
-# What our servers say when neither the call nor its token has a domain.
+# The error of inventory-job servers when neither the call nor its token has a domain.
 _NO_DOMAIN = "ERROR_REQUIRED_PARAMETER: Required parameter. (key = domain_id)"
-# Numbers of a Struct are doubles, exact up to here.
+# Numbers of a Struct are doubles, which hold integers exactly up to this one.
 _LARGEST_WHOLE = 2.0**53
 
 
 class ExitCode(IntEnum):
-    """How a command ends, but for 0."""
+    """The exit codes of commands, other than 0."""
 
     FAILED = 1
     USAGE = 2
@@ -62,7 +62,7 @@ _EXIT_CODES: Mapping[grpc.StatusCode, ExitCode] = MappingProxyType(
 
 
 class CallFailed(Exception):
-    """A call that was refused or did not arrive; `violations` are fields with what is wrong."""
+    """A call that failed; `violations` are pairs of a field and what is wrong with it."""
 
     def __init__(
         self, exit_code: ExitCode, message: str, violations: tuple[tuple[str, str], ...] = ()
@@ -75,7 +75,7 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A server's address and how to call it; `timeout` is that of each call, in seconds."""
+    """A server's address and how to call it; `timeout` is for each call, in seconds."""
 
     endpoint: str
     tls: bool = False
@@ -90,8 +90,8 @@ class Connection:
 
     @contextmanager
     def open(self) -> Iterator[JobClient]:
-        """A client, closed afterwards; raises CallFailed for certificates it cannot read."""
-        # How large an answer may be is for the server to bound.
+        """Opens a client for the context; raises CallFailed for unreadable certificates."""
+        # No limit: the server limits the size of responses.
         options: list[tuple[str, Any]] = [("grpc.max_receive_message_length", -1)]
         if self.server_name:
             options.append(("grpc.ssl_target_name_override", self.server_name))
@@ -104,7 +104,7 @@ class Connection:
             yield JobClient(channel, self)
 
     def metadata(self) -> list[tuple[str, str]]:
-        """What goes with each call."""
+        """The metadata of each call."""
         named = {
             "token": self.token,
             "x_domain_id": self.domain_id,
@@ -133,8 +133,8 @@ class JobClient:
         self.endpoint = connection.endpoint
 
     def call(self, method: str, request: Mapping[str, Any]) -> Plain:
-        """The answer to `request`, both as proto3 JSON with the contract's names; of a get or
-        list with the members that are at their defaults, too. Raises CallFailed."""
+        """The response to `request`, both as proto3 JSON with the field names of the contract. The
+        response of get or list also has the fields at their defaults. Raises CallFailed."""
         message = request_message(method, request)
         behavior: Any = getattr(self._stub, method)
         try:
@@ -151,7 +151,7 @@ class JobClient:
         code: grpc.StatusCode = error.code()
         exit_code = _EXIT_CODES.get(code, ExitCode.FAILED)
         details: str = error.details() or code.name
-        # Our servers say ERROR_CODE: sentence; other words come from gRPC itself.
+        # inventory-job servers send `ERROR_CODE: sentence`; other details come from gRPC itself.
         message = details if details.startswith("ERROR_") else f"{code.name}: {details}"
         if exit_code is ExitCode.UNAVAILABLE:
             message = f"{self.endpoint}: {message}{hint(details)}"
@@ -161,7 +161,7 @@ class JobClient:
 
 
 def request_message(method: str, request: Mapping[str, Any]) -> Message:
-    """A request of this method, in proto3 JSON, as its message; raises CallFailed."""
+    """Converts a request from proto3 JSON to the method's message; raises CallFailed."""
     try:
         return json_format.ParseDict(dict(request), _REQUESTS[method]())
     except json_format.ParseError as error:
@@ -171,7 +171,7 @@ def request_message(method: str, request: Mapping[str, Any]) -> Message:
 def _violations(error: Any) -> Iterator[tuple[str, str]]:
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # details that contradict the status are none
+    except ValueError:  # details that contradict the status are ignored
         return
     for detail in status.details if status else ():
         bad_request = error_details_pb2.BadRequest()
@@ -197,7 +197,7 @@ def _plain(message: Message) -> Plain:
 
 
 def _whole(value: Any) -> Any:
-    """`value` with whole doubles as integers, and members of dictionaries in their order."""
+    """`value` with whole doubles as integers; dictionaries keep their order."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE:
         return int(value)
     if isinstance(value, list):

@@ -33,7 +33,7 @@ from inventory_job.cli.client.session import connected, warn
 _MOST_PERIODS = 1000
 _MOST_PAGES = 20
 _NULL = "(none)"
-# Okabe and Ito's colours, which colour-blind people can distinguish; and a filling for each,
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and a filling for each,
 # for terminals without colours.
 _COLOURS = ("#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#e69f00", "#0072b2", "#f0e442", "#999999")
 _FILLINGS = "█▓▒░▚▞▤▨"
@@ -49,8 +49,8 @@ _SHORTEST_BAR = 10
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time from `start`, the beginning of a period, to `end`; naive UTC. `open` is whether
-    the end is just now, and jobs after it are shown as well."""
+    """The time from `start`, the beginning of a period, to `end`; naive UTC. `open` means that
+    `end` is the current time, and that jobs after it are shown as well."""
 
     per: Period
     start: datetime
@@ -58,13 +58,13 @@ class Span:
     open: bool
 
     def conditions(self, time_field: str) -> tuple[Condition, ...]:
-        """What jobs in it meet."""
+        """The conditions that select the jobs in the span."""
         start = {"key": time_field, "value": _iso(self.start), "operator": "datetime_gte"}
         end = {"key": time_field, "value": _iso(self.end), "operator": "datetime_lt"}
         return (start,) if self.open else (start, end)
 
     def periods(self) -> list[str]:
-        """The periods in it; raises typer.BadParameter for too many."""
+        """The periods in the span; raises typer.BadParameter for too many."""
         found: list[str] = []
         for label in labels(self.per, self.start, self.end):
             if len(found) == _MOST_PERIODS:
@@ -114,7 +114,7 @@ def chart(
 
 
 def draw(counts: Counts, title: str, console: Console) -> None:
-    """Prints the counts as bars as wide as the console, below a title and what they mean."""
+    """Prints the counts as bars that fill the console's width, below a title and a legend."""
     fillings = _PLAIN_FILLINGS if console.options.ascii_only else _FILLINGS
     indexes = _indexes_of(counts.series)
     console.print(Text(encodable(visible(title), console.encoding), style="bold"))
@@ -148,14 +148,14 @@ def numbers(counts: Counts, per: Period) -> Answer:
 
 
 def _indexes_of(series: Sequence[str]) -> dict[str, int]:
-    """A colour and filling for each series; a status has its own."""
+    """The index of each series' colour and filling; statuses have fixed ones."""
     own = {name: _STATUS_INDEXES[name] for name in series if name in _STATUS_INDEXES}
     free = iter(sorted({*range(len(_COLOURS))} - {*own.values()}))
     return {name: own[name] if name in own else next(free) for name in series}
 
 
 def _ordered(counts: Counts) -> Counts:
-    """The counts with statuses in an order of their own, whatever their numbers."""
+    """The counts with statuses in a fixed order, not sorted by number."""
     indexes = _indexes_of(counts.series)
     return replace(counts, series=sorted(counts.series, key=lambda name: indexes[name]))
 
@@ -177,7 +177,7 @@ def _span(per: Period, since: str, until: str) -> Span:
 def _found(
     client: JobClient, selected: Selection, grouping: Grouping
 ) -> Iterator[tuple[str, str, int]]:
-    """Period, series and number of each row; raises CallFailed if there are too many."""
+    """Yields period, series and number of each row; raises CallFailed for too many rows."""
     [series] = grouping.by
     for number in range(1, _MOST_PAGES + 1):
         request = stat_request(selected, grouping, Page(number, LARGEST_PAGE))

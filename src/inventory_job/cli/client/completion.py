@@ -1,4 +1,4 @@
-"""What the shell may complete: fields, operators, values; from what is known without a server."""
+"""Shell completion of fields, operators and values; does not call a server."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _DATES = frozenset({"created_at", "updated_at", "finished_at"})
 
 
 def fields(incomplete: str) -> list[str]:
-    """Lists of fields that begin as `incomplete` does, its last name completed."""
+    """Completes the last name in a comma-separated list of fields."""
     return _continued(incomplete, _names())
 
 
 def sort_keys(incomplete: str) -> list[str]:
-    """As `fields`, ascending and descending."""
+    """Like `fields`, with each name ascending and, with '-', descending."""
     return _continued(incomplete, [prefix + name for name in _names() for prefix in ("", "-")])
 
 
 def filters(incomplete: str) -> list[str]:
-    """Filters that begin as `incomplete` does: its field, its operator or its value completed."""
+    """Completes the field, the operator or the value of a filter."""
     match = _FILTER.fullmatch(incomplete)
     if match and match["symbol"] in SYMBOLS:
         values = [match["begun"] + value for value in _values(match["key"], match["symbol"])]
         return [text for text in values if text.startswith(incomplete)]
-    # One step at a time: operators come when the field is whole.
+    # One step at a time: offers operators only once the field is complete.
     begun = incomplete and not incomplete.isidentifier()
     symbols = SYMBOLS if begun or incomplete in _names() else ("",)
     return _beginning(incomplete, [name + symbol for name in _names() for symbol in symbols])

@@ -1,4 +1,4 @@
-"""The options by which a command reaches a server, and what becomes of them."""
+"""The options with which a command connects to a server, as a Connection."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def connect(
     key_file: KeyFile = None,
     server_name: ServerName = None,
 ) -> Connection:
-    """The connection that these options describe; raises typer.BadParameter, or CallFailed for a
-    token that cannot be read. Its parameters are those of every command that calls a server."""
+    """The connection that these options describe. Raises typer.BadParameter, and CallFailed for an
+    unreadable token. Every command that calls a server has these parameters."""
     try:
         endpoint, tls = parse_endpoint(endpoint, tls=tls)
     except InvalidEndpoint as error:

@@ -1,7 +1,7 @@
-"""What in a request that the server takes is likely a slip: a field that no job has, a value that
-is none of an enumeration's, a row's name that there is not. Pure.
+"""Finds likely mistakes in a valid request: a field that no job has, a value that its enum lacks, a
+column that the rows lack. Pure functions.
 
-They are no errors: jobs of older versions may hold such fields and values.
+These are not errors: jobs of older versions may have such fields and values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo
 
 _ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        # The first of each stands for what is none of the others, and is not stored.
+        # Without the first value of each enum, which means unspecified and is not stored.
         "status": tuple(JobInfo.Status.keys()[1:]),
         "resource_group": tuple(JobInfo.ResourceGroup.keys()[1:]),
     }
@@ -32,12 +32,12 @@ Plain = Mapping[str, Any]
 
 
 def doubts(method: str, request: Plain) -> list[str]:
-    """A sentence for each likely slip in a request of list, stat or analyze, with near matches."""
+    """A sentence for each likely mistake in a list, stat or analyze request, with near matches."""
     message = request_message(method, request)
     try:
         whole = json_format.MessageToDict(message, preserving_proto_field_name=True)
     except json_format.Error:
-        return []  # numbers such as NaN, which JSON has not
+        return []  # numbers such as NaN, which JSON lacks
     query: Plain = whole.get("query", {})
     conditions = (*query.get("filter", ()), *query.get("filter_or", ()))
     found = chain(_of_values(conditions), _OF_METHODS[method](query))
@@ -52,7 +52,7 @@ def _of_list(query: Plain) -> Iterator[str]:
 def _of_stat(query: Plain) -> Iterator[str]:
     if not query.get("aggregate"):
         yield from _of_fields([query.get("distinct")])
-    keys: list[str] | None = None  # rows are jobs at first
+    keys: list[str] | None = None  # None: the rows are still jobs
     others: list[str] = []
     for stage in query.get("aggregate", ()):
         names = [*_read_by(stage)]
@@ -74,7 +74,7 @@ def _of_stat(query: Plain) -> Iterator[str]:
 
 
 def _read_by(stage: Plain) -> Iterator[object]:
-    """The names that a stage reads from rows, those of an unwind aside."""
+    """The names that a stage reads from rows, except those of an unwind."""
     group, project = stage.get("group", {}), stage.get("project", {})
     for field in (*group.get("fields", ()), *group.get("keys", ()), *project.get("fields", ())):
         yield from map(_key, (field, *field.get("fields", ()), *field.get("conditions", ())))
@@ -83,7 +83,7 @@ def _read_by(stage: Plain) -> Iterator[object]:
 
 def _of_analyze(query: Plain) -> Iterator[str]:
     fields: Plain = query.get("fields", {})
-    # Unwinding and adding make fields of their own.
+    # add_fields, lookup and unwind create fields that no job has.
     if not {"add_fields", "lookup"} & {*query}:
         yield from _of_unwind(query.get("unwind", {}))
         if "unwind" not in query:
@@ -121,7 +121,7 @@ def _value_doubt(key: str, value: str, known: tuple[str, ...]) -> str:
 
 
 def _of_unwind(unwind: Plain) -> Iterator[str]:
-    """Of an unwind of jobs."""
+    """Likely mistakes in an unwind of jobs."""
     yield from _of_fields([unwind.get("path")])
     yield from _of_values(unwind.get("filter", ()))
 
@@ -136,7 +136,7 @@ def _of_fields(names: Iterable[object]) -> Iterator[str]:
 
 
 def _of_rows(names: Iterable[object], columns: Sequence[str], purpose: str) -> Iterator[str]:
-    """Of names that rows with these `columns` have not, `purpose` being what they are for."""
+    """Likely mistakes: names that are not in `columns`; `purpose` says what they are for."""
     for name in names:
         if isinstance(name, str) and name and name.split(".", 1)[0] not in [_STORED_ID, *columns]:
             yield f"a row has no {name[:60]!r}{purpose}; {_near(name, columns, 'it has ')}"
@@ -152,7 +152,7 @@ def _key(written: Any) -> Any:
 
 
 def _name(written: object) -> str:
-    """What a key or field of a group is called in its rows."""
+    """The column name of a group's key or field."""
     if isinstance(written, dict):
         name = _either(written, "name", "n") or _either(written, "key", "k")
         return str(name)

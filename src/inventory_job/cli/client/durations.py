@@ -1,4 +1,4 @@
-"""How long jobs take: between two times of a job, in words, and what is usual. Pure.
+"""Durations of jobs: computed from a job's times, in words, and percentiles. Pure functions.
 
 Times are naive and UTC.
 """
@@ -16,7 +16,7 @@ RUNNING = "IN_PROGRESS"
 
 
 def time_of(job: Mapping[str, Any], field: str) -> datetime | None:
-    """The time in a field of a job, if there is one."""
+    """The time in a field of a job; None if it has none."""
     try:
         return parse_iso(job.get(field) or "")
     except ValueError:
@@ -24,14 +24,14 @@ def time_of(job: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def taken(job: Mapping[str, Any]) -> timedelta | None:
-    """How long a finished job took; None where that is not known, as of one that ended before it
-    began."""
+    """How long a finished job took; None if that is unknown, for instance because it ended
+    before it began."""
     begin, end = time_of(job, "created_at"), time_of(job, "finished_at")
     return None if begin is None or end is None or end < begin else end - begin
 
 
 def duration(job: Mapping[str, Any], now: datetime) -> timedelta | None:
-    """How long a job took, or has been running at `now`; None where that is not known."""
+    """How long a job took, or has been running at `now`; None if that is unknown."""
     if job["status"] == RUNNING:
         begin = time_of(job, "created_at")
         return None if begin is None else max(now - begin, timedelta())
@@ -39,7 +39,7 @@ def duration(job: Mapping[str, Any], now: datetime) -> timedelta | None:
 
 
 def in_words(length: timedelta) -> str:
-    """A duration in two units at most: `2d 03h`, `3h 05m`, `0m 07s`."""
+    """A duration in two units: `2d 03h`, `3h 05m`, `0m 07s`."""
     minutes, seconds = divmod(int(length.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -49,6 +49,6 @@ def in_words(length: timedelta) -> str:
 
 
 def percentile(values: Sequence[timedelta], share: float) -> timedelta:
-    """By nearest rank: the smallest of the values, one at least, that this share of all of them
-    do not exceed."""
+    """The percentile by nearest rank: the smallest value that at least `share` of all values do
+    not exceed. `values` must not be empty."""
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]

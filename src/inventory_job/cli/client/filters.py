@@ -1,7 +1,7 @@
-"""What a person writes on a command line → conditions of the query language. Pure.
+"""Parses filters of the command line into conditions of the query language. Pure functions.
 
-A filter is `FIELD OPERATOR VALUE`, or `FIELD` and `!FIELD` for a field that exists or does not.
-Several values stand between commas; quotes make a value literal: `plugin_id="a,b"`.
+A filter is `FIELD OPERATOR VALUE`, or `FIELD` or `!FIELD` for a field that exists or does not.
+Commas separate several values; quotes make a value literal: `plugin_id="a,b"`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import Any
 from inventory_job.query.fields import FIELDS, FieldType
 
 Condition = dict[str, Any]
-"""A filter condition, as the message core.v2.Filter has it."""
+"""A filter condition, with the fields of the message core.v2.Filter."""
 
 
 class InvalidFilter(ValueError):
-    """A filter, sort or list of names that means nothing; the message repeats it."""
+    """A filter, sort or list of names that is invalid; the message quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """What an operator's symbol asks for, by what stands behind it; None: not allowed there."""
+    """The operators of a symbol for one value, several, or a relative time; None: not allowed."""
 
     one: str
     several: str | None = None
     relative: str | None = None
     takes_null: bool = False
     literal: bool = False
-    """Whether the value is taken whole, commas and quotes included."""
+    """Whether the value is taken as it is, with commas and quotes."""
 
 
 SYMBOLS: Mapping[str, Symbol] = MappingProxyType(
@@ -48,7 +48,7 @@ SYMBOLS: Mapping[str, Symbol] = MappingProxyType(
         ">=": Symbol("gte", relative="timediff_gte"),
     }
 )
-"""Every operator of the command line by its symbol."""
+"""The operators of the command line by symbol."""
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.]*"
 _FILTER = re.compile(
@@ -74,7 +74,7 @@ class _Item:
 
 
 def parse_filter(text: str) -> Condition:
-    """The condition that `text` stands for; raises InvalidFilter, which names it."""
+    """Parses a filter into a condition; raises InvalidFilter, which quotes `text`."""
     if not _is_unicode(text):
         raise InvalidFilter(f"{text!r} is not Unicode text")
     match = _FILTER.fullmatch(text)
@@ -98,7 +98,7 @@ def parse_filter(text: str) -> Condition:
 
 
 def parse_sort(text: str) -> list[dict[str, Any]]:
-    """Sort keys, most significant first, of `-created_at,status`: '-' is descending.
+    """Parses `-created_at,status` into sort keys, most significant first; '-' means descending.
 
     Raises InvalidFilter.
     """
@@ -108,7 +108,7 @@ def parse_sort(text: str) -> list[dict[str, Any]]:
 
 
 def parse_names(text: str) -> list[str]:
-    """The names in `a,b`; raises InvalidFilter for an empty one."""
+    """Parses `a,b` into names; raises InvalidFilter for an empty name."""
     names = [name.strip() for name in text.split(",")]
     if not all(name.removeprefix("-") for name in names) or not _is_unicode(text):
         raise InvalidFilter(f"{text!r} is no list of names, such as job_id,status")
@@ -116,7 +116,7 @@ def parse_names(text: str) -> list[str]:
 
 
 def all_names(texts: Iterable[str]) -> list[str]:
-    """The names in several such lists, in their order; raises InvalidFilter."""
+    """The names in several lists for `parse_names`, in order; raises InvalidFilter."""
     return [name for text in texts for name in parse_names(text)]
 
 
@@ -136,7 +136,7 @@ def _meaning(text: str, written: str, value: str) -> tuple[str, Any]:
 
 
 def _suggestion(key: str, value: str) -> str | None:
-    """The relative time that a person means by `value`, if it is compared with a date."""
+    """The relative time to suggest for `value`, if `key` is a date field."""
     if key not in FIELDS or FIELDS[key].type is not FieldType.DATE:
         return None
     if age := _AGE.fullmatch(value):
@@ -150,7 +150,7 @@ def _value(symbol: Symbol, item: _Item) -> str | None:
 
 
 def _items(text: str, value: str) -> list[_Item]:
-    """The values between the commas."""
+    """Splits `value` at its commas, except those within quotes."""
     items: list[_Item] = []
     position, more = 0, True
     while more:
@@ -175,7 +175,7 @@ def _item(text: str, match: re.Match[str]) -> _Item:
 
 
 def _is_unicode(text: str) -> bool:
-    # Bytes of a command line that are no UTF-8 arrive as lone surrogates.
+    # Python decodes bytes of a command line that are not UTF-8 to lone surrogates.
     try:
         text.encode()
     except UnicodeEncodeError:

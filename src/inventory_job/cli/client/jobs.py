@@ -20,7 +20,7 @@ from inventory_job.cli.client.session import connected, warn
 from inventory_job.cli.client.tables import overflow
 
 MOST_JOBS = 10_000
-"""The most jobs that `list --all` shows."""
+"""The maximum number of jobs that `list --all` shows."""
 
 _TABLE_FIELDS = (
     "job_id",
@@ -31,7 +31,7 @@ _TABLE_FIELDS = (
 )
 
 _LINES_AROUND = 6
-"""Lines of a list that is watched that are no jobs: a title, a problem, the head and two notes."""
+"""Lines of a watched list beside jobs: title, error, table head and two notes."""
 
 
 @connected
@@ -116,7 +116,7 @@ def delete(
 
 
 class _Listed:
-    """A page of jobs as a View: as many of them as fit."""
+    """A live.View of a page of jobs, as many as fit the terminal."""
 
     def __init__(
         self, client: JobClient, request: Plain, fields: Sequence[str], interval: float
@@ -132,7 +132,7 @@ class _Listed:
         self._answer = self._client.call("list", self.request)
 
     def press(self, key: str) -> bool:
-        """No key but that for the end means anything."""
+        """Ignores all keys; the caller handles QUIT."""
         return False
 
     def shown(self) -> Sequence[RenderableType]:
@@ -161,7 +161,7 @@ def _rows(answer: Plain, columns: Sequence[str]) -> list[Plain]:
 
 
 def _all_pages(client: JobClient, request: Plain) -> Plain:
-    """The answer with all jobs of all pages; raises CallFailed if there are too many."""
+    """The response with the jobs of all pages; raises CallFailed if there are too many."""
     jobs: list[Plain] = []
     total = MOST_JOBS
     for number in range(1, MOST_JOBS // LARGEST_PAGE + 1):

@@ -1,4 +1,4 @@
-"""Keys pressed while a command shows something, without an Enter after them."""
+"""Reads single key presses, without Enter, while a command shows a view."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 QUIT = "quit"
-"""q, Ctrl-C, and the end of standard input."""
+"""The key for q, Ctrl-C and the end of standard input."""
 
 _NAMES: Mapping[bytes, str] = MappingProxyType(
     {
@@ -34,7 +34,7 @@ _KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
 
 
 class Keyboard:
-    """The keys in their order; `descriptor` is that of a terminal, or None where there is none."""
+    """Key presses in order; `descriptor` is that of a terminal, None without one."""
 
     def __init__(self, descriptor: int | None, was_interrupted: Callable[[], bool]) -> None:
         self._descriptor = descriptor
@@ -42,8 +42,8 @@ class Keyboard:
         self._pressed: deque[str] = deque()
 
     def wait(self, seconds: float) -> str:
-        """The next key, waiting this many seconds for one at most: QUIT, `up`, `page down` and the
-        like, or its character; empty if there is none."""
+        """Waits up to `seconds` for the next key and returns it: QUIT, a name such as `up` or
+        `page down`, or its character; empty if there is none."""
         end = time.monotonic() + seconds
         while not self._was_interrupted() and not self._pressed:
             self._read(max(end - time.monotonic(), 0))
@@ -67,10 +67,10 @@ class Keyboard:
 
 @contextmanager
 def keyboard() -> Iterator[Keyboard]:
-    """The keyboard, if standard input is one, key by key; as it was afterwards.
+    """Reads keys one by one if standard input is a terminal, and restores its mode afterwards.
 
-    Ctrl-C stays a KeyboardInterrupt, and is remembered: one that is raised where nothing can be
-    raised, as within a callback of a library, is lost.
+    Ctrl-C still raises KeyboardInterrupt, and is also recorded, as an exception raised within a
+    library's callback, for instance, is lost.
     """
     with _interrupts() as was_interrupted:
         if not sys.stdin.isatty():
@@ -87,7 +87,7 @@ def keyboard() -> Iterator[Keyboard]:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether there has been a Ctrl-C since."""
+    """Yields a function that returns whether Ctrl-C was pressed within the context."""
     interrupted = False
 
     def interrupt(*_: object) -> None:

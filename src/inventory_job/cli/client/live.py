@@ -1,4 +1,4 @@
-"""A view of the server's answers that fills the terminal and follows them until q or Ctrl-C."""
+"""A full-screen view of the server's responses, refreshed until q or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from inventory_job.cli.client.tables import overflow
 
 
 class View(Protocol):
-    """What is shown, how it is requested, and which keys change it."""
+    """What `follow` shows: how it is requested, drawn and changed by keys."""
 
     def fetch(self) -> None:
-        """Asks the server anew; raises CallFailed, and stays as it was then."""
+        """Requests the data again; raises CallFailed, which leaves the view unchanged."""
 
     def press(self, key: str) -> bool:
-        """Does what a key of keyboard.Keyboard means here; whether that takes a new request."""
+        """Handles a key from keyboard.Keyboard; returns whether `fetch` must be called again."""
 
     def shown(self) -> Sequence[RenderableType]:
-        """What it looks like: a title of one line, and what is below it."""
+        """The view's title, one line, and the parts below it."""
 
 
 def follow(view: View, console: Console, interval: float) -> None:
-    """Shows `view`, which has been fetched once, and fetches it again every `interval` seconds,
-    until q or Ctrl-C. While the server is not available, says so below its title.
-    Raises CallFailed for other failures."""
+    """Shows `view`, which was fetched before, and fetches it again every `interval` seconds, until
+    q or Ctrl-C. While the server is unavailable, shows the error below the title. Raises
+    CallFailed for other failures."""
     try:
         with (
             keyboard() as keys,
@@ -52,10 +52,10 @@ def follow(view: View, console: Console, interval: float) -> None:
 
 
 def _ended(view: View, keys: Keyboard, interval: float) -> bool:
-    """Waits for as long as what is shown stays as it is; whether that was the end."""
+    """Waits until the view must be fetched again; returns True for QUIT."""
     end = time.monotonic() + interval
     changed = False
-    # Keys that are held down are taken together.
+    # Handles all pending keys, as of a key held down, before the next fetch.
     while key := keys.wait(0 if changed else max(end - time.monotonic(), 0)):
         if key == QUIT:
             return True
@@ -64,11 +64,11 @@ def _ended(view: View, keys: Keyboard, interval: float) -> bool:
 
 
 def _fetched(view: View) -> str:
-    """Fetches; why it failed, if the server was not available."""
+    """Fetches the view. Returns the error if the server is unavailable, else an empty string."""
     try:
         view.fetch()
     except CallFailed as failure:
-        # A server that restarts comes back; other failures stay.
+        # An unavailable server may be restarting; other failures are permanent.
         if failure.exit_code is not ExitCode.UNAVAILABLE:
             raise
         return failure.message

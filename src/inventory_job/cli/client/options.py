@@ -1,4 +1,4 @@
-"""The options that several commands share, and what becomes of them."""
+"""The options that several commands share, and their conversion to requests."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def selection(
 
 
 def sorting(sort: Sequence[str] | None) -> list[Request]:
-    """The sort keys in these options; raises typer.BadParameter."""
+    """The sort keys that these options give; raises typer.BadParameter."""
     try:
         return [key for text in sort or () for key in parse_sort(text)]
     except InvalidFilter as error:

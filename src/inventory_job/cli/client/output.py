@@ -1,4 +1,4 @@
-"""Answers on standard output: tables for people, JSON, YAML, CSV and plain columns for programs."""
+"""Writes responses to standard output: tables for people; JSON, YAML, CSV, TSV for programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BOM = "\ufeff"
 
 
 class Format(StrEnum):
-    """How an answer is written."""
+    """The output format."""
 
     TABLE = "table"
     JSON = "json"
@@ -42,10 +42,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call answered: `whole`, and its `rows` with the `columns` shown of them.
+    """A response to show: `whole`, and its `rows` with the `columns` to show.
 
-    `note` is for people: what the table does not say by itself. `folded` are columns whose text
-    a table shows whole, in several lines if need be.
+    `note` tells people what the table does not show. `folded` are columns whose text a table shows
+    in full, on several lines if need be.
     """
 
     whole: Any
@@ -56,13 +56,13 @@ class Answer:
 
 
 def terminal() -> Console:
-    """Standard output, taken literally: no markup, no guesses at what is a number."""
+    """A console on standard output, without rich's markup and highlighting."""
     return Console(markup=False, highlight=False, emoji=False)
 
 
 def write(answer: Answer, form: Format) -> None:
-    """Writes the answer to standard output, and to a table that is not for a terminal its note
-    to standard error."""
+    """Writes the answer to standard output. The note of a table that does not go to a terminal
+    goes to standard error."""
     console = terminal()
     if form is Format.TABLE and console.is_terminal:
         for part in as_table(answer, console):
@@ -75,7 +75,7 @@ def write(answer: Answer, form: Format) -> None:
 
 
 def as_table(answer: Answer, console: Console) -> list[RenderableType]:
-    """The rows as a table that fits the console, and lines for what it does not say by itself."""
+    """The rows as a table that fits the console, then notes on what the table does not show."""
     shown, left_out = table(
         answer.columns,
         answer.rows,
@@ -93,15 +93,15 @@ def as_table(answer: Answer, console: Console) -> list[RenderableType]:
 
 
 def plain_table(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """A line for the names and one for each row, tabs between the cells."""
+    """A line with the column names and one for each row, with tabs between cells."""
     lines = [[visible(name) for name in columns]]
     lines += [[cell(row.get(name)) for name in columns] for row in rows]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def arranged(rows: Iterable[Row], first: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
-    """The columns that the rows have, `first` and then the others by name, and the rows with
-    their members in that order: a Struct has none of its own."""
+    """The columns of the rows, `first` before the others by name; and the rows in that order of
+    columns, as the members of a Struct have no order."""
     found = [*rows]
     present = {name for row in found for name in row}
     leading = [name for name in first if name in present or not found]
@@ -123,7 +123,7 @@ def _json(answer: Answer, encoding: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML in which text with unsafe characters stands in double quotes."""
+    """A YAML dumper that puts text with unsafe characters in double quotes."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
@@ -156,7 +156,7 @@ def _csv(answer: Answer, _: str) -> str:
 
 
 def _csv_bom(answer: Answer, encoding: str) -> str:
-    """CSV with a byte order mark, if the encoding has one."""
+    """CSV with a byte order mark, if the encoding can represent it."""
     mark = _BOM if encodable(_BOM, encoding) == _BOM else ""
     return mark + _csv(answer, encoding)
 

@@ -35,7 +35,7 @@ _SORTED = frozenset(
         "failure_tasks",
     }
 )
-"""The fields that the page sorts by, one at a time."""
+"""The fields that the page can sort by; it sorts by one at a time."""
 
 _IDS = {"plugin_id": "plugin", "collector_id": "collector", "workspace_id": "workspace"}
 _STATUSES = frozenset({"SUCCESS", "FAILURE", "IN_PROGRESS", "CANCELED"})
@@ -44,7 +44,7 @@ _TIME = "timediff_"
 
 
 class NotOnPage(ValueError):
-    """A filter or an order that the page has not."""
+    """A filter or sort order that the page does not support."""
 
 
 @configured
@@ -81,7 +81,7 @@ def open_page(
 
 
 def jobs_view(selected: Selection, keys: Sequence[Request]) -> dict[str, str]:
-    """The members of the address of the page's list of these jobs; raises NotOnPage."""
+    """The parameters in the URL of the page that lists these jobs; raises NotOnPage."""
     if selected.alternatives:
         raise NotOnPage("--any has no place in the page's address")
     found: dict[str, str] = {}
@@ -100,13 +100,13 @@ def jobs_view(selected: Selection, keys: Sequence[Request]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A bound on created_at: the member that it is, and what its time is moved by."""
+    """A bound on created_at: the name of its URL parameter, and what to add to its time."""
 
     name: str
     moved: timedelta = timedelta()
 
 
-# The page has times from the first on, and before the last.
+# On the page, `from` is inclusive and `to` exclusive.
 _BOUNDS: Mapping[str, _Bound] = MappingProxyType(
     {
         "gte": _Bound("from"),
@@ -118,13 +118,13 @@ _BOUNDS: Mapping[str, _Bound] = MappingProxyType(
 
 
 def _member(condition: Condition) -> tuple[str, str]:
-    """The member of the address that says the same as `condition`."""
+    """The URL parameter that is equivalent to `condition`."""
     key, operator, value = condition["key"], condition["operator"], condition["value"]
     values = value if isinstance(value, list) else [value]
     if key == "status" and operator in {"eq", "in"} and _STATUSES.issuperset(values):
         return "status", ",".join(values)
     if key in _IDS and operator == "eq":
-        # Empty: jobs without one.
+        # Empty selects jobs without this id.
         return _IDS[key], value or ""
     if (key, operator) == ("job_id", "contain"):
         return "q", value
@@ -164,12 +164,12 @@ def _fragment(connection: Connection, view: Mapping[str, str]) -> str:
     ):
         raise CallFailed(ExitCode.USAGE, "--workspace and a filter are of two workspaces")
     members |= view
-    # Commas and colons need no escapes in a fragment, and are read better without.
+    # Commas and colons need no escapes in a fragment, and are easier to read without.
     return urlencode(members, safe=",:", quote_via=quote)
 
 
 def _address(connection: Connection) -> str:
-    """The page's address, if it is where it is by default."""
+    """The page's default URL, derived from the endpoint."""
     host, _, port = connection.endpoint.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         raise CallFailed(ExitCode.USAGE, "--page says where the page is; the endpoint has no host")

@@ -1,4 +1,4 @@
-"""Periods that jobs are counted by: what each is called in a query, and which there are. Pure.
+"""The periods by which jobs are counted: their names in queries, and their labels. Pure.
 
 Times are naive and UTC, as in the query language.
 """
@@ -14,7 +14,7 @@ from inventory_job.query.times import parse_iso, parse_relative
 
 
 class Period(StrEnum):
-    """What one row of counts stands for."""
+    """The period that a row of counts covers."""
 
     HOUR = "hour"
     DAY = "day"
@@ -32,7 +32,7 @@ FORMATS: Mapping[Period, str] = MappingProxyType(
         Period.YEAR: "%Y",
     }
 )
-"""How a period is written, by MongoDB and by Python alike; in this form periods sort as text."""
+"""The format of each period, for MongoDB and Python alike; labels sort as text."""
 
 _LENGTHS = {
     Period.HOUR: timedelta(hours=1),
@@ -42,7 +42,7 @@ _LENGTHS = {
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """A point in time: `30d` ago, relative as in `now/m-1w`, or ISO 8601.
+    """Parses a time: an age (`30d`), relative to now (`now/m-1w`), or ISO 8601.
 
     Raises ValueError with a reason.
     """
@@ -58,7 +58,7 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def start_of(period: Period, time: datetime) -> datetime:
-    """The beginning of the period that `time` is in."""
+    """The start of the period that contains `time`."""
     hour = time.replace(minute=0, second=0, microsecond=0)
     day = hour.replace(hour=0)
     starts = {
@@ -72,13 +72,13 @@ def start_of(period: Period, time: datetime) -> datetime:
 
 
 def labels(period: Period, start: datetime, end: datetime) -> Iterator[str]:
-    """The periods from the one that `start` is in to the one before `end`, as text."""
+    """Yields the label of each period from the one with `start` up to `end`, exclusive."""
     time = start_of(period, start)
     while time < end:
         yield time.strftime(FORMATS[period])
         try:
             time = _next(period, time)
-        except (OverflowError, ValueError):  # the year 9999 has no next
+        except (OverflowError, ValueError):  # there is no year after 9999
             return
 
 

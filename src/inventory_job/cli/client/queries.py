@@ -1,4 +1,4 @@
-"""Options of the commands → requests, as proto3 JSON; pure."""
+"""Turns options of the commands into requests, as proto3 JSON; pure functions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from inventory_job.cli.client.periods import FORMATS, Period
 Request = dict[str, Any]
 
 LARGEST_PAGE = 1000
-"""The most rows of one answer."""
+"""The maximum number of rows in a response."""
 
 COUNT = "jobs"
-"""What the number of jobs is called in results."""
+"""The name of the column with the number of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which jobs: those that meet all of `conditions`, and one of `alternatives` if there are
-    any; `keyword` is looked for in ids."""
+    """Selects jobs that meet all `conditions` and, if there are any, at least one of
+    `alternatives`; `keyword` is searched for in ids."""
 
     conditions: tuple[Condition, ...] = ()
     alternatives: tuple[Condition, ...] = ()
     keyword: str = ""
 
     def query(self) -> Request:
-        """The members of a query that select."""
+        """The fields of a query that select jobs."""
         members = {
             "filter": list(self.conditions),
             "filter_or": list(self.alternatives),
@@ -39,42 +39,42 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The page `number`, from 1, of `size` rows."""
+    """A page of `size` rows; the first `number` is 1."""
 
     number: int
     size: int
 
     @property
     def start(self) -> int:
-        """The number of its first row, from 1."""
+        """The number of the page's first row, counted from 1."""
         return (self.number - 1) * self.size + 1
 
     def query(self) -> Request:
-        """The member of a query that pages."""
+        """The paging field of a query."""
         return {"page": {"start": self.start, "limit": self.size}}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A computed value of a group: an accumulator, and the field it is of unless it counts."""
+    """A computed value of a group: an accumulator and its field, which a count does not have."""
 
     operator: str
     key: str = ""
 
     @property
     def name(self) -> str:
-        """What it is called in the result."""
+        """The column's name in the result."""
         return f"{self.operator}_{self.key.replace('.', '_')}" if self.key else COUNT
 
     def query(self) -> Request:
-        """It, as both stat and analyze take it but for the name."""
+        """The column in the form common to stat and analyze, without its name."""
         return {"operator": self.operator} | ({"key": self.key} if self.key else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What rows are made of: one for each period of `time_field` and each set of values of the
-    fields `by`, holding `columns`."""
+    """How jobs are grouped into rows: one row, with `columns`, for each period of `time_field` and
+    each combination of values of the fields `by`."""
 
     by: tuple[str, ...]
     columns: tuple[Column, ...]
@@ -82,7 +82,7 @@ class Grouping:
     time_field: str = "created_at"
 
     def names(self) -> list[str]:
-        """The columns of the result, in the order in which they are shown."""
+        """The names of the result's columns, in display order."""
         period = [self.per.value] if self.per else []
         return [*period, *self.by, *(column.name for column in self.columns)]
 
@@ -90,7 +90,7 @@ class Grouping:
 def list_request(
     selection: Selection, page: Page, sort: Sequence[Request], only: Sequence[str]
 ) -> Request:
-    """The request of a list."""
+    """The request for a list of jobs."""
     query = selection.query() | page.query()
     if sort:
         query["sort"] = list(sort)
@@ -102,7 +102,7 @@ def list_request(
 def stat_request(
     selection: Selection, grouping: Grouping, page: Page, sort: Sequence[Request] = ()
 ) -> Request:
-    """The request of a stat that groups."""
+    """The stat request that groups jobs."""
     keys: list[Request] = [{"key": key, "name": key} for key in grouping.by]
     if grouping.per:
         period = {"key": grouping.time_field, "name": grouping.per.value}
@@ -115,7 +115,7 @@ def stat_request(
 
 
 def distinct_request(selection: Selection, field: str, page: Page) -> Request:
-    """The request of a stat for the values of a field."""
+    """The stat request for the distinct values of a field."""
     return {"query": {**selection.query(), **page.query(), "distinct": field}}
 
 
@@ -127,7 +127,7 @@ def analyze_request(
     fold: Sequence[str] = (),
     sort: Sequence[Request] = (),
 ) -> Request:
-    """The request of an analyze; `fold` are the fields of `by` to fold into lists."""
+    """The analyze request; `fold` are the fields of `by` to fold into lists."""
     query = {
         **selection.query(),
         **page.query(),
@@ -142,14 +142,14 @@ def analyze_request(
 
 
 def job_request(job_id: str) -> Request:
-    """The request of a get or a delete."""
+    """The request for get or delete."""
     return {"job_id": job_id}
 
 
 def running_request(
     selection: Selection, sort: Sequence[Request], start: int, most: int
 ) -> Request:
-    """The request of a list of running jobs: `most` of them from number `start`, from 0."""
+    """The list request for at most `most` running jobs from number `start`, counted from 0."""
     running: Condition = {"key": "status", "value": "IN_PROGRESS", "operator": "eq"}
     chosen = Selection((running, *selection.conditions), selection.alternatives, selection.keyword)
     page = {"page": {"start": start + 1, "limit": most}}

@@ -1,4 +1,4 @@
-"""What every command that calls a server has in common: its connection, and how it ends."""
+"""What all commands that call a server have in common: connection and error handling."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _P = ParamSpec("_P")
 
 
 def configured(command: Callable[Concatenate[Connection, _P], None]) -> Callable[..., None]:
-    """A command with the options of a connection beside its own, instead of its first parameter,
-    the connection. A failed call ends it with the server's words and an ExitCode."""
+    """Decorates a command: replaces its first parameter, the connection, with the options of a
+    connection. A failed call prints the server's error and exits with an ExitCode."""
     own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
     shared = [*inspect.signature(connect, eval_str=True).parameters.values()]
 
@@ -38,7 +38,7 @@ def configured(command: Callable[Concatenate[Connection, _P], None]) -> Callable
 
 
 def connected(command: Callable[Concatenate[JobClient, _P], None]) -> Callable[..., None]:
-    """As `configured`, with a client instead of the first parameter."""
+    """Like `configured`, but passes a JobClient as the first parameter."""
 
     @functools.wraps(command)
     def run(connection: Connection, **given: Any) -> None:
@@ -63,16 +63,16 @@ def _ended_well() -> Iterator[None]:
 
 
 def warn(method: str, request: Mapping[str, Any]) -> None:
-    """Says on standard error what in a request that was answered is likely a slip."""
+    """Prints likely mistakes in an answered request to standard error."""
     for doubt in doubts(method, request):
         typer.echo(f"inventory-job: warning: {visible(doubt)}", err=True)
 
 
 def failure_lines(failure: CallFailed) -> list[str]:
-    """What is said of a failed call: its message, and every field to blame."""
+    """The lines to print for a failed call: its message, and its field violations."""
     lines = [f"inventory-job: {visible(failure.message)}"]
     for path, description in failure.violations:
-        # Alone, a violation often says just what the message says.
+        # A single violation often repeats the message.
         if len(failure.violations) > 1 or description != failure.message:
             lines.append(f"  {visible(path)}: {visible(description)}")
     return lines

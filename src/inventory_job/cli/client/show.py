@@ -1,4 +1,4 @@
-"""`inventory-job show`: one job as a person wants to know it."""
+"""`inventory-job show`: one job with its duration, tasks and state."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def show(
 
 
 def derived(job: dict[str, Any], found: list[str], now: datetime) -> dict[str, Any]:
-    """What follows from a job's fields: `duration_seconds`, null where it is not known, up to
-    `now` of a running job; `flags`."""
+    """Values computed from a job's fields: `duration_seconds`, None if unknown, until `now` for a
+    running job; and `flags`, which are `found`."""
     taken = duration(job, now)
     return {
         "duration_seconds": None if taken is None else round(taken.total_seconds(), 3),
@@ -56,7 +56,7 @@ def derived(job: dict[str, Any], found: list[str], now: datetime) -> dict[str, A
 
 
 def draw(whole: dict[str, Any], console: Console) -> None:
-    """Prints a job with what follows from it below each other, no wider than the console."""
+    """Prints a job and its derived values, one per line, no wider than the console."""
     encoding = console.encoding
     made = bare_table()
     made.add_column("field", no_wrap=True)
@@ -73,7 +73,7 @@ def draw(whole: dict[str, Any], console: Console) -> None:
 
 
 def _lines(whole: dict[str, Any]) -> dict[str, Any]:
-    """What is shown to people, in its order: what matters most, then the other fields."""
+    """The lines of the table in order: the most important values, then the other fields."""
     seconds = whole["duration_seconds"]
     first = {
         "job_id": whole["job_id"],

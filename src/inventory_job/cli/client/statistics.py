@@ -1,4 +1,4 @@
-"""`inventory-job stat` and `analyze`: rows made of many jobs."""
+"""`inventory-job stat` and `analyze`: aggregated rows of many jobs."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _columns(*, count: bool, **fields: list[str] | None) -> tuple[Column, ...]:
 
 
 def _counting(grouping: Grouping) -> Grouping:
-    """The grouping, counting jobs if it computes nothing else."""
+    """The grouping; counts jobs if it computes no other column."""
     columns = grouping.columns or (Column("count"),)
     return Grouping(grouping.by, columns, grouping.per, grouping.time_field)
 
@@ -192,7 +192,7 @@ def _note(answer: Plain, total: int) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a date is text, as in JSON."""
+    """A YAML loader that keeps dates as text, as in JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -205,13 +205,13 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        # YAML takes most JSON, too, but for tabs.
+        # YAML includes most JSON, but not tabs.
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
 
 
 def _whole_query(file: Path, given: tuple[object, ...], columns: tuple[Column, ...]) -> Plain:
-    """The request with the query in `file`; raises CallFailed, or typer.BadParameter when options
-    that would make a query are given as well."""
+    """The request with the query in `file`. Raises CallFailed, and typer.BadParameter if options
+    that would build a query are given as well."""
     if any(given) or columns:
         raise typer.BadParameter(
             "it is the whole query, without other options", param_hint="--query"

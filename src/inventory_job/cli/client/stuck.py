@@ -1,5 +1,5 @@
-"""Which running jobs are likely stuck: by how long jobs of their plugin usually take, and by when
-they were updated last."""
+"""Finds running jobs that are likely stuck: by the usual duration of their plugin's jobs and by the
+time of their last update."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ Job = Mapping[str, Any]
 
 
 class UsualDurations:
-    """How long jobs of each plugin take, from their newest finished jobs; kept for some minutes."""
+    """The usual duration of each plugin's newest finished jobs, cached for `_KEPT_SECONDS`."""
 
     def __init__(self, client: JobClient) -> None:
         self._client = client
         self._kept: dict[str, tuple[float, timedelta | None]] = {}
 
     def of(self, plugins: Iterable[str]) -> dict[str, timedelta]:
-        """What 99 % of the jobs of each plugin do not exceed, for those with finished jobs.
-        Raises CallFailed."""
+        """The duration that 99 % of each plugin's jobs do not exceed; omits plugins without
+        finished jobs. Raises CallFailed."""
         found = {plugin: self._longest(plugin) for plugin in {*plugins} if plugin}
         return {plugin: longest for plugin, longest in found.items() if longest is not None}
 
@@ -65,8 +65,8 @@ class UsualDurations:
 
 
 def flags(job: Job, usual: Mapping[str, timedelta], now: datetime) -> list[str]:
-    """Why a job is likely stuck at `now`, naive UTC: SLOW, STALE, both or, as a rule, nothing.
-    `usual` are durations by plugin."""
+    """The reasons why a job is likely stuck at `now` (naive UTC): SLOW, STALE, both or, usually,
+    none. `usual` are durations by plugin."""
     if job["status"] != RUNNING:
         return []
     found = []

@@ -1,5 +1,5 @@
-"""Rows as tables that are no wider than a terminal: times lose their seconds, long text its end,
-and the last columns go. Ids are whole, in one line."""
+"""Rows as tables no wider than a terminal: shortens timestamps and long text, and drops the last
+columns. Ids stay whole, on one line."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STATUS_STYLES: Mapping[str, str] = {
 }
 
 _LONGEST_WORD = 22
-"""Longer text than this may be shortened, or broken into lines where it is a list."""
+"""Text longer than this may be shortened, or wrapped if it is a list."""
 
 _NARROWEST = 12
-"""How wide a column of such text is at least."""
+"""The minimum width of a column with such text."""
 
 _LONGEST_ID = 40
 _BETWEEN = 2
@@ -40,7 +40,7 @@ class _Column:
     texts: Sequence[str]
     is_number: bool
     folds: bool
-    """Whether text is broken into lines rather than shortened."""
+    """Whether text is wrapped rather than shortened."""
 
     @property
     def longest(self) -> int:
@@ -58,9 +58,9 @@ def table(
     encoding: str = "utf-8",
     folded: Collection[str] = (),
 ) -> tuple[Table, list[str]]:
-    """The rows as a table for a terminal of `width` columns and this encoding, and the names of
-    the columns that do not fit. Text in the columns `folded`, and lists in any, are
-    broken into lines where they are too long."""
+    """The rows as a table for a terminal of `width` characters and this encoding, and the names of
+    the columns that do not fit. Wraps long text in the columns `folded`, and long lists in
+    every column."""
     made = [_column(name, rows, encoding, name in folded) for name in columns]
     if _total([column.longest for column in made]) > width:
         made = [column.to_the_minute() for column in made]
@@ -81,12 +81,12 @@ def table(
 
 
 def bare_table() -> Table:
-    """A table of columns below a line, two blanks apart."""
+    """An empty table with a line below its head and two blanks between columns."""
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
 
 
 def overflow(encoding: str) -> Any:
-    """How text that is too long ends, as rich has it: not with a sign that the encoding lacks."""
+    """The `overflow` that rich needs for long text: an ellipsis, if the encoding has one."""
     return "ellipsis" if encodable("…", encoding) == "…" else "crop"
 
 
@@ -103,7 +103,7 @@ def _column(name: str, rows: Sequence[Mapping[str, Any]], encoding: str, folds: 
 
 
 def _least(columns: Sequence[_Column]) -> list[int]:
-    """How wide each column is at least; the first, most often an id, is not shortened."""
+    """The minimum width of each column; the first, usually an id, is not shortened."""
     first, *others = (column.longest for column in columns)
     return [
         min(first, _LONGEST_ID),
@@ -112,8 +112,8 @@ def _least(columns: Sequence[_Column]) -> list[int]:
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """How wide each column is, together no wider than `width`: those that want more than the
-    least share what is left, the one that wants least first."""
+    """The width of each column, together at most `width`. Columns that need more than their
+    minimum share the remaining width, smallest need first."""
     if not columns:
         return []
     found = _least(columns)

@@ -1,4 +1,4 @@
-"""How far a job is: its tasks by outcome, as numbers and as a bar. Pure."""
+"""A job's progress: its tasks by outcome, as numbers and as a bar. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLAIN_FILLINGS = "#x-."
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The tasks of a job by outcome, none below 0, together `total`: `others` are canceled ones."""
+    """A job's tasks by outcome, each at least 0, `total` in sum; `others` are canceled ones."""
 
     total: int
     succeeded: int
@@ -27,18 +27,18 @@ class Tasks:
 
     @property
     def done(self) -> int:
-        """How many are at their end."""
+        """The number of tasks that have ended."""
         return self.total - self.left
 
     def in_words(self) -> str:
-        """`3 of 4 done, 1 failed`, without what there is none of."""
+        """`3 of 4 done, 1 failed`; omits outcomes without tasks."""
         parts = ((self.failed, "failed"), (self.others, "neither succeeded nor failed"))
         rest = "".join(f", {number} {what}" for number, what in parts if number)
         return f"{self.done} of {self.total} done{rest}"
 
     def bar(self, width: int, *, ascii_only: bool) -> Text:
-        """Them in `width` cells: succeeded, failed, others and left, each in a filling and a
-        colour of its own."""
+        """A bar of `width` cells: succeeded, failed, other and remaining tasks, each kind with its
+        own filling and colour."""
         numbers = (self.succeeded, self.failed, self.others, self.left)
         cells = segments(numbers, self.total, max(width, len(numbers)))
         fillings = _PLAIN_FILLINGS if ascii_only else _FILLINGS
@@ -49,8 +49,8 @@ class Tasks:
 
 
 def tasks_of(job: Mapping[str, Any]) -> Tasks:
-    """The tasks of a job as the server gives it: collectors that race leave fewer than none, or
-    more than all."""
+    """The tasks of a job in a response. Clamps its counters, which racing collectors may leave
+    below 0 or above the total."""
     total = max(job["total_tasks"], 0)
     left = min(max(job["remained_tasks"], 0), total)
     failed = min(max(job["failure_tasks"], 0), total - left)

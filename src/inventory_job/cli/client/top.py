@@ -1,4 +1,4 @@
-"""`inventory-job top`: the running jobs, how far they are, and which are likely stuck."""
+"""`inventory-job top`: the running jobs, their progress, and which are likely stuck."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _PLAIN_FIELDS = (
 )
 _SHORTEST_BAR, _LONGEST_BAR = 6, 20
 _WIDTH_OF_OTHERS = 91
-"""What the other columns take when ids of jobs and plugins are as long as they usually are."""
+"""The width of the other columns when ids of jobs and plugins have their usual length."""
 _LINES_AROUND = 5
-"""Lines of the view that are no jobs: its title, a problem and the head of its table."""
+"""Lines of the view beside jobs: its title, an error and the head of its table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the running jobs are sorted, and what that is called."""
+    """A sort order of the running jobs, and its name."""
 
     name: str
     sort: Sequence[Request]
@@ -65,13 +65,13 @@ ORDERS = (
     _order("most tasks left first", "-remained_tasks,-created_at"),
     _order("by plugin", "plugin_id,-created_at"),
 )
-"""The orders that the key s goes through."""
+"""The orders through which the key s cycles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Running jobs, each with its `flags`: those from number `start`, counted from 0, and how
-    many there are in all."""
+    """A window of the running jobs, each with its `flags`: the jobs from number `start`, counted
+    from 0, and the `total` of all running jobs."""
 
     jobs: Sequence[Job]
     start: int
@@ -79,7 +79,7 @@ class Running:
 
 
 class Top:
-    """The view: a window on the running jobs, in one of several orders."""
+    """The live.View: a window of the running jobs, in one of several orders."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Top:
         self._running = running
 
     def press(self, key: str) -> bool:
-        """The key s sorts otherwise, arrows and the like scroll."""
+        """Handles s (the next order) and arrows, PgUp, PgDn, Home and End (scrolling)."""
         if key == "s":
             self._order, self._start = (self._order + 1) % len(self._orders), 0
             return True
@@ -173,8 +173,8 @@ def fetched(
     usual: UsualDurations,
     window: tuple[int, int],
 ) -> Running:
-    """The running jobs in `window`: the number of the first, from 0, and how many at most. Raises
-    CallFailed."""
+    """The running jobs in `window`: the number of the first one, counted from 0, and the maximum
+    number of jobs. Raises CallFailed."""
     start, most = window
     answer = client.call("list", running_request(selected, order.sort, start, most))
     longest = usual.of(job["plugin_id"] for job in answer["results"])
@@ -186,7 +186,7 @@ def fetched(
 def view(
     running: Running, order: str, heading: str, console: Console, now: datetime
 ) -> Sequence[RenderableType]:
-    """The running jobs as a title and a table at the time `now`, naive UTC."""
+    """A title and a table of the running jobs at the time `now` (naive UTC)."""
     title = Text(f"{running.total} running, {order}", style="bold", no_wrap=True)
     if running.total > len(running.jobs):
         first, last = running.start + 1, running.start + len(running.jobs)
