@@ -142,13 +142,13 @@ class _Batches(io.TextIOBase):
     def _write_batch(self) -> None:
         with self._write_lock:
             pieces = self._take_all()
-            lost, self._lost = self._lost, 0
-            if lost:
+            if lost := self._lost:
                 structlog.get_logger(__name__).warning("log entries lost", number=lost)
                 pieces += self._take_all()
             try:
                 self._stream.write("".join(pieces))
                 self._stream.flush()
+                self._lost -= lost
             except (OSError, ValueError):
                 # A full disk or a broken pipe: the next batch that is written reports the loss.
                 self._lost += len(pieces)

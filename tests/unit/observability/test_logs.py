@@ -147,7 +147,7 @@ stuck.goes_on.set()
     assert 0 < lost < 120_000 - 50_000
 
 
-def test_a_write_that_fails_loses_its_entries_and_no_others() -> None:
+def test_writes_that_fail_lose_their_entries_and_no_others() -> None:
     program = """
 import errno, sys, time, structlog
 from inventory_job.observability.logging import configure_logging
@@ -166,15 +166,19 @@ class Full:
 full = sys.stderr = Full(sys.stderr)
 configure_logging("info", "json")
 log = structlog.get_logger("test")
-log.info("before")
-while not full.failures:
-    time.sleep(0.001)
+for number in range(FAILURES):
+    log.info("before")
+    while full.failures <= number:
+        time.sleep(0.001)
 log.info("after")
 """
-    assert [(entry["event"], entry.get("number")) for entry in logged_by(program)] == [
-        ("after", None),
-        ("log entries lost", 1),
-    ]
+    # The entry that says so is lost as well where the next write fails.
+    for failures, lost in ((1, 1), (2, 3)):
+        entries = logged_by(program.replace("FAILURES", str(failures)))
+        assert [(entry["event"], entry.get("number")) for entry in entries] == [
+            ("after", None),
+            ("log entries lost", lost),
+        ]
 
 
 CONTROLS = """
