@@ -33,8 +33,8 @@ def failure_of(error: Exception, method: str) -> ServiceError:
 
 
 def _shown(cause: BaseException) -> str:
-    """A cause as it may be logged: in full only for exceptions of PyMongo, which hold no secrets,
-    else the type alone. A UnicodeDecodeError, for example, holds its whole input: a token."""
+    """A cause as it may be logged: with its message for exceptions of PyMongo, which hold no
+    secrets, else its type alone. A UnicodeDecodeError, say, holds its whole input: a token."""
     kind = type(cause)
     if kind.__module__.partition(".")[0] != "pymongo":
         return kind.__name__

@@ -24,7 +24,7 @@ LARGE_BYTES = 64 * 1024
 """Messages above this size are large: a request with 9 000 words takes 30 ms to read, a list of
 1 000 jobs takes 14 ms to serialize as JSON."""
 _QUICK_SECONDS = 0.1
-"""The time of a call that is not charged to its tenant."""
+"""Only what a call takes beyond this time is charged to its tenant."""
 _LOOK_AGAIN_SECONDS = 0.25
 """How often the slots of charged tenants are recomputed."""
 

@@ -107,7 +107,7 @@ class Charges:
         return int(self._of(tenant) / _SECONDS_PER_SLOT)
 
     def tenants(self) -> list[str]:
-        """The charged tenants; one whose charge has decayed is listed once more, then removed."""
+        """The charged tenants; one whose charge has decayed is listed for the last time."""
         tenants = [*self._charged]
         for tenant in tenants:
             if self._of(tenant) < _FORGOTTEN_SECONDS:

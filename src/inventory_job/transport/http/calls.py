@@ -67,7 +67,7 @@ class JobCalls:
             except asyncio.CancelledError:
                 # uvicorn cancels what still runs when its grace period for shutdown is over.
                 failure: ServiceError = Unavailable("the server is stopping")
-            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+            except Exception as error:  # noqa: BLE001  the client gets a response for any error
                 failure = failure_of(error, route.method)
             record.code = failure.kind.name
             return failure_response(failure)

@@ -37,7 +37,7 @@ class Connections:
         self._request_seconds = request_seconds
         self._unread_seconds = unread_seconds
         self._open: OrderedDict[_Bounded, None] = OrderedDict()
-        """In order of their last request, the one idle for longest first."""
+        """Ordered by the end of their last request: the one idle for longest is first."""
         self._by_address: dict[Address, _Bounded] = {}
 
     async def watch(self) -> None:

@@ -41,7 +41,7 @@ def message_of(content: bytes | bytearray, kind: type[AnyMessage], most_values: 
     """Parses `content`, a message of type `kind` as JSON.
 
     Raises InvalidRequest for what is not JSON or has more than `most_values` values, and for each
-    field (the first 100) that is unknown, given twice, or has a value of the wrong type.
+    field (the first 100) that is unknown, given twice, or given a value it does not accept.
     """
     members = parsed(content, most_values)
     found = _of_message(members, cast(Descriptor, kind.DESCRIPTOR), "")

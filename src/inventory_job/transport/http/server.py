@@ -23,7 +23,7 @@ _MOST_HEADER_BYTES = 128 * 1024
 
 
 class HttpServer:
-    """One application on one port; `connections` bounds its connections."""
+    """One application on one port; `connections` limits its connections."""
 
     serving: asyncio.Task[None]
     """Ends when the port is stopped, or when serving has failed."""

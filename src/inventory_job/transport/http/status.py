@@ -69,7 +69,7 @@ def http_status(error: ServiceError) -> int:
 
 
 def failure_response(error: ServiceError) -> Response:
-    """The response for `error`: its status, the headers of that status, and the JSON body."""
+    """The response for `error`: its status, headers such as retry-after, and the JSON body."""
     headers = {"cache-control": "no-store"}
     if isinstance(error, Overloaded):
         headers["retry-after"] = str(math.ceil(error.retry_seconds))
