@@ -1,1 +1,1 @@
-"""What knows gRPC: servicers, interceptors, statuses."""
+"""The gRPC and HTTP ports, and what they share: limits, TLS, sockets, failures."""

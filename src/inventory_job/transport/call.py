@@ -1,4 +1,4 @@
-"""One call of the Job service, whichever way it came."""
+"""One call of the Job service, over gRPC or HTTP."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from inventory_job.deadline import Deadline
 from inventory_job.transport.limiter import Permit
 
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
-"""Of a call, keys in lower case."""
+"""The metadata of a call, with keys in lower case."""
 
 
 @dataclass(slots=True)
 class Call:
-    """What an authenticated call carries, to its answer.
+    """The state of an authenticated call, until its response.
 
-    `method` is the full name (`/package.Service/method`), `peer` the connection it came on,
-    `deadline` the one that its client sets, if any, `request_bytes` the size of its request.
-    `write` gives the bytes of an answer, on the event loop if that is at most `quick_bytes` as
-    stored. `permit` is there once the call runs.
+    `method` is the full name (`/package.Service/method`), `peer` the address of the client's end of
+    the connection, `deadline` the client's, if any, `request_bytes` the size of the request.
+    `write` serializes a response, on the event loop if the documents it is made from have at most
+    `quick_bytes`, else in a thread. `permit` is set before the call runs.
     """
 
     method: str
@@ -42,7 +42,7 @@ class Call:
         return self.method.rpartition("/")[2]
 
     async def answer(self, size: int, make: Callable[[], Message]) -> bytes:
-        """The message that `make` makes of `size` bytes as stored, written."""
+        """The serialized response that `make` builds from documents of `size` BSON bytes."""
         if size <= self.quick_bytes:
             return self.write(make())
         return await self.permit.work(size, lambda: self.write(make()))

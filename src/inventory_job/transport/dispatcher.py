@@ -1,4 +1,4 @@
-"""What all calls of the Job service pass: who calls, the limits, the size of the answer."""
+"""The steps common to all calls of the Job service: authentication, limits, response size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from inventory_job.transport.limiter import LARGE_BYTES, Limiter
 
 
 class Dispatcher:
-    """Admits callers, and runs their calls within the limits. `most_bytes` is the size of the
-    largest answer."""
+    """Authenticates and authorizes callers, and runs their calls within the limits. A response has
+    at most `most_bytes`."""
 
     def __init__(self, authenticator: Authenticator, limiter: Limiter, most_bytes: int) -> None:
         self._authenticator = authenticator
@@ -23,8 +23,8 @@ class Dispatcher:
         self._most_bytes = most_bytes
 
     async def identify(self, method: str, metadata: Metadata) -> Caller:
-        """Who calls the full `method` name, once the right to is checked: all that the headers
-        decide. The call's log entries name the domain from then on.
+        """The caller of a method (by its full name), authenticated and authorized by the metadata
+        alone. From then on the log entries of the call have its domain_id.
 
         Raises Unauthenticated, PermissionDenied, InvalidRequest or Unavailable.
         """
@@ -40,9 +40,9 @@ class Dispatcher:
         work: Callable[[], Awaitable[bytes]],
         when_taken: Callable[[Callable[[], None]], None],
     ) -> bytes:
-        """The answer that `work` gives to a call.
+        """The serialized response that `work` returns, run with a permit and a slot.
 
-        `when_taken` registers a function to be called once the client has taken the answer, or is
+        `when_taken` registers a function to be called once the response is sent or the client is
         gone. Raises Overloaded, TooLarge, and what `work` raises.
         """
         call.permit = permit = self._limiter.enter(call.caller.domain_id, call.peer)
@@ -61,6 +61,6 @@ class Dispatcher:
         return answer
 
     def check_size(self, size: int) -> None:
-        """Raises TooLarge for an answer of too many bytes."""
+        """Raises TooLarge for a response of more bytes than allowed."""
         if size > self._most_bytes:
             raise TooLarge("response", self._most_bytes)

@@ -1,4 +1,4 @@
-"""Exceptions → the failure that ends the call, and the log entry with its cause."""
+"""Maps an exception to the error that the client gets, and logs its cause."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _QUOTED = re.compile(r'".*"|\{.*\}', re.DOTALL)
 
 
 def failure_of(error: Exception, method: str) -> ServiceError:
-    """What a call of the full `method` name that raised `error` ends with.
+    """The ServiceError that ends a call of `method` (its full name) which raised `error`.
 
-    What is not ours is a bug: logged whole, and only the reference of the entry is public. The
-    cause of one of ours is logged as far as that is safe, that of Misconfigured by the manager and
-    once. To be called where `error` is handled.
+    Any other exception is a bug: it is logged with its traceback, and the client gets only the
+    reference of that log entry. The cause of a ServiceError is logged without secrets; the manager
+    logs that of Misconfigured, once. Call this in the `except` block.
     """
     log = structlog.get_logger(__name__)
     if not isinstance(error, ServiceError):
@@ -33,14 +33,14 @@ def failure_of(error: Exception, method: str) -> ServiceError:
 
 
 def _shown(cause: BaseException) -> str:
-    """What the log may say of a cause: of others than the driver's, which hold no secrets, only
-    the kind. A UnicodeDecodeError, say, holds all that could not be decoded: a token."""
+    """A cause as it may be logged: with its message for exceptions of PyMongo, which hold no
+    secrets, else its type alone. A UnicodeDecodeError, say, holds its whole input: a token."""
     kind = type(cause)
     if kind.__module__.partition(".")[0] != "pymongo":
         return kind.__name__
     answer = getattr(cause, "details", None)
     if not isinstance(answer, Mapping) or "errmsg" not in answer:
         return repr(cause)
-    # Some sentences of the database quote the command that was refused, or a stored value.
+    # Some messages of MongoDB quote the command that it refused, or a stored value.
     sentence = _QUOTED.sub("…", str(answer["errmsg"]))
     return f"{kind.__name__}({answer.get('code')} {answer.get('codeName')}: {sentence})"

@@ -1,8 +1,8 @@
-"""How many calls the server holds and runs, in all and for each tenant and connection.
+"""Limits the calls held and running, in total and for each tenant and connection.
 
-A call takes a permit once its message is there, and gives it back when its client has taken the
-answer. With a permit it waits for a slot to run; beyond the permits, and after waiting for too
-long, it is refused with RESOURCE_EXHAUSTED. Slow work leaves its tenant fewer slots for a while
+A call takes a permit once its request message has arrived, and releases it once its response is
+sent. With a permit it waits for a slot to run. It is refused with RESOURCE_EXHAUSTED if there is
+no permit for it, or no slot in time. Slow work costs its tenant slots for a while
 (docs/adr/0005-one-limiter.md).
 """
 
@@ -21,20 +21,20 @@ from inventory_job.transport.shares import Charges, Share, Table
 _Result = TypeVar("_Result")
 
 LARGE_BYTES = 64 * 1024
-"""Messages above this are large: 9 000 words take 30 ms to read, a list of 1 000 jobs takes 14 ms
-to become JSON."""
+"""Messages above this size are large: a request with 9 000 words takes 30 ms to read, a list of
+1 000 jobs takes 14 ms to serialize as JSON."""
 _QUICK_SECONDS = 0.1
-"""Work is charged to its tenant beyond this."""
+"""Only what a call takes beyond this time is charged to its tenant."""
 _LOOK_AGAIN_SECONDS = 0.25
-"""How soon calls that wait notice that their tenant has more slots again."""
+"""How often the slots of charged tenants are recomputed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`held`: the calls held in all; while others want permits, a tenant and a connection each have
-    at most half of them, and a tenant on one connection a quarter. `running`: the calls that run at
-    a time in all, half of them on one connection, `tenant_running` of one tenant and half of those
-    on one connection. `wait_seconds`: how long a call waits to run."""
+    """`held`: most calls held; while others want permits, a tenant or a connection has at most half
+    of them, a tenant on one connection a quarter. `running`: most calls running at a time, half of
+    them on one connection. `tenant_running`: most calls of one tenant running at a time, half of
+    them on one connection. `wait_seconds`: how long a call waits for a slot."""
 
     held: int = 256
     running: int = 32
@@ -43,14 +43,14 @@ class Limits:
 
 
 PermitShares: TypeAlias = tuple[Share, Share, Share, Share]
-"""Those of a call's tenant on its connection, its tenant, its connection, and that of all; in the
-order in which it enters."""
+"""The shares in which a call is counted, in the order in which it takes slots: its tenant on its
+connection, its tenant, its connection, the whole server."""
 _OF_TENANT = 2
-"""How many of these are its tenant's own."""
+"""How many of these, from the first, are shares of the tenant."""
 
 
 class Permit:
-    """The permit of one call; `leave` gives it back, repeating is harmless."""
+    """The permit of one call; `leave` releases it and is idempotent."""
 
     __slots__ = ("_begun_at", "_is_held", "_limiter", "_running", "_shares", "peer", "tenant")
 
@@ -64,7 +64,7 @@ class Permit:
         self._is_held = True
 
     async def run(self) -> None:
-        """Waits until the call may run; raises Overloaded when that takes too long."""
+        """Waits for a slot in every share; raises Overloaded when that takes too long."""
         patience = self._limiter.limits.wait_seconds
         try:
             async with asyncio.timeout(min(each.longest_wait(patience) for each in self._shares)):
@@ -78,10 +78,10 @@ class Permit:
         self._begun_at = self._limiter.clock()
 
     async def work(self, size: int, work: Callable[[], _Result]) -> _Result:
-        """What `work` gives or raises, on a message of `size` bytes.
+        """Returns or raises what `work` does, which reads or writes a message of `size` bytes.
 
-        Of a large message it is done in a thread, so that the event loop goes on, for one call of
-        the tenant at a time: it takes ten times the memory of the message.
+        A large message is processed in a thread, so as not to block the event loop, and for one
+        call of the tenant at a time, since that takes ten times the memory of the message.
         """
         if size <= LARGE_BYTES:
             return work()
@@ -89,25 +89,25 @@ class Permit:
         comes_at = clock()
         _, of_tenant, _, _ = self._shares
         async with of_tenant.turn:
-            # The wait is not work, for which the tenant would be charged.
+            # The wait for the lock is not charged to the tenant.
             self._begun_at += clock() - comes_at
             return await in_thread(work)
 
     def charge(self) -> None:
-        """Charges the tenant for what the call has done since it began to run."""
+        """Charges the tenant for the time since the call began to run, beyond _QUICK_SECONDS."""
         self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
 
     def stop(self, *, is_large: bool = False) -> None:
-        """The call runs no more; its answer may still be on its way. A large one counts among the
-        calls of its tenant that run until it is taken: so a tenant whose clients do not read has a
-        bounded number of them in memory, and holds up no other."""
+        """Releases the slots of the call, whose response is not yet sent. If the response is large,
+        the call keeps the slots of its tenant until `leave`: so a tenant whose clients do not read
+        has few such responses in memory, and holds up no other tenant."""
         kept = _OF_TENANT if is_large else 0
         for share in self._shares[kept : self._running]:
             share.leave()
         self._running = min(self._running, kept)
 
     def leave(self) -> None:
-        """The call has ended, or its client has taken the answer."""
+        """Releases the permit: the response is sent, or the call has ended without one."""
         self.stop()
         if self._is_held:
             self._is_held = False
@@ -115,17 +115,17 @@ class Permit:
 
 
 class Limiter:
-    """Gives permits to calls, for one event loop. `clock` is monotonic, in seconds."""
+    """Issues permits to calls, for one event loop. `clock` is monotonic, in seconds."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.clock = clock
         self.refused = 0
-        """The calls refused since the start."""
+        """How many calls were refused since the start."""
         self._all = Share(limits.running, clock)
         self._tenants = Table(limits.held // 2, limits.tenant_running, clock)
         self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
-        # A connection may carry many tenants, and one of them is not to hold up the others.
+        # One connection may carry many tenants; none of them may hold up the others.
         self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
         self._charges = Charges(limits.tenant_running, clock)
         self._looking: asyncio.Task[None] | None = None
@@ -134,11 +134,11 @@ class Limiter:
 
     @property
     def held(self) -> int:
-        """The calls held now."""
+        """How many calls are held now."""
         return self._all.held
 
     def enter(self, tenant: str, peer: str) -> Permit:
-        """A permit for a call of the tenant on the connection; raises Overloaded."""
+        """A permit for a call of `tenant` on the connection `peer`; raises Overloaded."""
         pair = (tenant, peer)
         if full := self._what_is_full(tenant, peer):
             self.refuse(tenant, peer)
@@ -156,7 +156,7 @@ class Limiter:
         return Permit(self, tenant, peer, shares)
 
     def left(self, permit: Permit) -> None:
-        """A permit is given back."""
+        """Takes a permit back; called by `Permit.leave`."""
         self._pairs.leave((permit.tenant, permit.peer))
         self._tenants.leave(permit.tenant)
         self._peers.leave(permit.peer)
@@ -165,14 +165,14 @@ class Limiter:
             self._idle.set()
 
     def refuse(self, tenant: str, peer: str) -> None:
-        """Counts a call that is refused."""
+        """Counts a refused call."""
         self.refused += 1
         self._pairs.refuse((tenant, peer))
         self._tenants.refuse(tenant)
         self._peers.refuse(peer)
 
     def charge(self, tenant: str, seconds: float) -> None:
-        """Charges a tenant for slow work: while others call, it has fewer slots for a while."""
+        """Charges a tenant for slow work: it has fewer slots for a while, if others call."""
         if seconds > 0:
             self._charges.add(tenant, seconds)
             self._fit(tenant)
@@ -180,15 +180,15 @@ class Limiter:
                 self._looking = asyncio.create_task(self._look())
 
     async def _look(self) -> None:
-        """Gives tenants their slots again, until none is charged."""
+        """Restores the slots of tenants as their charges decay, until none is charged."""
         while self._charges:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             for tenant in self._charges.tenants():
                 self._fit(tenant)
 
     def _fit(self, tenant: str) -> None:
-        """Has a tenant run as many calls as its charges leave to it: one at least, and all while no
-        other tenant calls."""
+        """Sets the slots of a tenant: those that its charge leaves, at least one, or all of them
+        while no other tenant calls."""
         share = self._tenants.get(tenant)
         if share is not None:
             lost = self._charges.slots_lost(tenant)
@@ -197,7 +197,7 @@ class Limiter:
             share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
     async def wait_idle(self, seconds: float) -> bool:
-        """Waits until no call is held, at most so long; whether that is so."""
+        """Waits until no call is held, for at most `seconds`; False on a timeout."""
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -206,7 +206,7 @@ class Limiter:
         return True
 
     def _what_is_full(self, tenant: str, peer: str) -> str | None:
-        """What holds as many calls as it may, if anything does."""
+        """What has reached its limit of permits, in words for the client; None if nothing has."""
         if self._is_full(tenant):
             return "server"
         if self._tenants.is_full(tenant):
@@ -216,8 +216,8 @@ class Limiter:
         return "domain on the connection" if self._pairs.is_full((tenant, peer)) else None
 
     def _is_full(self, tenant: str) -> bool:
-        """Whether all permits are held that the tenant may have: alone it leaves a quarter to
-        others that may come."""
+        """Whether the server has no permit left for the tenant: a tenant that calls alone leaves a
+        quarter of them free for the next one."""
         free = self.limits.held - self._all.held
         if free > self.limits.held // 4:
             return False

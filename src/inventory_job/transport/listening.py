@@ -1,4 +1,4 @@
-"""Where ports listen: on all addresses that a host's name stands for, or on none."""
+"""Listening sockets: on every address that a host name resolves to, or on none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class PortInUse(Exception):
-    """The address cannot be listened on; `wrong` is the part of it to change."""
+    """The server cannot listen on this address; `wrong` is the part to change."""
 
     def __init__(self, host: str, port: int, reason: str, wrong: Literal["host", "port"]) -> None:
         super().__init__(f"Cannot listen on {address_of(host, port)}: {reason}.")
@@ -27,7 +27,7 @@ class PortInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PortOptions:
-    """Where a port listens, and how long its calls may go on once it stops, in seconds."""
+    """Where a port listens, its TLS files, and the grace period for calls when it stops."""
 
     host: str
     port: int
@@ -36,15 +36,15 @@ class PortOptions:
 
 
 def address_of(host: str, port: int) -> str:
-    """Host and port in one text."""
+    """`host:port`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def bound_sockets(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets of the same port on all addresses of `host` that this machine has, with
-    both families for an IPv6 wildcard; port 0 is one that is free on all. Raises PortInUse."""
+    """Listening sockets on those addresses of `host` that this machine has, all with the same port.
+    Port 0 takes a port that is free on all; `::` listens on IPv4 as well. Raises PortInUse."""
     addresses = _addresses(host, port)
-    # A free port of one address may be in use on the other.
+    # A port that is free on one address may be in use on another: so port 0 is tried again.
     for _ in range(0 if port else _ATTEMPTS):
         with suppress(PortInUse):
             return _bound(host, port, addresses)
@@ -54,7 +54,7 @@ def bound_sockets(host: str, port: int) -> list[socket.socket]:
 def free_addresses(host: str, port: int) -> list[str]:
     """The addresses that `bound_sockets` would listen on. Raises PortInUse."""
     bound = bound_sockets(host, port)
-    # An address may have a scope, which sockets leave out.
+    # Return an address as given: it may have a scope (`%eth0`), which getsockname leaves out.
     names = [str(each.getsockname()[0]) for each in bound]
     for each in bound:
         each.close()
@@ -89,7 +89,7 @@ def _bound(host: str, port: int, addresses: list[str]) -> list[socket.socket]:
                 bound.append(opened.enter_context(_listening(address, number)))
             except OSError as error:
                 is_absent = error.errno in _ABSENT
-                # A name of both families has an absent one on a machine without IPv6.
+                # On a machine without IPv6, a name may still resolve to an IPv6 address: skip it.
                 if not is_absent or (not bound and address == addresses[-1]):
                     wrong: Literal["host", "port"] = "host" if is_absent else "port"
                     raise PortInUse(host, number, _reason(error), wrong) from error
@@ -105,11 +105,11 @@ def _listening(address: str, port: int) -> socket.socket:
         backlog=_BACKLOG,
         dualstack_ipv6=address == "::" and socket.has_dualstack_ipv6(),
     )
-    # asyncio sends at once (TCP_NODELAY) only where the protocol is said; otherwise the second
-    # part of an answer waits 40 ms for the first to be acknowledged.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is given; without it the second part
+    # of a response waits 40 ms for the acknowledgement of the first.
     return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())
 
 
 def _reason(error: OSError) -> str:
-    """The system's words: Python adds the address to them."""
+    """The error message of the system, without the address that Python adds to it."""
     return str(error) if error.errno is None else os.strerror(error.errno)

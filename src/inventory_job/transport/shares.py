@@ -1,4 +1,4 @@
-"""What tenants and connections have of the server: calls held and running, and work charged."""
+"""What each tenant and connection uses of the server: calls held, calls running, slow work."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 _RECENT_SECONDS = 1.0
-"""A tenant or connection that was refused for so long counts among those that want permits."""
+"""How long a tenant or connection counts as wanting permits after it took or was refused one."""
 _SHORT_WAIT_SECONDS = 0.1
 _STANDING_QUEUE_SECONDS = 1.0
 _HALF_LIFE_SECONDS = 10.0
-"""After so long half of what was charged counts."""
+"""The half-life of charged time."""
 _SECONDS_PER_SLOT = 2.5
-"""So much charged time costs a tenant one of its slots to run."""
+"""The charged time that costs a tenant one of its slots."""
 _FORGOTTEN_SECONDS = 0.25
-"""A charge of less is none."""
+"""Charged time below this counts as none."""
 
 
 class Share:
-    """The calls of one tenant, of one connection, of both, or all: how many are held, how many of
-    them run, at most `most_running` at a time, and those that wait, in the order of their coming.
+    """The calls of one tenant, one connection, one tenant on one connection, or the whole server:
+    how many are held and running (at most `most_running`), and a FIFO queue of those that wait.
 
-    The wait follows the controlled delay algorithm (CoDel): once calls have been waiting for a
-    second without a break it is no burst, and calls wait only briefly, since a longer queue would
-    only add delay.
+    The wait follows the controlled delay algorithm (CoDel): a queue that has not been empty for a
+    second is not a burst, so calls then wait only briefly, since a longer queue only adds delay.
+    For one event loop.
     """
 
     def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
         self.held = 0
         self.turn = asyncio.Lock()
-        """What one of the calls at a time has that work on a large message."""
+        """Held by a call while it works on a large message: one call at a time."""
         self._running = 0
         self._most_running = most_running
         self._clock = clock
@@ -40,13 +40,13 @@ class Share:
         self._waiting_since = 0.0
 
     def longest_wait(self, patience: float) -> float:
-        """How long a call that comes now may wait, in seconds; at most `patience`."""
+        """How long a call that arrives now may wait, in seconds; at most `patience`."""
         if self._waiting and self._clock() - self._waiting_since > _STANDING_QUEUE_SECONDS:
             return min(patience, _SHORT_WAIT_SECONDS)
         return patience
 
     async def enter(self) -> None:
-        """Waits until one more call may run, and counts it among those that run."""
+        """Waits for a slot to run, and takes it."""
         if self._can_run():
             self._running += 1
             return
@@ -64,17 +64,17 @@ class Share:
             raise
 
     def leave(self) -> None:
-        """A call runs no more: the first of those that wait runs instead."""
+        """Releases a slot, to the first call in the queue."""
         self._running -= 1
         self._wake_waiting()
 
     def change_most_running(self, most_running: int) -> None:
-        """From now on, so many may run at a time; those that run already go on."""
+        """Sets how many calls may run at a time; calls that run already go on."""
         self._most_running = most_running
         self._wake_waiting()
 
     def _can_run(self) -> bool:
-        """Whether one more call may run now; calls wait only while none may."""
+        """Whether a slot is free; the queue is empty whenever one is."""
         return self._running < self._most_running
 
     def _wake_waiting(self) -> None:
@@ -86,28 +86,28 @@ class Share:
 
 
 class Charges:
-    """What slow work was charged to tenants, in seconds, of which half count after
-    `_HALF_LIFE_SECONDS`. A tenant loses `most_slots` at most."""
+    """The seconds of slow work charged to each tenant, which decay with a half-life of
+    `_HALF_LIFE_SECONDS`. A tenant loses at most `most_slots` slots."""
 
     def __init__(self, most_slots: int, clock: Callable[[], float]) -> None:
         self._most = most_slots * _SECONDS_PER_SLOT
         self._clock = clock
         self._charged: dict[str, tuple[float, float]] = {}
-        """By tenant: the seconds, and when they were that many."""
+        """By tenant: the charged seconds, and the time from which they decay."""
 
     def __len__(self) -> int:
         return len(self._charged)
 
     def add(self, tenant: str, seconds: float) -> None:
-        """Charges a tenant with so many seconds more."""
+        """Adds seconds to the charge of a tenant."""
         self._charged[tenant] = (min(self._of(tenant) + seconds, self._most), self._clock())
 
     def slots_lost(self, tenant: str) -> int:
-        """How many slots the charges cost a tenant now."""
+        """How many slots its charge costs a tenant now."""
         return int(self._of(tenant) / _SECONDS_PER_SLOT)
 
     def tenants(self) -> list[str]:
-        """Those that are charged; from now on, without those whose charges count no more."""
+        """The charged tenants; one whose charge has decayed is listed for the last time."""
         tenants = [*self._charged]
         for tenant in tenants:
             if self._of(tenant) < _FORGOTTEN_SECONDS:
@@ -120,11 +120,11 @@ class Charges:
 
 
 _Key: TypeAlias = "str | tuple[str, str]"
-"""A tenant, a connection, or both."""
+"""A tenant, a connection, or a pair of both."""
 
 
 class _Latest:
-    """The key of which something was noted last, and the last other one; each with its time."""
+    """The key of the latest event and the latest different key, each with its time."""
 
     def __init__(self) -> None:
         self._last: tuple[_Key | None, float] = (None, -math.inf)
@@ -136,13 +136,13 @@ class _Latest:
         self._last = (key, now)
 
     def of_others(self, key: _Key) -> float:
-        """When it was noted of another than `key`."""
+        """The time of the latest event of any key but `key`; -infinity if there was none."""
         return self._last_other[1] if key == self._last[0] else self._last[1]
 
 
 class Table:
-    """The shares of the tenants, of the connections, or of the tenants on each connection: each
-    holds at most `most_held` permits while others want some."""
+    """The shares of all tenants, connections, or pairs of both. While other keys want permits,
+    each holds at most `most_held`."""
 
     def __init__(self, most_held: int, most_running: int, clock: Callable[[], float]) -> None:
         self._most_held = most_held
@@ -153,26 +153,26 @@ class Table:
         self._refused = _Latest()
 
     def get(self, key: _Key) -> Share | None:
-        """The share of `key`, if it holds permits."""
+        """The share of `key`; None if it holds no permit."""
         return self._shares.get(key)
 
     def is_wanted_by_others(self, key: _Key) -> bool:
-        """Whether others than `key` hold permits, or took one a moment ago."""
+        """Whether another key holds a permit, or took or was refused one within a second."""
         return self._is_recent(self._entered.of_others(key)) or self.has_others(key)
 
     def has_others(self, key: _Key) -> bool:
-        """Whether others than `key` hold permits, or were refused a moment ago."""
+        """Whether another key holds a permit, or was refused one within a second."""
         if len(self._shares) > (key in self._shares):
             return True
         return self._is_recent(self._refused.of_others(key))
 
     def is_full(self, key: _Key) -> bool:
-        """Whether `key` has its share."""
+        """Whether `key` holds as many permits as it may."""
         share = self._shares.get(key)
         return share is not None and share.held >= self._most_held and self.has_others(key)
 
     def enter(self, key: _Key) -> Share:
-        """The share of `key`, which holds one more permit."""
+        """Counts one more permit held by `key`; returns its share."""
         share = self._shares.get(key)
         if share is None:
             share = self._shares[key] = Share(self._most_running, self._clock)
@@ -181,14 +181,14 @@ class Table:
         return share
 
     def leave(self, key: _Key) -> None:
-        """One permit less is held."""
+        """Counts one permit less held by `key`."""
         share = self._shares[key]
         share.held -= 1
         if not share.held:
             del self._shares[key]
 
     def refuse(self, key: _Key) -> None:
-        """A permit was refused."""
+        """Notes that `key` was refused a permit."""
         self._refused.note(key, self._clock())
 
     def _is_recent(self, at: float) -> bool:

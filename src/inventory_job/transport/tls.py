@@ -1,7 +1,7 @@
-"""TLS for the server's ports: from files, read again when they have changed.
+"""TLS for the server's ports, from files that are reloaded when they have changed.
 
-The library that reads certificates is imported where one is read: it takes some megabytes, and many
-ports have no TLS.
+Functions that parse certificates import the library for it themselves: it takes some megabytes, and
+many ports have no TLS.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import structlog
 _Content = TypeVar("_Content")
 
 SESSION_SECONDS = 60.0
-"""How long a TLS session may be resumed, which takes no certificate, in seconds."""
+"""How long a TLS session may be resumed, which needs no client certificate, in seconds."""
 
 
 class InvalidTls(ValueError):
-    """Files that TLS cannot be had from; the message names the file and the reason."""
+    """The TLS files cannot be used; the message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the PEM files are: the certificate chain, its key, and, for mutual TLS, the
-    certificates that clients' certificates are signed with."""
+    """Paths of PEM files: the certificate chain, its private key, and, for mutual TLS, the CA
+    certificates that client certificates are verified against."""
 
     certificate: Path
     key: Path
@@ -39,13 +39,13 @@ class TlsFiles:
 
     @property
     def version(self) -> tuple[tuple[int, ...], ...]:
-        """What changes with the files."""
+        """A value that changes when any of the files does."""
         return tuple(_stat(path) for path in (self.certificate, self.key, self.client_ca) if path)
 
 
 class Certificates(Generic[_Content]):
-    """`content` is what `read` makes of the files; of changed ones that cannot be used, which is
-    logged, the former stays. Raises InvalidTls when the first reading fails."""
+    """Holds in `content` what `read` returns for the files. If changed files cannot be used, that
+    is logged and `content` stays. Raises InvalidTls if the first reading fails."""
 
     def __init__(self, files: TlsFiles, read: Callable[[TlsFiles], _Content]) -> None:
         self._files = files
@@ -55,7 +55,7 @@ class Certificates(Generic[_Content]):
         self._log = structlog.get_logger(__name__)
 
     def read_again(self) -> bool:
-        """Reads the files if they have changed; whether there is new content."""
+        """Reads the files if they have changed; returns whether `content` is new."""
         version = self._files.version
         if version == self._version:
             return False
@@ -72,20 +72,20 @@ class Certificates(Generic[_Content]):
 def server_credentials(
     files: TlsFiles, clock: Callable[[], float] = time.monotonic
 ) -> grpc.ServerCredentials:
-    """Credentials for the port of gRPC; each new connection gets what is in the files at that time,
-    as `Certificates` reads them.
+    """Credentials for the gRPC port; each new connection uses the files as they are at that time,
+    read by `Certificates`.
 
-    With a client CA only clients with a certificate of it are served; a resumed session shows
-    none, so sessions are forgotten after SESSION_SECONDS. `clock` is monotonic, in seconds. Raises
-    InvalidTls.
+    With a client CA, clients need a certificate signed by it. A client that resumes a session sends
+    none, so sessions can be resumed for SESSION_SECONDS only. `clock` is monotonic, in seconds.
+    Raises InvalidTls.
     """
     certificates = Certificates(files, _configuration)
     lock = threading.Lock()
     renewed_at = clock()
 
     def changed() -> grpc.ServerCertificateConfiguration | None:
-        """None when all is as before. gRPC calls this for every connection, at times from several
-        threads."""
+        """A new configuration; None to keep the current one. gRPC calls this for every connection,
+        sometimes from several threads at once."""
         nonlocal renewed_at
         with lock:
             is_new = certificates.read_again()
@@ -96,23 +96,23 @@ def server_credentials(
 
     return grpc.dynamic_ssl_server_credentials(
         certificates.content(),
-        changed,  # type: ignore[arg-type]  # None says: as before
+        changed,  # type: ignore[arg-type]  # None keeps the current one
         require_client_authentication=files.client_ca is not None,
     )
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """A context for the port of HTTP; each new connection gets what is in the files at that time,
-    as `Certificates` reads them.
+    """A context for the HTTP port; each new connection uses the files as they are at that time,
+    read by `Certificates`.
 
-    With a client CA only clients with a certificate of it are served, each time they connect: no
-    session is resumed, which takes TLS 1.3. Raises InvalidTls.
+    With a client CA, clients need a certificate signed by it for every connection: sessions cannot
+    be resumed, and TLS 1.3 is required. Raises InvalidTls.
     """
     certificates = Certificates(files, _context)
     first = certificates.content
 
     def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-        """Called for each new connection, in the event loop."""
+        """The SNI callback, which runs for each new connection, in the event loop."""
         certificates.read_again()
         if certificates.content is not first:
             connection.context = certificates.content
@@ -124,15 +124,15 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
 def channel_credentials(
     ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
 ) -> grpc.ChannelCredentials:
-    """Credentials for a channel: trusting the certificates in `ca` (default: gRPC's own), and
-    showing `certificate` with its `key`, if there are two. Raises InvalidTls."""
+    """Credentials for a client channel that trusts the certificates in `ca` (default: gRPC's own)
+    and presents `certificate` if it is given with its `key`. Raises InvalidTls."""
     trusted = read_pem(ca) if ca is not None else None
     private, chain = _read_pair(certificate, key) if certificate and key else (None, None)
     return grpc.ssl_channel_credentials(trusted, private, chain)
 
 
 def read_pem(path: Path) -> bytes:
-    """The certificates in a file, at least one, as they are; raises InvalidTls."""
+    """The bytes of a PEM file with at least one certificate; raises InvalidTls."""
     from cryptography import x509  # noqa: PLC0415  see above
 
     content = _read(path)
@@ -144,8 +144,8 @@ def read_pem(path: Path) -> bytes:
 
 
 def _configuration(files: TlsFiles) -> Callable[[], grpc.ServerCertificateConfiguration]:
-    """Makes configurations of what is in the files now: gRPC takes each once. With it go the keys
-    of session tickets."""
+    """A factory of configurations with the files as they are now: gRPC takes each object once. A
+    new configuration also replaces the keys of session tickets."""
     key, chain = _read_pair(files.certificate, files.key)
     client_ca = read_pem(files.client_ca) if files.client_ca else None
     return partial(grpc.ssl_server_certificate_configuration, [(key, chain)], client_ca)
@@ -160,8 +160,8 @@ def _context(files: TlsFiles) -> ssl.SSLContext:
         if files.client_ca is not None:
             context.load_verify_locations(files.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
-            # A resumed session shows no certificate, and the first one may have been withdrawn;
-            # before TLS 1.3 sessions can be resumed without tickets too.
+            # A client that resumes a session sends no certificate, and its first one may be trusted
+            # no longer. Before TLS 1.3, sessions can be resumed without tickets too.
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             context.num_tickets = 0
     except (OSError, ValueError) as error:
@@ -170,7 +170,7 @@ def _context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def _read_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
-    """A private key and the certificate chain it fits, both in PEM form; raises InvalidTls."""
+    """A private key and its certificate chain, both in PEM form; raises InvalidTls."""
     from cryptography import x509  # noqa: PLC0415  see above
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415

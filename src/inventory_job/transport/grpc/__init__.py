@@ -1,1 +1,1 @@
-"""The gRPC port: interceptor, services, health, statuses, TLS."""
+"""The gRPC port: interceptor, services, health, reflection, statuses."""

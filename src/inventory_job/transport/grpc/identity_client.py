@@ -1,4 +1,4 @@
-"""Outbound calls to the identity service: a domain's public key, and what an app may do."""
+"""Calls to the identity service: the public key of a domain, and the permissions of an app."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _ENDPOINT = re.compile(
     r"(?:(grpc|grpcs|grpc\+ssl)://)?((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5}))/?"
 )
 _UNKNOWN = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
-# Identity's answers for an app that does not exist, or is disabled itself or with its domain or
-# workspace. For a key PERMISSION_DENIED is about our own token.
+# Identity's statuses for an app that does not exist, or that is disabled, or whose domain or
+# workspace is. For a public key, PERMISSION_DENIED is about this server's own token.
 _NO_APP = _UNKNOWN | {grpc.StatusCode.PERMISSION_DENIED}
-# With these any other call fails as well; the last is about our own token.
+# With these, every other call fails as well; UNAUTHENTICATED is about this server's own token.
 _DOWN = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -43,7 +43,7 @@ _DOWN = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
     }
 )
-# gRPC's own pauses between attempts to connect grow to minutes; auth.rate_limits has ours.
+# By default gRPC's reconnect backoff grows to minutes; auth.rate_limits has that of our calls.
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -56,10 +56,10 @@ class InvalidEndpoint(ValueError):
 
 
 def open_channel(endpoint: str, ca: bytes | None = None) -> grpc.aio.Channel:
-    """A channel of the running loop to `host:port`, `grpc://host:port`, or with TLS
-    `grpc+ssl://host:port`; does not connect.
+    """A channel to `host:port`, `grpc://host:port`, or, with TLS, `grpc+ssl://host:port`, for the
+    running event loop; it connects on the first call.
 
-    `ca`: the certificates trusted with TLS, in PEM form; default: gRPC's own. Raises
+    `ca`: the CA certificates trusted with TLS, as PEM; default: gRPC's own. Raises
     InvalidEndpoint, whose message does not repeat the endpoint: it may hold a password.
     """
     matched = _ENDPOINT.fullmatch(endpoint)
@@ -80,10 +80,10 @@ def open_channel(endpoint: str, ca: bytes | None = None) -> grpc.aio.Channel:
 
 
 class IdentityClient:
-    """The two calls, not cached.
+    """Calls the identity service, without a cache.
 
-    `token` gives the server's own system token for each call; `seconds` is the longest a call may
-    take; calls are counted in `stats`. A failed call raises Unavailable, or Unanswered.
+    `token` returns the server's own system token for each call; `seconds` is the timeout of a call;
+    `stats` counts calls. A failed call raises Unavailable, or Unanswered.
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class IdentityClient:
         self._log = structlog.get_logger(__name__)
 
     async def public_key(self, domain_id: str) -> RSAKey | None:
-        """The key of a domain's tokens; None for an unknown domain, or one with an unusable key,
-        which is logged."""
+        """The key that verifies a domain's tokens; None for an unknown domain, or for an unusable
+        key, which is logged."""
         request = PublicKeyRequest(domain_id=domain_id)
         answer = await self._call(_GET_PUBLIC_KEY, request, PublicKeyInfo)
         if answer is None:
@@ -119,7 +119,7 @@ class IdentityClient:
         request = AppCheckRequest(client_id=client_id, domain_id=domain_id)
         answer = await self._call(_CHECK_APP, request, AppCheckInfo, _NO_APP)
         if answer is None:
-            # All apps are refused: it is this server's own token that lacks the right.
+            # If every app is refused, it is this server's own token that lacks the permission.
             self._log.warning("app refused", domain_id=domain_id, client_id=client_id)
             return None
         return tuple(answer.permissions)
@@ -131,7 +131,7 @@ class IdentityClient:
         answer: type[_Answer],
         unknown: Collection[grpc.StatusCode] = _UNKNOWN,
     ) -> _Answer | None:
-        """The answer; None if the status is one of `unknown`."""
+        """The response; None if the status is one of `unknown`."""
         call: Callable[..., Awaitable[_Answer]] = self._channel.unary_unary(
             method,
             request_serializer=lambda sent: sent.SerializeToString(),

@@ -1,8 +1,8 @@
-"""Calls over gRPC, from their headers to their answers.
+"""gRPC calls, from their headers to their responses.
 
-`intercept_service` runs on the headers, before a message is read: a call whose caller is not
-admitted ends there, and nothing of it is read. All else happens once the message is there: only
-then a call takes a permit, since only handlers learn when a call ends.
+`intercept_service` runs on the headers, before the request message is read: a call without a valid
+caller ends there, its message unread. The rest happens once the message is read: only then does a
+call take a permit, since only handlers learn when a call ends.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Answer = TypeVar("_Answer")
 
 _NEAR_SECONDS = 0.05
-"""A client that gives up at its deadline is heard of so long before it."""
+"""A cancellation within this time before the deadline is recorded as DEADLINE_EXCEEDED."""
 
 _QUICK_BYTES = 1024 * 1024
-"""A list of 1 000 jobs, 400 KiB as stored, takes 8 ms, and half as much again in a thread."""
+"""A list of 1 000 jobs, 400 KiB of BSON, takes 8 ms to serialize, in a thread 12 ms."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Authenticates, limits, answers and records the calls of `service`, and records the unary
-    calls of all other services. A request has at most `most_values` values."""
+    """Authenticates, limits, runs and records the calls of `service`; records the unary calls of
+    all other services. A request of `service` has at most `most_values` values."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return self._other(method, metadata, handler)
         try:
             caller = await self._dispatcher.identify(method, metadata)
-        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+        except Exception as error:  # noqa: BLE001  the client gets a status for any error
             refuse = partial(self._refuse, method, metadata, error)
             return grpc.stream_unary_rpc_method_handler(refuse)
         call = Call(method, metadata, caller, _written, _QUICK_BYTES)
-        # Neither reads nor writes messages: this has to answer for those that cannot be read.
+        # No (de)serializers: `_answer` parses the message itself, and reports one that is invalid.
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler.unary_unary))
 
     async def _refuse(
@@ -87,7 +87,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         _messages: object,
         context: Context,
     ) -> bytes:
-        """Ends a call without reading it."""
+        """Ends a call without reading its messages."""
         with self._call_log.record(method, "grpc", metadata) as record:
             status = _ending(error, method, record)
         return await _abort(context, status)
@@ -109,7 +109,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _recorded(
         self, method: str, metadata: Metadata, answering: Awaitable[_Answer], context: Context
     ) -> _Answer:
-        """The answer; an error ends the call with its status."""
+        """The response, recorded in the call log; an error ends the call with its status."""
         with self._call_log.record(method, "grpc", metadata) as record:
             try:
                 answer = await answering
@@ -118,7 +118,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 is_late = seconds is not None and seconds < _NEAR_SECONDS
                 record.code = "DEADLINE_EXCEEDED" if is_late else "CANCELLED"
                 raise
-            except Exception as error:  # noqa: BLE001  as above
+            except Exception as error:  # noqa: BLE001  any error has a status
                 status = _ending(error, method, record)
             else:
                 code: grpc.StatusCode | None = context.code()
@@ -127,8 +127,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return await _abort(context, status)
 
     def _other(self, method: str, metadata: Metadata, handler: Handler) -> Handler:
-        """The handler of another service, whose messages are read here: gRPC would log each that
-        cannot be read as an error of the server."""
+        """The handler of a method of another service. It parses messages itself: gRPC would log an
+        invalid one as an error of the server."""
         given: Any = handler
         read = partial(_read, given.request_deserializer)
 
@@ -187,7 +187,7 @@ async def _abort(context: Context, status: EndStatus) -> NoReturn:
     try:
         await context.abort_with_status(status)
     except grpc.aio.AbortError as error:
-        # gRPC makes a cycle of it and the call: its frames would keep the request in memory until
-        # garbage is collected, which a hundred calls may come before.
+        # gRPC puts the error and the call in a reference cycle; the frames of its traceback would
+        # keep the request in memory until the next garbage collection, maybe for a hundred calls.
         _when_done(context, partial(error.with_traceback, None))
         raise

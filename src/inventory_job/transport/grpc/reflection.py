@@ -1,7 +1,7 @@
-"""Reflection: what the services served are like, for clients that have no stubs of them.
+"""Server reflection: descriptors of the services, for clients without their stubs.
 
-grpc.reflection.v1 differs from v1alpha in its name alone, so one servicer serves both. Its file is
-made from v1alpha's, unless a library has loaded one.
+grpc.reflection.v1 differs from v1alpha in its name alone, so one servicer serves both. The file
+descriptor of v1 is made from that of v1alpha, unless a library has already loaded one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ V1 = V1_ALPHA.replace("v1alpha", "v1")
 
 
 def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None:
-    """Serves reflection of `services`, by their full names, and of itself."""
-    server: Any = aio_server  # the stubs know of servers with threads only
+    """Adds reflection of `services`, given by their full names, and of itself to a server."""
+    server: Any = aio_server  # the type stubs have only servers with threads
     servicer = reflection.aio.ReflectionServicer((*services, V1_ALPHA, V1), _WithMethods(_pool()))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
@@ -33,7 +33,7 @@ def add_reflection(aio_server: grpc.aio.Server, services: Iterable[str]) -> None
 
 
 class _WithMethods:
-    """A pool that finds files by the names of methods as well, which reflection needs."""
+    """A descriptor pool that also finds files by the names of methods, as reflection requires."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -41,8 +41,8 @@ class _WithMethods:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pool, name)
 
-    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802  a DescriptorPool's
-        """The file; raises KeyError."""
+    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802  as in DescriptorPool
+        """The descriptor of the file that defines `symbol`; raises KeyError."""
         try:
             return self._pool.FindFileContainingSymbol(symbol)
         except KeyError:
@@ -50,7 +50,7 @@ class _WithMethods:
 
 
 def _pool() -> Any:
-    """All files that are loaded, and that of v1."""
+    """The default descriptor pool, with the file of v1 added if it is missing."""
     pool: Any = descriptor_pool.Default()
     try:
         pool.FindServiceByName(V1)

@@ -1,4 +1,4 @@
-"""The gRPC port: its services; started, drained, stopped."""
+"""The gRPC port: its services, its start and its graceful shutdown."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from inventory_job.transport.listening import (
 from inventory_job.transport.tls import server_credentials
 
 JOB = job_pb2.DESCRIPTOR.services_by_name["Job"]
-"""The service."""
+"""The descriptor of the Job service."""
 _SERVER_INFO_SERVICE = server_info_pb2.DESCRIPTOR.services_by_name["ServerInfo"].full_name
 _LAST_SECONDS = 5.0
-"""What clients have for getting their answers, once no call of the Job service is held."""
+"""How long clients may take to receive responses once no call of the Job service is held."""
 _HANG_UP_SECONDS = 1.0
-"""What gRPC has for closing connections."""
+"""How long gRPC may take to close connections."""
 
 
 class GrpcServer:
-    """One port of the running event loop for `server`, whose services are added. `limiter` knows
-    which calls are held."""
+    """One port of `server`, which already has its services, in the running event loop. `limiter`
+    knows how many calls are held."""
 
     serving: asyncio.Task[bool]
-    """Ends when the port is stopped, or serving has broken off."""
+    """Ends when the port is stopped, or when serving has failed."""
 
     def __init__(self, server: grpc.aio.Server, options: PortOptions, limiter: Limiter) -> None:
         self._server = server
@@ -48,10 +48,10 @@ class GrpcServer:
         self._log = structlog.get_logger(__name__)
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises listening.PortInUse and tls.InvalidTls."""
+        """Listens; returns the port number. Raises listening.PortInUse and tls.InvalidTls."""
         host, port = self._options.host, self._options.port
-        # gRPC does not say why it cannot listen, is content with some of a name's addresses, and
-        # knows other ones for localhost than the system does.
+        # gRPC does not report why it cannot listen, accepts a name if it can listen on some of its
+        # addresses, and resolves localhost differently from the system.
         for address in free_addresses(host, port):
             port = self._listen(address, port)
         await self._server.start()
@@ -68,11 +68,11 @@ class GrpcServer:
             raise PortInUse(address, port, "gRPC has found it in use", "port") from error
 
     async def stop(self) -> None:
-        """Accepts nothing more, lets calls finish within the grace period, and ends.
+        """Graceful shutdown: accepts no more calls, and lets calls finish within the grace period.
 
-        Once no call of the Job service is held, answers have some seconds to reach their clients.
-        What is open then ends: streams (health, reflection), calls whose message never comes, and
-        connections of clients that fell silent, for all of which gRPC would wait on.
+        Once no call of the Job service is held, clients have `_LAST_SECONDS` to receive responses.
+        Then it ends what gRPC would still wait for: streams (health, reflection), calls whose
+        request message never arrives, and connections of unresponsive clients.
         """
         grace = self._options.grace_seconds
         stopping = asyncio.ensure_future(self._server.stop(grace))
@@ -86,15 +86,15 @@ class GrpcServer:
 
 
 class _ServerInfoServicer(server_info_pb2_grpc.ServerInfoServicer):
-    async def get_version(  # type: ignore[override]  # the stubs know of servers with threads only
+    async def get_version(  # type: ignore[override]  # type stubs have only threaded servers
         self, request: Empty, context: grpc.aio.ServicerContext[Any, Any]
     ) -> server_info_pb2.VersionInfo:
         return server_info_pb2.VersionInfo(version=__version__)
 
 
 def add_services(aio_server: grpc.aio.Server, jobs: JobServicer, health: HealthServicer) -> None:
-    """Adds these, the server's version, and reflection of all."""
-    server: Any = aio_server  # the stubs know of servers with threads only
+    """Adds the Job service, health, ServerInfo (the version), and reflection to a server."""
+    server: Any = aio_server  # the type stubs have only servers with threads
     job_pb2_grpc.add_JobServicer_to_server(jobs, server)
     server_info_pb2_grpc.add_ServerInfoServicer_to_server(_ServerInfoServicer(), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

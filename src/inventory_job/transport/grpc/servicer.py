@@ -1,4 +1,4 @@
-"""The methods of the Job service: decode, confine, plan, run, encode."""
+"""The methods of the Job service: decode, confine to a scope, plan, run, encode."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _Plan = TypeVar("_Plan")
 class JobServicer(job_pb2_grpc.JobServicer):
     """spaceone.api.inventory.v1.Job, for calls over gRPC and over HTTP. Raises ServiceErrors.
 
-    Its methods take the Call, which runs, instead of gRPC's context, and give the written answer.
+    Its methods take a running Call instead of gRPC's context, and return the serialized response.
 
-    `clock` gives the current time as a naive UTC datetime; `query_seconds` is the longest a call
-    may keep the database busy, whatever its deadline.
+    `clock` returns the current time as a naive UTC datetime; `query_seconds` is the longest that a
+    call may use the database, even if its deadline is later.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class JobServicer(job_pb2_grpc.JobServicer):
     async def get(self, request: job_pb2.JobRequest, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_job, request, call)
         document = await self._manager.get(plan, self._deadline(call))
-        return call.write(self._noted(*encode.job_info(document, SHOWN)))
+        return call.write(self._logged(*encode.job_info(document, SHOWN)))
 
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_list, request, call)
         page = await self._manager.list(plan, self._deadline(call))
         return await call.answer(
             page.rows.size,
-            lambda: self._noted(*encode.jobs_info(page.rows.decoded(), page.total, plan.fields)),
+            lambda: self._logged(*encode.jobs_info(page.rows.decoded(), page.total, plan.fields)),
         )
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> bytes:  # type: ignore[override]
@@ -96,7 +96,7 @@ class JobServicer(job_pb2_grpc.JobServicer):
         request: Message,
         call: Call,
     ) -> _Plan:
-        """What the request asks for, within the caller's scope; raises InvalidRequest and
+        """The plan of a request, confined to the caller's scope; raises InvalidRequest and
         PermissionDenied."""
 
         def work() -> _Plan:
@@ -109,8 +109,8 @@ class JobServicer(job_pb2_grpc.JobServicer):
     def _deadline(self, call: Call) -> Deadline:
         return Deadline.after(self._query_seconds).or_before(call.deadline)
 
-    def _noted(self, answer: AnyMessage, oddities: encode.Oddities) -> AnyMessage:
-        """The same answer; what is odd about it is logged."""
+    def _logged(self, answer: AnyMessage, oddities: encode.Oddities) -> AnyMessage:
+        """Returns `answer`; logs stored values that are not shown as they are, if there are any."""
         if oddities:
             self._log.warning("stored values not shown as they are", fields=dict(oddities))
         return answer

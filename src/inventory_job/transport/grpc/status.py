@@ -1,7 +1,7 @@
-"""Our errors → gRPC statuses: one total table, and the details a program can read.
+"""ServiceErrors → gRPC statuses: the code of every kind, and machine-readable details.
 
-The details text is `CODE: message`, which existing clients split at the first colon; beside it
-goes a google.rpc.Status with a google.rpc.BadRequest (docs/errors.md; AIP-193).
+The status message is `CODE: message`, which existing clients split at the first colon. Trailing
+metadata has a google.rpc.Status, maybe with a google.rpc.BadRequest (docs/errors.md; AIP-193).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from google.rpc import error_details_pb2, status_pb2
 from inventory_job.errors import Kind, Overloaded, Problem, ServiceError
 
 STATUS_CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
-"""The status of every kind of failure."""
+"""The status code of every kind of error."""
 
-# Trailers larger than about 8 kB never reach a client. Text counts percent-encoded.
+# Trailers above about 8 kB never reach a client. Status messages are sent percent-encoded.
 _MOST_MESSAGE_BYTES = 1024
 _MOST_DETAIL_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class EndStatus(grpc.Status):
-    """What a gRPC call is ended with."""
+    """The status that ends a gRPC call."""
 
     code: grpc.StatusCode
     details: str
@@ -34,19 +34,19 @@ class EndStatus(grpc.Status):
 
 
 def status_of(error: ServiceError) -> EndStatus:
-    """The status to end a gRPC call with; its details are `rich_status`."""
+    """The status to end a gRPC call with; its trailing metadata has `rich_status`."""
     status = rich_status(error)
     trailing: list[tuple[str, str | bytes]] = [
         ("grpc-status-details-bin", status.SerializeToString())
     ]
     if isinstance(error, Overloaded):
-        # Clients with a retry policy keep to this (gRFC A6).
+        # Clients with a retry policy obey this delay (gRFC A6).
         trailing.append(("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))))
     return EndStatus(STATUS_CODES[error.kind], status.message, tuple(trailing))
 
 
 def rich_status(error: ServiceError) -> status_pb2.Status:
-    """Code, details text, and BadRequest or RetryInfo details if there is something to say."""
+    """google.rpc.Status: code, message, and BadRequest or RetryInfo details where they apply."""
     code: int = STATUS_CODES[error.kind].value[0]
     status = status_pb2.Status(code=code, message=fitted(str(error)))
     bad_request = _bad_request(error.problems)

@@ -1,1 +1,1 @@
-"""The HTTP port: the google.api.http binding of the Job service, its description, and pages."""
+"""The HTTP port: the Job service by google.api.http, its OpenAPI description, and pages."""

@@ -1,4 +1,4 @@
-"""The HTTP application: routes of the Job service, its description, pages and probes."""
+"""The HTTP application: routes of the Job service, OpenAPI description, pages and probes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _NOT_STORED = {"cache-control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """What the application is like.
+    """Options of the HTTP application.
 
-    `unready` says why calls cannot be served now, for `/readyz`, None if they can. `metrics`
-    answers `/metrics`. `cors_origins`: origins whose pages may call it, `*` for all. `find_domain`
-    gives the id of a domain with jobs that the page begins with, None without one; it is called in
-    `auth_mode` none only, where every caller is trusted.
+    `unready` returns why calls cannot be served now, None if they can (`/readyz`). `metrics` serves
+    `/metrics`. `cors_origins`: origins whose pages may call the service, `*` for all. `find_domain`
+    returns the id of a domain with jobs for the page to start with, or None; it is called only with
+    `auth_mode` none, which trusts every caller.
     """
 
     unready: Callable[[], str | None]
@@ -52,7 +52,7 @@ class AppOptions:
 
 
 def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) -> ASGIApp:
-    """The application for `service`, whose calls are answered by `calls`, to be framed."""
+    """The application that serves `service` by `calls`; `frame.Frame` is to wrap it."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=options.cors_origins,
@@ -86,13 +86,13 @@ def _probes(options: AppOptions) -> list[Route]:
         return await healthz(request) if reason is None else failure_response(Unavailable(reason))
 
     async def metrics(_: Request) -> ASGIApp:
-        return options.metrics  # responses are applications, too
+        return options.metrics  # Starlette calls it as it would a Response
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
 def _description(auth_mode: str) -> bytes:
-    """The service in OpenAPI; security schemes and examples of them: those of the mode alone."""
+    """The OpenAPI document, with the security schemes and examples of this mode only."""
     text = files("inventory_job.stubs").joinpath("openapi.json").read_text(encoding="utf-8")
     described = json.loads(text)
     if auth_mode == "none":
@@ -106,7 +106,7 @@ def _description(auth_mode: str) -> bytes:
 
 def _pages(options: AppOptions) -> list[Route]:
     async def entrance(_: Request) -> Response:
-        """What the page at `/` has to know before it asks for jobs."""
+        """What the page at `/` needs before its first call: the mode and maybe a domain."""
         said = {"auth_mode": options.auth_mode}
         domain = await options.find_domain() if options.auth_mode == "none" else None
         if domain is not None:

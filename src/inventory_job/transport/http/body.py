@@ -1,4 +1,4 @@
-"""Bodies of requests and answers: bytes, compressed or not, within limits."""
+"""Bodies of requests and responses: size limits, and gzip."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from inventory_job.errors import Overloaded
 from inventory_job.transport.http.status import NotServed, RequestTooLarge
 from inventory_job.transport.limiter import LARGE_BYTES
 
-# What JSON may be in: UTF-8, and ASCII, which is a part of it.
+# The encodings accepted for JSON: UTF-8, and its subset ASCII.
 _CHARSETS = frozenset({"utf-8", "ascii"})
 _GZIP = frozenset({"gzip", "x-gzip"})
-# Compressed files may be put together, each a member of the result.
+# A gzip file may be a concatenation of compressed files, called members (RFC 1952).
 _MOST_MEMBERS = 1000
-# A list of ids takes a tenth; what takes less than this was made to look small.
+# A list of ids compresses to a tenth; a higher ratio than this is a decompression bomb.
 _MOST_GROWTH = 100
 _UNSUSPICIOUS_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
 _PIECE_BYTES = 16 * 1024
 _LEAST_COMPRESSED_BYTES = 1024
-# Above this the answers grow hardly smaller, only slower.
+# Higher levels make responses hardly smaller, but take longer.
 _LEVEL = 4
 _MOST_BODIES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """`bytes`: the size of a request, before and after it is decompressed; `values`: its members
-    and elements, all in all. `seconds`: how long a client may take to send one."""
+    """`bytes`: the size of a body, before and after it is decompressed; `values`: the members and
+    elements in it, nested ones included; `seconds`: how long a client may take to send it."""
 
     bytes: int
     values: int
@@ -47,20 +47,20 @@ class RequestLimits:
 
 
 class BodyReader:
-    """Reads bodies within the limits. All that belong to requests not yet answered hold no more
-    bytes than _MOST_BODIES of the largest size. For one event loop."""
+    """Reads bodies within the limits. The bodies of all requests in flight have no more bytes than
+    _MOST_BODIES of the largest size together. For one event loop."""
 
     def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._free_bytes = _MOST_BODIES * limits.bytes
 
     async def read(self, request: Request) -> bytearray:
-        """The body of a request as sent.
+        """The body of a request as sent, not decompressed.
 
         Raises NotServed, RequestTooLarge, Overloaded, and starlette's ClientDisconnect.
         """
         _check_headers(request.headers)
-        # h11 takes no other length than a number.
+        # h11 has refused a content-length that is not a number.
         if int(request.headers.get("content-length", 0)) > self._limits.bytes:
             raise RequestTooLarge(self._limits.bytes)
         body = bytearray()
@@ -86,7 +86,7 @@ class BodyReader:
 def _check_headers(headers: Headers) -> None:
     """Raises NotServed unless the body is JSON, plain or compressed by gzip.
 
-    It has to be said, too: a page of another origin cannot send JSON without being allowed to.
+    The content-type is required: a page of another origin can send JSON only if CORS allows it.
     """
     if not _is_json(headers):
         reason = "it must be application/json, in UTF-8"
@@ -97,7 +97,7 @@ def _check_headers(headers: Headers) -> None:
 
 
 def decompressed(body: bytearray, headers: Headers, most_bytes: int) -> bytearray:
-    """The body as it was before it was compressed; raises NotServed and RequestTooLarge."""
+    """The body decompressed, if it is gzip; raises NotServed and RequestTooLarge."""
     if _encoding(headers) not in _GZIP:
         return body
     most_grown = max(_MOST_GROWTH * len(body), _UNSUSPICIOUS_BYTES)
@@ -113,7 +113,7 @@ def decompressed(body: bytearray, headers: Headers, most_bytes: int) -> bytearra
 
 
 def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
-    """The pieces of what the gzip members of `body` hold, each of at most `most_bytes`."""
+    """The decompressed gzip members of `body`, in pieces of at most `most_bytes`."""
     members = 0
     inflater: Any = None
     for start in range(0, len(body), _CHUNK_BYTES):
@@ -134,7 +134,7 @@ def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:
 
 
 def accepts_gzip(headers: Headers) -> bool:
-    """Whether the client takes answers compressed by gzip."""
+    """Whether the client accepts responses compressed by gzip."""
     for offer in ",".join(headers.getlist("accept-encoding")).lower().split(","):
         coding, _, quality = offer.partition(";")
         if coding.strip() in ("gzip", "*"):
@@ -143,14 +143,14 @@ def accepts_gzip(headers: Headers) -> bool:
 
 
 def compressed(content: bytes) -> bytes | None:
-    """`content` in gzip's form; None when that is not worth it."""
+    """`content` compressed by gzip; None if it is too short to be worth it."""
     if len(content) < _LEAST_COMPRESSED_BYTES:
         return None
     return gzip.compress(content, _LEVEL, mtime=0)
 
 
 def content_response(content: bytes, smaller: bytes | None, headers: Mapping[str, str]) -> Response:
-    """An answer of `content`, sent as `smaller` if that is there, its form that is `compressed`."""
+    """A response with `content`, or with `smaller`, the same `compressed`, unless it is None."""
     sent = content
     if smaller is not None:
         sent, headers = smaller, {**headers, "content-encoding": "gzip"}
@@ -161,8 +161,8 @@ def content_response(content: bytes, smaller: bytes | None, headers: Mapping[str
 
 
 async def _pieces_of(content: bytes) -> AsyncIterator[bytes]:
-    """`content` in pieces, each to be sent once the client has taken most of those before: whatever
-    is sent at once would be in memory, and its sending over, however little the client reads."""
+    """`content` in pieces, for back-pressure: each is sent once the client has read most of those
+    before. Sent at once, it would be buffered in memory and count as sent, though not read."""
     for start in range(0, len(content), _PIECE_BYTES):
         yield content[start : start + _PIECE_BYTES]
 

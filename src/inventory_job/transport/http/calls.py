@@ -1,4 +1,4 @@
-"""Calls of the Job service that come as HTTP requests."""
+"""Calls of the Job service over HTTP."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 class JobCalls:
-    """Reads requests, and has them answered."""
+    """Reads HTTP requests, runs them as calls, and responds."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class JobCalls:
         self._bodies = BodyReader(limits)
 
     async def respond(self, route: Route, request: Request) -> Response:
-        """The answer to a request that came by a route; once it is sent, the call ends."""
+        """The response to a request on `route`; the call ends once the response is sent."""
         metadata = metadata_of(request.headers)
         request_id = request.state.request_id
         with self._call_log.record(route.method, "http", metadata, request_id) as record:
@@ -65,9 +65,9 @@ class JobCalls:
                 record.code = "CANCELLED"
                 return Response(status_code=499)
             except asyncio.CancelledError:
-                # The grace period of a stop is over.
+                # uvicorn cancels what still runs when its grace period for shutdown is over.
                 failure: ServiceError = Unavailable("the server is stopping")
-            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+            except Exception as error:  # noqa: BLE001  the client gets a response for any error
                 failure = failure_of(error, route.method)
             record.code = failure.kind.name
             return failure_response(failure)
@@ -102,8 +102,8 @@ class JobCalls:
 
 @asynccontextmanager
 async def _bounded_by(request: Request, call: Call) -> AsyncIterator[None]:
-    """What is inside ends when the client goes (ClientDisconnect) or its deadline is over
-    (RequestTimeout)."""
+    """Cancels its block when the client disconnects (raises ClientDisconnect) or when the deadline
+    of the call expires (raises RequestTimeout)."""
     scope = asyncio.timeout(None if call.deadline is None else call.deadline.seconds())
     watching = asyncio.create_task(_end_with_client(request, scope))
     try:

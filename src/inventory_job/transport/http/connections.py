@@ -1,8 +1,8 @@
-"""Connections over HTTP: how many there are, and how slow their clients may be.
+"""Limits of HTTP connections: how many there are, and how slow their clients may be.
 
-uvicorn limits neither the time of the headers nor that of a client that does not read, and counts
-no connections. Each of its protocols is therefore wrapped in one that looks at bytes alone, through
-the interfaces of asyncio: which connections are silent, and which clients do not read.
+uvicorn has no limit for the number of connections, for the time that headers take, or for a client
+that does not read. So each of its protocols is wrapped in one that observes, through the interfaces
+of asyncio, when bytes arrive and when the write buffer drains.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 Address: TypeAlias = "tuple[str, int] | None"
-"""Host and port of the other end, as ASGI has it; None for a connection that has just ended."""
+"""Host and port of the client, as in the ASGI scope; None if the connection has just ended."""
 
 _LOOK_SECONDS = 0.5
-
+"""How often connections are checked."""
 _MOST_BUFFERED_BYTES = 16 * 1024
-"""Of an answer, beside the piece that is written last; beyond it the next piece waits."""
+"""High-water mark of the write buffer: above it the next piece of a response waits."""
 
 
 class Connections:
-    """The connections of one port, at most `most`: beyond, the one that has been silent for longest
-    is closed, or the latest when all have a request under way.
+    """The connections of one port, at most `most`. For a new one beyond that, the connection idle
+    for longest is aborted, or the new one itself if all have a request in flight.
 
-    A request that does not begin, or whose headers do not end, within `request_seconds` closes its
-    connection. A connection whose client takes nothing of an answer for `unread_seconds` is
-    aborted.
+    A new connection without a request, or a request with incomplete headers, is closed after
+    `request_seconds`. A connection whose client reads nothing of a response is aborted after
+    `unread_seconds`.
     """
 
     def __init__(self, most: int, request_seconds: float, unread_seconds: float) -> None:
@@ -37,11 +37,11 @@ class Connections:
         self._request_seconds = request_seconds
         self._unread_seconds = unread_seconds
         self._open: OrderedDict[_Bounded, None] = OrderedDict()
-        """The one that has been silent for longest first."""
+        """Ordered by the end of their last request: the one idle for longest is first."""
         self._by_address: dict[Address, _Bounded] = {}
 
     async def watch(self) -> None:
-        """Ends the connections of slow clients, until it is cancelled."""
+        """Closes the connections of slow clients, until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             for connection in [*self._open]:
@@ -50,13 +50,13 @@ class Connections:
     def bounding(
         self, protocol: Callable[..., asyncio.Protocol]
     ) -> Callable[..., asyncio.Protocol]:
-        """A factory of protocols like `protocol`, bounded."""
+        """A factory of `protocol` wrapped so as to obey the limits."""
         return lambda *args, **others: _Bounded(protocol(*args, **others), self)
 
     @contextmanager
     def request_of(self, client: Address) -> Iterator[None]:
-        """Notes that the connection from the address `client` has a request, its headers complete,
-        until it is answered."""
+        """Counts a request in flight, its headers complete, on the connection from `client` until
+        the context exits."""
         connection = self._by_address.get(client)
         if connection is None:
             yield
@@ -71,7 +71,7 @@ class Connections:
                 self._open.move_to_end(connection)
 
     def add(self, connection: _Bounded) -> None:
-        """A connection is made."""
+        """Registers a new connection; aborts one if there are too many."""
         if len(self._open) >= self._most:
             silent = (each for each in self._open if not each.requests)
             loser = next(silent, connection)
@@ -83,13 +83,13 @@ class Connections:
         self._by_address[connection.address] = connection
 
     def remove(self, connection: _Bounded) -> None:
-        """A connection has ended."""
+        """Forgets a connection that has ended."""
         self._open.pop(connection, None)
         self._by_address.pop(connection.address, None)
 
 
 class _Bounded(asyncio.Protocol):
-    """One connection: passes all on to `inner`, and notes when bytes come and go."""
+    """One connection: passes every event to `inner`, and notes when bytes are received and sent."""
 
     transport: asyncio.Transport
 
@@ -101,14 +101,14 @@ class _Bounded(asyncio.Protocol):
         self._was_taken = False
         self.address: Address = None
         self.requests = 0
-        """Those under way."""
+        """How many requests are in flight."""
         self.waiting_since: float | None = None
-        """When the wait for the rest of the headers began; between requests nothing has to come."""
+        """When the wait for complete headers began; None during a request and between requests."""
 
     def look(self, now: float, request_seconds: float, unread_seconds: float) -> None:
-        """Ends the connection if its client is too slow."""
+        """Closes the connection if its client is too slow."""
         buffered = self.transport.get_write_buffer_size()
-        # What is written next may have filled the buffer again with as much as was taken.
+        # A shrunken buffer may have been refilled since: so resume_writing counts as progress too.
         if buffered == 0 or buffered < self._buffered_bytes or self._was_taken:
             self._progress_at = now
         self._was_taken = False
@@ -120,7 +120,7 @@ class _Bounded(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        # What a client does not take stays in memory, for each of many connections.
+        # Unread bytes stay in memory, and there may be many connections.
         transport.set_write_buffer_limits(high=_MOST_BUFFERED_BYTES)
         peer = transport.get_extra_info("peername")
         self.address = peer and peer[:2]

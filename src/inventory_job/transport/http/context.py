@@ -1,4 +1,4 @@
-"""HTTP headers → what a call carries."""
+"""HTTP headers → the metadata and deadline of a call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.transport.call import Metadata
 
 METADATA = frozenset({"token", "x_domain_id", "x_workspace_id", "traceparent", "tracestate"})
-"""Headers that are call metadata, by their names there; headers may have hyphens instead."""
+"""The keys of call metadata taken from headers, in which hyphens may replace the underscores."""
 
 _GRPC_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -33,8 +33,8 @@ def metadata_of(headers: Headers) -> Metadata:
 
 
 def deadline_of(headers: Headers) -> Deadline | None:
-    """The earliest of the deadlines that `grpc-timeout` and `x-request-timeout` set, None without
-    one; raises InvalidRequest."""
+    """The earliest deadline that the headers `grpc-timeout` and `x-request-timeout` set; None if
+    there are none. Raises InvalidRequest."""
     seconds = [
         *(_grpc_seconds(value) for value in headers.getlist("grpc-timeout")),
         *(_plain_seconds(value) for value in headers.getlist("x-request-timeout")),

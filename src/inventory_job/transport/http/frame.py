@@ -1,4 +1,4 @@
-"""What surrounds every HTTP request: its id, and headers that all answers have."""
+"""ASGI middleware for all HTTP requests: request ids, checks of hosts, common headers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Frame:
-    """Gives each request a state with `request_id`, the caller's own `X-Request-Id` if it is a
-    sane one, which the answer has as well, and with `sent`, an ExitStack that is closed once the
-    answer is sent or the client gone. Until then its one of `connections` has a request.
+    """Sets `request_id` and `sent` in the state of each request. `request_id` is the client's
+    `X-Request-Id` if it is well-formed, and is returned in that header. `sent` is an ExitStack,
+    closed once the response is sent or the client is gone; until then the request is in flight.
 
-    Refuses requests for a host that is neither of `hosts` nor the address they have come to, unless
-    these are empty; and those whose body has two ends.
+    Refuses requests whose host is neither in `hosts` (unless that is empty) nor the address that
+    they were sent to, and requests with both a content-length and a transfer-encoding.
     """
 
     def __init__(self, app: ASGIApp, connections: Connections, hosts: Collection[str]) -> None:
@@ -52,16 +52,16 @@ class Frame:
 
     def _objection(self, headers: Headers, scope: Scope) -> NotServed | None:
         if "content-length" in headers and "transfer-encoding" in headers:
-            # Chunks are read whatever length is said, but another server on the way may go by the
-            # length and take the rest for a request of its own.
+            # Request smuggling (RFC 9112, 6.3): h11 reads the chunks, but a proxy on the way may go
+            # by the length, and take the rest for another request.
             reason = "a body that comes in chunks has no length of its own"
             return NotServed(400, "content-length", reason, {"connection": "close"})
-        # h11 takes one host, and none of HTTP/1.0 alone.
+        # h11 refuses several host headers, and a missing one except in HTTP/1.0.
         named = _HOST.fullmatch(headers.get("host", ""))
         if not named:
             return NotServed(400, "host", "it must be a name and maybe a port")
-        # A page elsewhere may have its own name resolve to this address, and would be of the
-        # same origin then. An address by number is nothing that could resolve to another.
+        # DNS rebinding: the name of another site may resolve to this server, and its pages would
+        # then have the same origin. The server's IP address as the host is safe from that.
         name = named[1].lower()
         if not self._hosts or name in self._hosts or name == _own_name(scope):
             return None
@@ -69,9 +69,9 @@ class Frame:
 
 
 def _own_name(scope: Scope) -> str:
-    """The address that a request has come to, as a host is written."""
+    """The IP address that a request was sent to, as in a Host header."""
     address = ipaddress.ip_address(scope["server"][0].partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        # So does a socket for both versions show an address of the other one.
+        # A dual-stack socket has IPv4 addresses in IPv4-mapped form.
         return str(address.ipv4_mapped or f"[{address}]")
     return str(address)

@@ -1,4 +1,4 @@
-"""Messages ↔ proto3 JSON, by protobuf's json_format; field names as in the .proto."""
+"""Messages ↔ ProtoJSON, by protobuf's json_format; field names as in the .proto."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from inventory_job.transport.http.parsing import MOST_DEPTH, TOO_LARGE_A_NUMBER,
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 _MOST_REPORTED = 100
-# An object within an object is a Struct within a Value.
+# json_format counts two messages per level of nested objects: a Value, and the Struct in it.
 _MESSAGES_A_LEVEL = 2
-# What json_format raises for values that it cannot put into a message.
+# The errors of json_format for values that do not fit their field.
 _REFUSALS = (json_format.ParseError, ArithmeticError, TypeError, ValueError)
 _FREE = {
     "google.protobuf.Struct": dict,
     "google.protobuf.ListValue": list,
     "google.protobuf.Value": object,
 }
-# The Python types whose values such fields all take.
+# Fields of these types accept every value of the Python type.
 _PLAIN = {FieldDescriptor.CPPTYPE_STRING: str, FieldDescriptor.CPPTYPE_BOOL: bool}
 _NAMES: dict[int, str] = {
     FieldDescriptor.CPPTYPE_STRING: "str",
@@ -38,10 +38,10 @@ _NAMES: dict[int, str] = {
 
 
 def message_of(content: bytes | bytearray, kind: type[AnyMessage], most_values: int) -> AnyMessage:
-    """The message of this kind that `content` is in JSON.
+    """Parses `content`, a message of type `kind` as JSON.
 
     Raises InvalidRequest for what is not JSON or has more than `most_values` values, and for each
-    field (of the first hundred) that is unknown, is given twice or does not hold what it should.
+    field (the first 100) that is unknown, given twice, or given a value it does not accept.
     """
     members = parsed(content, most_values)
     found = _of_message(members, cast(Descriptor, kind.DESCRIPTOR), "")
@@ -51,13 +51,13 @@ def message_of(content: bytes | bytearray, kind: type[AnyMessage], most_values: 
     try:
         json_format.ParseDict(members, message, max_recursion_depth=_MESSAGES_A_LEVEL * MOST_DEPTH)
     except OverflowError as error:
-        # Of free values, which alone have not been looked at so far, this one cannot be held.
+        # A number in a Struct or Value, whose contents are not checked before this.
         raise InvalidRequest(invalid("body", TOO_LARGE_A_NUMBER)) from error
     return message
 
 
 def json_of(message: Message) -> bytes:
-    """`message` as compact JSON in UTF-8; members at their defaults are left out."""
+    """`message` as compact JSON in UTF-8; fields with default values are left out."""
     return encoded(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
 
@@ -67,7 +67,7 @@ def encoded(members: Any) -> bytes:
 
 
 def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Problem]:
-    """What is wrong with `value` as a message."""
+    """The problems of `value` as the JSON of a message; `path` is where it is in the body."""
     free = _FREE.get(descriptor.full_name)
     if free is not None:
         if not isinstance(value, free):
@@ -85,7 +85,7 @@ def _of_message(value: Any, descriptor: Descriptor, path: str) -> Iterator[Probl
         if field is None:
             yield invalid(at, "there is no such field")
             continue
-        # A null leaves the others of its group as they are.
+        # A null does not set its field, so it leaves the other fields of a oneof as they are.
         group = None if member is None else field.containing_oneof
         for what in (field, group) if group else (field,):
             earlier = given.setdefault(what.full_name, name)

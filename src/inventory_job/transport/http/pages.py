@@ -1,5 +1,5 @@
-"""Files for browsers: read and compressed once, when they are asked for, served by their exact
-paths."""
+"""Static files for browsers, served by their exact paths; each is read and compressed once, on its
+first request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inventory_job.transport.http.body import accepts_gzip, compressed, content_
 
 _STATIC = Path(__file__).with_name("static")
 _PAGE_HEADERS = {
-    # Everything comes from this server; Swagger's style sheet holds its icons as data.
+    # Pages load only from this server; Swagger UI's style sheet has its icons as data: URLs.
     "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
@@ -25,7 +25,7 @@ _PAGE_HEADERS = {
 
 
 class Asset:
-    """One file; clients keep it, and ask whether it has changed."""
+    """One file; clients cache it, and revalidate it by its ETag."""
 
     def __init__(
         self, read: Callable[[], bytes], media_type: str, headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class Asset:
         self._other_headers = headers
 
     async def endpoint(self, request: Request) -> Response:
-        """Answers GET and HEAD."""
+        """The response to GET and HEAD; 304 if the ETag of the client is current."""
         if request.headers.get("if-none-match") == self._headers["etag"]:
             return Response(status_code=304, headers=self._headers)
         smaller = self._compressed if accepts_gzip(request.headers) else None
@@ -43,7 +43,7 @@ class Asset:
 
     @cached_property
     def _content(self) -> bytes:
-        # Not at start: all of them take 2 MiB, and many servers' pages are never opened.
+        # Not read at startup: together they take 2 MiB, and many servers never serve a page.
         return self._read()
 
     @cached_property
@@ -62,7 +62,7 @@ class Asset:
 
 
 def page_assets() -> dict[str, Asset]:
-    """All files below `static/` by their paths; a page's path is without `index` and `.html`."""
+    """All files below `static/` by URL path; that of a page omits `.html` and `index.html`."""
     assets = {}
     for file in _STATIC.rglob("*"):
         if file.is_dir() or file.suffix == ".md":
@@ -70,7 +70,7 @@ def page_assets() -> dict[str, Asset]:
         path = f"/{file.relative_to(_STATIC).as_posix()}"
         if file.suffix == ".html":
             path = path.removesuffix(".html").removesuffix("index")
-        # As guess_type, without the table of the system, which takes a third of a megabyte.
+        # mimetypes.guess_type would load the system's table too, a third of a megabyte.
         kind = mimetypes.types_map.get(file.suffix, "text/plain")
         if kind.startswith("text/"):
             kind += "; charset=utf-8"

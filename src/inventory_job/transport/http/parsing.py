@@ -1,4 +1,4 @@
-"""Bodies → JSON objects, bounded before they are parsed."""
+"""Parses bodies as JSON objects; checks the number of values before parsing."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any, NoReturn
 
 from inventory_job.errors import InvalidRequest, invalid, wrong_type
 
-# A member of an object or an element of a list begins behind each match, but for the last match at
-# the end of the body. Nothing is tried twice, so that the time is linear in the body's length.
+# A member of an object or an element of a list follows each match except the one at the end of the
+# body. Possessive quantifiers prevent backtracking: the time is linear in the length of the body.
 _ITEM = re.compile(
     rb'(?:[^",{\[]++|"(?:[^"\\]++|\\.)*+"?|[{\[](?=\s*+[}\]]))*+(?:[,{\[]|(\Z))', re.DOTALL
 )
 
 
 MOST_DEPTH = 100
-"""Most levels of lists and objects within each other."""
+"""Most levels of nested lists and objects."""
 TOO_LARGE_A_NUMBER = "a number is beyond those of 64 bits"
 
 
 def parsed(content: bytes | bytearray, most_values: int) -> dict[str, Any]:
-    """The object that `content` is in JSON, with at most `most_values` members of objects and
-    elements of lists, those of inner ones included. Raises InvalidRequest, for a member that is
-    there twice as well."""
+    """Parses `content` as a JSON object. Raises InvalidRequest if it is not one, if an object has
+    the same member twice, if it is nested too deeply, or if it has more than `most_values` members
+    of objects and elements of lists, nested ones included."""
     if has_more_values(content, most_values):
         raise _refusal(f"more than {most_values} values in one request")
     try:
@@ -50,8 +50,8 @@ def parsed(content: bytes | bytearray, most_values: int) -> dict[str, Any]:
 
 
 def has_more_values(content: bytes | bytearray, most: int) -> bool:
-    """Whether `content`, if it is JSON, has more than `most` members and elements."""
-    # Each has a comma before it or is the first of its list or object. Most bodies are short.
+    """Whether `content`, if it is valid JSON, has more than `most` members and elements."""
+    # Each follows one of these bytes, so that counting them is enough for most bodies.
     if sum(map(content.count, (b",", b"{", b"["))) <= most:
         return False
     items = (match for match in _ITEM.finditer(content) if match[1] is None)
@@ -61,14 +61,14 @@ def has_more_values(content: bytes | bytearray, most: int) -> bool:
 def _load(content: bytes | bytearray) -> Any:
     members = json.loads(
         content.decode(),
-        object_pairs_hook=_without_twins,
+        object_pairs_hook=_without_duplicates,
         parse_constant=_no_constant,
         parse_float=_finite,
     )
     if content.count(b"{") + content.count(b"[") > MOST_DEPTH:
         _check_depth(members)
     if b"\\u" in content:
-        # Half a surrogate pair is no text.
+        # An escape may be half a surrogate pair, which cannot be encoded as UTF-8.
         json.dumps(members, ensure_ascii=False).encode()
     return members
 
@@ -77,11 +77,11 @@ def _refusal(reason: str) -> InvalidRequest:
     return InvalidRequest(invalid("body", reason))
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        [(twin, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise _refusal(f"a member is there twice: {twin[:60]!r}")
+        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise _refusal(f"a member is there twice: {repeated[:60]!r}")
     return members
 
 

@@ -1,4 +1,4 @@
-"""The routes of a service, as the google.api.http options of its descriptor have them."""
+"""The HTTP routes of a service, from the google.api.http options in its descriptor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The rpc's name, which is that of the servicer's method."""
+        """The name of the RPC, which is also that of the servicer's method."""
         return self.descriptor.name
 
     @property
@@ -30,7 +30,7 @@ class Route:
 
 
 def routes_of(service: ServiceDescriptor) -> tuple[Route, ...]:
-    """The routes of `service`, in its order; raises ValueError for a binding of another form."""
+    """The routes of `service`, in the order of its methods; ValueError for other bindings."""
     routes = []
     for method in service.methods:
         rule = method.GetOptions().Extensions[annotations_pb2.http]

@@ -19,14 +19,14 @@ from inventory_job.transport.tls import server_context
 _KEEP_ALIVE_SECONDS = 75
 _SEND_BUFFER_BYTES = 256 * 1024
 _MOST_HEADER_BYTES = 128 * 1024
-"""Larger than a token may be: one that is too long gets an answer with the reason."""
+"""More than the longest token allowed, so that a longer one is refused with the reason."""
 
 
 class HttpServer:
-    """One application on one port; `connections` bounds its connections."""
+    """One application on one port; `connections` limits its connections."""
 
     serving: asyncio.Task[None]
-    """Ends when the port is stopped, or serving has broken off."""
+    """Ends when the port is stopped, or when serving has failed."""
     _watching: asyncio.Task[None]
 
     def __init__(self, app: ASGIApp, options: PortOptions, connections: Connections) -> None:
@@ -35,15 +35,15 @@ class HttpServer:
         self._server = _Uvicorn(_config(app, options))
 
     async def start(self) -> int:
-        """Listens; the port's number. Raises PortInUse and tls.InvalidTls."""
+        """Listens; returns the port number. Raises PortInUse and tls.InvalidTls."""
         config = self._server.config
         config.load()
         bounded: Any = self._connections.bounding(config.http_protocol_class)
         config.http_protocol_class = bounded
         listening = bound_sockets(self._options.host, self._options.port)
         for each in listening:
-            # Connections have it from here. The system would take 4 MiB of an answer for each, of
-            # which nothing shows that its client does not read it.
+            # Accepted connections inherit it. The system's own buffer takes 4 MiB of a response,
+            # and bytes in it do not show whether the client reads them.
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         # Connections wait in the backlog until uvicorn accepts them.
         self.serving = asyncio.create_task(self._server.serve(sockets=listening))
@@ -51,8 +51,8 @@ class HttpServer:
         return int(listening[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Accepts nothing more, lets calls finish within the grace period, and ends; for a port
-        that has started."""
+        """Graceful shutdown: accepts no more connections, and lets calls finish within the grace
+        period. `start` must have returned."""
         self._server.should_exit = True
         await asyncio.wait([self.serving])
         self._watching.cancel()
@@ -62,7 +62,7 @@ def _config(app: ASGIApp, options: PortOptions) -> uvicorn.Config:
     tls = options.tls
     return uvicorn.Config(
         app,
-        http="h11",  # which bounds headers, trailers and chunks, and takes no trailer for a header
+        http="h11",  # limits headers, trailers and chunks; keeps trailers out of the headers
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -73,16 +73,16 @@ def _config(app: ASGIApp, options: PortOptions) -> uvicorn.Config:
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.grace_seconds),
-        # A request sent behind another would begin with what was bound for the log in that one.
+        # Without this, a pipelined request inherits the log context of the request before it.
         reset_contextvars=True,
         ssl_context_factory=None if tls is None else lambda *_: server_context(tls),
     )
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server, in a process whose signals are handled elsewhere."""
+    """uvicorn's server without signal handlers: the process has its own."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Installs no signal handlers."""
         yield

@@ -1,4 +1,4 @@
-"""Our errors → HTTP: the status that each kind has, and google.rpc.Status as JSON."""
+"""ServiceErrors → HTTP responses: the status of each kind, and google.rpc.Status as JSON."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ HTTP_STATUSES: Mapping[Kind, int] = {
     Kind.RESOURCE_EXHAUSTED: 429,
     Kind.INTERNAL: 500,
 }
-"""The status of every kind of failure, as google/rpc/code.proto maps them."""
+"""The HTTP status of every kind of error, as google/rpc/code.proto maps them."""
 
 
 class NotServed(InvalidRequest):
-    """A request that HTTP itself has a better status for than 400. `headers` go with it."""
+    """An invalid request with a more specific HTTP status than 400; the response has `headers`."""
 
     def __init__(
         self, http_status: int, key: str, reason: str, headers: Mapping[str, str] | None = None
@@ -47,7 +47,7 @@ class NotServed(InvalidRequest):
 
 
 class NoSuchPath(ServiceError):
-    """Nothing is served there."""
+    """There is no route for the path."""
 
     kind = Kind.NOT_FOUND
     code = Code.NOT_FOUND
@@ -62,14 +62,14 @@ class RequestTooLarge(TooLarge):
 
 
 def http_status(error: ServiceError) -> int:
-    """The HTTP status of an answer with `error`."""
+    """The HTTP status of `error`."""
     if isinstance(error, NotServed):
         return error.http_status
     return 413 if isinstance(error, RequestTooLarge) else HTTP_STATUSES[error.kind]
 
 
 def failure_response(error: ServiceError) -> Response:
-    """The answer with `error`: its status, the headers that HTTP wants beside it, and the body."""
+    """The response for `error`: its status, headers such as retry-after, and the JSON body."""
     headers = {"cache-control": "no-store"}
     if isinstance(error, Overloaded):
         headers["retry-after"] = str(math.ceil(error.retry_seconds))

@@ -5,14 +5,14 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
-// What is asked for most comes first, and what cannot be undone last.
+// The most frequent operations come first, and the irreversible one last.
 const order = ["list", "get", "analyze", "stat", "delete"];
 const place = (operation) => order.indexOf(operation.getIn(["operation", "operationId"]));
 
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#api",
-  // Nothing leaves this server: no validator elsewhere, no other document than its own.
+  // No requests to other servers: no external validator, and only this document.
   validatorUrl: null,
   deepLinking: true,
   operationsSorter: (a, b) => place(a) - place(b),

@@ -1,4 +1,4 @@
-// What the page shows, and the address that says so.
+// The state of the page, and its form in the URL.
 
 import { isRange } from "./ranges.js";
 import { STATUSES, isStatus } from "./statuses.js";
@@ -20,7 +20,7 @@ const SORTED = [
 export const SIZES = [25, 50, 100, 500, 1000];
 const DEFAULT_SIZE = 50;
 const NEWEST_FIRST = "-created_at";
-/** The address that says nothing. */
+/** The fragment of the default state. */
 export const EMPTY = "#view=overview";
 
 /**
@@ -65,7 +65,7 @@ function moment(text) {
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
-/** The fragment of the address of `state`, without what is as usual. */
+/** The URL fragment of `state`, without members at their defaults. */
 export function fragment(state) {
   const kept = new URLSearchParams();
   if (state.view !== "overview") kept.set("view", state.view);
@@ -77,11 +77,11 @@ export function fragment(state) {
   if (state.page > 1) kept.set("page", state.page);
   if (state.size && state.size !== DEFAULT_SIZE) kept.set("size", state.size);
   if (state.running === "newest") kept.set("running", "newest");
-  // Browsers take the empty fragment for the top of the page, and scroll there.
+  // Not an empty fragment: browsers would scroll to the top of the page.
   return kept.size ? `#${kept}` : EMPTY;
 }
 
-/** Whose jobs, and how: what stays the same from view to view. */
+/** The members of a state that stay the same from view to view. */
 const context = ({ domain, auto, size }) => ({ domain, auto, size });
 
 /** The address of all jobs that meet `filters`, members of a state. */
@@ -95,5 +95,5 @@ export const jobLink = (state, job) => fragment({ ...context(state), view: "job"
 export const overviewLink = (state) =>
   fragment({ ...context(state), view: "overview", workspace: state.workspace, range: state.range });
 
-/** The address of the same view with some members changed; of the first page, unless told. */
+/** The address of `state` with `changes`; of its first page, unless they have another `page`. */
 export const changed = (state, changes) => fragment({ ...state, page: 1, ...changes });

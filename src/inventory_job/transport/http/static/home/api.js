@@ -2,7 +2,7 @@
 
 const PATH = "inventory/v1/job/";
 const PAGE = 1000;
-// Longer than a server takes that answers at all.
+// A timeout in milliseconds, longer than any response of a working server takes.
 const LONGEST = 60_000;
 const CODES = [
   "OK",
@@ -24,7 +24,7 @@ const CODES = [
   "UNAUTHENTICATED",
 ];
 
-// What stands between the page and the server answers with these.
+// Statuses of responses by proxies, which have no google.rpc.Status.
 const BY_PROXIES = {
   401: "UNAUTHENTICATED",
   403: "PERMISSION_DENIED",
@@ -43,11 +43,11 @@ export class CallFailed extends Error {
   }
 }
 
-/** The Job service as seen by one caller: `{domain, token}`, texts that may be empty. */
+/** A client of the Job service for one caller, `{domain, token}`: strings that may be empty. */
 export class JobService {
   #headers;
 
-  /** Throws CallFailed for what cannot be sent in a header. */
+  /** Throws CallFailed for characters that a header cannot have. */
   constructor({ domain, token }) {
     try {
       this.#headers = new Headers({ "content-type": "application/json" });
@@ -61,12 +61,12 @@ export class JobService {
     }
   }
 
-  /** The answer to a query by `method`, as `send`. */
+  /** The response of `method` to a query; throws as `send`. */
   call(method, query, signal) {
     return this.send(method, { query }, signal);
   }
 
-  /** The answer to a message; throws CallFailed, or AbortError once `signal` aborts. */
+  /** The response to a message; throws CallFailed, or AbortError once `signal` aborts. */
   async send(method, message, signal) {
     const answer = await fetched(PATH + method, {
       method: "POST",
@@ -97,13 +97,13 @@ export class JobService {
   }
 }
 
-/** What the server says of itself: `{auth_mode, domain}`, as far as it does. */
+/** The mode of the server and a domain to start with: `{auth_mode, domain}`, both optional. */
 export async function entrance(signal) {
   const answer = await fetched("home/entrance.json", { cache: "no-store", signal });
   return answer.ok ? answer.json() : {};
 }
 
-/** A part of the page that is being loaded; throws CallFailed if the server does not give it. */
+/** The module that the promise `part` imports; throws CallFailed if it cannot be loaded. */
 export async function loading(part) {
   try {
     return await part;

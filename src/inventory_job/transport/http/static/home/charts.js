@@ -14,7 +14,7 @@ const PARTS = [
   { id: "p99", label: "p99", from: (row) => row.p90 },
 ];
 
-/** The colour of a status or a percentile, as the style sheet has it now. */
+/** The colour of a status or a percentile, from the style sheet in its current colour scheme. */
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
@@ -22,15 +22,15 @@ function colour(name) {
 const statusColour = (id) => colour(`status-${kindOf(id)}`);
 
 /**
- * The chart of `questions.history` in a canvas: `{lane, draw}`. `lane` is to stand above it;
- * `draw()`, once both are in the page, returns the chart, to be destroyed by the caller.
- * `choose(interval, status)` is called for a click, without a status beside the bars.
+ * The chart of `questions.history` in a canvas: `{lane, draw}`. The caller puts `lane`
+ * above it, calls `draw()` once both are in the page, and destroys the chart that it returns.
+ * A click calls `choose(interval, status)`; a click beside the bars, without a status.
  */
 export function historyChart(canvas, { rows }, choose) {
   const surface = colour("surface");
   const datasets = STATUSES.map(({ id, label }) => ({
     label,
-    // Null, not 0: nothing is drawn for it.
+    // Null instead of 0, so that nothing is drawn.
     data: rows.map(({ jobs }) => jobs[id] || null),
     backgroundColor: statusColour(id),
     borderColor: surface,
@@ -79,7 +79,7 @@ export function historyChart(canvas, { rows }, choose) {
   return { lane, draw: () => new Chart(canvas, options) };
 }
 
-/** The chart of rows of `{name, p50, p90, p99}` (seconds), likewise; `choose(row)` is called. */
+/** A chart of rows `{name, p50, p90, p99}` (seconds), as above; a click calls `choose(row)`. */
 export function durationChart(canvas, rows, choose) {
   const longest = Math.max(...rows.map((row) => row.p99));
   const step = STEPS.find((size) => longest / size <= 5) ?? Math.ceil(longest / 5);

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 
 const SHOWN = 1600;
 
-/** A button that copies what `text()` gives, and says so; `name` says more than its words. */
+/** A button `words` that copies `text()` and then says so; `name` is its longer label. */
 export function copyButton(words, text, name = words) {
   const button = make("button", { type: "button", class: "plain copy", "aria-label": name }, words);
   button.addEventListener("click", async () => {
@@ -17,7 +17,7 @@ export function copyButton(words, text, name = words) {
 }
 
 async function copied(text) {
-  // Browsers have it on this machine and over TLS only.
+  // Browsers offer the clipboard in secure contexts only: HTTPS and localhost.
   if (!navigator.clipboard) return copiedByHand(text);
   return navigator.clipboard.writeText(text).then(
     () => true,

@@ -1,4 +1,4 @@
-// Deletes a job: asks first, by its name, and says when the caller may not.
+// Deletes a job: asks for confirmation, and says so if the caller lacks the permission.
 
 import { jobsLink } from "./address.js";
 import { make } from "./dom.js";
@@ -11,7 +11,7 @@ const named = dialog.querySelector(".named-job");
 const trouble = dialog.querySelector(".trouble");
 const [cancel, confirm] = ["cancel", "confirm"].map((name) => dialog.querySelector(`.${name}`));
 
-/** The button that deletes the job it was last told `about`, in `element`. */
+/** A button, in `element`, that deletes the job last given to `about`. */
 export class DeleteButton {
   element = make("span", { class: "delete" });
   #button = make("button", { type: "button", class: "plain danger" }, "Delete…");
@@ -57,7 +57,7 @@ export class DeleteButton {
       (reason) => reason,
     );
     this.#underway.delete(job);
-    // The page may have gone on to another view, whose dialog is not about this job.
+    // The page may show another view by now, whose dialog is about another job.
     const isHere = location.hash === address;
     if (isHere) confirm.disabled = false;
     if (error) {

@@ -1,4 +1,4 @@
-// Elements made of plain values. What a job says becomes text, never markup.
+// Makes elements from plain values. The data of jobs becomes text, never markup.
 
 import { age, duration, moment, stamp, utc, whole } from "./format.js";
 import { groupOf, kindOf, labelOf } from "./statuses.js";
@@ -14,16 +14,16 @@ export function make(tag, attributes = {}, ...children) {
 /** A link to a view of this page: `href` is a fragment made by address.js. */
 export const link = (href, text, attributes = {}) => make("a", { href, ...attributes }, text);
 
-/** A number as people read it, and as it is. */
+/** A number in readable form; its `value` is the number itself. */
 export const count = (value) => make("data", { value }, whole(value));
 
-/** Seconds as people read them, and as they are. */
+/** A duration in readable form; its `value` and title are the seconds. */
 export const seconds = (value) => make("data", { value, title: `${value} s` }, duration(value));
 
-/** How long ago a moment was; its title says when, here and in UTC. */
+/** How long ago a moment was; its title is the moment, in local time and UTC. */
 export const ago = (text, now) => timed(text, (date) => age(date, now));
 
-/** When a moment was, in this zone; its title says so in UTC, too. */
+/** A moment in local time; its title has it in UTC, too. */
 export const when = (text, now) => timed(text, (date) => stamp(date, now));
 
 function timed(text, said) {
@@ -33,15 +33,15 @@ function timed(text, said) {
   return make("time", { datetime: date.toISOString(), title }, said(date));
 }
 
-/** The status of a job, as a list gives it: a mark and a word. */
+/** The status of a job, as in the response of `list`: a mark and a word. */
 export function chip(status) {
   const group = groupOf(status);
   return make("span", { class: `chip is-${kindOf(group)}` }, labelOf(group));
 }
 
 /**
- * A table: `columns` are `{title, numeric, only}`, `rows` lists of children, the first of which
- * names its row. `only: "wide"` leaves a column out on narrow screens, `kind` is its style.
+ * A table: `columns` are `{title, numeric, only}`, `rows` lists of cells, the first of which is
+ * the row heading. `only: "wide"` leaves a column out on narrow screens, `kind` is its style.
  */
 export function table(caption, columns, rows) {
   const head = columns.map((column) => make("th", cell(column, "col"), column.title));
@@ -66,7 +66,7 @@ export function cell({ numeric, only, kind }, scope) {
   return { ...(scope && { scope }), ...(classes && { class: classes }) };
 }
 
-/** A bar that fills a share, from 0 to 1, of its width. It says nothing that is not beside it. */
+/** A bar that fills a share, from 0 to 1, of its width. Hidden from screen readers. */
 export function bar(share, kind) {
   const fill = make("div", { class: `fill ${kind}` });
   fill.style.width = `${100 * share}%`;
@@ -74,8 +74,8 @@ export function bar(share, kind) {
 }
 
 /**
- * Puts `children` in the place of what `element` holds. What had the focus has it again: the same
- * link, or what has the same name or the same words.
+ * Replaces the content of `element` by `children`. The focus goes to the new element with the same
+ * tag, class and `href` (or name) as the one that had it.
  */
 export function refill(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;

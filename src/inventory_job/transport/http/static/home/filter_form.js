@@ -1,4 +1,4 @@
-// The form of the filters: shows those of the address, and puts what is chosen there.
+// The form of filters: shows those of the state, and reports what the user chooses.
 
 import { make } from "./dom.js";
 import { DEFAULT_RANGE } from "./ranges.js";
@@ -11,7 +11,7 @@ const MOST_SUGGESTED = 500;
 const controls = form.elements;
 
 let shown = {};
-// Whether one is about to say from when to when.
+// Whether the user has chosen a custom range, maybe without times as yet.
 let isCustom = false;
 
 /** Shows the filters of a state. */
@@ -32,14 +32,14 @@ export function recall(state) {
 
 const hints = Object.fromEntries(TEXTS.map((name) => [name, controls[name].placeholder]));
 
-/** Calls `choose` with the changes that a choice in the form makes to the state. */
+/** Calls `choose` with the changes to the state for each choice in the form. */
 export function onChoice(choose) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const texts = TEXTS.map((name) => [name, text(name)]);
     choose({ ...Object.fromEntries(texts.filter(([, value]) => value !== undefined)), ...times() });
   });
-  // Not on a change: each digit of a year makes one.
+  // Not on `change`: typing a year fires it for each digit.
   form.addEventListener("focusout", ({ target }) => {
     if (MOMENTS.includes(target.name) && Object.keys(times()).length) choose(times());
   });
@@ -49,7 +49,7 @@ export function onChoice(choose) {
   });
 }
 
-/** Suggests the values there are to who begins to fill in a field; `service()` is asked. */
+/** Suggests stored values when a field gets the focus, asking `service()`. Returns a reset. */
 export function suggestWith(service) {
   const asked = new Set();
   form.addEventListener("focusin", async ({ target }) => {
@@ -62,7 +62,7 @@ export function suggestWith(service) {
       const options = results.filter(Boolean).map((value) => make("option", { value }));
       document.getElementById(target.getAttribute("list")).replaceChildren(...options);
     } catch {
-      // Without suggestions the field is still one to write in.
+      // The field works without suggestions; the next focus asks again.
       asked.delete(key);
     }
   });
@@ -72,7 +72,7 @@ export function suggestWith(service) {
   };
 }
 
-/** The keyboard goes to the search. */
+/** Moves the focus to the search field. */
 export const search = () => controls.q.focus();
 
 function changesBy({ name }) {
@@ -84,7 +84,7 @@ function changesBy({ name }) {
   return null;
 }
 
-/** Nothing changes yet when one is about to say from when to when. */
+/** The changes by the choice of a range; null for a custom one, whose times are still to come. */
 function ranged() {
   const { value } = controls.range;
   isCustom = value === "custom";
@@ -97,14 +97,14 @@ function showCustom() {
   form.dataset.custom = String(controls.range.value === "custom");
 }
 
-/** What a field says; undefined where it stands for jobs without a value and was left so. */
+/** The text of a field, or null; undefined if it selects jobs without a value and is unchanged. */
 function text(name) {
   const value = controls[name].value.trim();
   if (!value && controls[name].placeholder === "none") return undefined;
   return value || null;
 }
 
-/** The times from and to, if they are others than those shown. */
+/** The changes by the times from and to; none if they are those of the state. */
 function times() {
   const same = MOMENTS.every((name) => controls[name].value === local(shown[name]));
   return same ? {} : { range: null, from: moment("from"), to: moment("to") };
@@ -115,7 +115,7 @@ function moment(name) {
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
-/** A moment as the control for dates has it: in this zone, to the minute. */
+/** A moment as the value of a datetime-local input: in local time, to the minute. */
 function local(iso) {
   if (!iso) return "";
   const date = new Date(iso);

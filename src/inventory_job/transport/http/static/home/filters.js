@@ -1,4 +1,4 @@
-// The filters of a state as conditions of a query, and as people read them.
+// The filters of a state, as conditions of a query and in words.
 
 import { moment } from "./format.js";
 import { rangeLabel, spanOf } from "./ranges.js";
@@ -10,7 +10,7 @@ const WHOLE_ID = /^job-[0-9a-f]{12}$/;
 const BEGINNING = /^job-[0-9a-f]+$/;
 const LAST = "\uffff";
 
-/** What a query for the jobs that `state` asks for holds: `{filter}`, maybe with `filter_or`. */
+/** The conditions of a query for the jobs of `state`: `{filter}`, maybe with `filter_or`. */
 export function queryOf(state, now) {
   const conditions = statusConditions(state.status);
   for (const [name, key] of Object.entries(IDS)) {
@@ -29,7 +29,7 @@ export function queryOf(state, now) {
   return { filter: [...conditions, ...STALE.filter], filter_or: STALE.filter_or };
 }
 
-/** Running jobs that have had no update for an hour; some never had one. */
+/** Conditions of running jobs without an update for an hour; some never had one. */
 const STALE = {
   filter: [
     { key: "status", operator: "eq", value: "IN_PROGRESS" },
@@ -41,13 +41,13 @@ const STALE = {
   ],
 };
 
-/** Whether `job`, as a list gives it, is one of these. */
+/** Whether `job`, as in the response of `list`, meets the conditions STALE. */
 export function isStale(job, now) {
   const last = new Date(job.updated_at || job.created_at || "");
   return job.status === "IN_PROGRESS" && now - last > HOUR;
 }
 
-/** For a whole id and for a beginning there is an index; any other part is looked for in all. */
+/** Conditions by job id: an index serves a whole id or a prefix; other parts scan all jobs. */
 function byId(text) {
   const key = "job_id";
   if (WHOLE_ID.test(text)) return [{ key, operator: "eq", value: text }];
@@ -58,7 +58,7 @@ function byId(text) {
   ];
 }
 
-/** The filters in force: `{name, text, without}`, where `without` are the changes to drop it. */
+/** The active filters: `{name, text, without}`, where `without` is the change that drops one. */
 export function filtersOf(state) {
   const found = [];
   const add = (name, text, without) => found.push({ name, text, without });

@@ -1,4 +1,4 @@
-// Numbers, moments and durations as people read them.
+// Numbers, moments and durations in readable form.
 
 const WHOLE = new Intl.NumberFormat("en");
 const PERCENT = new Intl.NumberFormat("en", {
@@ -35,7 +35,7 @@ export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const clock = (date) => CLOCK.format(date);
 export const utc = (date) => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
-/** A moment in this zone as a table has it: without its year, if that is this one. */
+/** A moment in local time for a table, without its year if that is the current one. */
 export function stamp(date, now) {
   const year = date.getFullYear();
   return year === now.getFullYear() ? STAMP.format(date) : `${STAMP.format(date)} ${year}`;

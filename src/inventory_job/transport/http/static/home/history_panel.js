@@ -9,7 +9,7 @@ import { STATUSES, kindOf } from "./statuses.js";
 
 const FEW = 10;
 
-/** Draws `questions.history`; `within` are the filters of all that it counts. */
+/** Draws `questions.history`; `within`: the filters of the jobs it counts. */
 export function drawHistory(history, { state, within, span }) {
   const shown = STATUSES.filter(({ id }) => id !== "OTHER" || history.totals.OTHER);
   if (shown.every(({ id }) => !history.totals[id])) {

@@ -36,7 +36,7 @@ const [head, body] = [".head", ".body"].map((part) => view.querySelector(part));
 const deleting = new DeleteButton();
 let drawn = null;
 
-/** Asks for the job of `state`, then for those around it, and draws them. Throws as JobService. */
+/** Gets the job of `state`, then its neighbours, and draws them. Throws as JobService. */
 export async function show({ state, service, now, signal }) {
   if (drawn !== state.job) clear();
   const job = await service.send("get", { job_id: state.job }, signal);
@@ -54,7 +54,7 @@ export async function show({ state, service, now, signal }) {
   });
 }
 
-/** Forgets what was shown. */
+/** Clears the view. */
 export function clear() {
   drawn = null;
   head.replaceChildren();
@@ -79,7 +79,7 @@ function draw(job, state, now) {
   );
   const before = Object.keys(RUNS).map((name) => body.querySelector(`#${name}-runs .runs`));
   refill(body, times(job, now), tasks(job), fields(job, state), ...runs(job, state));
-  // Until there is an answer, what was known stays.
+  // The neighbours shown before stay until the new ones have arrived.
   Object.keys(RUNS).forEach((name, i) => {
     if (before[i]) body.querySelector(`#${name}-runs .runs`).replaceWith(before[i]);
   });

@@ -16,7 +16,7 @@ const tools = list.querySelector(".tools");
 
 let shown = [];
 
-/** Asks for a page of the jobs that `state` is about and draws it. Throws as JobService. */
+/** Gets the page of jobs that `state` asks for and draws it. Throws as JobService. */
 export async function show({ state, service, now, signal }) {
   drawFilters(state);
   const query = {
@@ -34,7 +34,7 @@ export async function show({ state, service, now, signal }) {
   return [];
 }
 
-/** Forgets what was shown, as that of another caller. */
+/** Clears the view, for example for another caller. */
 export function clear() {
   shown = [];
   found.textContent = "";

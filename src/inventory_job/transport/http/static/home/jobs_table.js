@@ -1,4 +1,4 @@
-// The table of jobs: its columns, its order, and the keys that move in it.
+// The table of jobs: its columns, its order, and its keyboard navigation.
 
 import { changed, jobLink } from "./address.js";
 import { cell, chip, link, make, when } from "./dom.js";
@@ -22,7 +22,7 @@ export const FIELDS = [
   "failure_tasks",
 ];
 
-// `desc`: what is wanted first of it are the largest.
+// `desc`: the first click on the heading sorts in descending order.
 const COLUMNS = [
   { key: "status", title: "Status", kind: "status", content: (job) => chip(job.status) },
   { key: "job_id", title: "Job", kind: "id job", content: name },
@@ -60,7 +60,7 @@ const COLUMNS = [
   },
 ];
 
-/** The table of `jobs`, as a list gives them, for a state, at the moment `now`. */
+/** The table of `jobs`, as in the response of `list`, for a state, at the moment `now`. */
 export function jobsTable(jobs, state, now) {
   const head = COLUMNS.map((column) => heading(column, state));
   const rows = jobs.map((job) => {
@@ -104,7 +104,7 @@ function name(job, { state }) {
   );
 }
 
-/** The content of a column whose values, when chosen, narrow the list to them. */
+/** The content of a column whose values are links that filter the list by them. */
 function filtering(filter) {
   return (job, { state }) => {
     const value = job[`${filter}_id`] ?? "";
@@ -127,14 +127,14 @@ function end(job, { now }) {
 const failed = (tasks) =>
   make("data", { value: tasks, class: tasks > 0 ? "bad" : "nil" }, whole(tasks));
 
-/** A click beside the links of a row opens its job, unless text is being marked. */
+/** A click beside the links of a row opens its job, unless text is selected. */
 function open({ target, currentTarget }) {
   const row = target.closest("tr");
   if (target.closest("a") || !currentTarget.contains(row) || String(getSelection())) return;
   row.querySelector("a.open")?.click();
 }
 
-/** Up and down move from row to row, Home and End to the first and the last. */
+/** Arrow keys move the focus from row to row, Home and End to the first and the last. */
 function move(event) {
   const links = [...event.currentTarget.querySelectorAll("a.open")];
   const at = links.indexOf(event.target.closest("tr")?.querySelector("a.open"));

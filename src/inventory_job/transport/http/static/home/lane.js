@@ -1,8 +1,8 @@
-// What a chart says of where the pointer is: in a line of its own above it, so as to cover nothing.
+// The tooltip of a chart, in a line of its own above it, so that it covers no data.
 
 import { make } from "./dom.js";
 
-/** The lane, and the options by which Chart.js writes into it; `words` says what, of data points. */
+/** The line, and the tooltip options of Chart.js that fill it with `words(dataPoints)`. */
 export function laneWith(words) {
   const tip = make("span", { class: "tip" });
   const element = make("p", { class: "lane", "aria-hidden": "true" }, tip);

@@ -1,4 +1,4 @@
-// Shows what the address asks for: on a new address, on request, and every 30 seconds.
+// Shows the view of the address: on a new address, on request, and every 30 seconds.
 
 import { EMPTY, changed, jobsLink, overviewLink, stateOf } from "./address.js";
 import { loading } from "./api.js";
@@ -10,7 +10,7 @@ import { drawProblems } from "./problems.js";
 import * as session from "./session.js";
 
 const EVERY = 30_000;
-// Each is loaded when it is first shown.
+// Modules, imported when their view is first shown.
 const VIEWS = {
   overview: () => import("./overview.js"),
   jobs: () => import("./jobs.js"),
@@ -33,7 +33,7 @@ let timer;
 let caller;
 const loaded = new Map();
 
-/** Fits everything but the answers to the address. */
+/** Reads the state from the address, and updates all of the page but the view. */
 function follow() {
   state = stateOf(location);
   session.recall(state);
@@ -53,7 +53,7 @@ function follow() {
   document.title = TITLES[state.view](state);
 }
 
-/** Asks for what the address says and draws it; true once it is there. */
+/** Loads and draws the view of the state; true once done, false if a later refresh replaced it. */
 async function refresh() {
   clearTimeout(timer);
   asking.abort();
@@ -92,7 +92,7 @@ function conclude(problems, now) {
   show(all ? "failed" : "ready");
 }
 
-/** What was shown to one caller is not left there for another. */
+/** Clears all views when the caller has changed. */
 function forgetOther() {
   const now = session.callerOf(state);
   if (caller !== undefined && caller !== now) {
@@ -102,7 +102,7 @@ function forgetOther() {
   caller = now;
 }
 
-/** Asks only if it is known for whom; a click on the button asks in any case. */
+/** Refreshes if there is a domain or a token; the button refreshes in any case. */
 async function refreshIfKnown() {
   if (session.isKnown(state)) return refresh();
   asking.abort();
@@ -122,10 +122,10 @@ function schedule() {
 
 const isHere = (href) => href === (location.hash || EMPTY);
 
-/** Goes to a fragment; asks again where that is the address already. */
+/** Goes to a fragment; refreshes if the page is there already. */
 function go(href) {
   if (!isHere(href)) location.hash = href;
-  // Else a change of address may be on its way, which asks by itself.
+  // If they differ, a hashchange event is pending, which refreshes.
   else if (changed(state, { page: state.page }) === href) refresh();
 }
 
@@ -135,7 +135,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", ({ target }) => {
   if (target === auto) {
-    // A switch is nothing to go back from.
+    // The switch makes no new entry in the history.
     history.replaceState(history.state, "", changed(state, { auto: auto.checked, page: state.page }));
     follow();
     schedule();
@@ -145,7 +145,7 @@ form.addEventListener("change", ({ target }) => {
     else go(href);
   }
 });
-// Of the address, not of what is shown: two choices may come before the page has followed.
+// From the address, not `state`: a second choice may come before the hashchange event.
 filters.onChoice((changes) => go(changed(stateOf(location), changes)));
 const forgetSuggestions = filters.suggestWith(() => session.serviceOf(state));
 window.addEventListener("hashchange", async () => {
@@ -165,7 +165,7 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
 });
 
 if (location.search) {
-  // The fragment is what changes from now on.
+  // Moves the state from the query string into the fragment.
   history.replaceState(history.state, "", `${location.pathname}${changed(state, { page: state.page })}`);
 }
 follow();

@@ -27,7 +27,7 @@ export async function around(service, field, job, signal) {
   return { before: before.reverse(), after };
 }
 
-/** Draws them, with `job` in between; undefined `found`: there was no answer. */
+/** Draws the jobs of `found` with `job` between them; undefined if the calls failed. */
 export function drawAround(element, found, job, state, now) {
   if (!found) {
     refill(element, make("p", { class: "empty" }, "Not available."));

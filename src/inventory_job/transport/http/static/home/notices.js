@@ -1,19 +1,19 @@
-// What has been done, said on the view that follows.
+// The notice on the page about an action that has been done.
 
 const notice = document.getElementById("notice");
 let next = "";
 
-/** Has the next view say `text`. */
+/** Shows `text` on the next view. */
 export function announce(text) {
   next = text;
 }
 
-/** Says `text` on the view that is shown. */
+/** Shows `text` on the current view. */
 export function say(text) {
   notice.textContent = text;
 }
 
-/** A view begins: it says what was left for it. */
+/** Shows, at the start of a view, the text announced for it. */
 export function turn() {
   notice.textContent = next;
   next = "";

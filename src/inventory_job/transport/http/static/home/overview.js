@@ -1,4 +1,4 @@
-// The view of what there is now.
+// The overview: panels about the jobs of a range, and about those running now.
 
 import { loading } from "./api.js";
 import { drawDurations } from "./durations_panel.js";
@@ -16,14 +16,14 @@ const PANELS = ["history", "plugins", "collectors", "durations", "running"];
 
 const view = document.getElementById("overview");
 let drawn = () => {};
-// By plugin, how long its jobs take, and until when that is not asked again.
+// A cache by plugin: `longest`, the p99 of its durations, and `until`, when that expires.
 const known = new Map();
 
-/** Asks for all panels and draws those that are answered; returns the problems of the others. */
+/** Loads all panels, draws those whose calls succeed, and returns the problems of the others. */
 export async function show({ state, service, now, signal }) {
   const range = state.range ?? DEFAULT_RANGE;
   const span = spanOf(range, now);
-  // The filters of what is counted in the range, and of what is running whatever its age.
+  // Filters of the jobs counted in the range (`within`), and of running jobs of any age.
   const anyAge = { workspace: state.workspace };
   const within = { ...anyAge, range };
   const filtered = (filters) => queryOf({ ...unfiltered, ...filters }, now);
@@ -39,7 +39,7 @@ export async function show({ state, service, now, signal }) {
     stuck: stuck(service, filtered({ ...anyAge, stale: true }), signal),
     durations: durations(service, filter, signal),
   };
-  // Only this view has charts; the others need not wait for what draws them.
+  // Only this view has charts: the other views do not load the library.
   const library = import("./chart.umd.min.js");
   const { answers, problems } = await settled(asked);
   await loading(library);
@@ -49,7 +49,7 @@ export async function show({ state, service, now, signal }) {
   return problems;
 }
 
-/** Beyond how many seconds a running job is slow, by the plugins of `jobs`. */
+/** By plugin of `jobs`: the seconds beyond which a running job is slow. */
 async function limits(service, jobs, now, signal) {
   const plugins = [...new Set(jobs.map((job) => job.plugin_id).filter(Boolean))];
   const asked = plugins.filter((plugin) => !(known.get(plugin)?.until > now));
@@ -62,10 +62,10 @@ async function limits(service, jobs, now, signal) {
   return new Map(plugins.map((plugin) => [plugin, known.get(plugin).longest]));
 }
 
-/** Draws the same again, as in other colours. */
+/** Draws the same data again, for a change of the colour scheme. */
 export const redraw = () => drawn();
 
-/** Forgets what was shown. */
+/** Clears the view and its cache. */
 export function clear() {
   drawn = () => {};
   known.clear();

@@ -1,12 +1,12 @@
-// The panels of the overview: what each holds, and what stays as it was when that changes.
+// The panels of the overview, whose open tables stay open when their content changes.
 
 import { count, link, make, refill, table } from "./dom.js";
 
 const charts = new Map();
 
 /**
- * Puts `children` and a note into the panel `id`; a chart that was there is destroyed, and a table
- * that was opened stays so, as it was scrolled.
+ * Puts `children` and a note into the panel `id`. Destroys the former chart; an open table stays
+ * open and keeps its scroll position.
  */
 export function fill(id, note, ...children) {
   charts.get(id)?.destroy();
@@ -22,18 +22,18 @@ export function fill(id, note, ...children) {
   after.lastChild.scrollTop = top;
 }
 
-/** Has `fill` destroy `chart` in time, which is in the panel `id`. */
+/** Registers the `chart` of the panel `id`, which the next `fill` destroys. */
 export const keep = (id, chart) => charts.set(id, chart);
 
-/** Says in a panel that there is nothing to show. */
+/** Fills a panel with a sentence in place of data. */
 export const fillEmpty = (id, text) => fill(id, "", make("p", { class: "empty" }, text));
 
-/** A panel whose call failed; what went wrong is said above. */
+/** Fills a panel whose call failed; the error is shown above the panels. */
 export const fillMissing = (id) => fillEmpty(id, "Not available.");
 
-/** A table to be opened. */
+/** A table in a closed `details` element. */
 export function details(title, columns, rows) {
-  // The keyboard scrolls what it can reach.
+  // An element needs the focus to be scrolled by keyboard.
   const scroll = { class: "scroll", tabindex: "0", role: "region", "aria-label": title };
   return make(
     "details",
@@ -43,10 +43,10 @@ export function details(title, columns, rows) {
   );
 }
 
-/** A number of jobs as a link to the list of them; none is no link. */
+/** A number of jobs as a link to the list of them; 0 without a link. */
 export const linked = (href, value) => (value ? link(href, count(value)) : count(value));
 
-/** A legend: `{kind, href, label, value}`, of which `value` is an element. */
+/** A legend of items `{kind, href, label, value}`; `value` is an element. */
 export function legend(items) {
   const parts = items.map(({ kind, href, label, value }) =>
     make("li", {}, link(href, make("span", {}, make("span", { class: `dot ${kind}` }), `${label} `, value))),

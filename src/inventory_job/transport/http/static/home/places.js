@@ -1,6 +1,6 @@
-// Where each address of this tab's history was scrolled to, so that going back leads there.
+// Restores the scroll position and the focus when the user goes back in the history.
 
-/** Keeps how far the window was scrolled, by the entries of the history. */
+/** The scroll position and the focused link of each history entry of this tab. */
 export class Places {
   #entry = 0;
   #last = 0;
@@ -12,7 +12,7 @@ export class Places {
     this.#mark();
   }
 
-  /** An address has come up: a new one, or one that was left before. Returns where to be in it. */
+  /** Call after a navigation: saves the position left, returns the position to restore. */
   entered() {
     this.#scrolled.set(this.#entry, window.scrollY);
     this.#focused.set(this.#entry, document.activeElement?.getAttribute("href"));
@@ -23,16 +23,16 @@ export class Places {
     return { top, href, again: known !== undefined };
   }
 
-  /** Before the answers are there: a new address begins at its top. */
+  /** Call before the view is loaded: scrolls a new entry to the top. */
   restoreAtOnce({ top, again }) {
     if (!again) window.scrollTo(0, top);
   }
 
-  /** Once the answers are there. */
+  /** Call once the view is drawn: restores the position of an entry visited before. */
   restore({ top, href, again }) {
     if (!again) return;
     window.scrollTo(0, top);
-    // The keyboard goes on from the link that it left by.
+    // Focus the link by which the user left.
     if (!href || document.activeElement !== document.body) return;
     const links = [...document.querySelectorAll("main a")];
     links.find((link) => link.getAttribute("href") === href)?.focus({ preventScroll: true });

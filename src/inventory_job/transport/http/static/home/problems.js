@@ -1,4 +1,4 @@
-// Says what went wrong: a sentence first, then the code and the server's own words.
+// Shows errors: a sentence, then the code and the message of the server.
 
 import { make } from "./dom.js";
 
@@ -18,8 +18,8 @@ const OTHERWISE = "Something went wrong.";
 export const sentenceOf = (error) => SENTENCES[error.code] ?? OTHERWISE;
 
 /**
- * Shows problems, `[{error, panel}]`, the same error once: what it means, its code, its message,
- * and the fields at fault. The panels are named unless `all` of them failed.
+ * Shows problems, `[{error, panel}]`, each distinct error once: its meaning, code, message, and
+ * invalid fields. Names the panels concerned, unless `all` failed.
  */
 export function drawProblems(problems, all) {
   const groups = Map.groupBy(problems, ({ error }) => `${error.code} ${error.message}`);
@@ -30,7 +30,7 @@ export function drawProblems(problems, all) {
   document.getElementById("problems").replaceChildren(...boxes);
 }
 
-/** An error as a box; `about` names what it is about, or is empty. */
+/** An error as a box; `about` names the panels concerned, or is empty. */
 export function problem(error, about = "") {
   return make(
     "div",

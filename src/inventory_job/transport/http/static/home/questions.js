@@ -1,4 +1,4 @@
-// What the page asks the Job service, and the answers in the form in which they are drawn.
+// The queries of the overview, with results in the form in which they are drawn.
 
 import { FAILED, STATUSES, groupOf } from "./statuses.js";
 
@@ -16,7 +16,7 @@ const RUNNING = [
   "success_tasks",
   "failure_tasks",
 ];
-// Each takes the conditions of the jobs that it is about.
+// The parameter `filter` or `query` of each function selects the jobs.
 
 /** Jobs by interval and status: `{rows: [{interval, jobs: {status: n}}], totals: {status: n}}`. */
 export async function history(service, filter, span, signal) {
@@ -35,7 +35,7 @@ export async function history(service, filter, span, signal) {
   const byKey = new Map(rows.map((row) => [row.interval.key, row.jobs]));
   const totals = noJobs();
   for (const { at, status, jobs } of answer.results) {
-    // What is no date, as a list of dates, is in no interval.
+    // A stored value that is not a date, such as a list of dates, is in no interval.
     const row = byKey.get(at);
     if (row) row[groupOf(status)] += jobs;
     totals[groupOf(status)] += jobs;
@@ -46,8 +46,8 @@ export async function history(service, filter, span, signal) {
 const noJobs = () => Object.fromEntries(STATUSES.map(({ id }) => [id, 0]));
 
 /**
- * Those with most failures, by the field `key`: `{rows: [{name, plugins, jobs, failures}], more}`,
- * where `plugins` are the ids of the plugins that they ran.
+ * The values of the field `key` with most failures:
+ * `{rows: [{name, plugins, jobs, failures}], more}`; `plugins` are the ids of their plugins.
  */
 export async function failures(service, filter, key, signal) {
   const query = {
@@ -67,7 +67,7 @@ export async function failures(service, filter, key, signal) {
   return { rows, more: Boolean(more) && rows.length === results.length };
 }
 
-/** The oldest or newest of the jobs, as the list gives them, and how many there are. */
+/** The oldest or newest of the jobs, as in the response of `list`, and how many there are. */
 export async function running(service, filter, newest, signal) {
   const query = {
     filter,
@@ -115,7 +115,7 @@ export async function durations(service, filter, signal) {
   };
 }
 
-/** The p99 of the seconds that the newest finished jobs of a plugin took, whenever that was. */
+/** The p99 of the seconds that the newest finished jobs of a plugin took, of any age. */
 export async function usual(service, plugin, signal) {
   const query = {
     filter: [
@@ -130,7 +130,7 @@ export async function usual(service, plugin, signal) {
 
 const secondsOf = (job) => (new Date(job.finished_at) - new Date(job.created_at)) / 1000;
 
-/** By nearest rank: the smallest value that at least that share of all values do not exceed. */
+/** Percentiles by nearest rank: p90 is the smallest value that 90 % of all do not exceed. */
 function percentiles(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

@@ -1,11 +1,11 @@
-// The ranges of time that can be shown, cut into hours or days.
+// The time ranges of the overview, divided into hours or days.
 
 const HOUR = 3600e3;
 const DAY = 24 * HOUR;
 const HOURS = {
   unit: "hour",
   size: HOUR,
-  // As MongoDB writes the hour that a moment is in, and as this page does.
+  // The key of an hour, as a format of MongoDB and as this page computes it.
   pattern: "%Y-%m-%dT%H:00:00Z",
   key: (start) => `${start.toISOString().slice(0, 13)}:00:00Z`,
   zone: undefined,
@@ -19,7 +19,7 @@ const HOURS = {
     timeZoneName: "short",
   },
 };
-// The database cuts days in UTC, so their names are in UTC, too.
+// MongoDB divides days in UTC, so their names are in UTC, too.
 const DAYS = {
   unit: "day",
   size: DAY,
@@ -48,8 +48,8 @@ export const isRange = (name) => Object.hasOwn(RANGES, name);
 
 /**
  * The last hours or days of a range, up to the end of the one that `now` is in.
- * `conditions` are those of jobs created in it; every interval has the `key` that a stat grouped
- * by `pattern` gives it, a short name for an axis (`tick`) and a long one.
+ * `conditions` select the jobs created in it. Every interval has the `key` that a stat grouped by
+ * `pattern` returns for it, a short name for an axis (`tick`) and a long one.
  */
 export function spanOf(name, now) {
   const { cut, count, label } = RANGES[name];

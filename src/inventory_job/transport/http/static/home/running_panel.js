@@ -1,4 +1,4 @@
-// The jobs that are running, with those marked that may be stuck.
+// The running jobs; those that may be stuck are marked.
 
 import { changed, jobLink, jobsLink } from "./address.js";
 import { ago, link, make, table } from "./dom.js";
@@ -7,7 +7,7 @@ import { isStale } from "./filters.js";
 import { fill, fillEmpty } from "./panels.js";
 import { taskBar } from "./tasks.js";
 
-/** Draws `questions.running`; `slow` are the seconds by plugin beyond which a job is slow. */
+/** Draws `questions.running`; `slow`: by plugin, the seconds beyond which a job is slow. */
 export function drawRunning({ jobs, total }, slow, { state, anyAge, now }) {
   if (!jobs.length) {
     fillEmpty("running", "No job is running.");

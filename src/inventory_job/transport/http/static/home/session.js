@@ -1,4 +1,4 @@
-// Whose jobs are shown: the domain, which the address has, and the token, which it never has.
+// Whose jobs are shown: the domain, kept in the address, and the token, which never is.
 
 import { JobService, entrance } from "./api.js";
 import { fragment } from "./address.js";
@@ -11,32 +11,32 @@ const form = document.getElementById("session");
 const [domain, token] = ["domain", "token"].map((id) => document.getElementById(id));
 const welcome = document.getElementById("welcome");
 
-/** Shows the domain of a state, and the token that this tab has been given. */
+/** Shows the domain of a state, and the token of this tab. */
 export function recall(state) {
   domain.value = state.domain ?? "";
   token.value = current();
 }
 
-/** What the form says: `{domain}`, to be put into a state. The token is kept for this tab. */
+/** The domain in the form, as changes to a state; keeps its token in the session storage. */
 export function given() {
   sessionStorage.setItem(TOKEN, token.value.trim());
   return { domain: domain.value.trim() || null };
 }
 
-/** The token that was given: not what is being typed. */
+/** The submitted token, not what is being typed. */
 const current = () => sessionStorage.getItem(TOKEN) ?? "";
 
-/** Whether it is known whose jobs to ask for. */
+/** Whether there is a domain or a token to ask with. */
 export const isKnown = (state) => Boolean(state.domain || current());
 
-/** Who asks, as a text that differs for another caller. */
+/** A text that identifies the caller. */
 export const callerOf = (state) => JSON.stringify([state.domain, current()]);
 
-/** The Job service for this caller; throws CallFailed for what no header can hold. */
+/** The Job service for this caller; throws CallFailed for characters no header can have. */
 export const serviceOf = (state) =>
   new JobService({ domain: state.domain ?? "", token: current() });
 
-/** Fits the form to how the server authenticates; offers a domain to begin with, if it names one. */
+/** Fits the form to the auth mode of the server; offers the domain to start with, if any. */
 export async function greet(state) {
   const { auth_mode: mode, domain: offered } = await entrance().catch(() => ({}));
   if (mode) form.dataset.mode = mode;
@@ -52,7 +52,7 @@ export async function greet(state) {
   }
 }
 
-/** Why the server does not take the caller, in a sentence, and what to do. */
+/** Why the server refuses the caller, and what to do. */
 export function refusal() {
   const ended = expiry(current());
   if (!current()) return "This server asks for a token. Paste yours above to go on.";
@@ -63,7 +63,7 @@ export function refusal() {
   return "The server does not accept this token any more. Paste another one above to go on.";
 }
 
-/** When a token ends, by what it says itself; null if it does not. */
+/** When a token expires, by its `exp` claim; null without one. */
 function expiry(text) {
   try {
     const claims = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
@@ -74,7 +74,7 @@ function expiry(text) {
   }
 }
 
-/** The keyboard goes to where a new token is to be put, unless it is writing elsewhere. */
+/** Moves the focus to the field of the token, unless it is in that of the domain. */
 export function askForToken() {
   if (document.activeElement !== domain) token.focus({ preventScroll: true });
 }

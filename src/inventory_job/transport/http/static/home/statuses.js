@@ -1,6 +1,6 @@
 // The statuses of jobs, as the page groups and names them.
 
-// Older jobs have the other two; lists show them as FAILURE.
+// Older jobs have ERROR or TIMEOUT; `list` returns them as FAILURE.
 export const FAILED = ["FAILURE", "ERROR", "TIMEOUT"];
 
 /** The statuses, from the bottom of a stack to its top. */
@@ -24,10 +24,10 @@ export function groupOf(status) {
 export const isStatus = (id) => LABELS.has(id);
 export const labelOf = (id) => LABELS.get(id);
 
-/** The name of a group in style sheets. */
+/** The name of a group in class names and colours of style sheets. */
 export const kindOf = (id) => id.toLowerCase().replace("_", "-");
 
-/** The conditions of jobs in one of these groups; none for no group and for all of them. */
+/** The conditions of jobs in one of `groups`; none if that is empty or has all groups. */
 export function statusConditions(groups) {
   if (!groups.length || groups.length === STATUSES.length) return [];
   const stored = (ids) => ids.flatMap((id) => (id === "FAILURE" ? FAILED : [id]));

@@ -6,7 +6,7 @@ import { percent, whole } from "./format.js";
 
 const FINISHED = ["SUCCESS", "FAILURE", "CANCELED"];
 
-/** Draws them; those whose call failed are undefined. */
+/** Draws the figures; those whose call failed are undefined. */
 export function drawSummary({ history, running, stuck }, { state, within, anyAge, span }) {
   const tiles = [];
   const ago = `in the last ${span.label}`;

@@ -1,12 +1,12 @@
-// The tasks of a job: how many there are, and what has become of them.
+// The tasks of a job by outcome, as numbers and as a bar.
 
 import { make } from "./dom.js";
 import { whole } from "./format.js";
 
-/** The tasks of a job by outcome, none below 0 nor above all: numbers that add up to `total`. */
+/** The numbers of tasks of a job by outcome, adjusted so that they add up to `total`. */
 export function tasksOf(job) {
   const total = Math.max(0, job.total_tasks ?? 0);
-  // Races of collectors leave fewer than none, or more than all.
+  // Race conditions of collectors leave numbers below 0 or above the total.
   const upTo = (most, value) => Math.min(most, Math.max(0, value ?? 0));
   const remained = upTo(total, job.remained_tasks);
   const failure = upTo(total - remained, job.failure_tasks);
@@ -25,7 +25,7 @@ export function taskBar(job) {
   );
 }
 
-/** The bar alone. It says nothing that is not beside it. */
+/** The bar alone, hidden from screen readers. */
 export function parts(job) {
   const { total, success, failure, other } = tasksOf(job);
   const shares = { success, failure, canceled: other };
