@@ -40,6 +40,18 @@ def test_what_another_service_inserts_is_added_within_a_second_without_counting(
     assert "aggregate" not in process.commands.sent
 
 
+def test_a_total_that_has_to_be_counted_is_of_now(
+    process: Process, insert: Insert, domain: str
+) -> None:
+    process.settle(domain)
+
+    for number in range(20):
+        plugin = {"plugin_id": f"plugin-{number}"}
+        assert process.total(domain, plugin) == 0
+        insert({"domain_id": domain, **plugin})
+        assert process.total(domain, plugin) == 1
+
+
 @pytest.mark.parametrize("field", ["domain_id", "plugin_id", "created_at"])
 def test_an_inserted_job_may_hold_any_type(
     process: Process, database: Store, insert: Insert, domain: str, field: str

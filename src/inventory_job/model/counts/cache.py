@@ -56,9 +56,9 @@ class CountCache:
             return known
         elif (counter := self.counters.begin(filter_)) is not None:
             try:
-                total = await self._count_at(counter.at, jobs, deadline)
-                if total is not None:
-                    return self.counters.settle(counter, total)
+                counted = await self._count_after(counter.at, jobs, deadline)
+                if counted is not None:
+                    return self.counters.settle(counter, *counted)
             finally:
                 if counter.total is None:
                     self.counters.abandon(counter)
@@ -76,8 +76,11 @@ class CountCache:
         """Whether cached totals are used: the change stream is on and up to date."""
         return self._is_on and self._stream.age < _LONGEST_AGE_SECONDS
 
-    async def _count_at(self, at: Timestamp, jobs: ScopedFilter, deadline: Deadline) -> int | None:
-        """The number of `jobs` by a snapshot read at a cluster time; None if there is no snapshot.
+    async def _count_after(
+        self, earliest: Timestamp, jobs: ScopedFilter, deadline: Deadline
+    ) -> tuple[int, Timestamp] | None:
+        """The number of `jobs` by a snapshot read at the cluster time `earliest` or later, and that
+        time; None if there is no snapshot.
 
         A count without a snapshot may or may not include changes made while it runs.
         """
@@ -85,13 +88,14 @@ class CountCache:
             "aggregate": self._database.jobs.name,
             "pipeline": [{"$match": jobs.document}, {"$count": "total"}],
             "cursor": {},
-            "readConcern": {"level": "snapshot", "atClusterTime": at},
+            "readConcern": {"level": "snapshot", "afterClusterTime": earliest},
             "maxTimeMS": deadline.milliseconds(),
         }
         try:
-            answer = await self._database.jobs.database.command(command)
+            cursor = (await self._database.jobs.database.command(command))["cursor"]
         except OperationFailure as failure:
             if failure.code in _NO_SNAPSHOT:
                 return None
             raise
-        return sum(int(row["total"]) for row in answer["cursor"]["firstBatch"])
+        total = sum(int(row["total"]) for row in cursor["firstBatch"])
+        return total, cursor["atClusterTime"]

@@ -39,7 +39,8 @@ class Counter:
     def __init__(self, jobs: Countable, at: Timestamp) -> None:
         self.jobs = jobs
         self.at = at
-        """The cluster time to count at. No later change was reported before the count began."""
+        """The cluster time of the count. Until it ends: the time of the last change that was
+        reported before it began, which it has to include."""
         self.total: int | None = None
         self._buffered: list[Change] = []
 
@@ -57,9 +58,10 @@ class Counter:
             self.total += included
         return True
 
-    def settle(self, total: int) -> int | None:
-        """Ends the count: returns `total` with the buffered changes applied, None if unknown."""
-        self.total = total
+    def settle(self, total: int, at: Timestamp) -> int | None:
+        """Ends the count, which found `total` jobs at the cluster time `at`: returns the number
+        with the buffered changes applied, None if unknown."""
+        self.total, self.at = total, at
         buffered, self._buffered = self._buffered, []
         return self.total if all(map(self.apply, buffered)) else None
 
@@ -97,7 +99,7 @@ class Counters:
     def begin(self, jobs: Countable) -> Counter | None:
         """Begins a count of `jobs`; None if their number is not to be cached.
 
-        The caller counts `jobs` at the cluster time `at` of the counter that this returns, and then
+        The caller counts `jobs` at the cluster time `at` of the returned counter or later, and then
         passes the counter to `settle` or `abandon`.
         """
         if jobs in self._counters or not self._is_repeated(jobs):
@@ -107,9 +109,10 @@ class Counters:
             self._counters.popitem(last=False)
         return counter
 
-    def settle(self, counter: Counter, total: int) -> int:
-        """Ends a count with its result; returns the number to answer with."""
-        if (now := counter.settle(total)) is None:
+    def settle(self, counter: Counter, total: int, at: Timestamp) -> int:
+        """Ends a count, which found `total` at the cluster time `at`; returns the number to answer
+        with."""
+        if (now := counter.settle(total, at)) is None:
             self._drop(counter)
             return total
         return now

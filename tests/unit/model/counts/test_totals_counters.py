@@ -58,7 +58,8 @@ def begin(counters: Counters, jobs: Countable) -> Counter:
 
 def keep(counters: Counters, jobs: Countable, total: int) -> None:
     """The number of `jobs` is known from a count."""
-    assert counters.settle(begin(counters, jobs), total) == total
+    counter = begin(counters, jobs)
+    assert counters.settle(counter, total, counter.at) == total
 
 
 def test_a_number_is_known_after_it_was_counted(counters: Counters) -> None:
@@ -146,7 +147,7 @@ def test_changes_reported_while_counting_are_added_when_they_are_later(counters:
 
     counters.apply([other(11), insert(12), insert(13)])
 
-    assert counters.settle(counter, 7) == 8
+    assert counters.settle(counter, 7, counter.at) == 8
     assert counters.get(ALL) == 8
 
 
@@ -155,7 +156,7 @@ def test_a_count_is_not_kept_when_a_delete_followed(counters: Counters) -> None:
 
     counters.apply([other(12)])
 
-    assert counters.settle(counter, 7) == 7
+    assert counters.settle(counter, 7, counter.at) == 7
     assert counters.get(ALL) is None
 
 
@@ -191,7 +192,7 @@ def test_a_count_that_began_before_its_domain_was_forgotten_is_not_kept(
     else:
         counters.clear()
 
-    assert counters.settle(counter, 7) == 7
+    assert counters.settle(counter, 7, counter.at) == 7
 
     assert counters.get(ALL) is None
 
@@ -319,9 +320,10 @@ def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Ste
             counters.forget(jobs.domain_id, time(len(history.states) - 1))
         elif step.what == "settle" and jobs in running:
             counter = running.pop(jobs)
-            at = counter.at.time
+            # The count is of this time or a later one.
+            at = max(counter.at.time, len(history.states) - 1 - step.number)
             total = history.total(jobs, at)
-            shown = counters.settle(counter, total)
+            shown = counters.settle(counter, total, time(at))
             known_at[jobs] = at
             assert shown in {total, history.total(jobs, max(at, history.reported))}
 
