@@ -151,11 +151,9 @@ class Lookups(Generic[_Key, _Found]):
             raise Unavailable(_DOWN)
 
     def _started(self, calls: _Calls[_Key, _Found], key: _Key) -> asyncio.Task[_Found | None]:
-        """The call for `key`, started unless in flight; raises Unavailable during back-off."""
+        """The call for `key`, started unless in flight."""
         task = calls.get(key)
         if task is None:
-            self._check_back_off()
-            self._back_off.begin()
             task = calls[key] = asyncio.create_task(self._call(calls, key))
             task.add_done_callback(self._log_bug)
         return task
@@ -163,11 +161,11 @@ class Lookups(Generic[_Key, _Found]):
     async def _call(self, calls: _Calls[_Key, _Found], key: _Key) -> _Found | None:
         try:
             async with self._renewal_slots if calls is self._renewals else nullcontext():
+                # An outage may have begun while a renewal waited for its slot.
+                self._check_back_off()
+                self._back_off.begin()
                 began = self._clock()
-                value = await self._fetch(key)
-        except Exception as error:
-            self._failed(key, error)
-            raise
+                value = await self._fetched(key, began)
         finally:
             del calls[key]
         self._back_off.succeeded()
@@ -181,15 +179,19 @@ class Lookups(Generic[_Key, _Found]):
         self._keep(key, entry)
         return value
 
-    def _failed(self, key: _Key, error: Exception) -> None:
-        if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
-            self._back_off.failed()
-            return
-        self._back_off.succeeded()
-        entry = self._entry(key)
-        if entry.value is not None and not self._is_fresh(entry):
-            # The next call is a charged one, because failing renewals would have no rate limit.
-            self._keep(key, _Entry(entry.bucket))
+    async def _fetched(self, key: _Key, began: float) -> _Found | None:
+        try:
+            return await self._fetch(key)
+        except Exception as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Unanswered):
+                self._back_off.failed(began)
+                raise
+            self._back_off.succeeded()
+            entry = self._entry(key)
+            if entry.value is not None and not self._is_fresh(entry):
+                # The next call is a charged one, because failing renewals would have no rate limit.
+                self._keep(key, _Entry(entry.bucket))
+            raise
 
     def _log_bug(self, task: asyncio.Task[_Found | None]) -> None:
         """Logs an unexpected error, as no look-up may be waiting for it; `fetch` logs outages."""

@@ -57,6 +57,7 @@ class BackOff:
         self._clock = clock
         self._pause = 0.0
         self._until = -math.inf
+        self._succeeded_at = -math.inf
 
     def is_time(self) -> bool:
         """Whether an attempt may begin now."""
@@ -70,10 +71,12 @@ class BackOff:
     def succeeded(self) -> None:
         """Ends the outage, if there was one."""
         self._pause = 0.0
+        self._succeeded_at = self._clock()
 
-    def failed(self) -> None:
-        """Begins an outage unless there is one: concurrent failures count as one."""
-        if not self._pause:
+    def failed(self, began: float) -> None:
+        """Begins an outage, after the failure of an attempt that began at `began`. An attempt from
+        before the last success belongs to an earlier outage, and one during an outage to that."""
+        if not self._pause and began >= self._succeeded_at:
             self._wait(_FIRST_PAUSE)
 
     def _wait(self, pause: float) -> None:

@@ -47,6 +47,22 @@ async def test_of_many_known_keys_a_few_are_renewed_at_a_time() -> None:
 
 
 @in_loop
+async def test_renewals_that_wait_for_their_turn_are_not_tried_once_the_directory_is_down() -> None:
+    keys = [f"k{number}" for number in range(40)]
+    directory = Directory(LookupLimits(burst=40), **dict.fromkeys(keys, "1"))
+    for key in keys:
+        await directory.find(key)
+    directory.now += 1000
+    directory.is_down = True
+    pause = Pause(directory)
+    refused = await started(*[directory.is_refused(key) for key in keys])
+    pause.ended.set()
+
+    assert await asyncio.gather(*refused) == [True] * 40
+    assert len(directory.fetched) == 40 + 16
+
+
+@in_loop
 async def test_a_call_under_way_unseen_does_not_show_that_a_key_is_known() -> None:
     limits = LookupLimits(burst=1, per_second=1.0)
     known, unknown = Directory(limits, a="1"), Directory(limits)
