@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+import pymongo
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
@@ -13,6 +14,7 @@ from inventory_job.model.client import Database
 from inventory_job.results import StoredDocument
 
 _BATCH = 2_000
+_INSERT_SECONDS = 60.0
 _DUPLICATE_KEY = 11000
 
 
@@ -50,22 +52,20 @@ async def load(
     remaining = iter(jobs)
     while batch := list(islice(remaining, _BATCH)):
         tasks = [task for _, its_tasks in batch for task in its_tasks]
-        new_tasks += await _insert(database, database.job_tasks, tasks)
-        new_jobs += await _insert(database, database.jobs, [job for job, _ in batch])
+        new_tasks += await _insert(database.job_tasks, tasks)
+        new_jobs += await _insert(database.jobs, [job for job, _ in batch])
     return Counts(new_jobs, new_tasks)
 
 
 async def _insert(
-    database: Database,
-    collection: AsyncCollection[StoredDocument],
-    documents: list[StoredDocument],
+    collection: AsyncCollection[StoredDocument], documents: list[StoredDocument]
 ) -> int:
     if not documents:
         return 0
     try:
-        inserted = await database.with_server(
-            lambda: collection.insert_many(documents, ordered=False)
-        )
+        # Within a time of its own the driver waits for a server, also to repeat a write.
+        with pymongo.timeout(_INSERT_SECONDS):
+            inserted = await collection.insert_many(documents, ordered=False)
         return len(inserted.inserted_ids)
     except BulkWriteError as error:
         duplicates = all(f["code"] == _DUPLICATE_KEY for f in error.details["writeErrors"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import grpc
@@ -10,6 +11,9 @@ from bson import ObjectId
 from pydantic import SecretStr
 from pymongo import MongoClient
 
+from inventory_job.embedded.demo_data import samples
+from inventory_job.embedded.seeding import Counts, load
+from inventory_job.model.client import Database
 from inventory_job.results import StoredDocument
 from inventory_job.settings import Settings
 from tests.support.client import Client, Plain
@@ -84,3 +88,21 @@ def test_what_goes_on_failing_is_unavailable(
         fail(admin, "off", code)
 
     assert {each.status for each in refused} == {grpc.StatusCode.UNAVAILABLE}
+
+
+def test_loading_demo_data_goes_on_over_another_connection(
+    members: ReplicaSet, admin: MongoClient[StoredDocument]
+) -> None:
+    async def loaded() -> Counts:
+        database = Database(f"{members.uri}&appName=loading", "loaded")
+        try:
+            return await load(database, samples())
+        finally:
+            await database.close()
+
+    data = {"failCommands": ["insert"], "closeConnection": True, "appName": "loading"}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+
+    counts = asyncio.run(loaded())
+
+    assert counts == Counts(jobs=3, tasks=7)
