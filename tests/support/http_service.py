@@ -31,7 +31,6 @@ from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.http.app import AppOptions, build_app
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
@@ -41,6 +40,7 @@ from inventory_job.transport.http.server import HttpServer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.limiter import Limits as CallsAtATime
 from inventory_job.transport.listening import PortOptions
+from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import TlsFiles
 from tests.support.client import SERVICE
 from tests.support.running import LoopThread, seed

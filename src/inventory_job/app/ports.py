@@ -16,9 +16,9 @@ from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.interceptor import CallInterceptor
 from inventory_job.transport.grpc.server import JOB, GrpcServer, add_services
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.listening import PortInUse, PortOptions
+from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import InvalidTls, TlsFiles
 
 _HANDSHAKE_MS = 2_000

@@ -29,9 +29,9 @@ from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.server import JOB
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.limiter import Limiter, Limits
 from inventory_job.transport.listening import address_of
+from inventory_job.transport.servicer import JobServicer
 
 if TYPE_CHECKING:
     from inventory_job.observability.tracing import OpenTelemetryTracing

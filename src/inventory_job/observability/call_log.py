@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _PROBES = "/grpc."
 """Prefix of the methods of health and reflection, logged at level debug while they succeed."""
 
-MetadataPairs = tuple[tuple[str, str | bytes], ...]
+Metadata = tuple[tuple[str, str | bytes], ...]
+"""The metadata of a call, with keys in lower case."""
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class CallLog:
 
     @contextmanager
     def record(
-        self, method: str, transport: str, metadata: MetadataPairs, request_id: str = ""
+        self, method: str, transport: str, metadata: Metadata, request_id: str = ""
     ) -> Iterator[CallRecord]:
         """Records the call made within this context manager; `method` is its full name.
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from inventory_job.observability.call_log import CallRecord, MetadataPairs
+from inventory_job.observability.call_log import CallRecord, Metadata
 
 _CLOSE_SECONDS = 2.0
 _FAILURES = {
@@ -60,9 +60,7 @@ class OpenTelemetryTracing:
         return _CallsCommandTracer(self._tracer, failed_hook=_name_failure)
 
     @contextmanager
-    def server_span(
-        self, method: str, metadata: MetadataPairs, record: CallRecord
-    ) -> Iterator[None]:
+    def server_span(self, method: str, metadata: Metadata, record: CallRecord) -> Iterator[None]:
         """Creates the span of a call; `method` is its full name. The span continues the caller's
         trace, if there is one (W3C trace context). Log entries of the call hold both ids."""
         name = method.lstrip("/")

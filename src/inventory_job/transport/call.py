@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from google.protobuf.message import Message
 
 from inventory_job.auth.callers import Caller
 from inventory_job.deadline import Deadline
 from inventory_job.transport.limiter import Permit
-
-Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
-"""The metadata of a call, with keys in lower case."""
 
 
 @dataclass(slots=True)
@@ -27,12 +23,11 @@ class Call:
     """
 
     method: str
-    metadata: Metadata
     caller: Caller
     write: Callable[[Message], bytes]
     quick_bytes: int
-    peer: str = ""
-    deadline: Deadline | None = None
+    peer: str
+    deadline: Deadline | None
     request_bytes: int = 0
     permit: Permit = field(init=False)
 

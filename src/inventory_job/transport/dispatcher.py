@@ -9,7 +9,8 @@ import structlog
 from inventory_job.auth.callers import Authenticator, Caller
 from inventory_job.auth.policy import authorize
 from inventory_job.errors import TooLarge
-from inventory_job.transport.call import Call, Metadata
+from inventory_job.observability.call_log import Metadata
+from inventory_job.transport.call import Call
 from inventory_job.transport.limiter import LARGE_BYTES, Limiter
 
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from inventory_job.settings import Settings
-from inventory_job.transport.grpc import interceptor, servicer
+from inventory_job.transport import servicer
+from inventory_job.transport.grpc import interceptor
 from inventory_job.transport.http import calls, messages
 from inventory_job.wire import encode
 from tests.support.client import Client

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from google.protobuf.message import Message
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.errors import NotFound, Overloaded, TooLarge
@@ -22,7 +21,7 @@ LARGE = b"x" * 100_000
 def call(tenant: str = "domain-1", peer: str = "p") -> Call:
     caller = Caller(tenant)
     method = "/spaceone.api.inventory.v1.Job/list"
-    return Call(method, (), caller, Message.SerializeToString, 0, peer)
+    return Call(method, caller, lambda message: message.SerializeToString(), 0, peer, None)
 
 
 def dispatcher_of(limiter: Limiter) -> Dispatcher:

@@ -19,8 +19,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, ServiceError, invalid
-from inventory_job.observability.call_log import CallLog, CallRecord
-from inventory_job.transport.call import Call, Metadata
+from inventory_job.observability.call_log import CallLog, CallRecord, Metadata
+from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.grpc.status import EndStatus, status_of
@@ -75,9 +75,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001  the client gets a status for any error
             refuse = partial(self._refuse, method, metadata, error)
             return grpc.stream_unary_rpc_method_handler(refuse)
-        call = Call(method, metadata, caller, _written, _QUICK_BYTES)
+        opened = partial(Call, method, caller, _written, _QUICK_BYTES)
+        answer = partial(self._answer, opened, metadata, handler.unary_unary)
         # No (de)serializers: `_answer` parses the message itself, and reports one that is invalid.
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, call, handler.unary_unary))
+        return grpc.unary_unary_rpc_method_handler(answer)
 
     async def _refuse(
         self,
@@ -92,11 +93,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             status = _ending(error, method, record)
         return await _abort(context, status)
 
-    async def _answer(self, call: Call, behavior: Any, content: bytes, context: Context) -> bytes:
-        call.peer = context.peer()
-        call.request_bytes = len(content)
+    async def _answer(
+        self,
+        opened: Callable[[str, Deadline | None, int], Call],
+        metadata: Metadata,
+        behavior: Any,
+        content: bytes,
+        context: Context,
+    ) -> bytes:
+        """Answers a call whose headers are accepted, once its message has arrived."""
         seconds: float | None = context.time_remaining()
-        call.deadline = None if seconds is None else Deadline.after(seconds)
+        deadline = None if seconds is None else Deadline.after(seconds)
+        call = opened(context.peer(), deadline, len(content))
 
         async def work() -> bytes:
             read = partial(_read, self._deserializers[call.method], content)
@@ -104,7 +112,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return answer
 
         answering = self._dispatcher.run(call, work, partial(_when_done, context))
-        return await self._recorded(call.method, call.metadata, answering, context)
+        return await self._recorded(call.method, metadata, answering, context)
 
     async def _recorded(
         self, method: str, metadata: Metadata, answering: Awaitable[_Answer], context: Context

@@ -15,7 +15,6 @@ from inventory_job.stubs.spaceone.api.core.v1 import server_info_pb2, server_inf
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
 from inventory_job.transport.grpc.reflection import add_reflection
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.limiter import Limiter
 from inventory_job.transport.listening import (
     PortInUse,
@@ -23,6 +22,7 @@ from inventory_job.transport.listening import (
     address_of,
     free_addresses,
 )
+from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import server_credentials
 
 JOB = job_pb2.DESCRIPTOR.services_by_name["Job"]

@@ -12,11 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
-from inventory_job.observability.call_log import CallLog
-from inventory_job.transport.call import Call, Metadata
+from inventory_job.observability.call_log import CallLog, Metadata
+from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
-from inventory_job.transport.grpc.servicer import JobServicer
 from inventory_job.transport.http.body import (
     BodyReader,
     RequestLimits,
@@ -30,6 +29,7 @@ from inventory_job.transport.http.messages import json_of, message_of
 from inventory_job.transport.http.routes import Route
 from inventory_job.transport.http.status import failure_response
 from inventory_job.transport.limiter import LARGE_BYTES
+from inventory_job.transport.servicer import JobServicer
 
 _HEADERS = {
     "content-type": "application/json",
@@ -77,7 +77,7 @@ class JobCalls:
         deadline = deadline_of(headers)
         caller = await self._dispatcher.identify(route.method, metadata)
         peer = ":".join(map(str, request.client or ()))
-        call = Call(route.method, metadata, caller, self._written, LARGE_BYTES, peer, deadline)
+        call = Call(route.method, caller, self._written, LARGE_BYTES, peer, deadline)
         body = await self._bodies.read(request)
 
         async def work() -> bytes:

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
-from inventory_job.transport.call import Metadata
+from inventory_job.observability.call_log import Metadata
 
 METADATA = frozenset({"token", "x_domain_id", "x_workspace_id", "traceparent", "tracestate"})
 """The keys of call metadata taken from headers, in which hyphens may replace the underscores."""

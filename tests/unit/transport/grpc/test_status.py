@@ -6,7 +6,8 @@ import grpc
 import pytest
 
 from inventory_job.errors import InvalidRequest, Kind, Overloaded, invalid
-from inventory_job.transport.grpc.status import STATUS_CODES, rich_status, status_of
+from inventory_job.transport.grpc.status import STATUS_CODES, status_of
+from inventory_job.transport.rich_status import rich_status
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
-from inventory_job.transport.grpc.servicer import JobServicer
+from inventory_job.transport.servicer import JobServicer
 
 METHODS = [method.name for method in job_pb2.DESCRIPTOR.services_by_name["Job"].methods]
 
