@@ -48,6 +48,7 @@ _TRANSIENT = frozenset(
 _TOO_BUSY = frozenset({365, 402, 407, 412, 433, 449})
 _NO_ACCESS = frozenset({11, _UNAUTHORIZED, 18, _ATLAS})
 _CLOSED = ("after close", "closed connection pool")
+_QUOTED = re.compile(r'".*"|\{.*\}|, full error: .*', re.DOTALL)
 _LOGGED_OUT = re.compile(r"requires authentication|no users authenticated", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"not authorized on \S+ to execute command \{ (\w+): (?:\"([^\"]*)\")?")
 _FORBIDDEN_IN_ATLAS = re.compile(r"not allowed to do action \[(\w+)\] on \[[^.\]]*\.?([^\]]*)\]")
@@ -123,6 +124,12 @@ def pattern_complaint(failure: PyMongoError) -> str | None:
     return found[1] if found else "MongoDB cannot read it"
 
 
+def without_quotations(error: BaseException) -> str:
+    """The message of MongoDB, or of the driver, for the log: without what it quotes of a command or
+    of stored values."""
+    return _QUOTED.sub("…", _sentence(error))
+
+
 def is_about_hint(failure: OperationFailure) -> bool:
     """Whether MongoDB refused an index hint because there is no such index."""
     return failure.code == _BAD_VALUE and "hint provided" in _sentence(failure)
@@ -158,9 +165,10 @@ def _missing_right(failure: OperationFailure) -> str | None:
     return f"run {command} on {collection}" if collection else f"run {command}"
 
 
-def _sentence(failure: OperationFailure) -> str:
-    """MongoDB's error message: for matching, never shown, as it may quote a command."""
-    return str((failure.details or {}).get("errmsg", ""))
+def _sentence(error: BaseException) -> str:
+    """The message of MongoDB, or of the driver; not to be shown: it may quote a command."""
+    details = getattr(error, "details", None)
+    return str((details.get("errmsg") if isinstance(details, Mapping) else None) or error)
 
 
 def _operation(error: OperationFailure) -> ServiceError:

@@ -20,6 +20,7 @@ from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TopologyDescription
 
 from inventory_job.errors import Outage
+from inventory_job.model.driver_errors import without_quotations
 
 _KINDS_BY_CODE = {**dict.fromkeys((11, 18, 8000), "login refused"), 13: "right missing"}
 _MOST_CHARACTERS = 200
@@ -35,7 +36,6 @@ _KINDS = {
 }
 _ORDER = {kind: number for number, kind in enumerate(_KINDS)}
 _SETTINGS = re.compile(r" \(configured timeouts:.*?\)|, Timeout: .*", re.DOTALL)
-_QUOTED = re.compile(r'".*"|\{.*\}|, full error: .*', re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -80,10 +80,8 @@ def _unfit(replica_set: str | None, servers: Collection[ServerDescription]) -> O
 
 def _sentence(error: Exception) -> str:
     """The driver's or database's message without settings, quotations and control characters."""
-    details = getattr(error, "details", None)
-    said = details.get("errmsg") if isinstance(details, dict) else None
-    text = _QUOTED.sub("…", str(said or error))
-    return _CONTROLS.sub(" ", _SETTINGS.sub("", text)).strip()[:_MOST_CHARACTERS]
+    text = _SETTINGS.sub("", without_quotations(error))
+    return _CONTROLS.sub(" ", text).strip()[:_MOST_CHARACTERS]
 
 
 def _hosts(servers: Iterable[ServerDescription]) -> str:

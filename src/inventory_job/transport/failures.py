@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Mapping
 
 import structlog
 
 from inventory_job.errors import Kind, Misconfigured, ServiceError, Unexpected
-
-_QUOTED = re.compile(r'".*"|\{.*\}', re.DOTALL)
+from inventory_job.model.driver_errors import without_quotations
 
 
 def failure_of(error: Exception, method: str) -> ServiceError:
@@ -33,14 +30,11 @@ def failure_of(error: Exception, method: str) -> ServiceError:
 
 
 def _shown(cause: BaseException) -> str:
-    """A cause as it may be logged: with its message for exceptions of PyMongo, which hold no
-    secrets, else its type alone. A UnicodeDecodeError, say, holds its whole input: a token."""
+    """A cause as it may be logged: with its message for exceptions of PyMongo, which hold secrets
+    in quotations only, else its type alone. A UnicodeDecodeError holds its whole input, a token."""
     kind = type(cause)
     if kind.__module__.partition(".")[0] != "pymongo":
         return kind.__name__
-    answer = getattr(cause, "details", None)
-    if not isinstance(answer, Mapping) or "errmsg" not in answer:
-        return repr(cause)
-    # Some messages of MongoDB quote the command that it refused, or a stored value.
-    sentence = _QUOTED.sub("…", str(answer["errmsg"]))
-    return f"{kind.__name__}({answer.get('code')} {answer.get('codeName')}: {sentence})"
+    answer = getattr(cause, "details", None) or {}
+    code = f"{answer['code']} {answer.get('codeName')}: " if "code" in answer else ""
+    return f"{kind.__name__}({code}{without_quotations(cause)})"
