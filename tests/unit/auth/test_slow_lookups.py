@@ -30,15 +30,23 @@ async def test_no_look_up_waits_for_a_renewal_in_the_background() -> None:
     assert directory.fetched == ["a"] * 2
 
 
-@in_loop
-async def test_of_many_known_keys_a_few_are_renewed_at_a_time() -> None:
-    keys = [f"k{number}" for number in range(40)]
-    directory = Directory(LookupLimits(burst=40), **dict.fromkeys(keys, "1"))
-    for key in keys:
+KEYS = [f"k{number}" for number in range(40)]
+
+
+async def with_expired() -> Directory:
+    """A directory that knows `KEYS`, which were fetched long ago."""
+    directory = Directory(LookupLimits(burst=len(KEYS)), **dict.fromkeys(KEYS, "1"))
+    for key in KEYS:
         await directory.find(key)
     directory.now += 1000
+    return directory
+
+
+@in_loop
+async def test_of_many_known_keys_a_few_are_renewed_at_a_time() -> None:
+    directory = await with_expired()
     pause = Pause(directory)
-    found = await started(*[directory.find(key) for key in keys])
+    found = await started(*[directory.find(key) for key in KEYS])
     assert len(directory.fetched) == 40 + 16
     pause.ended.set()
 
@@ -48,14 +56,10 @@ async def test_of_many_known_keys_a_few_are_renewed_at_a_time() -> None:
 
 @in_loop
 async def test_renewals_that_wait_for_their_turn_are_not_tried_once_the_directory_is_down() -> None:
-    keys = [f"k{number}" for number in range(40)]
-    directory = Directory(LookupLimits(burst=40), **dict.fromkeys(keys, "1"))
-    for key in keys:
-        await directory.find(key)
-    directory.now += 1000
+    directory = await with_expired()
     directory.is_down = True
     pause = Pause(directory)
-    refused = await started(*[directory.is_refused(key) for key in keys])
+    refused = await started(*[directory.is_refused(key) for key in KEYS])
     pause.ended.set()
 
     assert await asyncio.gather(*refused) == [True] * 40
