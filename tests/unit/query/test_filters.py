@@ -165,6 +165,7 @@ def test_the_patterns_of_every_condition_are_counted_with_its_path() -> None:
         "filter": [condition("contain_in", ["a", "b", "c"]), condition("eq", "d")],
         "filter_or": [condition("regex", "e"), condition("not_contain", "f")],
         "keyword": "g h",
+        "unwind": {"path": "plugin_id", "filter": [condition("contain_in", ["i", "j", "k", "l"])]},
     }
 
     assert +plan({"query": query}).jobs.patterns_at == {
@@ -172,6 +173,7 @@ def test_the_patterns_of_every_condition_are_counted_with_its_path() -> None:
         "query.filter_or[0]": 1,
         "query.filter_or[1]": 1,
         "query.keyword": 2,
+        "query.unwind.filter": 4,
     }
 
 
