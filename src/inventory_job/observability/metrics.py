@@ -34,7 +34,7 @@ class Metrics:
         )
         call_seconds = Histogram(
             "inventory_job_call_duration_seconds",
-            "Seconds that a call took, from its headers to its answer.",
+            "Seconds from the arrival of the message (over HTTP of the headers) to the response.",
             ["method", "transport"],
             buckets=_BUCKETS,
             registry=self._registry,

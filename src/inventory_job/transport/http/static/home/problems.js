@@ -7,7 +7,7 @@ const SENTENCES = {
   NOT_FOUND: "There is no such job, or it is none of yours.",
   UNAUTHENTICATED: "The server does not know who you are.",
   PERMISSION_DENIED: "You may not see or do this.",
-  RESOURCE_EXHAUSTED: "The server is busy, or the answer is too large. Try again in a moment.",
+  RESOURCE_EXHAUSTED: "The server is busy: retry later. Or the answer is too large: ask for less.",
   DEADLINE_EXCEEDED: "The answer took too long. Narrow the filters, or try again.",
   UNAVAILABLE: "The server or its database cannot be reached. Try again in a moment.",
   INTERNAL: "The server has failed. Its log holds the reason.",
