@@ -28,16 +28,15 @@ from bench_load import Figures, Load
 from bench_servers import Contender, Start, contenders, start_time
 from bench_workloads import Workload, workloads
 from google.protobuf import json_format
-from harness.databases import create_indexes, mongodb
+from harness.databases import create_indexes, in_database, mongodb
 from harness.processes import mongod_of
 from harness.servers import unwind_on_sigterm
+from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
 from inventory_job.embedded.seeding import load
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
-from tests.support.running import in_database
-from tests.support.store import Store
 
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
@@ -141,13 +140,14 @@ class _Seeded:
 
 def _seeded(uri: str, jobs: int, indexes: Sequence[Index], resources: ExitStack) -> _Seeded:
     name = f"inventory-job-bench-{jobs}-{len(indexes)}"
-    store = resources.enter_context(Store(uri, name))
-    if store.jobs.estimated_document_count() < jobs:
-        store.jobs.drop()
+    client = resources.enter_context(MongoClient[dict[str, Any]](uri))
+    stored = client[name]["job"]
+    if stored.estimated_document_count() < jobs:
+        stored.drop()
         demo = Demo(jobs, 0, _UNTIL).documents()
-        in_database(store, lambda database: load(database, ((job, []) for job, _ in demo)))
+        in_database(uri, name, lambda database: load(database, ((job, []) for job, _ in demo)))
         create_indexes(uri, name, indexes)
-    return _Seeded(name, store.jobs)
+    return _Seeded(name, stored)
 
 
 def _measure(

@@ -29,10 +29,10 @@ from harness.databases import DATABASE, demo_database
 from harness.processes import memory_samples
 from harness.servers import ServerProcess
 from harness.threads import in_threads
+from pymongo import MongoClient
 
 from inventory_job.cli.seed import DEMO_JOBS, midnight
 from inventory_job.embedded.demo_data import Demo
-from tests.support.store import Store
 
 WITNESS = "domain-0f0e0d0c0b0a"  # named by no request
 FAULTS = ("INTERNAL", "UNKNOWN", "UNAVAILABLE")
@@ -157,14 +157,15 @@ def _run_own(options: argparse.Namespace, report: Report) -> list[str]:
     with (
         tempfile.TemporaryDirectory() as directory,
         demo_database(Demo(DEMO_JOBS, 0, midnight())) as uri,
-        Store(uri, DATABASE) as store,
+        MongoClient[dict[str, Any]](uri) as client,
         ServerProcess(Path(directory) / "server.log", {"MONGO_URI": uri}) as server,
     ):
-        store.jobs.insert_many(witnesses())
+        jobs = client[DATABASE]["job"]
+        jobs.insert_many(witnesses())
         with memory_samples(server.process, 0.5) as memory:
             run(server.address, options, report)
         report.memory += map(int, memory)
-        left = list(store.jobs.find({"domain_id": WITNESS}, {"_id": 0}, sort=[("job_id", 1)]))
+        left = list(jobs.find({"domain_id": WITNESS}, {"_id": 0}, sort=[("job_id", 1)]))
     return [] if left == witnesses() else ["the witness jobs are not what they were"]
 
 

@@ -187,7 +187,9 @@ def open_database(settings: Settings, tracing: OpenTelemetryTracing | None = Non
         wrong = "mongo_database" if isinstance(error, InvalidDatabaseName) else "mongo_uri"
         raise InvalidSetting(f"setting {wrong}: {error}") from error
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}"
+        # Some versions of the driver put an error of their own around that of the system.
+        cause: Any = error if error.filename else error.__context__ or error
+        reason = f"{cause.filename}: {cause.strerror}"
         raise CannotStart(f"A file that mongo_uri names cannot be used: {reason}.") from error
 
 
