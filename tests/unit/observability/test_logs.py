@@ -149,16 +149,16 @@ stuck.goes_on.set()
 
 def test_writes_that_fail_lose_their_entries_and_no_others() -> None:
     program = """
-import errno, sys, time, structlog
+import errno, sys, threading, structlog
 from inventory_job.observability.logging import configure_logging
 class Full:
     def __init__(self, stream):
-        self._stream, self.failures = stream, 0
+        self._stream, self.failed = stream, threading.Event()
     def isatty(self):
         return False
     def write(self, text):
         if "before" in text:
-            self.failures += 1
+            self.failed.set()
             raise OSError(errno.ENOSPC, "No space left on device")
         return self._stream.write(text)
     def flush(self):
@@ -166,10 +166,10 @@ class Full:
 full = sys.stderr = Full(sys.stderr)
 configure_logging("info", "json")
 log = structlog.get_logger("test")
-for number in range(FAILURES):
+for _ in range(FAILURES):
     log.info("before")
-    while full.failures <= number:
-        time.sleep(0.001)
+    full.failed.wait()
+    full.failed.clear()
 log.info("after")
 """
     # The entry that says so is lost as well where the next write fails.
