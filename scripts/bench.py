@@ -19,7 +19,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
 _UNTIL = datetime(2026, 3, 1)
 _RIVALS_INDEXES = {"all": INDEXES, "reference": REFERENCE_INDEXES}
 _STARTS = 5
+_OTHER_TENANT = "domain-demo00000002"
 _DEEP = 60_001
 _DEEP_OF_A_MILLION = 100_001
 
@@ -107,6 +108,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of one turn of one contender")
     parser.add_argument("--workloads", help="names, separated by commas; default: all")
+    parser.add_argument(
+        "--beside", help="a workload that 8 callers of another tenant send all the time"
+    )
     parser.add_argument("--contenders", default="ours,bare,floor")
     parser.add_argument(
         "--rivals-indexes",
@@ -156,16 +160,14 @@ def _measure(
     job = database.jobs.find_one({"domain_id": LARGEST_TENANT}, sort=[("job_id", 1)]) or {}
     workspace = _largest_workspace(database)
     jobs = database.jobs.estimated_document_count()
-    wanted = given.workloads.split(",") if given.workloads else None
-    chosen = [
-        workload
-        for workload in workloads(job["job_id"], _DEEP if jobs < 1_000_000 else _DEEP_OF_A_MILLION)
-        if wanted is None or workload.name in wanted
-    ]
+    deep = _DEEP if jobs < 1_000_000 else _DEEP_OF_A_MILLION
+    known = {workload.name: workload for workload in workloads(job["job_id"], deep)}
+    chosen = [known[name] for name in (given.workloads.split(",") if given.workloads else known)]
+    beside = replace(known[given.beside], domain_id=_OTHER_TENANT) if given.beside else None
     rivals = _seeded(uri, jobs, _RIVALS_INDEXES[given.rivals_indexes], resources)
     names = (database.name, rivals.name)
     with contenders(given, uri, *names) as running:
-        load_ = Load(mongod_of(uri), workspace)
+        load_ = Load(mongod_of(uri), workspace, beside)
         servers = [one for one in running if one.name in given.contenders.split(",")]
         for workload in chosen:
             _same_answers(load_, servers, workload)

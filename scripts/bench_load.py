@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from subprocess import Popen
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
@@ -20,6 +23,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2_grpc
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _LOG_SECONDS = 5.0
+_ENDLESS = 10**9
 
 
 class Figures(NamedTuple):
@@ -35,10 +39,12 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Makes load; `mongod` is the database of the servers."""
+    """Makes load; `mongod` is the database of the servers. `beside`: what 8 other callers send all
+    the time."""
 
     mongod: Process
     workspace_id: str
+    beside: Workload | None = None
 
     def once(self, server: Contender, workload: Workload) -> Message:
         """The answer to one call; raises grpc.RpcError."""
@@ -61,16 +67,14 @@ class Load:
 
     def run(self, server: Contender, workload: Workload, callers: int, calls: int) -> Figures:
         """Figures of that many calls by that many callers at once."""
-        metadata = workload.metadata(self.workspace_id)
-        sent = request(workload.method, workload.request)
-        connections = min(callers, 4)
-        options = [f"-n{calls}", f"-c{connections}", f"-m{callers // connections}", "-t1"]
-        answered = server.answered()
+        answered = server.answered(workload.method)
         processes = server.process, self.mongod
         before = [process.processor_seconds for process in processes]
         with NamedTemporaryFile("r") as log:
-            options.append(f"--log-file={log.name}")
-            with h2load(server.address, sent, metadata, *options) as load:
+            with (
+                self._calls(server, self.beside, 8, _ENDLESS) if self.beside else nullcontext(),
+                self._calls(server, workload, callers, calls, f"--log-file={log.name}") as load,
+            ):
                 load.communicate()
             server_ms, mongod_ms = (
                 (process.processor_seconds - spent) / calls * 1000
@@ -79,7 +83,7 @@ class Load:
             # A line a call: its start, its HTTP status and its time, in microseconds.
             lines = [[*map(int, line.split("\t"))] for line in log]
         times = sorted(took / 1000 for _, status, took in lines if status == 200)
-        if len(times) != calls or not _has_answered(server, answered, calls):
+        if len(times) != calls or not _has_answered(server, workload.method, answered, calls):
             raise RuntimeError(f"{server.name}: not all of {calls} calls were answered")
         first, last = min(line[0] for line in lines), max(line[0] + line[2] for line in lines)
         return Figures(
@@ -91,9 +95,20 @@ class Load:
             server.process.memory,
         )
 
+    @contextmanager
+    def _calls(
+        self, server: Contender, workload: Workload, callers: int, calls: int, *options: str
+    ) -> Iterator[Popen[str]]:
+        connections = min(callers, 4)
+        share = [f"-n{calls}", f"-c{connections}", f"-m{callers // connections}", "-t1"]
+        sent = request(workload.method, workload.request)
+        metadata = workload.metadata(self.workspace_id)
+        with h2load(server.address, sent, metadata, *share, *options) as load:
+            yield load
 
-def _has_answered(server: Contender, before: int | None, calls: int) -> bool:
+
+def _has_answered(server: Contender, method: str, before: int | None, calls: int) -> bool:
     """Whether a server says that it answered so many calls more; its log comes a little later."""
     if before is None:
         return True
-    return wait_until(lambda: (server.answered() or 0) >= before + calls, _LOG_SECONDS)
+    return wait_until(lambda: (server.answered(method) or 0) >= before + calls, _LOG_SECONDS)

@@ -21,7 +21,6 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 
 _SCRIPTS = Path(__file__).parent
 _IDLE_SECONDS = 0.02
-_OK = '"status":"OK"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,10 @@ class Contender:
     process: Process
     server: ServerProcess | None = None
 
-    def answered(self) -> int | None:
-        """How many calls were answered with OK so far, if there is a log of them: the load takes
-        refusals, which are quicker, for answers."""
-        return None if self.server is None else self.server.count(_OK)
+    def answered(self, method: str) -> int | None:
+        """How many calls of a method were answered with OK so far, if there is a log of them: the
+        load takes refusals, which are quicker, for answers."""
+        return None if self.server is None else self.server.count(f'/{method}","status":"OK"')
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
-from harness.callers import METADATA, message_of
+from harness.callers import message_of
+
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 
 GROUP = {
     "keys": [{"key": "plugin_id", "name": "plugin_id"}, {"key": "status", "name": "status"}],
@@ -33,6 +35,7 @@ class Workload:
     method: str
     request: dict[str, Any] = field(default_factory=dict)
     in_workspace: bool = False
+    domain_id: str = LARGEST_TENANT
 
     def message(self) -> Message:
         """The request."""
@@ -41,7 +44,7 @@ class Workload:
     def metadata(self, workspace_id: str) -> list[tuple[str, str]]:
         """The metadata of the caller."""
         named = [("x_workspace_id", workspace_id)] if self.in_workspace else []
-        return [*METADATA, *named]
+        return [("x_domain_id", self.domain_id), *named]
 
 
 def workloads(job_id: str, deep: int) -> tuple[Workload, ...]:
