@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
+from google.api import annotations_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,8 +24,7 @@ from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.context import METADATA
 from inventory_job.transport.http.messages import encoded
-from inventory_job.transport.http.pages import Asset, page_assets
-from inventory_job.transport.http.routes import routes_of
+from inventory_job.transport.http.pages import file_route, page_routes
 from inventory_job.transport.http.status import NoSuchPath, NotServed, failure_response
 
 _CORS_HEADERS = (
@@ -63,10 +63,7 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
     )
     app = Starlette(
         routes=[
-            *(
-                Route(route.path, partial(calls.respond, route), methods=["POST"])
-                for route in routes_of(service)
-            ),
+            *_methods(service, calls),
             *_probes(options),
             *_pages(options),
         ],
@@ -75,6 +72,14 @@ def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) 
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _methods(service: ServiceDescriptor, calls: JobCalls) -> Iterator[Route]:
+    """The routes of the methods, from their google.api.http options: each is a POST with the whole
+    request message as the body."""
+    for method in service.methods:
+        path = method.GetOptions().Extensions[annotations_pb2.http].post
+        yield Route(path, partial(calls.respond, method), methods=["POST"])
 
 
 def _probes(options: AppOptions) -> list[Route]:
@@ -113,10 +118,12 @@ def _pages(options: AppOptions) -> list[Route]:
             said["domain"] = domain
         return JSONResponse(said, headers=_NOT_STORED)
 
-    description = Asset(partial(_description, options.auth_mode), "application/json", {})
-    assets = {"/openapi.json": description, **page_assets()}
-    pages = [Route(path, asset.endpoint) for path, asset in assets.items()]
-    return [*pages, Route("/home/entrance.json", entrance)]
+    describe = partial(_description, options.auth_mode)
+    return [
+        file_route("/openapi.json", describe, "application/json", {}),
+        *page_routes(),
+        Route("/home/entrance.json", entrance),
+    ]
 
 
 async def _no_such_path(request: Request, _: Exception) -> Response:
