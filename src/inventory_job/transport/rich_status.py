@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from inventory_job.errors import Overloaded, Problem, ServiceError
+from inventory_job.errors import Problem, ServiceError
 
 # Trailers above about 8 kB never reach a gRPC client. There, messages are percent-encoded.
 _MOST_MESSAGE_BYTES = 1024
@@ -26,7 +26,7 @@ def rich_status(error: ServiceError) -> status_pb2.Status:
     bad_request = _bad_request(error.problems)
     if bad_request.field_violations:
         status.details.add().Pack(bad_request)
-    if isinstance(error, Overloaded):
+    if error.retry_seconds is not None:
         delay = timedelta(seconds=error.retry_seconds)
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
     return status

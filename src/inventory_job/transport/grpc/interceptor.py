@@ -18,12 +18,12 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
-from inventory_job.errors import InvalidRequest, ServiceError, invalid
-from inventory_job.observability.call_log import CallLog, CallRecord, Metadata
+from inventory_job.errors import InvalidRequest, invalid
+from inventory_job.observability.call_log import CallLog, Metadata
 from inventory_job.transport.call import Call
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.failures import failure_of
-from inventory_job.transport.grpc.status import EndStatus, status_of
+from inventory_job.transport.grpc.status import status_of
 from inventory_job.wire.parse import bounded
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -89,9 +89,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         context: Context,
     ) -> bytes:
         """Ends a call without reading its messages."""
-        with self._call_log.record(method, "grpc", metadata) as record:
-            status = _ending(error, method, record)
-        return await _abort(context, status)
+
+        async def refused() -> NoReturn:
+            raise error
+
+        return await self._recorded(method, metadata, refused(), context)
 
     async def _answer(
         self,
@@ -127,12 +129,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 record.code = "DEADLINE_EXCEEDED" if is_late else "CANCELLED"
                 raise
             except Exception as error:  # noqa: BLE001  any error has a status
-                status = _ending(error, method, record)
+                status = status_of(failure_of(error, method))
+                record.code = status[0].name
             else:
                 code: grpc.StatusCode | None = context.code()
                 record.code = code.name if code else "OK"
                 return answer
-        return await _abort(context, status)
+        return await _abort(context, *status)
 
     def _other(self, method: str, metadata: Metadata, handler: Handler) -> Handler:
         """The handler of a method of another service. It parses messages itself: gRPC would log an
@@ -158,7 +161,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 status = status_of(error)
             else:
                 return
-            await _abort(context, status)
+            await _abort(context, *status)
 
         serializer = given.response_serializer
         if given.unary_unary is not None:
@@ -185,15 +188,11 @@ def _when_done(context: Context, callback: Callable[[], object]) -> None:
     context.add_done_callback(done)
 
 
-def _ending(error: Exception, method: str, record: CallRecord) -> EndStatus:
-    failure: ServiceError = failure_of(error, method)
-    record.code = failure.kind.name
-    return status_of(failure)
-
-
-async def _abort(context: Context, status: EndStatus) -> NoReturn:
+async def _abort(
+    context: Context, code: grpc.StatusCode, details: str, trailing_metadata: Metadata
+) -> NoReturn:
     try:
-        await context.abort_with_status(status)
+        await context.abort(code, details, trailing_metadata)
     except grpc.aio.AbortError as error:
         # gRPC puts the error and the call in a reference cycle; the frames of its traceback would
         # keep the request in memory until the next garbage collection, maybe for a hundred calls.

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import grpc
 
-from inventory_job.errors import Kind, Overloaded, ServiceError
+from inventory_job.errors import ServiceError
+from inventory_job.observability.call_log import Metadata
 from inventory_job.transport.rich_status import rich_status
 
-STATUS_CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
-"""The status code of every kind of error."""
 
-
-@dataclass(frozen=True, slots=True)
-class EndStatus(grpc.Status):
-    """The status that ends a gRPC call."""
-
-    code: grpc.StatusCode
-    details: str
-    trailing_metadata: tuple[tuple[str, str | bytes], ...]
-
-
-def status_of(error: ServiceError) -> EndStatus:
-    """The status to end a gRPC call with; its trailing metadata has `rich_status`."""
+def status_of(error: ServiceError) -> tuple[grpc.StatusCode, str, Metadata]:
+    """What ends a gRPC call: code, details, and trailing metadata, which have `rich_status`."""
     status = rich_status(error)
-    trailing: list[tuple[str, str | bytes]] = [
-        ("grpc-status-details-bin", status.SerializeToString())
-    ]
-    if isinstance(error, Overloaded):
+    trailing: Metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    if error.retry_seconds is not None:
         # Clients with a retry policy obey this delay (gRFC A6).
-        trailing.append(("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))))
-    return EndStatus(STATUS_CODES[error.kind], status.message, tuple(trailing))
+        trailing += (("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))),)
+    return grpc.StatusCode[error.kind.value], status.message, trailing
