@@ -49,10 +49,7 @@ class Dispatcher:
         call.permit = permit = self._limiter.enter(call.caller.domain_id, call.peer)
         try:
             await permit.run()
-            try:
-                answer = await work()
-            finally:
-                permit.charge()
+            answer = await work()
             self.check_size(len(answer))
             permit.stop(is_large=len(answer) > LARGE_BYTES)
             when_taken(permit.leave)

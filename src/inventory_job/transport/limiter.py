@@ -93,14 +93,14 @@ class Permit:
             self._begun_at += clock() - comes_at
             return await in_thread(work)
 
-    def charge(self) -> None:
-        """Charges the tenant for the time since the call began to run, beyond _QUICK_SECONDS."""
-        self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
-
     def stop(self, *, is_large: bool = False) -> None:
-        """Releases the slots of the call, whose response is not yet sent. If the response is large,
-        the call keeps the slots of its tenant until `leave`: so a tenant whose clients do not read
-        has few such responses in memory, and holds up no other tenant."""
+        """Releases the slots of the call, whose response is not yet sent, and charges its tenant
+        for the time in which it ran. If the response is large, the call keeps the slots of its
+        tenant until `leave`: so a tenant whose clients do not read has few such responses in
+        memory, and holds up no other tenant."""
+        if self._running == len(self._shares):
+            seconds = self._limiter.clock() - self._begun_at
+            self._limiter.charge(self.tenant, seconds - _QUICK_SECONDS)
         kept = _OF_TENANT if is_large else 0
         for share in self._shares[kept : self._running]:
             share.leave()
@@ -139,15 +139,13 @@ class Limiter:
 
     def enter(self, tenant: str, peer: str) -> Permit:
         """A permit for a call of `tenant` on the connection `peer`; raises Overloaded."""
-        pair = (tenant, peer)
         if full := self._what_is_full(tenant, peer):
             self.refuse(tenant, peer)
             raise Overloaded(f"too many calls at once: those of the {full}")
-        if not self._all.held:
-            self._idle.clear()
+        self._idle.clear()
         self._all.held += 1
         shares = (
-            self._pairs.enter(pair),
+            self._pairs.enter((tenant, peer)),
             self._tenants.enter(tenant),
             self._peers.enter(peer),
             self._all,
@@ -181,9 +179,9 @@ class Limiter:
 
     async def _look(self) -> None:
         """Restores the slots of tenants as their charges decay, until none is charged."""
-        while self._charges:
+        while tenants := self._charges.tenants():
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            for tenant in self._charges.tenants():
+            for tenant in tenants:
                 self._fit(tenant)
 
     def _fit(self, tenant: str) -> None:
@@ -207,18 +205,13 @@ class Limiter:
 
     def _what_is_full(self, tenant: str, peer: str) -> str | None:
         """What has reached its limit of permits, in words for the client; None if nothing has."""
-        if self._is_full(tenant):
+        # A tenant that calls alone leaves a quarter of them free for the next one.
+        is_alone = not self._tenants.has_others(tenant)
+        spare = self.limits.held // 4 if is_alone else 0
+        if self._all.held >= self.limits.held - spare:
             return "server"
         if self._tenants.is_full(tenant):
             return "domain"
         if self._peers.is_full(peer):
             return "connection"
         return "domain on the connection" if self._pairs.is_full((tenant, peer)) else None
-
-    def _is_full(self, tenant: str) -> bool:
-        """Whether the server has no permit left for the tenant: a tenant that calls alone leaves a
-        quarter of them free for the next one."""
-        free = self.limits.held - self._all.held
-        if free > self.limits.held // 4:
-            return False
-        return free <= 0 or not self._tenants.has_others(tenant)

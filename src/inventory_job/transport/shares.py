@@ -47,7 +47,7 @@ class Share:
 
     async def enter(self) -> None:
         """Waits for a slot to run, and takes it."""
-        if self._can_run():
+        if self._running < self._most_running:  # the queue is empty whenever a slot is free
             self._running += 1
             return
         if not self._waiting:
@@ -73,12 +73,8 @@ class Share:
         self._most_running = most_running
         self._wake_waiting()
 
-    def _can_run(self) -> bool:
-        """Whether a slot is free; the queue is empty whenever one is."""
-        return self._running < self._most_running
-
     def _wake_waiting(self) -> None:
-        while self._waiting and self._can_run():
+        while self._waiting and self._running < self._most_running:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
@@ -94,9 +90,6 @@ class Charges:
         self._clock = clock
         self._charged: dict[str, tuple[float, float]] = {}
         """By tenant: the charged seconds, and the time from which they decay."""
-
-    def __len__(self) -> int:
-        return len(self._charged)
 
     def add(self, tenant: str, seconds: float) -> None:
         """Adds seconds to the charge of a tenant."""

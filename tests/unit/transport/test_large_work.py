@@ -113,7 +113,6 @@ async def test_waiting_for_a_turn_is_not_charged() -> None:
     first.may_end.set()
     second.may_end.set()
     await asyncio.gather(*tasks)
-    permit.charge()
     permit.leave()
 
     async with asyncio.timeout(1):

@@ -15,7 +15,6 @@ async def worked(limiter: Limiter, clock: Clock, tenant: str, seconds: float) ->
     permit = limiter.enter(tenant, f"{tenant}-{clock.now}")
     await permit.run()
     clock.now += seconds
-    permit.charge()
     permit.leave()
 
 
