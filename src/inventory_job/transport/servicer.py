@@ -25,7 +25,7 @@ from inventory_job.query.plans import (
     plan_stat,
 )
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport.call import Call
+from inventory_job.transport.dispatcher import Call
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
 from inventory_job.wire.parse import AnyMessage

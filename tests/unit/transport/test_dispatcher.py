@@ -9,8 +9,7 @@ import pytest
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.errors import NotFound, Overloaded, TooLarge
-from inventory_job.transport.call import Call
-from inventory_job.transport.dispatcher import Dispatcher
+from inventory_job.transport.dispatcher import Call, Dispatcher
 from inventory_job.transport.limiter import Limiter, Limits
 from tests.support.limiter import Clock
 

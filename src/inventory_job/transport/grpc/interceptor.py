@@ -20,8 +20,7 @@ from google.protobuf.message_factory import GetMessageClass
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.observability.call_log import CallLog, Metadata
-from inventory_job.transport.call import Call
-from inventory_job.transport.dispatcher import Dispatcher
+from inventory_job.transport.dispatcher import Call, Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.grpc.status import status_of
 from inventory_job.wire.parse import bounded

@@ -6,7 +6,7 @@ import grpc
 
 from inventory_job.errors import ServiceError
 from inventory_job.observability.call_log import Metadata
-from inventory_job.transport.rich_status import rich_status
+from inventory_job.transport.failures import rich_status
 
 
 def status_of(error: ServiceError) -> tuple[grpc.StatusCode, str, Metadata]:

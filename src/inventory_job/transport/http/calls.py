@@ -15,8 +15,7 @@ from starlette.responses import Response
 
 from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
 from inventory_job.observability.call_log import CallLog, Metadata
-from inventory_job.transport.call import Call
-from inventory_job.transport.dispatcher import Dispatcher
+from inventory_job.transport.dispatcher import Call, Dispatcher
 from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.body import (
     BodyReader,

@@ -18,7 +18,7 @@ from inventory_job.errors import (
     Unauthenticated,
     invalid,
 )
-from inventory_job.transport.rich_status import rich_status
+from inventory_job.transport.failures import rich_status
 
 HTTP_STATUSES: Mapping[Kind, int] = {
     Kind.INVALID_ARGUMENT: 400,

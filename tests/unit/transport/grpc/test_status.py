@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from inventory_job.errors import Code, InvalidRequest, Kind, Overloaded, ServiceError, invalid
+from inventory_job.transport.failures import rich_status
 from inventory_job.transport.grpc.status import status_of
-from inventory_job.transport.rich_status import rich_status
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
