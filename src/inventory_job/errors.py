@@ -2,7 +2,7 @@
 
 Every failed call ends with a `ServiceError`: a code that existing clients act on, the kind of
 failure, a message that helps the caller and, for an invalid request, one `Problem` for each thing
-wrong with it. `transport.grpc.status` and `transport.http.status` map each kind to a status.
+wrong with it. `transport.grpc.interceptor` and `transport.http.status` map each kind to a status.
 docs/errors.md lists the codes.
 """
 

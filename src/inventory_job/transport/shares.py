@@ -119,18 +119,20 @@ _Key: TypeAlias = "str | tuple[str, str]"
 class _Latest:
     """The key of the latest event and the latest different key, each with its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._last: tuple[_Key | None, float] = (None, -math.inf)
         self._last_other: tuple[_Key | None, float] = (None, -math.inf)
 
-    def note(self, key: _Key, now: float) -> None:
+    def note(self, key: _Key) -> None:
         if key != self._last[0]:
             self._last_other = self._last
-        self._last = (key, now)
+        self._last = (key, self._clock())
 
-    def of_others(self, key: _Key) -> float:
-        """The time of the latest event of any key but `key`; -infinity if there was none."""
-        return self._last_other[1] if key == self._last[0] else self._last[1]
+    def is_of_others(self, key: _Key) -> bool:
+        """Whether any key but `key` had an event within a second."""
+        _, at = self._last_other if key == self._last[0] else self._last
+        return self._clock() - at < _RECENT_SECONDS
 
 
 class Table:
@@ -142,8 +144,8 @@ class Table:
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._entered = _Latest()
-        self._refused = _Latest()
+        self._entered = _Latest(clock)
+        self._refused = _Latest(clock)
 
     def get(self, key: _Key) -> Share | None:
         """The share of `key`; None if it holds no permit."""
@@ -151,13 +153,11 @@ class Table:
 
     def is_wanted_by_others(self, key: _Key) -> bool:
         """Whether another key holds a permit, or took or was refused one within a second."""
-        return self._is_recent(self._entered.of_others(key)) or self.has_others(key)
+        return self._entered.is_of_others(key) or self.has_others(key)
 
     def has_others(self, key: _Key) -> bool:
         """Whether another key holds a permit, or was refused one within a second."""
-        if len(self._shares) > (key in self._shares):
-            return True
-        return self._is_recent(self._refused.of_others(key))
+        return len(self._shares) > (key in self._shares) or self._refused.is_of_others(key)
 
     def is_full(self, key: _Key) -> bool:
         """Whether `key` holds as many permits as it may."""
@@ -170,7 +170,7 @@ class Table:
         if share is None:
             share = self._shares[key] = Share(self._most_running, self._clock)
         share.held += 1
-        self._entered.note(key, self._clock())
+        self._entered.note(key)
         return share
 
     def leave(self, key: _Key) -> None:
@@ -182,7 +182,4 @@ class Table:
 
     def refuse(self, key: _Key) -> None:
         """Notes that `key` was refused a permit."""
-        self._refused.note(key, self._clock())
-
-    def _is_recent(self, at: float) -> bool:
-        return self._clock() - at < _RECENT_SECONDS
+        self._refused.note(key)

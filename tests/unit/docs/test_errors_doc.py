@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from inventory_job import errors
 from inventory_job.auth.lookups import Unanswered
 from inventory_job.errors import Code, InvalidRequest, Problem, ServiceError
-from inventory_job.transport.grpc.status import status_of
+from inventory_job.transport.grpc.interceptor import status_of
 from inventory_job.transport.http.status import (
     NoSuchPath,
     NotServed,

@@ -18,11 +18,10 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.deadline import Deadline
-from inventory_job.errors import InvalidRequest, invalid
+from inventory_job.errors import InvalidRequest, ServiceError, invalid
 from inventory_job.observability.call_log import CallLog, Metadata
 from inventory_job.transport.dispatcher import Call, Dispatcher
-from inventory_job.transport.failures import failure_of
-from inventory_job.transport.grpc.status import status_of
+from inventory_job.transport.failures import failure_of, rich_status
 from inventory_job.wire.parse import bounded
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -168,6 +167,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if given.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(stream, response_serializer=serializer)
         return grpc.stream_stream_rpc_method_handler(stream, response_serializer=serializer)
+
+
+def status_of(error: ServiceError) -> tuple[grpc.StatusCode, str, Metadata]:
+    """What ends a gRPC call: code, details, and trailing metadata, which have `rich_status`."""
+    status = rich_status(error)
+    trailing: Metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    if error.retry_seconds is not None:
+        # Clients with a retry policy obey this delay (gRFC A6).
+        trailing += (("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))),)
+    return grpc.StatusCode[error.kind.value], status.message, trailing
 
 
 def _read(deserializer: Callable[[bytes], Any], content: bytes) -> Any:

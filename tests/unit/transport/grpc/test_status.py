@@ -6,7 +6,7 @@ import pytest
 
 from inventory_job.errors import Code, InvalidRequest, Kind, Overloaded, ServiceError, invalid
 from inventory_job.transport.failures import rich_status
-from inventory_job.transport.grpc.status import status_of
+from inventory_job.transport.grpc.interceptor import status_of
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
