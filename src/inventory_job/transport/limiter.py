@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -111,7 +112,8 @@ class Permit:
         self.stop()
         if self._is_held:
             self._is_held = False
-            self._limiter.left(self)
+            for share in self._shares:
+                share.release()
 
 
 class Limiter:
@@ -122,15 +124,15 @@ class Limiter:
         self.clock = clock
         self.refused = 0
         """How many calls were refused since the start."""
-        self._all = Share(limits.running, clock)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._all = Share(limits.running, clock, self._idle.set)
         self._tenants = Table(limits.held // 2, limits.tenant_running, clock)
         self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # One connection may carry many tenants; none of them may hold up the others.
         self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
         self._charges = Charges(limits.tenant_running, clock)
         self._looking: asyncio.Task[None] | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def held(self) -> int:
@@ -152,15 +154,6 @@ class Limiter:
         )
         self._fit(tenant)
         return Permit(self, tenant, peer, shares)
-
-    def left(self, permit: Permit) -> None:
-        """Takes a permit back; called by `Permit.leave`."""
-        self._pairs.leave((permit.tenant, permit.peer))
-        self._tenants.leave(permit.tenant)
-        self._peers.leave(permit.peer)
-        self._all.held -= 1
-        if not self._all.held:
-            self._idle.set()
 
     def refuse(self, tenant: str, peer: str) -> None:
         """Counts a refused call."""
@@ -194,14 +187,11 @@ class Limiter:
                 lost = 0
             share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
-    async def wait_idle(self, seconds: float) -> bool:
-        """Waits until no call is held, for at most `seconds`; False on a timeout."""
-        try:
+    async def wait_idle(self, seconds: float) -> None:
+        """Waits until no call is held, for at most `seconds`."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _what_is_full(self, tenant: str, peer: str) -> str | None:
         """What has reached its limit of permits, in words for the client; None if nothing has."""

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 _RECENT_SECONDS = 1.0
@@ -26,18 +27,27 @@ class Share:
 
     The wait follows the controlled delay algorithm (CoDel): a queue that has not been empty for a
     second is not a burst, so calls then wait only briefly, since a longer queue only adds delay.
-    For one event loop.
+    For one event loop. `when_unheld` is called once no permit is held any more.
     """
 
-    def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, most_running: int, clock: Callable[[], float], when_unheld: Callable[[], object]
+    ) -> None:
         self.held = 0
         self.turn = asyncio.Lock()
         """Held by a call while it works on a large message: one call at a time."""
         self._running = 0
         self._most_running = most_running
         self._clock = clock
+        self._when_unheld = when_unheld
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._waiting_since = 0.0
+
+    def release(self) -> None:
+        """Counts one permit less."""
+        self.held -= 1
+        if not self.held:
+            self._when_unheld()
 
     def longest_wait(self, patience: float) -> float:
         """How long a call that arrives now may wait, in seconds; at most `patience`."""
@@ -168,17 +178,11 @@ class Table:
         """Counts one more permit held by `key`; returns its share."""
         share = self._shares.get(key)
         if share is None:
-            share = self._shares[key] = Share(self._most_running, self._clock)
+            forget = partial(self._shares.pop, key)
+            share = self._shares[key] = Share(self._most_running, self._clock, forget)
         share.held += 1
         self._entered.note(key)
         return share
-
-    def leave(self, key: _Key) -> None:
-        """Counts one permit less held by `key`."""
-        share = self._shares[key]
-        share.held -= 1
-        if not share.held:
-            del self._shares[key]
 
     def refuse(self, key: _Key) -> None:
         """Notes that `key` was refused a permit."""

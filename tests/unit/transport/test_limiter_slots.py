@@ -250,13 +250,16 @@ def test_the_standing_queue_of_a_tenant_does_not_shorten_the_wait_of_others() ->
 def test_waiting_for_the_end_of_all_calls() -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
-        assert await limiter.wait_idle(0.01)
+        await limiter.wait_idle(0.01)
         permit = limiter.enter("a", "p")
-        assert not await limiter.wait_idle(0.01)
+        await limiter.wait_idle(0.01)
+        assert limiter.held == 1
 
         asyncio.get_running_loop().call_later(0.01, permit.leave)
 
-        assert await limiter.wait_idle(5)
+        async with asyncio.timeout(5):
+            await limiter.wait_idle(60)
+        assert limiter.held == 0
 
     asyncio.run(run())
 
