@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ class _Opened:
         database = Database(self._store.uri, self._store.name)
         resources.push_async_callback(database.close)
         manager = JobManager(database, CountCache(database, 0))
-        servicer = JobServicer(manager, Limits(), 20.0, _now)
+        servicer = JobServicer(manager, Limits(), 20.0)
         dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
         calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
@@ -154,10 +153,6 @@ def status_of(response: httpx.Response) -> dict[str, Any]:
     assert response.headers["content-type"] == "application/json"
     assert body.keys() == {"code", "message", "details"}
     return dict(body)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import structlog
@@ -96,7 +95,7 @@ class Server:
         )
         resources.push_async_callback(manager.close)
         served = Served(
-            jobs=JobServicer(manager, settings.limits, settings.query_seconds, _now),
+            jobs=JobServicer(manager, settings.limits, settings.query_seconds),
             dispatcher=Dispatcher(authenticator, limiter, settings.max_response_bytes),
             call_log=CallLog(metrics, tracing),
             limiter=limiter,
@@ -208,7 +207,3 @@ async def _watch(database: Database, health: HealthServicer) -> NoReturn:
                 kind, host, reason = outage.kind, outage.host, outage.reason
                 log.warning("database is not usable", kind=kind, host=host, reason=reason)
         await asyncio.sleep(_PING_SECONDS)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
