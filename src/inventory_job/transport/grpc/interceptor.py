@@ -17,6 +17,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from inventory_job.auth.callers import Caller
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, ServiceError, invalid
 from inventory_job.observability.call_log import CallLog, Metadata
@@ -74,26 +75,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001  the client gets a status for any error
             # The call ends without its message being read.
             return grpc.stream_unary_rpc_method_handler(partial(recorded, partial(_refuse, error)))
-        opened = partial(Call, method, caller, _written, _QUICK_BYTES)
-        answer = partial(self._answer, opened, handler.unary_unary)
+        answer = partial(self._answer, method, caller, handler.unary_unary)
         # No (de)serializers: `_answer` parses the message itself, and reports one that is invalid.
         return grpc.unary_unary_rpc_method_handler(partial(recorded, answer))
 
     async def _answer(
-        self,
-        opened: Callable[[str, Deadline | None, int], Call],
-        behavior: Any,
-        content: bytes,
-        context: Context,
+        self, method: str, caller: Caller, behavior: Any, content: bytes, context: Context
     ) -> bytes:
         """Answers a call whose headers are accepted, once its message has arrived."""
         seconds: float | None = context.time_remaining()
         deadline = None if seconds is None else Deadline.after(seconds)
-        call = opened(context.peer(), deadline, len(content))
+        size, peer = len(content), context.peer()
+        call = Call(method, caller, _written, _QUICK_BYTES, peer, deadline, size)
 
         async def work() -> bytes:
-            read = partial(_read, self._deserializers[call.method], content)
-            answer: bytes = await behavior(await call.permit.work(len(content), read), call)
+            read = partial(_read, self._deserializers[method], content)
+            answer: bytes = await behavior(await call.permit.work(size, read), call)
             return answer
 
         return await self._dispatcher.run(call, work, partial(_when_done, context))
