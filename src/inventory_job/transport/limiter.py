@@ -17,7 +17,7 @@ from typing import TypeAlias, TypeVar
 
 from inventory_job.errors import Overloaded
 from inventory_job.tasks import in_thread
-from inventory_job.transport.shares import Charges, Share, Table
+from inventory_job.transport.shares import Charges, Latest, Share, Table
 
 _Result = TypeVar("_Result")
 
@@ -131,6 +131,7 @@ class Limiter:
         self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # One connection may carry many tenants; none of them may hold up the others.
         self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
+        self._called = Latest(clock)
         self._charges = Charges(limits.tenant_running, clock)
         self._looking: asyncio.Task[None] | None = None
 
@@ -152,6 +153,7 @@ class Limiter:
             self._peers.enter(peer),
             self._all,
         )
+        self._called.note(tenant)
         self._fit(tenant)
         return Permit(self, tenant, peer, shares)
 
@@ -179,12 +181,11 @@ class Limiter:
 
     def _fit(self, tenant: str) -> None:
         """Sets the slots of a tenant: those that its charge leaves, at least one, or all of them
-        while no other tenant calls."""
+        while no other tenant calls or wants a permit."""
         share = self._tenants.get(tenant)
         if share is not None:
-            lost = self._charges.slots_lost(tenant)
-            if lost and not self._tenants.is_wanted_by_others(tenant):
-                lost = 0
+            is_alone = not (self._called.is_of_others(tenant) or self._tenants.has_others(tenant))
+            lost = 0 if is_alone else self._charges.slots_lost(tenant)
             share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
     async def wait_idle(self, seconds: float) -> None:

@@ -126,7 +126,7 @@ _Key: TypeAlias = "str | tuple[str, str]"
 """A tenant, a connection, or a pair of both."""
 
 
-class _Latest:
+class Latest:
     """The key of the latest event and the latest different key, each with its time."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -135,6 +135,7 @@ class _Latest:
         self._last_other: tuple[_Key | None, float] = (None, -math.inf)
 
     def note(self, key: _Key) -> None:
+        """Notes an event of `key` now."""
         if key != self._last[0]:
             self._last_other = self._last
         self._last = (key, self._clock())
@@ -154,16 +155,11 @@ class Table:
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._entered = _Latest(clock)
-        self._refused = _Latest(clock)
+        self._refused = Latest(clock)
 
     def get(self, key: _Key) -> Share | None:
         """The share of `key`; None if it holds no permit."""
         return self._shares.get(key)
-
-    def is_wanted_by_others(self, key: _Key) -> bool:
-        """Whether another key holds a permit, or took or was refused one within a second."""
-        return self._entered.is_of_others(key) or self.has_others(key)
 
     def has_others(self, key: _Key) -> bool:
         """Whether another key holds a permit, or was refused one within a second."""
@@ -181,7 +177,6 @@ class Table:
             forget = partial(self._shares.pop, key)
             share = self._shares[key] = Share(self._most_running, self._clock, forget)
         share.held += 1
-        self._entered.note(key)
         return share
 
     def refuse(self, key: _Key) -> None:
