@@ -36,8 +36,7 @@ from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.server import HttpServer
-from inventory_job.transport.limiter import Limiter
-from inventory_job.transport.limiter import Limits as CallsAtATime
+from inventory_job.transport.limiter import CallLimits, Limiter
 from inventory_job.transport.listening import PortOptions
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import TlsFiles
@@ -71,7 +70,7 @@ class HttpPort:
 
     authenticator: Authenticator = field(default_factory=AnonymousAuthenticator)
     limits: RequestLimits = LIMITS
-    calls: CallsAtATime = field(default_factory=CallsAtATime)
+    calls: CallLimits = field(default_factory=CallLimits)
     max_response_bytes: int = 64 * 1024 * 1024
     unready: Callable[[], str | None] = _ready
     metrics: ASGIApp = field(default_factory=lambda: PlainTextResponse("calls 3"))

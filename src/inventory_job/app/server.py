@@ -28,7 +28,7 @@ from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.server import JOB
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.limiter import CallLimits, Limiter
 from inventory_job.transport.listening import address_of
 from inventory_job.transport.servicer import JobServicer
 
@@ -79,7 +79,7 @@ class Server:
         resources.push_async_callback(counts.close)
         health = HealthServicer(JOB.full_name)
         limiter = Limiter(
-            Limits(
+            CallLimits(
                 held=settings.held_calls,
                 running=settings.running_calls,
                 tenant_running=settings.tenant_running_calls,

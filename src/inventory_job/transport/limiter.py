@@ -1,4 +1,4 @@
-"""Limits the calls held and running, in total and for each tenant and connection.
+"""CallLimits the calls held and running, in total and for each tenant and connection.
 
 A call takes a permit once its request message has arrived, and releases it once its response is
 sent. With a permit it waits for a slot to run. It is refused with RESOURCE_EXHAUSTED if there is
@@ -31,7 +31,7 @@ _LOOK_AGAIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallLimits:
     """`held`: most calls held; while others want permits, a tenant or a connection has at most half
     of them, a tenant on one connection a quarter. `running`: most calls running at a time, half of
     them on one connection. `tenant_running`: most calls of one tenant running at a time, half of
@@ -119,7 +119,7 @@ class Permit:
 class Limiter:
     """Issues permits to calls, for one event loop. `clock` is monotonic, in seconds."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.clock = clock
         self.refused = 0
