@@ -30,7 +30,7 @@ from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.http.app import AppOptions, build_app
+from inventory_job.transport.http.app import build_app, method_routes, page_routes, probe_routes
 from inventory_job.transport.http.body import RequestLimits
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
@@ -113,15 +113,13 @@ class _Opened:
         dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
         calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
-        app = AppOptions(
-            unready=port.unready,
-            metrics=port.metrics,
-            cors_origins=port.cors_origins,
-            auth_mode=port.auth_mode,
-            find_domain=port.find_domain,
-        )
+        routes = [
+            *method_routes(SERVICE, calls),
+            *probe_routes(port.unready, port.metrics),
+            *page_routes(port.auth_mode, port.find_domain),
+        ]
         server = HttpServer(
-            Frame(build_app(SERVICE, calls, app), connections, port.hosts),
+            Frame(build_app(routes, port.cors_origins), connections, port.hosts),
             PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
         )

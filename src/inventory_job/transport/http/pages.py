@@ -47,7 +47,7 @@ def file_route(
     return Route(path, respond)
 
 
-def page_routes() -> Iterator[Route]:
+def file_routes() -> Iterator[Route]:
     """Routes of all files below `static/`; the path of a page omits `.html` and `index.html`."""
     for file in _STATIC.rglob("*"):
         if file.is_dir() or file.suffix == ".md":
