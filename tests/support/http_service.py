@@ -31,7 +31,7 @@ from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.http.app import build_app, method_routes, page_routes, probe_routes
-from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.body import BodyReader
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
@@ -48,6 +48,17 @@ LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
 MOST_BYTES = 64 * 1024
 """The largest request of the tests' small ports."""
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """What a request may have, and how long it may take to arrive."""
+
+    bytes: int
+    values: int
+    seconds: float
+
+
 LIMITS = RequestLimits(
     bytes=4 * 1024 * 1024,
     values=Limits().values,
@@ -111,7 +122,9 @@ class _Opened:
         manager = JobManager(database, CountCache(database, 0))
         servicer = JobServicer(manager, Limits(), 20.0)
         dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
-        calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
+        bodies = BodyReader(port.limits.bytes, port.limits.seconds)
+        log = CallLog(Metrics())
+        calls = JobCalls(servicer, dispatcher, log, bodies, port.limits.values)
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
         routes = [
             *method_routes(SERVICE, calls),

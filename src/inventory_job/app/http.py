@@ -9,7 +9,7 @@ from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.settings import Settings
 from inventory_job.transport.grpc.server import JOB
 from inventory_job.transport.http.app import build_app, method_routes, page_routes, probe_routes
-from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.body import BodyReader
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
@@ -25,10 +25,9 @@ def http_server(settings: Settings, served: Served, database: Database) -> HttpS
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
-    limits = RequestLimits(
-        settings.max_request_bytes, settings.limits.values, settings.request_seconds
-    )
-    calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
+    bodies = BodyReader(settings.max_request_bytes, settings.request_seconds)
+    most_values = settings.limits.values
+    calls = JobCalls(served.jobs, served.dispatcher, served.call_log, bodies, most_values)
     routes = [
         *method_routes(JOB, calls),
         *probe_routes(lambda: served.health.unready, served.metrics.app()),

@@ -17,13 +17,7 @@ from inventory_job.manager import JobManager
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.plans import (
-    DistinctPlan,
-    plan_analyze,
-    plan_job,
-    plan_list,
-    plan_stat,
-)
+from inventory_job.query.plans import DistinctPlan, plan_analyze, plan_job, plan_list, plan_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.dispatcher import Call
 from inventory_job.wire import encode

@@ -17,14 +17,7 @@ from inventory_job.errors import RequestTimeout, ServiceError, Unavailable
 from inventory_job.observability.call_log import CallLog, Metadata
 from inventory_job.transport.dispatcher import Call, Dispatcher
 from inventory_job.transport.failures import failure_of
-from inventory_job.transport.http.body import (
-    BodyReader,
-    RequestLimits,
-    accepts_gzip,
-    compressed,
-    content_response,
-    decompressed,
-)
+from inventory_job.transport.http.body import BodyReader, accepts_gzip, compressed, content_response
 from inventory_job.transport.http.context import deadline_of, metadata_of
 from inventory_job.transport.http.messages import json_of, message_of
 from inventory_job.transport.http.status import failure_response
@@ -39,20 +32,21 @@ _HEADERS = {
 
 
 class JobCalls:
-    """Reads HTTP requests, runs them as calls, and responds."""
+    """Reads HTTP requests, of at most `most_values` values, runs them as calls, and responds."""
 
     def __init__(
         self,
         servicer: JobServicer,
         dispatcher: Dispatcher,
         call_log: CallLog,
-        limits: RequestLimits,
+        bodies: BodyReader,
+        most_values: int,
     ) -> None:
         self._servicer = servicer
         self._dispatcher = dispatcher
         self._call_log = call_log
-        self._limits = limits
-        self._bodies = BodyReader(limits)
+        self._bodies = bodies
+        self._most_values = most_values
 
     async def respond(self, method: MethodDescriptor, request: Request) -> Response:
         """The response to a call of `method`; the call ends once the response is sent."""
@@ -84,8 +78,8 @@ class JobCalls:
         body = await self._bodies.read(request)
 
         async def work() -> bytes:
-            content = decompressed(body, headers, self._limits.bytes)
-            read = partial(message_of, content, GetMessageClass(kind), self._limits.values)
+            content = self._bodies.decompressed(body, headers)
+            read = partial(message_of, content, GetMessageClass(kind), self._most_values)
             call.request_bytes = len(content)
             message = await call.permit.work(len(content), read)
             answer: bytes = await getattr(self._servicer, call.name)(message, call)
