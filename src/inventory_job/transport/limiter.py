@@ -1,4 +1,4 @@
-"""CallLimits the calls held and running, in total and for each tenant and connection.
+"""Limits the calls held and running, in total and for each tenant and connection.
 
 A call takes a permit once its request message has arrived, and releases it once its response is
 sent. With a permit it waits for a slot to run. It is refused with RESOURCE_EXHAUSTED if there is
