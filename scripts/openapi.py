@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from comments import comments_of
-from google.protobuf.descriptor import ServiceDescriptor
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from openapi_samples import ANSWERS, FAILURES
@@ -15,7 +16,6 @@ from openapi_schemas import Comments, Schema, components, schema_of
 
 from inventory_job import __version__
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.transport.http.routes import Route, routes_of
 
 Members = dict[str, Any]
 
@@ -144,8 +144,7 @@ def openapi_json(descriptors: FileDescriptorSet) -> str:
 
 
 def _document(service: ServiceDescriptor, comments: Comments) -> Members:
-    routes = routes_of(service)
-    used = [kind for route in routes for kind in _messages(route)]
+    used = [kind for method in service.methods for kind in (method.input_type, method.output_type)]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -157,7 +156,9 @@ def _document(service: ServiceDescriptor, comments: Comments) -> Members:
         "servers": [{"url": ".", "description": "This server"}],
         "tags": [{"name": service.name}],
         "security": [{}, {"token": []}, {"bearer": []}],
-        "paths": {route.path: {"post": _operation(route, comments)} for route in routes},
+        "paths": {
+            _path(method): {"post": _operation(method, comments)} for method in service.methods
+        },
         "components": {
             "schemas": components(used, comments) | {"google.rpc.Status": _STATUS},
             "responses": {name: _failure(name, said) for name, said in _ERRORS.items()},
@@ -180,18 +181,26 @@ _SECURITY: Members = {
 _ANSWER_HEADERS: Members = {"x-request-id": {"$ref": "#/components/headers/x-request-id"}}
 
 
-def _operation(route: Route, comments: Comments) -> Members:
-    request, response = _messages(route)
-    said = comments.get(route.descriptor.full_name, "")
+def _path(method: MethodDescriptor) -> str:
+    """The path of `POST path`, with the whole request message as the body; no other is served."""
+    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    if not rule.post or rule.body != "*" or "{" in rule.post or rule.additional_bindings:
+        raise ValueError(f"{method.full_name} is not bound to POST with the whole body")
+    return str(rule.post)
+
+
+def _operation(method: MethodDescriptor, comments: Comments) -> Members:
+    request, response = method.input_type, method.output_type
+    said = comments.get(method.full_name, "")
     # A method that finds nothing to do its work on says so in its comment.
     failures = [name for name in _ERRORS if name != "404" or "NOT_FOUND" in said]
     examples = {
         name: {"summary": summary, "value": value}
-        for name, (summary, value) in _EXAMPLES.get(route.name, {}).items()
+        for name, (summary, value) in _EXAMPLES.get(method.name, {}).items()
     }
     return {
-        "operationId": route.name,
-        "tags": [route.descriptor.containing_service.name],
+        "operationId": method.name,
+        "tags": [method.containing_service.name],
         "summary": said.partition(".")[0],
         "description": said,
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _HEADERS],
@@ -206,17 +215,13 @@ def _operation(route: Route, comments: Comments) -> Members:
                 "content": {
                     "application/json": {
                         "schema": schema_of(response),
-                        "example": ANSWERS.get(route.name, {}),
+                        "example": ANSWERS.get(method.name, {}),
                     }
                 },
             }
         }
         | {name: {"$ref": f"#/components/responses/{name}"} for name in failures},
     }
-
-
-def _messages(route: Route) -> Any:
-    return route.descriptor.input_type, route.descriptor.output_type
 
 
 def _failure(name: str, said: str) -> Members:

@@ -2,7 +2,7 @@
 
 Every failed call ends with a `ServiceError`: a code that existing clients act on, the kind of
 failure, a message that helps the caller and, for an invalid request, one `Problem` for each thing
-wrong with it. `transport.grpc.status` and `transport.http.status` map each kind to a status.
+wrong with it. `transport.grpc.interceptor` and `transport.http.status` map each kind to a status.
 docs/errors.md lists the codes.
 """
 
@@ -80,12 +80,14 @@ class Outage:
 class ServiceError(Exception):
     """A failure that ends a call. `message` is made from `reason`; both are public, and contain no
     driver internals, tokens or other tenants' data. The cause, if any, is chained and logged.
-    `problems`: what is wrong with the request, field by field."""
+    `problems`: what is wrong with the request, field by field. `retry_seconds`: after which time
+    clients may retry; None if the error does not say."""
 
     kind: ClassVar[Kind] = Kind.INTERNAL
     code: Code
     template: ClassVar[str] = "{}"
     problems: tuple[Problem, ...] = ()
+    retry_seconds: ClassVar[float | None] = None
 
     def __init__(self, reason: str = "") -> None:
         self.message = self.template.format(reason)
@@ -183,12 +185,12 @@ class TooLarge(ServiceError):
 
 class Overloaded(ServiceError):
     """The server has too many calls, and rejects this one before it runs, possibly after reading
-    part of it. `reason`: the limit reached. Clients may retry after `retry_seconds`."""
+    part of it. `reason`: the limit reached."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     code = Code.RESOURCE_EXHAUSTED
     template = "Server is busy. (reason = {})"
-    retry_seconds: ClassVar[float] = 1.0
+    retry_seconds = 1.0
 
 
 class Unexpected(ServiceError):

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,13 @@ from inventory_job.observability.call_log import CallLog
 from inventory_job.observability.metrics import Metrics
 from inventory_job.query.limits import Limits
 from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.http.app import AppOptions, build_app
-from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.app import build_app, method_routes, page_routes, probe_routes
+from inventory_job.transport.http.body import BodyReader
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
 from inventory_job.transport.http.server import HttpServer
-from inventory_job.transport.limiter import Limiter
-from inventory_job.transport.limiter import Limits as CallsAtATime
+from inventory_job.transport.limiter import CallLimits, Limiter
 from inventory_job.transport.listening import PortOptions
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import TlsFiles
@@ -50,6 +48,17 @@ LIST = "/inventory/v1/job/list"
 TENANT = {"content-type": "application/json", "x-domain-id": "domain-1"}
 MOST_BYTES = 64 * 1024
 """The largest request of the tests' small ports."""
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """What a request may have, and how long it may take to arrive."""
+
+    bytes: int
+    values: int
+    seconds: float
+
+
 LIMITS = RequestLimits(
     bytes=4 * 1024 * 1024,
     values=Limits().values,
@@ -72,7 +81,7 @@ class HttpPort:
 
     authenticator: Authenticator = field(default_factory=AnonymousAuthenticator)
     limits: RequestLimits = LIMITS
-    calls: CallsAtATime = field(default_factory=CallsAtATime)
+    calls: CallLimits = field(default_factory=CallLimits)
     max_response_bytes: int = 64 * 1024 * 1024
     unready: Callable[[], str | None] = _ready
     metrics: ASGIApp = field(default_factory=lambda: PlainTextResponse("calls 3"))
@@ -111,19 +120,19 @@ class _Opened:
         database = Database(self._store.uri, self._store.name)
         resources.push_async_callback(database.close)
         manager = JobManager(database, CountCache(database, 0))
-        servicer = JobServicer(manager, Limits(), 20.0, _now)
+        servicer = JobServicer(manager, Limits(), 20.0)
         dispatcher = Dispatcher(port.authenticator, Limiter(port.calls), port.max_response_bytes)
-        calls = JobCalls(servicer, dispatcher, CallLog(Metrics()), port.limits)
+        bodies = BodyReader(port.limits.bytes, port.limits.seconds)
+        log = CallLog(Metrics())
+        calls = JobCalls(servicer, dispatcher, log, bodies, port.limits.values)
         connections = Connections(port.connections, port.limits.seconds, port.unread_seconds)
-        app = AppOptions(
-            unready=port.unready,
-            metrics=port.metrics,
-            cors_origins=port.cors_origins,
-            auth_mode=port.auth_mode,
-            find_domain=port.find_domain,
-        )
+        routes = [
+            *method_routes(SERVICE, calls),
+            *probe_routes(port.unready, port.metrics),
+            *page_routes(port.auth_mode, port.find_domain),
+        ]
         server = HttpServer(
-            Frame(build_app(SERVICE, calls, app), connections, port.hosts),
+            Frame(build_app(routes, port.cors_origins), connections, port.hosts),
             PortOptions("127.0.0.1", port.port, port.tls, port.grace_seconds),
             connections,
         )
@@ -154,10 +163,6 @@ def status_of(response: httpx.Response) -> dict[str, Any]:
     assert response.headers["content-type"] == "application/json"
     assert body.keys() == {"code", "message", "details"}
     return dict(body)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def main() -> None:

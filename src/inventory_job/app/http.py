@@ -8,8 +8,8 @@ from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import DRIVER_ERRORS
 from inventory_job.settings import Settings
 from inventory_job.transport.grpc.server import JOB
-from inventory_job.transport.http.app import AppOptions, build_app
-from inventory_job.transport.http.body import RequestLimits
+from inventory_job.transport.http.app import build_app, method_routes, page_routes, probe_routes
+from inventory_job.transport.http.body import BodyReader
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.connections import Connections
 from inventory_job.transport.http.frame import Frame
@@ -25,21 +25,18 @@ def http_server(settings: Settings, served: Served, database: Database) -> HttpS
     connections = Connections(
         settings.connections, settings.request_seconds, settings.unread_seconds
     )
-    limits = RequestLimits(
-        settings.max_request_bytes, settings.limits.values, settings.request_seconds
-    )
-    calls = JobCalls(served.jobs, served.dispatcher, served.call_log, limits)
-    options = AppOptions(
-        unready=lambda: served.health.unready,
-        metrics=served.metrics.app(),
-        cors_origins=settings.http_cors_origins,
-        auth_mode=settings.auth_mode,
-        find_domain=lambda: _first_domain(settings, database),
-    )
+    bodies = BodyReader(settings.max_request_bytes, settings.request_seconds)
+    most_values = settings.limits.values
+    calls = JobCalls(served.jobs, served.dispatcher, served.call_log, bodies, most_values)
+    routes = [
+        *method_routes(JOB, calls),
+        *probe_routes(lambda: served.health.unready, served.metrics.app()),
+        *page_routes(settings.auth_mode, lambda: _first_domain(settings, database)),
+    ]
+    app = build_app(routes, settings.http_cors_origins)
     host, port = settings.http_host or settings.host, settings.http_port
     listening = PortOptions(host, port, tls_files(settings), settings.grace_seconds)
-    app = Frame(build_app(JOB, calls, options), connections, _hosts(settings))
-    return HttpServer(app, listening, connections)
+    return HttpServer(Frame(app, connections, _hosts(settings)), listening, connections)
 
 
 async def _first_domain(settings: Settings, database: Database) -> str | None:

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import structlog
@@ -29,7 +28,7 @@ from inventory_job.tasks import end, in_background
 from inventory_job.transport.dispatcher import Dispatcher
 from inventory_job.transport.grpc.health import HealthServicer
 from inventory_job.transport.grpc.server import JOB
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.limiter import CallLimits, Limiter
 from inventory_job.transport.listening import address_of
 from inventory_job.transport.servicer import JobServicer
 
@@ -80,7 +79,7 @@ class Server:
         resources.push_async_callback(counts.close)
         health = HealthServicer(JOB.full_name)
         limiter = Limiter(
-            Limits(
+            CallLimits(
                 held=settings.held_calls,
                 running=settings.running_calls,
                 tenant_running=settings.tenant_running_calls,
@@ -96,7 +95,7 @@ class Server:
         )
         resources.push_async_callback(manager.close)
         served = Served(
-            jobs=JobServicer(manager, settings.limits, settings.query_seconds, _now),
+            jobs=JobServicer(manager, settings.limits, settings.query_seconds),
             dispatcher=Dispatcher(authenticator, limiter, settings.max_response_bytes),
             call_log=CallLog(metrics, tracing),
             limiter=limiter,
@@ -208,7 +207,3 @@ async def _watch(database: Database, health: HealthServicer) -> NoReturn:
                 kind, host, reason = outage.kind, outage.host, outage.reason
                 log.warning("database is not usable", kind=kind, host=host, reason=reason)
         await asyncio.sleep(_PING_SECONDS)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

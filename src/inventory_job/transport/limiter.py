@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from inventory_job.errors import Overloaded
 from inventory_job.tasks import in_thread
-from inventory_job.transport.shares import Charges, Share, Table
+from inventory_job.transport.shares import Charges, Latest, Share, Table
 
 _Result = TypeVar("_Result")
 
@@ -30,7 +31,7 @@ _LOOK_AGAIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallLimits:
     """`held`: most calls held; while others want permits, a tenant or a connection has at most half
     of them, a tenant on one connection a quarter. `running`: most calls running at a time, half of
     them on one connection. `tenant_running`: most calls of one tenant running at a time, half of
@@ -93,14 +94,14 @@ class Permit:
             self._begun_at += clock() - comes_at
             return await in_thread(work)
 
-    def charge(self) -> None:
-        """Charges the tenant for the time since the call began to run, beyond _QUICK_SECONDS."""
-        self._limiter.charge(self.tenant, self._limiter.clock() - self._begun_at - _QUICK_SECONDS)
-
     def stop(self, *, is_large: bool = False) -> None:
-        """Releases the slots of the call, whose response is not yet sent. If the response is large,
-        the call keeps the slots of its tenant until `leave`: so a tenant whose clients do not read
-        has few such responses in memory, and holds up no other tenant."""
+        """Releases the slots of the call, whose response is not yet sent, and charges its tenant
+        for the time in which it ran. If the response is large, the call keeps the slots of its
+        tenant until `leave`: so a tenant whose clients do not read has few such responses in
+        memory, and holds up no other tenant."""
+        if self._running == len(self._shares):
+            seconds = self._limiter.clock() - self._begun_at
+            self._limiter.charge(self.tenant, seconds - _QUICK_SECONDS)
         kept = _OF_TENANT if is_large else 0
         for share in self._shares[kept : self._running]:
             share.leave()
@@ -111,26 +112,28 @@ class Permit:
         self.stop()
         if self._is_held:
             self._is_held = False
-            self._limiter.left(self)
+            for share in self._shares:
+                share.release()
 
 
 class Limiter:
     """Issues permits to calls, for one event loop. `clock` is monotonic, in seconds."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.clock = clock
         self.refused = 0
         """How many calls were refused since the start."""
-        self._all = Share(limits.running, clock)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._all = Share(limits.running, clock, self._idle.set)
         self._tenants = Table(limits.held // 2, limits.tenant_running, clock)
         self._peers = Table(limits.held // 2, max(limits.running // 2, 1), clock)
         # One connection may carry many tenants; none of them may hold up the others.
         self._pairs = Table(limits.held // 4, max(limits.tenant_running // 2, 1), clock)
+        self._called = Latest(clock)
         self._charges = Charges(limits.tenant_running, clock)
         self._looking: asyncio.Task[None] | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def held(self) -> int:
@@ -139,30 +142,20 @@ class Limiter:
 
     def enter(self, tenant: str, peer: str) -> Permit:
         """A permit for a call of `tenant` on the connection `peer`; raises Overloaded."""
-        pair = (tenant, peer)
         if full := self._what_is_full(tenant, peer):
             self.refuse(tenant, peer)
             raise Overloaded(f"too many calls at once: those of the {full}")
-        if not self._all.held:
-            self._idle.clear()
+        self._idle.clear()
         self._all.held += 1
         shares = (
-            self._pairs.enter(pair),
+            self._pairs.enter((tenant, peer)),
             self._tenants.enter(tenant),
             self._peers.enter(peer),
             self._all,
         )
+        self._called.note(tenant)
         self._fit(tenant)
         return Permit(self, tenant, peer, shares)
-
-    def left(self, permit: Permit) -> None:
-        """Takes a permit back; called by `Permit.leave`."""
-        self._pairs.leave((permit.tenant, permit.peer))
-        self._tenants.leave(permit.tenant)
-        self._peers.leave(permit.peer)
-        self._all.held -= 1
-        if not self._all.held:
-            self._idle.set()
 
     def refuse(self, tenant: str, peer: str) -> None:
         """Counts a refused call."""
@@ -181,44 +174,35 @@ class Limiter:
 
     async def _look(self) -> None:
         """Restores the slots of tenants as their charges decay, until none is charged."""
-        while self._charges:
+        while tenants := self._charges.tenants():
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            for tenant in self._charges.tenants():
+            for tenant in tenants:
                 self._fit(tenant)
 
     def _fit(self, tenant: str) -> None:
         """Sets the slots of a tenant: those that its charge leaves, at least one, or all of them
-        while no other tenant calls."""
+        while no other tenant calls or wants a permit."""
         share = self._tenants.get(tenant)
         if share is not None:
-            lost = self._charges.slots_lost(tenant)
-            if lost and not self._tenants.is_wanted_by_others(tenant):
-                lost = 0
+            is_alone = not (self._called.is_of_others(tenant) or self._tenants.has_others(tenant))
+            lost = 0 if is_alone else self._charges.slots_lost(tenant)
             share.change_most_running(max(self.limits.tenant_running - lost, 1))
 
-    async def wait_idle(self, seconds: float) -> bool:
-        """Waits until no call is held, for at most `seconds`; False on a timeout."""
-        try:
+    async def wait_idle(self, seconds: float) -> None:
+        """Waits until no call is held, for at most `seconds`."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _what_is_full(self, tenant: str, peer: str) -> str | None:
         """What has reached its limit of permits, in words for the client; None if nothing has."""
-        if self._is_full(tenant):
+        # A tenant that calls alone leaves a quarter of them free for the next one.
+        is_alone = not self._tenants.has_others(tenant)
+        spare = self.limits.held // 4 if is_alone else 0
+        if self._all.held >= self.limits.held - spare:
             return "server"
         if self._tenants.is_full(tenant):
             return "domain"
         if self._peers.is_full(peer):
             return "connection"
         return "domain on the connection" if self._pairs.is_full((tenant, peer)) else None
-
-    def _is_full(self, tenant: str) -> bool:
-        """Whether the server has no permit left for the tenant: a tenant that calls alone leaves a
-        quarter of them free for the next one."""
-        free = self.limits.held - self._all.held
-        if free > self.limits.held // 4:
-            return False
-        return free <= 0 or not self._tenants.has_others(tenant)

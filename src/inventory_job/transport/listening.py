@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from inventory_job.transport.tls import TlsFiles
 
@@ -43,7 +43,12 @@ def address_of(host: str, port: int) -> str:
 def bound_sockets(host: str, port: int) -> list[socket.socket]:
     """Listening sockets on those addresses of `host` that this machine has, all with the same port.
     Port 0 takes a port that is free on all; `::` listens on IPv4 as well. Raises PortInUse."""
-    addresses = _addresses(host, port)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PortInUse(host, port, reason, "host") from error
+    addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
     # A port that is free on one address may be in use on another: so port 0 is tried again.
     for _ in range(0 if port else _ATTEMPTS):
         with suppress(PortInUse):
@@ -53,57 +58,41 @@ def bound_sockets(host: str, port: int) -> list[socket.socket]:
 
 def free_addresses(host: str, port: int) -> list[str]:
     """The addresses that `bound_sockets` would listen on. Raises PortInUse."""
-    bound = bound_sockets(host, port)
-    # Return an address as given: it may have a scope (`%eth0`), which getsockname leaves out.
-    names = [str(each.getsockname()[0]) for each in bound]
-    for each in bound:
-        each.close()
-    return [host] if _is_address(host) else names
+    names = []
+    for bound in bound_sockets(host, port):
+        with bound:
+            # Unlike the first member of getsockname, it has the scope (`%eth0`), if there is one.
+            names.append(socket.getnameinfo(bound.getsockname(), socket.NI_NUMERICHOST)[0])
+    return names
 
 
-def _addresses(host: str, port: int) -> list[str]:
-    if _is_address(host):
-        return [host]
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PortInUse(host, port, reason, "host") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _bound(host: str, port: int, addresses: list[str]) -> list[socket.socket]:
+def _bound(
+    host: str, port: int, addresses: Iterable[tuple[socket.AddressFamily, Any]]
+) -> list[socket.socket]:
     with ExitStack() as opened:
         bound: list[socket.socket] = []
-        for address in addresses:
+        absent: OSError | None = None
+        for family, (name, _, *scope) in addresses:
             number = bound[0].getsockname()[1] if bound else port
             try:
-                bound.append(opened.enter_context(_listening(address, number)))
+                bound.append(opened.enter_context(_listening(family, (name, number, *scope))))
             except OSError as error:
-                is_absent = error.errno in _ABSENT
+                if error.errno not in _ABSENT:
+                    raise PortInUse(host, number, _reason(error), "port") from error
                 # On a machine without IPv6, a name may still resolve to an IPv6 address: skip it.
-                if not is_absent or (not bound and address == addresses[-1]):
-                    wrong: Literal["host", "port"] = "host" if is_absent else "port"
-                    raise PortInUse(host, number, _reason(error), wrong) from error
+                absent = error
+        if absent is not None and not bound:
+            raise PortInUse(host, port, _reason(absent), "host") from absent
         opened.pop_all()
         return bound
 
 
-def _listening(address: str, port: int) -> socket.socket:
-    is_ipv6 = ":" in address
+def _listening(family: socket.AddressFamily, address: Any) -> socket.socket:
     made = socket.create_server(
-        (address, port),
-        family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+        address,
+        family=family,
         backlog=_BACKLOG,
-        dualstack_ipv6=address == "::" and socket.has_dualstack_ipv6(),
+        dualstack_ipv6=address[0] == "::" and socket.has_dualstack_ipv6(),
     )
     # asyncio sets TCP_NODELAY only on sockets whose protocol is given; without it the second part
     # of a response waits 40 ms for the acknowledgement of the first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -17,15 +17,9 @@ from inventory_job.manager import JobManager
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
-from inventory_job.query.plans import (
-    DistinctPlan,
-    plan_analyze,
-    plan_job,
-    plan_list,
-    plan_stat,
-)
+from inventory_job.query.plans import DistinctPlan, plan_analyze, plan_job, plan_list, plan_stat
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
-from inventory_job.transport.call import Call
+from inventory_job.transport.dispatcher import Call
 from inventory_job.wire import encode
 from inventory_job.wire.decode import decode
 from inventory_job.wire.parse import AnyMessage
@@ -38,21 +32,13 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
     Its methods take a running Call instead of gRPC's context, and return the serialized response.
 
-    `clock` returns the current time as a naive UTC datetime; `query_seconds` is the longest that a
-    call may use the database, even if its deadline is later.
+    `query_seconds` is the longest that a call may use the database, even if its deadline is later.
     """
 
-    def __init__(
-        self,
-        manager: JobManager,
-        limits: Limits,
-        query_seconds: float,
-        clock: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, manager: JobManager, limits: Limits, query_seconds: float) -> None:
         self._manager = manager
         self._limits = limits
         self._query_seconds = query_seconds
-        self._clock = clock
         self._log = structlog.get_logger(__name__)
 
     async def delete(self, request: job_pb2.JobRequest, call: Call) -> bytes:  # type: ignore[override]
@@ -101,8 +87,8 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
         def work() -> _Plan:
             confined, scope = confine(call.caller, call.name, decode(request))
-            context = ParseContext(self._limits, self._clock())
-            return plan(confined, scope, context)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            return plan(confined, scope, ParseContext(self._limits, now))
 
         return await call.permit.work(call.request_bytes, work)
 

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 _RECENT_SECONDS = 1.0
@@ -26,18 +27,27 @@ class Share:
 
     The wait follows the controlled delay algorithm (CoDel): a queue that has not been empty for a
     second is not a burst, so calls then wait only briefly, since a longer queue only adds delay.
-    For one event loop.
+    For one event loop. `when_unheld` is called once no permit is held any more.
     """
 
-    def __init__(self, most_running: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, most_running: int, clock: Callable[[], float], when_unheld: Callable[[], object]
+    ) -> None:
         self.held = 0
         self.turn = asyncio.Lock()
         """Held by a call while it works on a large message: one call at a time."""
         self._running = 0
         self._most_running = most_running
         self._clock = clock
+        self._when_unheld = when_unheld
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._waiting_since = 0.0
+
+    def release(self) -> None:
+        """Counts one permit less."""
+        self.held -= 1
+        if not self.held:
+            self._when_unheld()
 
     def longest_wait(self, patience: float) -> float:
         """How long a call that arrives now may wait, in seconds; at most `patience`."""
@@ -47,7 +57,7 @@ class Share:
 
     async def enter(self) -> None:
         """Waits for a slot to run, and takes it."""
-        if self._can_run():
+        if self._running < self._most_running:  # the queue is empty whenever a slot is free
             self._running += 1
             return
         if not self._waiting:
@@ -73,12 +83,8 @@ class Share:
         self._most_running = most_running
         self._wake_waiting()
 
-    def _can_run(self) -> bool:
-        """Whether a slot is free; the queue is empty whenever one is."""
-        return self._running < self._most_running
-
     def _wake_waiting(self) -> None:
-        while self._waiting and self._can_run():
+        while self._waiting and self._running < self._most_running:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
@@ -94,9 +100,6 @@ class Charges:
         self._clock = clock
         self._charged: dict[str, tuple[float, float]] = {}
         """By tenant: the charged seconds, and the time from which they decay."""
-
-    def __len__(self) -> int:
-        return len(self._charged)
 
     def add(self, tenant: str, seconds: float) -> None:
         """Adds seconds to the charge of a tenant."""
@@ -123,21 +126,24 @@ _Key: TypeAlias = "str | tuple[str, str]"
 """A tenant, a connection, or a pair of both."""
 
 
-class _Latest:
+class Latest:
     """The key of the latest event and the latest different key, each with its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._last: tuple[_Key | None, float] = (None, -math.inf)
         self._last_other: tuple[_Key | None, float] = (None, -math.inf)
 
-    def note(self, key: _Key, now: float) -> None:
+    def note(self, key: _Key) -> None:
+        """Notes an event of `key` now."""
         if key != self._last[0]:
             self._last_other = self._last
-        self._last = (key, now)
+        self._last = (key, self._clock())
 
-    def of_others(self, key: _Key) -> float:
-        """The time of the latest event of any key but `key`; -infinity if there was none."""
-        return self._last_other[1] if key == self._last[0] else self._last[1]
+    def is_of_others(self, key: _Key) -> bool:
+        """Whether any key but `key` had an event within a second."""
+        _, at = self._last_other if key == self._last[0] else self._last
+        return self._clock() - at < _RECENT_SECONDS
 
 
 class Table:
@@ -149,22 +155,15 @@ class Table:
         self._most_running = most_running
         self._clock = clock
         self._shares: dict[_Key, Share] = {}
-        self._entered = _Latest()
-        self._refused = _Latest()
+        self._refused = Latest(clock)
 
     def get(self, key: _Key) -> Share | None:
         """The share of `key`; None if it holds no permit."""
         return self._shares.get(key)
 
-    def is_wanted_by_others(self, key: _Key) -> bool:
-        """Whether another key holds a permit, or took or was refused one within a second."""
-        return self._is_recent(self._entered.of_others(key)) or self.has_others(key)
-
     def has_others(self, key: _Key) -> bool:
         """Whether another key holds a permit, or was refused one within a second."""
-        if len(self._shares) > (key in self._shares):
-            return True
-        return self._is_recent(self._refused.of_others(key))
+        return len(self._shares) > (key in self._shares) or self._refused.is_of_others(key)
 
     def is_full(self, key: _Key) -> bool:
         """Whether `key` holds as many permits as it may."""
@@ -175,21 +174,11 @@ class Table:
         """Counts one more permit held by `key`; returns its share."""
         share = self._shares.get(key)
         if share is None:
-            share = self._shares[key] = Share(self._most_running, self._clock)
+            forget = partial(self._shares.pop, key)
+            share = self._shares[key] = Share(self._most_running, self._clock, forget)
         share.held += 1
-        self._entered.note(key, self._clock())
         return share
-
-    def leave(self, key: _Key) -> None:
-        """Counts one permit less held by `key`."""
-        share = self._shares[key]
-        share.held -= 1
-        if not share.held:
-            del self._shares[key]
 
     def refuse(self, key: _Key) -> None:
         """Notes that `key` was refused a permit."""
-        self._refused.note(key, self._clock())
-
-    def _is_recent(self, at: float) -> bool:
-        return self._clock() - at < _RECENT_SECONDS
+        self._refused.note(key)

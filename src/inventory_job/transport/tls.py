@@ -44,29 +44,27 @@ class TlsFiles:
 
 
 class Certificates(Generic[_Content]):
-    """Holds in `content` what `read` returns for the files. If changed files cannot be used, that
-    is logged and `content` stays. Raises InvalidTls if the first reading fails."""
+    """What `read` returns for the files. If changed files cannot be used, that is logged and the
+    content stays. Raises InvalidTls if the first reading fails."""
 
     def __init__(self, files: TlsFiles, read: Callable[[TlsFiles], _Content]) -> None:
         self._files = files
         self._read = read
         self._version = files.version
-        self.content = read(files)
+        self._content = read(files)
         self._log = structlog.get_logger(__name__)
 
-    def read_again(self) -> bool:
-        """Reads the files if they have changed; returns whether `content` is new."""
+    def content(self) -> _Content:
+        """The content, which is a new object if the files have changed."""
         version = self._files.version
-        if version == self._version:
-            return False
-        self._version = version
-        try:
-            self.content = self._read(self._files)
-        except InvalidTls as error:
-            self._log.error("certificates not read again", reason=str(error))
-            return False
-        self._log.info("certificates read again", file=str(self._files.certificate))
-        return True
+        if version != self._version:
+            self._version = version
+            try:
+                self._content = self._read(self._files)
+                self._log.info("certificates read again", file=str(self._files.certificate))
+            except InvalidTls as error:
+                self._log.error("certificates not read again", reason=str(error))
+        return self._content
 
 
 def server_credentials(
@@ -81,21 +79,22 @@ def server_credentials(
     """
     certificates = Certificates(files, _configuration)
     lock = threading.Lock()
-    renewed_at = clock()
+    used, renewed_at = certificates.content(), clock()
 
     def changed() -> grpc.ServerCertificateConfiguration | None:
         """A new configuration; None to keep the current one. gRPC calls this for every connection,
         sometimes from several threads at once."""
-        nonlocal renewed_at
+        nonlocal used, renewed_at
         with lock:
-            is_new = certificates.read_again()
-            if not is_new and (files.client_ca is None or clock() - renewed_at < SESSION_SECONDS):
+            latest = certificates.content()
+            may_stay = files.client_ca is None or clock() - renewed_at < SESSION_SECONDS
+            if latest is used and may_stay:
                 return None
-            renewed_at = clock()
-            return certificates.content()
+            used, renewed_at = latest, clock()
+            return used()
 
     return grpc.dynamic_ssl_server_credentials(
-        certificates.content(),
+        used(),
         changed,  # type: ignore[arg-type]  # None keeps the current one
         require_client_authentication=files.client_ca is not None,
     )
@@ -109,13 +108,13 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     be resumed, and TLS 1.3 is required. Raises InvalidTls.
     """
     certificates = Certificates(files, _context)
-    first = certificates.content
+    first = certificates.content()
 
     def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         """The SNI callback, which runs for each new connection, in the event loop."""
-        certificates.read_again()
-        if certificates.content is not first:
-            connection.context = certificates.content
+        latest = certificates.content()
+        if latest is not first:
+            connection.context = latest
 
     first.sni_callback = choose
     return first

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from inventory_job import errors
 from inventory_job.auth.lookups import Unanswered
 from inventory_job.errors import Code, InvalidRequest, Problem, ServiceError
-from inventory_job.transport.grpc.status import STATUS_CODES
+from inventory_job.transport.grpc.interceptor import status_of
 from inventory_job.transport.http.status import (
     NoSuchPath,
     NotServed,
@@ -60,7 +60,7 @@ def test_every_class_of_failures_is_looked_at() -> None:
 def test_every_code_is_in_the_table_with_its_statuses() -> None:
     statuses, over_http = defaultdict(set), defaultdict(set)
     for failure in [*FAILURES, *REFUSED]:
-        statuses[str(failure.code)].add(STATUS_CODES[failure.kind].name)
+        statuses[str(failure.code)].add(status_of(failure)[0].name)
         over_http[str(failure.code)].add(str(http_status(failure)))
 
     described = {

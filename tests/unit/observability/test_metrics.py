@@ -12,7 +12,7 @@ from inventory_job.auth.callers import AuthStats
 from inventory_job.errors import Overloaded
 from inventory_job.model.counts.counters import Counters
 from inventory_job.observability.metrics import Metrics
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.limiter import CallLimits, Limiter
 from tests.support.loops import in_loop
 
 METHOD = "/spaceone.api.inventory.v1.Job/get"
@@ -44,7 +44,7 @@ async def test_calls_are_counted_by_method_code_and_transport() -> None:
 
 @in_loop
 async def test_a_refused_call_is_counted_once() -> None:
-    limiter = Limiter(Limits(held=1))
+    limiter = Limiter(CallLimits(held=1))
     metrics = Metrics(Numbers(limiter, Mock(unready=None), COUNTS, AuthStats()))
     permit = limiter.enter("domain-1", "peer-1")
     with pytest.raises(Overloaded):

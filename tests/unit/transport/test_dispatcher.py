@@ -9,9 +9,8 @@ import pytest
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.errors import NotFound, Overloaded, TooLarge
-from inventory_job.transport.call import Call
-from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.dispatcher import Call, Dispatcher
+from inventory_job.transport.limiter import CallLimits, Limiter
 from tests.support.limiter import Clock
 
 MOST_BYTES = 200_000
@@ -47,7 +46,7 @@ class Clients:
 
 def test_a_call_is_held_until_its_answer_is_taken() -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits()), Clients()
+        limiter, clients = Limiter(CallLimits()), Clients()
 
         answer = await dispatcher_of(limiter).run(call(), answering(b"answer"), clients.when_taken)
 
@@ -61,7 +60,7 @@ def test_a_call_is_held_until_its_answer_is_taken() -> None:
 
 def test_large_answers_that_are_not_taken_keep_no_other_tenant_from_running() -> None:
     async def run() -> None:
-        limits = Limits(running=4, tenant_running=4, wait_seconds=0.02)
+        limits = CallLimits(running=4, tenant_running=4, wait_seconds=0.02)
         limiter, clients = Limiter(limits), Clients()
         dispatcher = dispatcher_of(limiter)
         for tenant in ("a", "b", "a", "b"):
@@ -83,7 +82,7 @@ def test_a_large_answer_that_is_not_taken_keeps_another_call_from_running(
     content: bytes, runs: bool
 ) -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits(tenant_running=1, wait_seconds=0.02)), Clients()
+        limiter, clients = Limiter(CallLimits(tenant_running=1, wait_seconds=0.02)), Clients()
         dispatcher = dispatcher_of(limiter)
         await dispatcher.run(call(), answering(content), clients.when_taken)
 
@@ -102,7 +101,7 @@ def test_a_large_answer_that_is_not_taken_keeps_another_call_from_running(
 
 def test_an_answer_above_the_limit_is_refused_and_the_permit_given_back() -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits()), Clients()
+        limiter, clients = Limiter(CallLimits()), Clients()
         dispatcher = dispatcher_of(limiter)
         await dispatcher.run(call(), answering(b"x" * MOST_BYTES), clients.when_taken)
         clients.waiting.pop()()
@@ -118,7 +117,7 @@ def test_an_answer_above_the_limit_is_refused_and_the_permit_given_back() -> Non
 
 def test_a_call_that_fails_gives_its_permit_back() -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits()), Clients()
+        limiter, clients = Limiter(CallLimits()), Clients()
 
         async def work() -> bytes:
             raise NotFound("job-1")
@@ -134,7 +133,7 @@ def test_a_call_that_fails_gives_its_permit_back() -> None:
 @pytest.mark.parametrize("others", [0, 1], ids=["running", "waiting"])
 def test_a_call_that_is_cancelled_gives_its_permit_back(others: int) -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits(tenant_running=1)), Clients()
+        limiter, clients = Limiter(CallLimits(tenant_running=1)), Clients()
         dispatcher = dispatcher_of(limiter)
         for _ in range(others):
             await dispatcher.run(call(), answering(LARGE), clients.when_taken)
@@ -157,7 +156,7 @@ def test_a_call_that_is_cancelled_gives_its_permit_back(others: int) -> None:
 
 def test_a_call_that_may_not_be_held_is_refused_without_work() -> None:
     async def run() -> None:
-        limiter, clients = Limiter(Limits(held=8)), Clients()
+        limiter, clients = Limiter(CallLimits(held=8)), Clients()
         for number in range(4):
             limiter.enter("domain-1", f"p{number}")
             limiter.enter("domain-2", f"q{number}")
@@ -179,7 +178,7 @@ def test_a_call_that_may_not_be_held_is_refused_without_work() -> None:
 def test_slow_work_is_charged_to_its_tenant_however_it_ends() -> None:
     async def run() -> None:
         clock = Clock()
-        limiter, clients = Limiter(Limits(tenant_running=2, wait_seconds=0), clock), Clients()
+        limiter, clients = Limiter(CallLimits(tenant_running=2, wait_seconds=0), clock), Clients()
         dispatcher = dispatcher_of(limiter)
 
         async def work() -> bytes:

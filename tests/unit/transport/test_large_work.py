@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from inventory_job.transport.limiter import LARGE_BYTES, Limiter, Limits
+from inventory_job.transport.limiter import LARGE_BYTES, CallLimits, Limiter
 from tests.support.limiter import Clock, settle
 from tests.support.loops import in_loop
 
@@ -36,7 +36,7 @@ class Work:
 async def test_only_large_messages_are_worked_on_beside_the_event_loop(
     size: int, is_beside: bool
 ) -> None:
-    permit, work = Limiter(Limits()).enter("a", "p"), Work()
+    permit, work = Limiter(CallLimits()).enter("a", "p"), Work()
     work.may_end.set()
 
     assert await permit.work(size, work) == "done"
@@ -45,7 +45,7 @@ async def test_only_large_messages_are_worked_on_beside_the_event_loop(
 
 @in_loop
 async def test_one_call_of_a_tenant_at_a_time_works_on_a_large_message() -> None:
-    limiter = Limiter(Limits())
+    limiter = Limiter(CallLimits())
     first, second, other = Work(), Work(), Work()
     tasks = [
         asyncio.create_task(limiter.enter(tenant, "p").work(LARGE_BYTES + 1, work))
@@ -66,7 +66,7 @@ async def test_one_call_of_a_tenant_at_a_time_works_on_a_large_message() -> None
 
 @in_loop
 async def test_a_cancelled_call_has_its_turn_until_its_work_has_ended() -> None:
-    limiter = Limiter(Limits())
+    limiter = Limiter(CallLimits())
     first, second = Work(), Work()
     cancelled = asyncio.create_task(limiter.enter("a", "p").work(LARGE_BYTES + 1, first))
     assert await first.has_begun()
@@ -90,7 +90,7 @@ async def test_work_that_fails_gives_its_turn_back() -> None:
     def fails() -> str:
         raise ValueError("no good")
 
-    permit = Limiter(Limits()).enter("a", "p")
+    permit = Limiter(CallLimits()).enter("a", "p")
     for _ in range(2):
         with pytest.raises(ValueError, match="no good"):
             await permit.work(LARGE_BYTES + 1, fails)
@@ -99,7 +99,7 @@ async def test_work_that_fails_gives_its_turn_back() -> None:
 @in_loop
 async def test_waiting_for_a_turn_is_not_charged() -> None:
     clock = Clock()
-    limiter = Limiter(Limits(tenant_running=2), clock)
+    limiter = Limiter(CallLimits(tenant_running=2), clock)
     limiter.enter("b", "q")
     first, second = Work(), Work()
     permit = limiter.enter("a", "p1")
@@ -113,7 +113,6 @@ async def test_waiting_for_a_turn_is_not_charged() -> None:
     first.may_end.set()
     second.may_end.set()
     await asyncio.gather(*tasks)
-    permit.charge()
     permit.leave()
 
     async with asyncio.timeout(1):

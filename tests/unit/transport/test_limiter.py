@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 
 from inventory_job.errors import Overloaded
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.limiter import CallLimits, Limiter
 from tests.support.limiter import Clock, entered
 
-LIMITS = Limits(held=16, running=4, tenant_running=2, wait_seconds=30)
+LIMITS = CallLimits(held=16, running=4, tenant_running=2, wait_seconds=30)
 FEW_PEERS = ("p1", "p2", "p3", "p4", "p5")
 
 

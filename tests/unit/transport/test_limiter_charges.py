@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from inventory_job.transport.limiter import Limiter, Limits
+from inventory_job.transport.limiter import CallLimits, Limiter
 from tests.support.limiter import Clock, cancelled, settle, started
 
 
@@ -15,7 +15,6 @@ async def worked(limiter: Limiter, clock: Clock, tenant: str, seconds: float) ->
     permit = limiter.enter(tenant, f"{tenant}-{clock.now}")
     await permit.run()
     clock.now += seconds
-    permit.charge()
     permit.leave()
 
 
@@ -40,7 +39,7 @@ def test_slow_work_costs_a_tenant_slots_for_a_while(
 ) -> None:
     async def run() -> None:
         clock = Clock()
-        limiter = Limiter(Limits(), clock)
+        limiter = Limiter(CallLimits(), clock)
         await worked(limiter, clock, "slow", seconds)
         clock.now += later
         limiter.enter("other", "o")
@@ -54,7 +53,7 @@ def test_slow_work_costs_a_tenant_slots_for_a_while(
 def test_slow_work_costs_nothing_while_there_are_no_others() -> None:
     async def run() -> None:
         clock = Clock()
-        limiter = Limiter(Limits(), clock)
+        limiter = Limiter(CallLimits(), clock)
         await worked(limiter, clock, "other", 0)
         await worked(limiter, clock, "slow", 100)
 
@@ -66,7 +65,7 @@ def test_slow_work_costs_nothing_while_there_are_no_others() -> None:
 def test_others_that_called_a_moment_ago_want_slots_too() -> None:
     async def run() -> None:
         clock = Clock()
-        limiter = Limiter(Limits(), clock)
+        limiter = Limiter(CallLimits(), clock)
         await worked(limiter, clock, "slow", 100)
         await worked(limiter, clock, "other", 0)
         clock.now += 0.9
@@ -79,7 +78,7 @@ def test_others_that_called_a_moment_ago_want_slots_too() -> None:
 def test_short_calls_are_charged_all_together() -> None:
     async def run() -> None:
         clock = Clock()
-        limiter = Limiter(Limits(), clock)
+        limiter = Limiter(CallLimits(), clock)
         limiter.enter("other", "o")
         for _ in range(100):
             await worked(limiter, clock, "slow", 0.9)
@@ -92,7 +91,7 @@ def test_short_calls_are_charged_all_together() -> None:
 def test_calls_that_wait_run_once_their_tenant_has_its_slots_again() -> None:
     async def run() -> None:
         clock = Clock()
-        limiter = Limiter(Limits(wait_seconds=30), clock)
+        limiter = Limiter(CallLimits(wait_seconds=30), clock)
         await worked(limiter, clock, "slow", 100)
         other = limiter.enter("other", "o")
         permits = [limiter.enter("slow", f"p{number}") for number in range(3)]

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from inventory_job.errors import Overloaded
-from inventory_job.transport.limiter import Limiter, Limits, Permit
+from inventory_job.transport.limiter import CallLimits, Limiter, Permit
 from tests.support.limiter import Clock, cancelled, entered, settle, started
 
-LIMITS = Limits(held=16, running=4, tenant_running=2, wait_seconds=30)
+LIMITS = CallLimits(held=16, running=4, tenant_running=2, wait_seconds=30)
 
 
 def test_calls_run_within_the_limits_of_their_connection_their_tenant_and_all() -> None:
@@ -32,7 +32,7 @@ def test_calls_run_within_the_limits_of_their_connection_their_tenant_and_all() 
 
 def test_tenants_on_one_connection_run_as_those_on_their_own_up_to_half_of_all() -> None:
     async def run() -> None:
-        limiter = Limiter(Limits(held=64, running=12, tenant_running=4))
+        limiter = Limiter(CallLimits(held=64, running=12, tenant_running=4))
         callers = [(tenant, "gateway") for tenant in "abcd" for _ in range(3)]
         tasks = [started(limiter.enter(*caller).run()) for caller in callers]
         await settle()
@@ -150,7 +150,7 @@ def test_a_call_that_is_cancelled_gives_its_slot_to_the_next(when: str) -> None:
 
 def test_a_call_that_waits_too_long_is_refused() -> None:
     async def run() -> None:
-        limiter = Limiter(Limits(held=16, running=4, tenant_running=2, wait_seconds=0.02))
+        limiter = Limiter(CallLimits(held=16, running=4, tenant_running=2, wait_seconds=0.02))
         running, waiting = limiter.enter("a", "p"), limiter.enter("a", "p")
         await running.run()
 
@@ -250,13 +250,16 @@ def test_the_standing_queue_of_a_tenant_does_not_shorten_the_wait_of_others() ->
 def test_waiting_for_the_end_of_all_calls() -> None:
     async def run() -> None:
         limiter = Limiter(LIMITS)
-        assert await limiter.wait_idle(0.01)
+        await limiter.wait_idle(0.01)
         permit = limiter.enter("a", "p")
-        assert not await limiter.wait_idle(0.01)
+        await limiter.wait_idle(0.01)
+        assert limiter.held == 1
 
         asyncio.get_running_loop().call_later(0.01, permit.leave)
 
-        assert await limiter.wait_idle(5)
+        async with asyncio.timeout(5):
+            await limiter.wait_idle(60)
+        assert limiter.held == 0
 
     asyncio.run(run())
 
@@ -270,7 +273,7 @@ def test_a_call_that_ends_costs_the_same_however_many_wait() -> None:
             looks += 1
             return 1000.0
 
-        limiter = Limiter(Limits(), clock)
+        limiter = Limiter(CallLimits(), clock)
         # What is left to a tenant that is charged is worked out by the clock.
         limiter.charge("slow", 100)
         permits = entered(limiter, "slow", ("p1", "p2", "p3", "p4", "p5"))

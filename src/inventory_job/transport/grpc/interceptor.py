@@ -10,25 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from inventory_job.auth.callers import Caller
 from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest, ServiceError, invalid
-from inventory_job.observability.call_log import CallLog, CallRecord, Metadata
-from inventory_job.transport.call import Call
-from inventory_job.transport.dispatcher import Dispatcher
-from inventory_job.transport.failures import failure_of
-from inventory_job.transport.grpc.status import EndStatus, status_of
+from inventory_job.observability.call_log import CallLog, Metadata
+from inventory_job.transport.dispatcher import Call, Dispatcher
+from inventory_job.transport.failures import failure_of, rich_status
 from inventory_job.wire.parse import bounded
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_Answer = TypeVar("_Answer")
+Unary: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 _NEAR_SECONDS = 0.05
 """A cancellation within this time before the deadline is recorded as DEADLINE_EXCEEDED."""
@@ -68,104 +67,101 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         metadata = tuple(handler_call_details.invocation_metadata)
+        recorded = partial(self._recorded, method, metadata)
         if method not in self._deserializers:
-            return self._other(method, metadata, handler)
+            return _other(handler, recorded)
         try:
             caller = await self._dispatcher.identify(method, metadata)
         except Exception as error:  # noqa: BLE001  the client gets a status for any error
-            refuse = partial(self._refuse, method, metadata, error)
-            return grpc.stream_unary_rpc_method_handler(refuse)
-        opened = partial(Call, method, caller, _written, _QUICK_BYTES)
-        answer = partial(self._answer, opened, metadata, handler.unary_unary)
+            # The call ends without its message being read.
+            return grpc.stream_unary_rpc_method_handler(partial(recorded, partial(_refuse, error)))
+        answer = partial(self._answer, method, caller, handler.unary_unary)
         # No (de)serializers: `_answer` parses the message itself, and reports one that is invalid.
-        return grpc.unary_unary_rpc_method_handler(answer)
-
-    async def _refuse(
-        self,
-        method: str,
-        metadata: Metadata,
-        error: Exception,
-        _messages: object,
-        context: Context,
-    ) -> bytes:
-        """Ends a call without reading its messages."""
-        with self._call_log.record(method, "grpc", metadata) as record:
-            status = _ending(error, method, record)
-        return await _abort(context, status)
+        return grpc.unary_unary_rpc_method_handler(partial(recorded, answer))
 
     async def _answer(
-        self,
-        opened: Callable[[str, Deadline | None, int], Call],
-        metadata: Metadata,
-        behavior: Any,
-        content: bytes,
-        context: Context,
+        self, method: str, caller: Caller, behavior: Any, content: bytes, context: Context
     ) -> bytes:
         """Answers a call whose headers are accepted, once its message has arrived."""
         seconds: float | None = context.time_remaining()
         deadline = None if seconds is None else Deadline.after(seconds)
-        call = opened(context.peer(), deadline, len(content))
+        size, peer = len(content), context.peer()
+        call = Call(method, caller, _written, _QUICK_BYTES, peer, deadline, size)
 
         async def work() -> bytes:
-            read = partial(_read, self._deserializers[call.method], content)
-            answer: bytes = await behavior(await call.permit.work(len(content), read), call)
+            read = partial(_read, self._deserializers[method], content)
+            answer: bytes = await behavior(await call.permit.work(size, read), call)
             return answer
 
-        answering = self._dispatcher.run(call, work, partial(_when_done, context))
-        return await self._recorded(call.method, metadata, answering, context)
+        return await self._dispatcher.run(call, work, partial(_when_done, context))
 
     async def _recorded(
-        self, method: str, metadata: Metadata, answering: Awaitable[_Answer], context: Context
-    ) -> _Answer:
-        """The response, recorded in the call log; an error ends the call with its status."""
+        self, method: str, metadata: Metadata, answering: Unary, request: Any, context: Context
+    ) -> Any:
+        """The response by `answering`, recorded in the call log; an error ends the call with its
+        status."""
         with self._call_log.record(method, "grpc", metadata) as record:
             try:
-                answer = await answering
+                answer = await answering(request, context)
             except asyncio.CancelledError:
                 seconds: float | None = context.time_remaining()
                 is_late = seconds is not None and seconds < _NEAR_SECONDS
                 record.code = "DEADLINE_EXCEEDED" if is_late else "CANCELLED"
                 raise
             except Exception as error:  # noqa: BLE001  any error has a status
-                status = _ending(error, method, record)
+                status = status_of(failure_of(error, method))
+                record.code = status[0].name
             else:
                 code: grpc.StatusCode | None = context.code()
                 record.code = code.name if code else "OK"
                 return answer
-        return await _abort(context, status)
+        return await _abort(context, *status)
 
-    def _other(self, method: str, metadata: Metadata, handler: Handler) -> Handler:
-        """The handler of a method of another service. It parses messages itself: gRPC would log an
-        invalid one as an error of the server."""
-        given: Any = handler
-        read = partial(_read, given.request_deserializer)
 
-        async def answer(content: bytes, context: Context) -> Any:
-            async def answering() -> Any:
-                return await given.unary_unary(read(content), context)
+async def _refuse(error: Exception, _messages: object, _context: Context) -> NoReturn:
+    raise error
 
-            return await self._recorded(method, metadata, answering(), context)
 
-        async def stream(sent: Any, context: Context) -> AsyncIterator[Any]:
-            try:
-                if given.unary_stream is not None:
-                    answers = given.unary_stream(read(sent), context)
-                else:
-                    answers = given.stream_stream((read(each) async for each in sent), context)
-                async for each in answers:
-                    yield each
-            except InvalidRequest as error:
-                status = status_of(error)
+def _other(handler: Handler, recorded: Callable[..., Awaitable[Any]]) -> Handler:
+    """The handler of a method of another service. It parses messages itself: gRPC would log an
+    invalid one as an error of the server."""
+    given: Any = handler
+    read = partial(_read, given.request_deserializer)
+
+    async def answer(content: bytes, context: Context) -> Any:
+        return await given.unary_unary(read(content), context)
+
+    async def stream(sent: Any, context: Context) -> AsyncIterator[Any]:
+        try:
+            if given.unary_stream is not None:
+                answers = given.unary_stream(read(sent), context)
             else:
-                return
-            await _abort(context, status)
+                answers = given.stream_stream((read(each) async for each in sent), context)
+            async for each in answers:
+                yield each
+        except InvalidRequest as error:
+            status = status_of(error)
+        else:
+            return
+        await _abort(context, *status)
 
-        serializer = given.response_serializer
-        if given.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(answer, response_serializer=serializer)
-        if given.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(stream, response_serializer=serializer)
-        return grpc.stream_stream_rpc_method_handler(stream, response_serializer=serializer)
+    serializer = given.response_serializer
+    if given.unary_unary is not None:
+        unary = partial(recorded, answer)
+        return grpc.unary_unary_rpc_method_handler(unary, response_serializer=serializer)
+    if given.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(stream, response_serializer=serializer)
+    return grpc.stream_stream_rpc_method_handler(stream, response_serializer=serializer)
+
+
+def status_of(error: ServiceError) -> tuple[grpc.StatusCode, str, Metadata]:
+    """What ends a gRPC call: code, details, and trailing metadata, which have `rich_status`."""
+    status = rich_status(error)
+    trailing: Metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    if error.retry_seconds is not None:
+        # Clients with a retry policy obey this delay (gRFC A6).
+        trailing += (("grpc-retry-pushback-ms", str(round(error.retry_seconds * 1000))),)
+    return grpc.StatusCode[error.kind.value], status.message, trailing
 
 
 def _read(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
@@ -185,15 +181,11 @@ def _when_done(context: Context, callback: Callable[[], object]) -> None:
     context.add_done_callback(done)
 
 
-def _ending(error: Exception, method: str, record: CallRecord) -> EndStatus:
-    failure: ServiceError = failure_of(error, method)
-    record.code = failure.kind.name
-    return status_of(failure)
-
-
-async def _abort(context: Context, status: EndStatus) -> NoReturn:
+async def _abort(
+    context: Context, code: grpc.StatusCode, details: str, trailing_metadata: Metadata
+) -> NoReturn:
     try:
-        await context.abort_with_status(status)
+        await context.abort(code, details, trailing_metadata)
     except grpc.aio.AbortError as error:
         # gRPC puts the error and the call in a reference cycle; the frames of its traceback would
         # keep the request in memory until the next garbage collection, maybe for a hundred calls.

@@ -16,12 +16,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from inventory_job.transport.grpc.health import HEALTH_SERVICE, HealthServicer
 from inventory_job.transport.grpc.reflection import add_reflection
 from inventory_job.transport.limiter import Limiter
-from inventory_job.transport.listening import (
-    PortInUse,
-    PortOptions,
-    address_of,
-    free_addresses,
-)
+from inventory_job.transport.listening import PortInUse, PortOptions, address_of, free_addresses
 from inventory_job.transport.servicer import JobServicer
 from inventory_job.transport.tls import server_credentials
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
+from google.api import annotations_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,8 +23,7 @@ from inventory_job.transport.failures import failure_of
 from inventory_job.transport.http.calls import JobCalls
 from inventory_job.transport.http.context import METADATA
 from inventory_job.transport.http.messages import encoded
-from inventory_job.transport.http.pages import Asset, page_assets
-from inventory_job.transport.http.routes import routes_of
+from inventory_job.transport.http.pages import file_route, file_routes
 from inventory_job.transport.http.status import NoSuchPath, NotServed, failure_response
 
 _CORS_HEADERS = (
@@ -34,61 +33,49 @@ _CORS_HEADERS = (
 _NOT_STORED = {"cache-control": "no-store"}
 
 
-@dataclass(frozen=True, slots=True)
-class AppOptions:
-    """Options of the HTTP application.
-
-    `unready` returns why calls cannot be served now, None if they can (`/readyz`). `metrics` serves
-    `/metrics`. `cors_origins`: origins whose pages may call the service, `*` for all. `find_domain`
-    returns the id of a domain with jobs for the page to start with, or None; it is called only with
-    `auth_mode` none, which trusts every caller.
-    """
-
-    unready: Callable[[], str | None]
-    metrics: ASGIApp
-    cors_origins: tuple[str, ...]
-    auth_mode: str
-    find_domain: Callable[[], Awaitable[str | None]]
-
-
-def build_app(service: ServiceDescriptor, calls: JobCalls, options: AppOptions) -> ASGIApp:
-    """The application that serves `service` by `calls`; `frame.Frame` is to wrap it."""
+def build_app(routes: Sequence[Route], cors_origins: Sequence[str]) -> ASGIApp:
+    """The application with these routes; `frame.Frame` is to wrap it. `cors_origins`: origins whose
+    pages may call the service, `*` for all."""
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=options.cors_origins,
+        allow_origins=cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=_CORS_HEADERS,
         expose_headers=["retry-after", "x-request-id"],
         max_age=600,
     )
     app = Starlette(
-        routes=[
-            *(
-                Route(route.path, partial(calls.respond, route), methods=["POST"])
-                for route in routes_of(service)
-            ),
-            *_probes(options),
-            *_pages(options),
-        ],
-        middleware=[cors] if options.cors_origins else [],
+        routes=routes,
+        middleware=[cors] if cors_origins else [],
         exception_handlers={404: _no_such_path, 405: _wrong_method, Exception: _failed},
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _probes(options: AppOptions) -> list[Route]:
+def method_routes(service: ServiceDescriptor, calls: JobCalls) -> Iterator[Route]:
+    """The routes of the methods of `service`, from their google.api.http options: each is a POST
+    with the whole request message as the body."""
+    for method in service.methods:
+        path = method.GetOptions().Extensions[annotations_pb2.http].post
+        yield Route(path, partial(calls.respond, method), methods=["POST"])
+
+
+def probe_routes(unready: Callable[[], str | None], metrics: ASGIApp) -> list[Route]:
+    """The routes of probes and of `metrics`. `unready` returns why calls cannot be served now, None
+    if they can."""
+
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "SERVING"}, headers=_NOT_STORED)
 
     async def readyz(request: Request) -> Response:
-        reason = options.unready()
+        reason = unready()
         return await healthz(request) if reason is None else failure_response(Unavailable(reason))
 
-    async def metrics(_: Request) -> ASGIApp:
-        return options.metrics  # Starlette calls it as it would a Response
+    async def scrape(_: Request) -> ASGIApp:
+        return metrics  # Starlette calls it as it would a Response
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", scrape)]
 
 
 def _description(auth_mode: str) -> bytes:
@@ -104,19 +91,25 @@ def _description(auth_mode: str) -> bytes:
     return encoded(described)
 
 
-def _pages(options: AppOptions) -> list[Route]:
+def page_routes(auth_mode: str, find_domain: Callable[[], Awaitable[str | None]]) -> list[Route]:
+    """The routes of the pages and the description. `find_domain` returns the id of a domain with
+    jobs for the page to start with, or None; it is called only with `auth_mode` none, which trusts
+    every caller."""
+
     async def entrance(_: Request) -> Response:
         """What the page at `/` needs before its first call: the mode and maybe a domain."""
-        said = {"auth_mode": options.auth_mode}
-        domain = await options.find_domain() if options.auth_mode == "none" else None
+        said = {"auth_mode": auth_mode}
+        domain = await find_domain() if auth_mode == "none" else None
         if domain is not None:
             said["domain"] = domain
         return JSONResponse(said, headers=_NOT_STORED)
 
-    description = Asset(partial(_description, options.auth_mode), "application/json", {})
-    assets = {"/openapi.json": description, **page_assets()}
-    pages = [Route(path, asset.endpoint) for path, asset in assets.items()]
-    return [*pages, Route("/home/entrance.json", entrance)]
+    describe = partial(_description, auth_mode)
+    return [
+        file_route("/openapi.json", describe, "application/json", {}),
+        *file_routes(),
+        Route("/home/entrance.json", entrance),
+    ]
 
 
 async def _no_such_path(request: Request, _: Exception) -> Response:

@@ -8,7 +8,6 @@ import gzip
 import re
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
@@ -36,23 +35,15 @@ _LEVEL = 4
 _MOST_BODIES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLimits:
-    """`bytes`: the size of a body, before and after it is decompressed; `values`: the members and
-    elements in it, nested ones included; `seconds`: how long a client may take to send it."""
-
-    bytes: int
-    values: int
-    seconds: float
-
-
 class BodyReader:
-    """Reads bodies within the limits. The bodies of all requests in flight have no more bytes than
+    """Reads bodies of at most `most_bytes`, before and after they are decompressed, which clients
+    may take `seconds` to send. The bodies of all requests in flight have no more bytes than
     _MOST_BODIES of the largest size together. For one event loop."""
 
-    def __init__(self, limits: RequestLimits) -> None:
-        self._limits = limits
-        self._free_bytes = _MOST_BODIES * limits.bytes
+    def __init__(self, most_bytes: int, seconds: float) -> None:
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._free_bytes = _MOST_BODIES * most_bytes
 
     async def read(self, request: Request) -> bytearray:
         """The body of a request as sent, not decompressed.
@@ -61,26 +52,41 @@ class BodyReader:
         """
         _check_headers(request.headers)
         # h11 has refused a content-length that is not a number.
-        if int(request.headers.get("content-length", 0)) > self._limits.bytes:
-            raise RequestTooLarge(self._limits.bytes)
+        if int(request.headers.get("content-length", 0)) > self._most_bytes:
+            raise RequestTooLarge(self._most_bytes)
         body = bytearray()
         request.state.sent.callback(self._release, body)
         try:
-            async with asyncio.timeout(self._limits.seconds):
+            async with asyncio.timeout(self._seconds):
                 async for chunk in request.stream():
-                    if len(body) + len(chunk) > self._limits.bytes:
-                        raise RequestTooLarge(self._limits.bytes)
+                    if len(body) + len(chunk) > self._most_bytes:
+                        raise RequestTooLarge(self._most_bytes)
                     if len(chunk) > self._free_bytes:
                         raise Overloaded("too many bodies at once")
                     self._free_bytes -= len(chunk)
                     body += chunk
         except TimeoutError as error:
-            reason = f"it did not arrive within {self._limits.seconds:g} seconds"
+            reason = f"it did not arrive within {self._seconds:g} seconds"
             raise NotServed(408, "body", reason, {"connection": "close"}) from error
         return body
 
     def _release(self, body: bytearray) -> None:
         self._free_bytes += len(body)
+
+    def decompressed(self, body: bytearray, headers: Headers) -> bytearray:
+        """The body decompressed, if it is gzip; raises NotServed and RequestTooLarge."""
+        if _encoding(headers) not in _GZIP:
+            return body
+        most_grown = max(_MOST_GROWTH * len(body), _UNSUSPICIOUS_BYTES)
+        content = bytearray()
+        for piece in _inflated(memoryview(body), min(self._most_bytes, most_grown) + 1):
+            content += piece
+            if len(content) > self._most_bytes:
+                raise RequestTooLarge(self._most_bytes)
+            if len(content) > most_grown:
+                reason = f"it is more than {_MOST_GROWTH} times as large as it was compressed"
+                raise NotServed(413, "body", reason)
+        return content
 
 
 def _check_headers(headers: Headers) -> None:
@@ -94,22 +100,6 @@ def _check_headers(headers: Headers) -> None:
     if _encoding(headers) not in {"", "identity", *_GZIP}:
         reason = "it must be gzip, or none"
         raise NotServed(415, "content-encoding", reason, {"accept-encoding": "gzip"})
-
-
-def decompressed(body: bytearray, headers: Headers, most_bytes: int) -> bytearray:
-    """The body decompressed, if it is gzip; raises NotServed and RequestTooLarge."""
-    if _encoding(headers) not in _GZIP:
-        return body
-    most_grown = max(_MOST_GROWTH * len(body), _UNSUSPICIOUS_BYTES)
-    content = bytearray()
-    for piece in _inflated(memoryview(body), min(most_bytes, most_grown) + 1):
-        content += piece
-        if len(content) > most_bytes:
-            raise RequestTooLarge(most_bytes)
-        if len(content) > most_grown:
-            reason = f"it is more than {_MOST_GROWTH} times as large as it was compressed"
-            raise NotServed(413, "body", reason)
-    return content
 
 
 def _inflated(body: memoryview, most_bytes: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 Address: TypeAlias = "tuple[str, int] | None"
-"""Host and port of the client, as in the ASGI scope; None if the connection has just ended."""
+"""Host and port, as in the ASGI scope; that of the client is None if the connection has ended."""
 
 _LOOK_SECONDS = 0.5
 """How often connections are checked."""
@@ -36,15 +36,14 @@ class Connections:
         self._most = most
         self._request_seconds = request_seconds
         self._unread_seconds = unread_seconds
-        self._open: OrderedDict[_Bounded, None] = OrderedDict()
-        """Ordered by the end of their last request: the one idle for longest is first."""
-        self._by_address: dict[Address, _Bounded] = {}
+        self._open: OrderedDict[tuple[Address, Address], _Bounded] = OrderedDict()
+        """By the addresses of both ends; the one idle for longest is first."""
 
     async def watch(self) -> None:
         """Closes the connections of slow clients, until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for connection in [*self._open]:
+            for connection in [*self._open.values()]:
                 connection.look(time.monotonic(), self._request_seconds, self._unread_seconds)
 
     def bounding(
@@ -54,10 +53,11 @@ class Connections:
         return lambda *args, **others: _Bounded(protocol(*args, **others), self)
 
     @contextmanager
-    def request_of(self, client: Address) -> Iterator[None]:
-        """Counts a request in flight, its headers complete, on the connection from `client` until
-        the context exits."""
-        connection = self._by_address.get(client)
+    def request_of(self, client: Address, server: Address) -> Iterator[None]:
+        """Counts a request in flight, its headers complete, on the connection from `client` to
+        `server` until the context exits."""
+        ends = (client, server)
+        connection = self._open.get(ends)
         if connection is None:
             yield
             return
@@ -67,25 +67,23 @@ class Connections:
             yield
         finally:
             connection.requests -= 1
-            if connection in self._open:
-                self._open.move_to_end(connection)
+            if ends in self._open:
+                self._open.move_to_end(ends)
 
     def add(self, connection: _Bounded) -> None:
         """Registers a new connection; aborts one if there are too many."""
         if len(self._open) >= self._most:
-            silent = (each for each in self._open if not each.requests)
+            silent = (each for each in self._open.values() if not each.requests)
             loser = next(silent, connection)
             loser.transport.abort()
             if loser is connection:
                 return
-            del self._open[loser]
-        self._open[connection] = None
-        self._by_address[connection.address] = connection
+            self.remove(loser)
+        self._open[connection.ends] = connection
 
     def remove(self, connection: _Bounded) -> None:
         """Forgets a connection that has ended."""
-        self._open.pop(connection, None)
-        self._by_address.pop(connection.address, None)
+        self._open.pop(connection.ends, None)
 
 
 class _Bounded(asyncio.Protocol):
@@ -99,7 +97,8 @@ class _Bounded(asyncio.Protocol):
         self._buffered_bytes = 0
         self._progress_at = 0.0
         self._was_taken = False
-        self.address: Address = None
+        self.ends: tuple[Address, Address] = (None, None)
+        """The addresses of the client and of the server."""
         self.requests = 0
         """How many requests are in flight."""
         self.waiting_since: float | None = None
@@ -122,8 +121,8 @@ class _Bounded(asyncio.Protocol):
         self.transport = transport
         # Unread bytes stay in memory, and there may be many connections.
         transport.set_write_buffer_limits(high=_MOST_BUFFERED_BYTES)
-        peer = transport.get_extra_info("peername")
-        self.address = peer and peer[:2]
+        client, server = map(transport.get_extra_info, ("peername", "sockname"))
+        self.ends = (client and client[:2], server and server[:2])
         self.waiting_since = self._progress_at = time.monotonic()
         self._inner.connection_made(transport)
         self._connections.add(self)

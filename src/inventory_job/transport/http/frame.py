@@ -46,7 +46,8 @@ class Frame:
 
         error = self._objection(headers, scope)
         app = self._app if error is None else failure_response(error)
-        with self._connections.request_of(scope["client"]), ExitStack() as sent:
+        in_flight = self._connections.request_of(scope["client"], scope["server"])
+        with in_flight, ExitStack() as sent:
             scope.setdefault("state", {}).update(request_id=request_id, sent=sent)
             await app(scope, receive, send_framed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -14,8 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from inventory_job.errors import InvalidRequest, Problem, invalid, wrong_type
 from inventory_job.transport.http.parsing import MOST_DEPTH, TOO_LARGE_A_NUMBER, parsed
-
-AnyMessage = TypeVar("AnyMessage", bound=Message)
+from inventory_job.wire.parse import AnyMessage
 
 _MOST_REPORTED = 100
 # json_format counts two messages per level of nested objects: a Value, and the Struct in it.

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from inventory_job.transport.http.body import accepts_gzip, compressed, content_response
 
@@ -24,46 +25,30 @@ _PAGE_HEADERS = {
 }
 
 
-class Asset:
-    """One file; clients cache it, and revalidate it by its ETag."""
+def file_route(
+    path: str, read: Callable[[], bytes], media_type: str, headers: Mapping[str, str]
+) -> Route:
+    """The route of a file; clients cache it, and revalidate it by its ETag."""
 
-    def __init__(
-        self, read: Callable[[], bytes], media_type: str, headers: Mapping[str, str]
-    ) -> None:
-        self._read = read
-        self._media_type = media_type
-        self._other_headers = headers
+    @cache
+    def loaded() -> tuple[bytes, bytes | None, Mapping[str, str]]:
+        # Not at startup: together they take 2 MiB, and many servers never serve a page.
+        content = read()
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        own = {"content-type": media_type, "cache-control": "no-cache", "etag": etag}
+        return content, compressed(content), {**headers, **own, "vary": "accept-encoding"}
 
-    async def endpoint(self, request: Request) -> Response:
-        """The response to GET and HEAD; 304 if the ETag of the client is current."""
-        if request.headers.get("if-none-match") == self._headers["etag"]:
-            return Response(status_code=304, headers=self._headers)
-        smaller = self._compressed if accepts_gzip(request.headers) else None
-        return content_response(self._content, smaller, self._headers)
+    async def respond(request: Request) -> Response:
+        content, smaller, sent = loaded()
+        if request.headers.get("if-none-match") == sent["etag"]:
+            return Response(status_code=304, headers=sent)
+        return content_response(content, smaller if accepts_gzip(request.headers) else None, sent)
 
-    @cached_property
-    def _content(self) -> bytes:
-        # Not read at startup: together they take 2 MiB, and many servers never serve a page.
-        return self._read()
-
-    @cached_property
-    def _headers(self) -> Mapping[str, str]:
-        return {
-            **self._other_headers,
-            "content-type": self._media_type,
-            "cache-control": "no-cache",
-            "vary": "accept-encoding",
-            "etag": f'"{hashlib.sha256(self._content).hexdigest()[:32]}"',
-        }
-
-    @cached_property
-    def _compressed(self) -> bytes | None:
-        return compressed(self._content)
+    return Route(path, respond)
 
 
-def page_assets() -> dict[str, Asset]:
-    """All files below `static/` by URL path; that of a page omits `.html` and `index.html`."""
-    assets = {}
+def file_routes() -> Iterator[Route]:
+    """Routes of all files below `static/`; the path of a page omits `.html` and `index.html`."""
     for file in _STATIC.rglob("*"):
         if file.is_dir() or file.suffix == ".md":
             continue
@@ -74,5 +59,4 @@ def page_assets() -> dict[str, Asset]:
         kind = mimetypes.types_map.get(file.suffix, "text/plain")
         if kind.startswith("text/"):
             kind += "; charset=utf-8"
-        assets[path] = Asset(file.read_bytes, kind, _PAGE_HEADERS)
-    return assets
+        yield file_route(path, file.read_bytes, kind, _PAGE_HEADERS)

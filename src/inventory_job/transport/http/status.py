@@ -13,13 +13,12 @@ from inventory_job.errors import (
     Code,
     InvalidRequest,
     Kind,
-    Overloaded,
     ServiceError,
     TooLarge,
     Unauthenticated,
     invalid,
 )
-from inventory_job.transport.rich_status import rich_status
+from inventory_job.transport.failures import rich_status
 
 HTTP_STATUSES: Mapping[Kind, int] = {
     Kind.INVALID_ARGUMENT: 400,
@@ -71,7 +70,7 @@ def http_status(error: ServiceError) -> int:
 def failure_response(error: ServiceError) -> Response:
     """The response for `error`: its status, headers such as retry-after, and the JSON body."""
     headers = {"cache-control": "no-store"}
-    if isinstance(error, Overloaded):
+    if error.retry_seconds is not None:
         headers["retry-after"] = str(math.ceil(error.retry_seconds))
     elif isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"

@@ -25,7 +25,7 @@ from inventory_job.errors import Unauthenticated
 from inventory_job.manager import JobManager
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import ResultPage, StoredDocument
-from inventory_job.transport.limiter import Limits
+from inventory_job.transport.limiter import CallLimits
 from inventory_job.transport.listening import PortInUse, bound_sockets
 from tests.support.http_service import LIMITS, HttpPort, connected, served
 from tests.support.store import Store
@@ -158,7 +158,7 @@ def test_calls_beyond_what_is_held_are_refused_with_a_time_to_come_again(
     database: Store, held: Held
 ) -> None:
     with (
-        served(database, HttpPort(calls=Limits(held=1))) as origin,
+        served(database, HttpPort(calls=CallLimits(held=1))) as origin,
         ThreadPoolExecutor(1) as threads,
         httpx.Client(base_url=origin) as http,
     ):
@@ -177,7 +177,7 @@ def test_calls_beyond_what_is_held_are_refused_with_a_time_to_come_again(
 
 def test_bodies_are_held_up_to_a_limit_and_given_back(database: Store, held: Held) -> None:
     options = HttpPort(
-        calls=Limits(running=99, tenant_running=99), limits=replace(LIMITS, bytes=1024)
+        calls=CallLimits(running=99, tenant_running=99), limits=replace(LIMITS, bytes=1024)
     )
     full = b"{}".ljust(1024)
     with (

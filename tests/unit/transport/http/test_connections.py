@@ -12,13 +12,14 @@ from inventory_job.transport.http.connections import Connections
 
 MOST = 3
 REQUEST_SECONDS, UNREAD_SECONDS = 5.0, 20.0
+SERVER, OTHER_SERVER = ("192.0.2.8", 80), ("192.0.2.9", 80)
 
 
 class FakeTransport(asyncio.Transport):
     """A connection from a port of the other end; what was written is what has not been taken."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__({"peername": ("192.0.2.1", port, 0, 0)})
+    def __init__(self, port: int, to: tuple[str, int]) -> None:
+        super().__init__({"peername": ("192.0.2.1", port, 0, 0), "sockname": (*to, 0, 0)})
         self.buffered_bytes = 0
         self.ended = ""
         self.has_ended = asyncio.Event()
@@ -66,10 +67,10 @@ class FakeProtocol(asyncio.Protocol):
 class Client:
     """One connection, made."""
 
-    def __init__(self, connections: Connections, port: int) -> None:
+    def __init__(self, connections: Connections, port: int, to: tuple[str, int] = SERVER) -> None:
         self.inner = FakeProtocol()
         self.outer: Any = connections.bounding(lambda: self.inner)()
-        self.transport = FakeTransport(port)
+        self.transport = FakeTransport(port, to)
         self.outer.connection_made(self.transport)
 
     def send(self, data: bytes = b"GET / HTTP/1.1\r\n") -> None:
@@ -91,7 +92,7 @@ class Requests:
 
     def begin(self, port: int) -> None:
         self._begun[port] = begun = ExitStack()
-        begun.enter_context(self._connections.request_of(("192.0.2.1", port)))
+        begun.enter_context(self._connections.request_of(("192.0.2.1", port), SERVER))
 
     def end(self, port: int) -> None:
         self._begun.pop(port).close()
@@ -224,6 +225,19 @@ async def test_a_second_request_has_its_own_time(connections: Connections) -> No
 
     assert client.look(REQUEST_SECONDS - 1) == ""
     assert client.look(REQUEST_SECONDS + 1) == "closed"
+
+
+@in_loop
+async def test_a_request_is_of_the_connection_that_it_came_on(connections: Connections) -> None:
+    """A client may use one port for connections to two addresses of the server."""
+    requests = Requests(connections)
+    client, other = Client(connections, 1), Client(connections, 1, to=OTHER_SERVER)
+
+    requests.begin(1)
+
+    assert client.look(REQUEST_SECONDS + 1) == ""
+    assert other.look(REQUEST_SECONDS + 1) == "closed"
+    requests.end(1)
 
 
 @in_loop
