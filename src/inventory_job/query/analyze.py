@@ -19,7 +19,7 @@ from inventory_job.query.expressions import AddFields, select_expression
 from inventory_job.query.lookups import Lookups, join
 from inventory_job.query.names import Name, Path, checked_path, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, present
+from inventory_job.query.pipeline import Pipeline, RowShape, present
 from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
 from inventory_job.query.stages import GroupBy, Unwind
 
@@ -128,7 +128,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
         # `_id` stays until after the sort, which needs it as tie-breaker.
-        pipeline.convert({"$project": dict(query.select)}, Rows())
+        pipeline.convert({"$project": dict(query.select)}, RowShape())
     folded = _fold(query, pipeline) if query.field_group else ()
     if query.sort:
         order = []

@@ -16,7 +16,7 @@ from inventory_job.query.accumulators import GroupField, when_formattable
 from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
 from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, present
+from inventory_job.query.pipeline import Pipeline, RowShape, present
 from inventory_job.query.problems import fault, missing, raise_any
 
 PROJECTIONS: Mapping[str, str] = {
@@ -70,7 +70,7 @@ class GroupKey(GroupBy):
             "%z %Z %% and other text"
         )
 
-    def of_date(self, rows: Rows) -> Document:
+    def of_date(self, rows: RowShape) -> Document:
         """The expression for the part or text of the date."""
         date = f"${rows.path(self.key)}"
         if self.date_format in _DATE_PARTS:
@@ -115,7 +115,7 @@ class Count(Strict):
 
     def add_to(self, pipeline: Pipeline) -> None:
         """Adds the stage."""
-        pipeline.make({"$count": self.name}, Rows(identity=()))
+        pipeline.make({"$count": self.name}, RowShape(identity=()))
 
 
 class ProjectField(Spelled):
@@ -135,7 +135,7 @@ class ProjectField(Spelled):
 
 
 class Project(Strict):
-    """Rows with these fields only, and with their group keys unless `exclude_keys` is set."""
+    """RowShape with these fields only, and with their group keys unless `exclude_keys` is set."""
 
     fields: tuple[ProjectField, ...] = ()
     exclude_keys: bool = Member(False, strict=True)
@@ -164,7 +164,7 @@ class Project(Strict):
             if path in rows.sets and not field.operator:
                 sets.add(field.name)
         keys = frozenset[str]() if self.exclude_keys else rows.keys
-        projected = Rows(keys, tuple(identity), frozenset(sets))
+        projected = RowShape(keys, tuple(identity), frozenset(sets))
         if self.exclude_keys:
             pipeline.drop_id(members, projected)
         else:
