@@ -34,23 +34,28 @@ def _fields(type_: FieldType, *names: str) -> dict[str, Field]:
     return {name: Field(name, name, type_) for name in names}
 
 
+_STEADY_TEXTS = (
+    "request_secret_id",
+    "request_workspace_id",
+    "resource_group",
+    "domain_id",
+    "workspace_id",
+    "collector_id",
+    "plugin_id",
+)
+
 FIELDS: Mapping[str, Field] = (
     {"id": Field("id", "_id", FieldType.OBJECT_ID)}
     | _fields(FieldType.TEXT, "job_id", "status")
     | _fields(FieldType.INTEGER, "total_tasks", "remained_tasks", "success_tasks", "failure_tasks")
-    | _fields(
-        FieldType.TEXT,
-        "request_secret_id",
-        "request_workspace_id",
-        "resource_group",
-        "domain_id",
-        "workspace_id",
-        "collector_id",
-        "plugin_id",
-    )
+    | _fields(FieldType.TEXT, *_STEADY_TEXTS)
     | _fields(FieldType.DATE, "created_at", "updated_at", "finished_at")
 )
 """Every field that a caller may filter by or request, by name."""
+
+STEADY_FIELDS = frozenset({*_STEADY_TEXTS, "created_at"})
+"""The fields whose values never change after a job's creation, except `job_id` and `id`, whose
+values few jobs share."""
 
 SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
 """The fields of JobInfo."""
