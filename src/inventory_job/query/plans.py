@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import PlainValidator, StrictStr, ValidationError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.errors import Code, InvalidRequest, PermissionDenied
+from inventory_job.errors import InvalidRequest
 from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
 from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS
@@ -161,7 +161,4 @@ def _parse(model: type[_Request], request: Mapping[str, Any], context: ParseCont
         return model.model_validate(request, context=context)
     except ValidationError as error:
         problems = problems_of(error)
-    denied = next((found for found in problems if found.code is Code.PERMISSION_DENIED), None)
-    if denied:
-        raise PermissionDenied(denied.message, denied.path)
     raise InvalidRequest(problems)

@@ -117,8 +117,6 @@ def _problem(details: ErrorDetails) -> Problem:
         sentence = _OPERATOR_SENTENCES[Code(kind)]
         message = f"The value of '{reason} operator' {sentence}. ({path})"
         return Problem(Code(kind), path, message)
-    if kind == Code.PERMISSION_DENIED:
-        return Problem(Code.PERMISSION_DENIED, path, reason)
     if kind == "extra_forbidden":
         reason = "there is no such parameter here"
     elif kind == "value_error":

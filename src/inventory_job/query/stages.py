@@ -1,23 +1,34 @@
-"""The query model of a stat with its stages, and what each stage adds to the pipeline.
+"""The query model of a stat, and the models of stages with what each adds to a pipeline.
 
-See docs/query-language.md#stages.
+See docs/query-language.md#stages and, for Lookup, docs/query-language.md#lookup.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field as Member
-from pydantic import StrictStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
+from inventory_job.auth.scope import Scope
+from inventory_job.errors import PermissionDenied
 from inventory_job.query.accumulators import GroupField, when_formattable
 from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
+from inventory_job.query.filters import scope_conditions
 from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, RowShape, present
-from inventory_job.query.problems import fault, missing, raise_any
+from inventory_job.query.problems import fault, missing, path_of, raise_any
 
 PROJECTIONS: Mapping[str, str] = {
     "size": "$size",
@@ -31,6 +42,43 @@ _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 # The formats that $dateToString supports in MongoDB 4.4 to 6.0.
 _DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
+
+
+class Lookup(Strict):
+    """The tasks of each job as a list, joined by equality of two plain fields."""
+
+    from_: Annotated[str, Member(alias="from", pattern="^job_task$")]
+    local_field: Path = Member(alias="localField")
+    foreign_field: Path = Member(alias="foreignField")
+    as_: Name = Member(alias="as")
+
+    def stage(self, scope: Scope) -> Document:
+        """The stage; it joins only tasks in the caller's scope."""
+        return {
+            "$lookup": {
+                "from": self.from_,
+                "localField": self.local_field,
+                "foreignField": self.foreign_field,
+                "pipeline": [{"$match": scope_conditions(scope)}],
+                "as": self.as_,
+            }
+        }
+
+
+def _only_allowed(given: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return parse(given)
+    except ValidationError as error:
+        [refused, *_] = error.errors(include_url=False, include_input=False)
+    raise PermissionDenied(
+        "A lookup is allowed in this form alone: {from: job_task, localField, foreignField, as}, "
+        "between plain fields.",
+        path_of(("query", "lookup", *refused["loc"][:1])),
+    )
+
+
+Lookups = Annotated[tuple[Lookup, ...], WrapValidator(_only_allowed)]
+"""The lookups of a query; no other join is allowed."""
 
 
 class Unwind(Strict):
