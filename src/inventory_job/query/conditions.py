@@ -12,11 +12,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field as Member
 from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
 
-from inventory_job.errors import Code
 from inventory_job.query.fields import Field, FieldType, resolve
 from inventory_job.query.names import Path, Spelled, Strict, checked_path, context_of, named
-from inventory_job.query.operators import OPERATORS, UNWIND_OPERATORS, Document, Operator
+from inventory_job.query.operators import OPERATORS, Document, Operator
 from inventory_job.query.problems import fault
+
+# The operators that the filter of an unwind may use, in the order of the table.
+_OF_ROWS = ("eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in")
 
 COMPARISONS = {"eq": "$eq", "not": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 """The operators in the conditions of a group field, and the MongoDB expressions they become."""
@@ -25,9 +27,7 @@ MAX_PAGE = 1000
 """The maximum number of rows in one response, and the default where no limit is given."""
 
 
-def _known_field(value: Any) -> Field:
-    if not isinstance(value, str):
-        raise fault("string", Code.INVALID_PARAMETER_TYPE)
+def _known_field(value: str) -> Field:
     if not value:
         raise fault("a key is not empty")
     return resolve(value)
@@ -82,7 +82,7 @@ class Condition(Spelled):
 class UnwindCondition(Condition):
     """One entry of an unwind's filter: the key is any path in a row, and values keep their type."""
 
-    operators = UNWIND_OPERATORS
+    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in _OF_ROWS}
 
     key: Annotated[Field, PlainValidator(_row_field)]
 
@@ -106,8 +106,8 @@ class Sort(Spelled):
 class Page(Strict):
     """A page: `start` counts from 1, a `limit` above 1000 means 1000, and 0 means absent."""
 
-    start: int = Member(0, strict=True, ge=0)
-    limit: int = Member(0, strict=True, ge=0)
+    start: int = 0
+    limit: int = 0
 
     @property
     def skip(self) -> int:

@@ -14,7 +14,7 @@ meet a condition; `holds` and `includes` then return None.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -28,10 +28,7 @@ _MOST_VALUES = 200
 _REPLACEMENT = "\ufffd"
 """Decoding replaces invalid UTF-8 with this, so different stored strings may decode as equal."""
 
-_RANGE_TESTS = frozenset({"$lt", "$lte", "$gt", "$gte"})
-_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$in": lambda value, operand: value in operand,
-    "$nin": lambda value, operand: value not in operand,
+_RANGE_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
     "$gt": operator.gt,
@@ -45,7 +42,8 @@ class Term:
 
     field: str
     test: str
-    operand: Hashable
+    operand: Any
+    """Hashable: a set for `$in` and `$nin`, else a date or, for `$exists`, a boolean."""
 
     def holds(self, job: Mapping[str, Any]) -> bool | None:
         """Whether a stored job meets the comparison; None if only MongoDB can tell."""
@@ -55,9 +53,10 @@ class Term:
         value = job.get(self.field)
         if not _is_plain(value):
             return None
-        # In MongoDB only a date meets a range condition on dates.
-        is_comparable = isinstance(value, datetime) or self.test not in _RANGE_TESTS
-        return is_comparable and _TESTS[self.test](value, self.operand)
+        if compare := _RANGE_TESTS.get(self.test):
+            # In MongoDB only a date meets a range condition on dates.
+            return isinstance(value, datetime) and compare(value, self.operand)
+        return (value in self.operand) is (self.test == "$in")
 
 
 @dataclass(frozen=True, slots=True)

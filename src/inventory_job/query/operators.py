@@ -174,10 +174,6 @@ _TABLE = [
     Operator("timediff_gt", relative_time, _range("$gt"), _DATE),
     Operator("timediff_gte", relative_time, _range("$gte"), _DATE),
 ]
-# The operators that the filter of an unwind may use.
-_OF_ROWS = {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"}
 
 OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE}
 """Every filter operator by name."""
-
-UNWIND_OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE if row.name in _OF_ROWS}

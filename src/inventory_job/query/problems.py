@@ -25,8 +25,6 @@ _Parsed = TypeVar("_Parsed")
 _EXPECTED = {
     "string_type": "string",
     "bool_type": "boolean",
-    "int_type": "integer",
-    "tuple_type": "list",
     "dict_type": "dictionary",
     "model_type": "dictionary",
 }
