@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from pydantic import Field as Member
 from pydantic import ValidationInfo, field_validator
 
-from inventory_job.query.conditions import COMPARISONS, Comparison
+from inventory_job.query.filters import COMPARISONS, Comparison
 from inventory_job.query.names import Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, missing, raise_any

@@ -14,8 +14,8 @@ from pydantic import PlainValidator, StrictStr, ValidationError, ValidationInfo,
 
 from inventory_job.auth.scope import Scope
 from inventory_job.query.accumulators import Accumulated, Accumulator, accumulated
-from inventory_job.query.conditions import Filtered, Page, Sort
 from inventory_job.query.expressions import AddFields, select_expression
+from inventory_job.query.filters import Filtered, Page, Sort
 from inventory_job.query.names import Name, Path, checked_path, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, RowShape, present

@@ -6,7 +6,7 @@ See docs/data-model.md#job. `resolve` finds the `Field` for a name that a caller
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,12 +67,12 @@ def resolve(name: str) -> Field:
     """The field called `name`; raises ValueError with a reason listing near matches."""
     field = FIELDS.get(name)
     if field is None:
-        hint = near_matches(name, FIELDS) or f"fields are {', '.join(FIELDS)}"
-        raise ValueError(f"a job has no field {name[:60]!r}; {hint}")
+        raise ValueError(f"a job has no field {name[:60]!r}; {suggestion(name, FIELDS, 'fields')}")
     return field
 
 
-def near_matches(name: str, known: Iterable[str]) -> str:
-    """A question that suggests the `known` names most like `name`; empty if none is similar."""
+def suggestion(name: str, known: Collection[str], what: str) -> str:
+    """A question that suggests the `known` names most like `name`; all of them if none is similar.
+    `what` says what they are, in the plural."""
     near = difflib.get_close_matches(name, known, n=3)
-    return f"did you mean {', '.join(near)}?" if near else ""
+    return f"did you mean {', '.join(near)}?" if near else f"{what} are {', '.join(known)}"

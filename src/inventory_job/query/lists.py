@@ -10,9 +10,9 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
 from inventory_job.query.expressions import AddFields
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, suggestion
+from inventory_job.query.filters import Filtered, KnownField, Page, Sort, UnwindCondition
 from inventory_job.query.names import Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, raise_any
@@ -108,5 +108,4 @@ class ListQuery(Filtered):
 
 
 def _unknown(key: str, known: list[str]) -> PydanticCustomError:
-    hint = near_matches(key, known) or f"names are {', '.join(known)}"
-    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
+    return fault(f"there is no {key[:60]!r} to sort by; {suggestion(key, known, 'names')}")

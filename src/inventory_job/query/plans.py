@@ -16,9 +16,8 @@ from pydantic import PlainValidator, StrictStr, ValidationError
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest
 from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
-from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS
-from inventory_job.query.filters import ScopedFilter, compile_filter
+from inventory_job.query.filters import Page, ScopedFilter, compile_filter
 from inventory_job.query.limits import check_size
 from inventory_job.query.lists import NEWEST_FIRST, ListQuery
 from inventory_job.query.names import ParseContext, Strict

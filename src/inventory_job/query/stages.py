@@ -23,8 +23,7 @@ from pydantic import (
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import PermissionDenied
 from inventory_job.query.accumulators import GroupField, when_formattable
-from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
-from inventory_job.query.filters import scope_conditions
+from inventory_job.query.filters import Filtered, Page, Sort, UnwindCondition, scope_conditions
 from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.pipeline import Pipeline, RowShape, present
