@@ -26,8 +26,8 @@ from inventory_job.query.problems import fault
 # The operators that the filter of an unwind may use, in the order of the table.
 _OF_ROWS = ("eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in")
 
-COMPARISONS = {"eq": "$eq", "not": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
-"""The operators in the conditions of a group field, and the MongoDB expressions they become."""
+# The operators that the conditions of a group field may use.
+_OF_GROUPS = ("eq", "not", "gt", "gte", "lt", "lte")
 
 MAX_PAGE = 1000
 """The maximum number of rows in one response, and the default where no limit is given."""
@@ -96,7 +96,7 @@ class UnwindCondition(Condition):
 class Comparison(UnwindCondition):
     """One entry of a group field's `conditions`, evaluated within the $group."""
 
-    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in COMPARISONS}
+    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in _OF_GROUPS}
     field_if_bad = Field("", "", FieldType.ANY)
 
     operator: Operator
