@@ -41,8 +41,8 @@ _OTHER_FORM: Mapping[type, Code] = {
 class Operator:
     """One operator. `operand` checks and converts the caller's value, or each item of a list;
     `symbol` is the MongoDB operator, empty for equality and for a match of a pattern; `types` are
-    the field types that it applies to; `form` is the type that its value must have, None for a
-    single value."""
+    the field types that it applies to, and if not all, its value is text; `form` is the type that
+    its value must have, None for a single value."""
 
     name: str
     operand: Operand
@@ -68,6 +68,8 @@ class Operator:
     def _accept_one(self, value: Any, field: Field, now: datetime) -> Any:
         if isinstance(value, list):
             raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
+        if self.types != _ANY and not isinstance(value, str):
+            raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
         return self.operand(field, value, now)
 
 
@@ -113,34 +115,26 @@ def nothing(field: Field, value: Any, now: datetime) -> list[Any]:
     return []
 
 
-def text(field: Field, value: Any, now: datetime) -> str:
-    """`value`, which must be a string."""
-    if not isinstance(value, str):
-        raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
-    return value
+def words(field: Field, value: str, now: datetime) -> Regex[str]:
+    """A pattern that matches `value` literally."""
+    return literal(value)
 
 
-def words(field: Field, value: Any, now: datetime) -> Regex[str]:
-    """A pattern that matches the string `value` literally."""
-    return literal(text(field, value, now))
-
-
-def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
+def pattern(field: Field, value: str, now: datetime) -> Regex[str]:
     """`value` as a regular expression; only MongoDB can tell whether its PCRE accepts it."""
-    expression = text(field, value, now)
-    if "\0" in expression:
+    if "\0" in value:
         raise fault("a regular expression cannot hold a NUL character")
-    return Regex(expression, _IGNORING_CASE)
+    return Regex(value, _IGNORING_CASE)
 
 
-def iso_time(field: Field, value: Any, now: datetime) -> datetime:
+def iso_time(field: Field, value: str, now: datetime) -> datetime:
     """The time that `value` is in ISO 8601."""
-    return parse_iso(text(field, value, now))
+    return parse_iso(value)
 
 
-def relative_time(field: Field, value: Any, now: datetime) -> datetime:
+def relative_time(field: Field, value: str, now: datetime) -> datetime:
     """The time that `value` is relative to `now`."""
-    return parse_relative(text(field, value, now), now)
+    return parse_relative(value, now)
 
 
 _TABLE = [
