@@ -64,10 +64,9 @@ class Condition(Spelled):
     @classmethod
     def _applies(cls, name: Any, info: ValidationInfo) -> Operator:
         operator, field = named(cls.operators, name), info.data.get("key")
-        if field is not None and field.type not in operator.types:
-            wanted = " or ".join(sorted({type_.name.lower() for type_ in operator.types} - {"any"}))
+        if field and operator.field_type and field.type not in {operator.field_type, FieldType.ANY}:
             raise fault(
-                f"operator {operator.name} applies to {wanted} fields, "
+                f"operator {operator.name} applies to {operator.field_type.name.lower()} fields, "
                 f"and {field.name} is {field.type.name.lower()}",
             )
         return operator

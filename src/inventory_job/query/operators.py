@@ -27,9 +27,7 @@ _INT64 = range(-(2**63), 2**63)
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _IGNORING_CASE = int(re.IGNORECASE)  # an int, which Regex keeps as it is
 _RANGES = frozenset({"$lt", "$lte", "$gt", "$gte"})
-_ANY = frozenset(FieldType)
-_TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
-_DATE = frozenset({FieldType.DATE})
+_TEXT, _DATE = FieldType.TEXT, FieldType.DATE
 _OTHER_FORM: Mapping[type, Code] = {
     list: Code.OPERATOR_LIST_VALUE_TYPE,
     bool: Code.OPERATOR_BOOLEAN_TYPE,
@@ -40,14 +38,14 @@ _OTHER_FORM: Mapping[type, Code] = {
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One operator. `operand` checks and converts the caller's value, or each item of a list;
-    `symbol` is the MongoDB operator, empty for equality and for a match of a pattern; `types` are
-    the field types that it applies to, and if not all, its value is text; `form` is the type that
-    its value must have, None for a single value."""
+    `symbol` is the MongoDB operator, empty for equality and for a match of a pattern; `form` is the
+    type that the value must have, None for a single value. An operator with a `field_type` applies
+    only to fields of that type, and takes text."""
 
     name: str
     operand: Operand
     symbol: str
-    types: frozenset[FieldType] = _ANY
+    field_type: FieldType | None = None
     form: type | None = None
 
     def accept(self, field: Field, value: Any, now: datetime) -> Any:
@@ -68,7 +66,7 @@ class Operator:
     def _accept_one(self, value: Any, field: Field, now: datetime) -> Any:
         if isinstance(value, list):
             raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
-        if self.types != _ANY and not isinstance(value, str):
+        if self.field_type and not isinstance(value, str):
             raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
         return self.operand(field, value, now)
 
