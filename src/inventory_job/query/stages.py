@@ -229,18 +229,13 @@ class Stage(Strict):
     limit: int | None = Member(None, strict=True, gt=0)
     skip: int | None = Member(None, strict=True, ge=0)
 
-    @field_validator("sort")
-    @classmethod
-    def _has_keys(cls, sort: tuple[Sort, ...] | None) -> tuple[Sort, ...] | None:
-        if sort is not None and not sort:
-            raise missing("aggregate.sort")
-        return sort
-
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
+    def _is_one_stage(self) -> Self:
         if len(self.model_fields_set) != 1:
             kinds = ", ".join(type(self).model_fields)
             raise fault(f"a stage is exactly one of {kinds}")
+        if self.sort == ():
+            raise_any([(("sort",), missing("aggregate.sort"))])
         return self
 
     def add_to(self, pipeline: Pipeline) -> None:
