@@ -36,9 +36,8 @@ from inventory_job.model.driver_errors import (
     translate,
 )
 from inventory_job.model.reading import Reader, projection, proven_total
-from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import SHOWN
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import MAX_PAGE, ScopedFilter
 from inventory_job.query.limits import Limits
 from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan, RowsPlan
 from inventory_job.results import AnalyzePage, ResultPage, Rows, StoredDocument

@@ -11,8 +11,7 @@ from inventory_job.deadline import Deadline
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
-from inventory_job.query.conditions import Page
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.plans import ListPlan
 from tests.support.running import LoopThread
 

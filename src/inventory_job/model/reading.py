@@ -17,8 +17,7 @@ from inventory_job.errors import InvalidRequest, invalid
 from inventory_job.model.client import Database
 from inventory_job.model.driver_errors import is_about_hint, is_about_lists, translated
 from inventory_job.model.indexes import NewestIndexes
-from inventory_job.query.conditions import Page
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, ListPlan
 from inventory_job.query.rewrites import by_one_of_each_list, separate_groups

@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from pydantic import Field as Member
 from pydantic import ValidationInfo, field_validator
 
-from inventory_job.query.conditions import COMPARISONS, Comparison
+from inventory_job.query.filters import Comparison
 from inventory_job.query.names import Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, missing, raise_any
@@ -168,7 +168,7 @@ def _compare(comparison: Comparison, path: str) -> Document:
     # Treat an absent field as null. MongoDB's indexes do not distinguish the two, so otherwise
     # the result would depend on which indexes exist.
     compared: Any = {"$ifNull": [f"${path}", None]} if comparison.value is None else f"${path}"
-    return {COMPARISONS[comparison.operator.name]: [compared, {"$literal": comparison.value}]}
+    return {comparison.operator.symbol or "$eq": [compared, {"$literal": comparison.value}]}
 
 
 def _dates_as_text(value: str) -> Document:

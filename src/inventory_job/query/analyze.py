@@ -14,14 +14,13 @@ from pydantic import PlainValidator, StrictStr, ValidationError, ValidationInfo,
 
 from inventory_job.auth.scope import Scope
 from inventory_job.query.accumulators import Accumulated, Accumulator, accumulated
-from inventory_job.query.conditions import Filtered, Page, Sort
 from inventory_job.query.expressions import AddFields, select_expression
-from inventory_job.query.lookups import Lookups, join
+from inventory_job.query.filters import Filtered, Page, Sort
 from inventory_job.query.names import Name, Path, checked_path, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, present
+from inventory_job.query.pipeline import Pipeline, RowShape, present
 from inventory_job.query.problems import Location, fault, missing, problems_of, raise_any
-from inventory_job.query.stages import GroupBy, Unwind
+from inventory_job.query.stages import GroupBy, Lookups, Unwind
 
 _TOTAL_PREFIX = "_total_"
 """The prefix of the name of a folded field's total; the field's name follows."""
@@ -119,7 +118,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     """
     pipeline = Pipeline()
     for lookup in query.lookup:
-        pipeline.stages.append(join(lookup, scope))
+        pipeline.stages.append(lookup.stage(scope))
     if query.unwind:
         query.unwind.add_to(pipeline)
     if query.add_fields:
@@ -128,7 +127,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
         # `_id` stays until after the sort, which needs it as tie-breaker.
-        pipeline.convert({"$project": dict(query.select)}, Rows())
+        pipeline.convert({"$project": dict(query.select)}, RowShape())
     folded = _fold(query, pipeline) if query.field_group else ()
     if query.sort:
         order = []

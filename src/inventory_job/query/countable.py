@@ -14,39 +14,21 @@ meet a condition; `holds` and `includes` then return None.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from inventory_job.query.fields import STEADY_FIELDS
 from inventory_job.query.filters import ScopedFilter, scope_conditions
 from inventory_job.query.operators import Document
-
-STEADY_FIELDS = frozenset(
-    {
-        "domain_id",
-        "workspace_id",
-        "collector_id",
-        "plugin_id",
-        "request_secret_id",
-        "request_workspace_id",
-        "resource_group",
-        "created_at",
-    }
-)
-"""The stored fields, all at the top level of a job, that a countable filter may compare."""
 
 _MOST_VALUES = 200
 _REPLACEMENT = "\ufffd"
 """Decoding replaces invalid UTF-8 with this, so different stored strings may decode as equal."""
 
-_RANGE_TESTS = frozenset({"$lt", "$lte", "$gt", "$gte"})
-_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$eq": operator.eq,
-    "$ne": operator.ne,
-    "$in": lambda value, operand: value in operand,
-    "$nin": lambda value, operand: value not in operand,
+_RANGE_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
     "$gt": operator.gt,
@@ -60,7 +42,8 @@ class Term:
 
     field: str
     test: str
-    operand: Hashable
+    operand: Any
+    """Hashable: a set for `$in` and `$nin`, else a date or, for `$exists`, a boolean."""
 
     def holds(self, job: Mapping[str, Any]) -> bool | None:
         """Whether a stored job meets the comparison; None if only MongoDB can tell."""
@@ -70,9 +53,10 @@ class Term:
         value = job.get(self.field)
         if not _is_plain(value):
             return None
-        # In MongoDB only a date meets a range condition on dates.
-        is_comparable = isinstance(value, datetime) or self.test not in _RANGE_TESTS
-        return is_comparable and _TESTS[self.test](value, self.operand)
+        if compare := _RANGE_TESTS.get(self.test):
+            # In MongoDB only a date meets a range condition on dates.
+            return isinstance(value, datetime) and compare(value, self.operand)
+        return (value in self.operand) is (self.test == "$in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +99,20 @@ def countable(jobs: ScopedFilter) -> Countable | None:
 def _term(condition: Document) -> Term | None:
     """The condition as one comparison of a steady field with plain values; None if it is not."""
     [(field, wanted), *others] = condition.items()
-    [(test, operand), *more] = wanted.items() if isinstance(wanted, dict) else [("$eq", wanted)]
+    [(test, operand), *more] = wanted.items() if isinstance(wanted, dict) else [("$in", [wanted])]
     if others or more or field not in STEADY_FIELDS:
         return None
-    kind = datetime if field == "created_at" else str
-    if test in {"$in", "$nin"}:
-        is_plain = len(operand) <= _MOST_VALUES and all(_is_plain(item, kind) for item in operand)
-        operand = frozenset(operand) if is_plain else None
-    elif test in _RANGE_TESTS:
-        is_plain = isinstance(operand, datetime)
-    else:
-        is_plain = test == "$exists" or (test in {"$eq", "$ne"} and _is_plain(operand, kind))
-    return Term(field, test, operand) if is_plain else None
+    if test == "$ne":
+        test, operand = "$nin", [operand]
+    if test == "$exists" or (test in _RANGE_TESTS and isinstance(operand, datetime)):
+        return Term(field, test, operand)
+    if test in {"$in", "$nin"} and len(operand) <= _MOST_VALUES and all(map(_is_plain, operand)):
+        return Term(field, test, frozenset(operand))
+    return None
 
 
-def _is_plain(value: Any, kind: type | tuple[type, ...] = (str, datetime)) -> bool:
-    """Whether `value` is null or of `kind`, and compares in Python as it does in MongoDB."""
-    if value is None:
-        return True
+def _is_plain(value: Any) -> bool:
+    """Whether `value` compares with null, strings and dates in Python as it does in MongoDB."""
     # bson.Code is a str in Python, but equals no string in MongoDB.
     is_text = value.__class__ is str and _REPLACEMENT not in value
-    return isinstance(value, kind) and (is_text or isinstance(value, datetime))
+    return value is None or is_text or isinstance(value, datetime)

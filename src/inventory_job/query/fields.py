@@ -6,7 +6,7 @@ See docs/data-model.md#job. `resolve` finds the `Field` for a name that a caller
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,23 +34,28 @@ def _fields(type_: FieldType, *names: str) -> dict[str, Field]:
     return {name: Field(name, name, type_) for name in names}
 
 
+_STEADY_TEXTS = (
+    "request_secret_id",
+    "request_workspace_id",
+    "resource_group",
+    "domain_id",
+    "workspace_id",
+    "collector_id",
+    "plugin_id",
+)
+
 FIELDS: Mapping[str, Field] = (
     {"id": Field("id", "_id", FieldType.OBJECT_ID)}
     | _fields(FieldType.TEXT, "job_id", "status")
     | _fields(FieldType.INTEGER, "total_tasks", "remained_tasks", "success_tasks", "failure_tasks")
-    | _fields(
-        FieldType.TEXT,
-        "request_secret_id",
-        "request_workspace_id",
-        "resource_group",
-        "domain_id",
-        "workspace_id",
-        "collector_id",
-        "plugin_id",
-    )
+    | _fields(FieldType.TEXT, *_STEADY_TEXTS)
     | _fields(FieldType.DATE, "created_at", "updated_at", "finished_at")
 )
 """Every field that a caller may filter by or request, by name."""
+
+STEADY_FIELDS = frozenset({*_STEADY_TEXTS, "created_at"})
+"""The fields whose values never change after a job's creation, except `job_id` and `id`, whose
+values few jobs share."""
 
 SHOWN: tuple[str, ...] = tuple(name for name in FIELDS if name != "id")
 """The fields of JobInfo."""
@@ -62,12 +67,12 @@ def resolve(name: str) -> Field:
     """The field called `name`; raises ValueError with a reason listing near matches."""
     field = FIELDS.get(name)
     if field is None:
-        hint = near_matches(name, FIELDS) or f"fields are {', '.join(FIELDS)}"
-        raise ValueError(f"a job has no field {name[:60]!r}; {hint}")
+        raise ValueError(f"a job has no field {name[:60]!r}; {suggestion(name, FIELDS, 'fields')}")
     return field
 
 
-def near_matches(name: str, known: Iterable[str]) -> str:
-    """A question that suggests the `known` names most like `name`; empty if none is similar."""
+def suggestion(name: str, known: Collection[str], what: str) -> str:
+    """A question that suggests the `known` names most like `name`; all of them if none is similar.
+    `what` says what they are, in the plural."""
     near = difflib.get_close_matches(name, known, n=3)
-    return f"did you mean {', '.join(near)}?" if near else ""
+    return f"did you mean {', '.join(near)}?" if near else f"{what} are {', '.join(known)}"

@@ -1,18 +1,141 @@
-"""Compiles conditions and scope to a filter for find or $match (docs/query-language.md#filters)."""
+"""The models of conditions, sorts and pages; and the filter that conditions and a scope become, for
+find or $match. See docs/query-language.md#filters.
+
+Each condition of a filter becomes a `Condition`: its key is a known field, its operator is in the
+table of operators and applies to that field, and its value has the type that the query needs.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from bson import Regex
+from pydantic import Field as Member
+from pydantic import PlainValidator, StrictStr, ValidationInfo, field_validator
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.conditions import Filtered
-from inventory_job.query.operators import Document, literal, pattern
+from inventory_job.query.fields import Field, FieldType, resolve
+from inventory_job.query.names import Path, Spelled, Strict, checked_path, context_of, named
+from inventory_job.query.operators import OPERATORS, Document, Operator, literal, pattern
+from inventory_job.query.problems import fault
+
+# The operators that the filter of an unwind may use, in the order of the table.
+_OF_ROWS = ("eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in")
+
+# The operators that the conditions of a group field may use.
+_OF_GROUPS = ("eq", "not", "gt", "gte", "lt", "lte")
+
+MAX_PAGE = 1000
+"""The maximum number of rows in one response, and the default where no limit is given."""
+
+
+def _known_field(value: str) -> Field:
+    if not value:
+        raise fault("a key is not empty")
+    return resolve(value)
+
+
+def _row_field(value: Any, info: ValidationInfo) -> Field:
+    path = checked_path(value, info)
+    return Field(path, path, FieldType.ANY)
+
+
+KnownField = Annotated[Field, PlainValidator(_known_field)]
+"""A field of a job, by its name."""
+
+
+class Condition(Spelled):
+    """One entry of `filter` or `filter_or`. An absent value means null, because clients that build
+    the request from a dictionary leave out members that are null."""
+
+    operators: ClassVar[Mapping[str, Operator]] = OPERATORS
+    field_if_bad: ClassVar[Field | None] = None
+    """The field to check a value against if the key was refused; None skips that check."""
+
+    key: KnownField
+    operator: Operator = Member("", validate_default=True)
+    value: Any = Member(None, validate_default=True)
+
+    @field_validator("operator", mode="plain")
+    @classmethod
+    def _applies(cls, name: Any, info: ValidationInfo) -> Operator:
+        operator, field = named(cls.operators, name), info.data.get("key")
+        if field and operator.field_type and field.type not in {operator.field_type, FieldType.ANY}:
+            raise fault(
+                f"operator {operator.name} applies to {operator.field_type.name.lower()} fields, "
+                f"and {field.name} is {field.type.name.lower()}",
+            )
+        return operator
+
+    @field_validator("value", mode="plain")
+    @classmethod
+    def _accept(cls, value: Any, info: ValidationInfo) -> Any:
+        field, operator = info.data.get("key", cls.field_if_bad), info.data.get("operator")
+        if field is None or operator is None:
+            return value
+        return operator.accept(field, value, context_of(info).now)
+
+    def emit(self, path: Callable[[str], str] = str) -> Document:
+        """The condition in the form of a $match; `path` maps a key to its path in a row."""
+        return self.operator.emit(path(self.key.path), self.value)
+
+
+class UnwindCondition(Condition):
+    """One entry of an unwind's filter: the key is any path in a row, and values keep their type."""
+
+    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in _OF_ROWS}
+
+    key: Annotated[Field, PlainValidator(_row_field)]
+
+
+class Comparison(UnwindCondition):
+    """One entry of a group field's `conditions`, evaluated within the $group."""
+
+    operators: ClassVar[Mapping[str, Operator]] = {name: OPERATORS[name] for name in _OF_GROUPS}
+    field_if_bad = Field("", "", FieldType.ANY)
+
+    operator: Operator
+
+
+class Sort(Spelled):
+    """One key to sort by, most significant first in its list."""
+
+    key: Path
+    desc: bool = Member(False, strict=True)
+
+
+class Page(Strict):
+    """A page: `start` counts from 1, a `limit` above 1000 means 1000, and 0 means absent."""
+
+    start: int = 0
+    limit: int = 0
+
+    @property
+    def skip(self) -> int:
+        """The number of rows before the page."""
+        return max(self.start, 1) - 1
+
+    @property
+    def size(self) -> int:
+        """The maximum number of rows on the page."""
+        return min(self.limit or MAX_PAGE, MAX_PAGE)
+
+    def window(self, size: int) -> list[Document]:
+        """The stages that skip the rows before the page and limit the rest to `size` rows."""
+        skip = [{"$skip": self.skip}] if self.skip else []
+        return [*skip, {"$limit": size}]
+
+
+class Filtered(Strict):
+    """Base class of the queries: the members that select jobs."""
+
+    filter: tuple[Condition, ...] = ()
+    filter_or: tuple[Condition, ...] = ()
+    keyword: StrictStr = ""
 
 
 @dataclass(frozen=True, slots=True)

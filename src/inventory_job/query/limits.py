@@ -80,7 +80,7 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
         if reason:
             # Do not walk the members of this value: they may be many, and it is refused anyway.
             yield invalid(path_of(where), reason)
-        elif isinstance(value, dict | list):
+        else:
             is_deepest = len(where) == limits.depth
             for place, member in value.items() if isinstance(value, dict) else enumerate(value):
                 if is_deepest or _may_exceed(member, limits):
@@ -91,12 +91,11 @@ def check_size(request: Mapping[str, Any], limits: Limits) -> None:
 
 
 def _excess(where: Location, value: Any, limits: Limits) -> str | None:
+    """Why `value`, for which `_may_exceed` is true or which lies too deep, is refused, if it is."""
     if len(where) > limits.depth:
         return f"nested more than {limits.depth} levels deep"
     if isinstance(value, str):
-        return f"longer than {limits.text_bytes} bytes" if _is_long(value, limits) else None
-    if not isinstance(value, dict | list):
-        return None
+        return f"longer than {limits.text_bytes} bytes"
     if where and where[-1] == "aggregate" and len(value) > limits.stages:
         return f"more than {limits.stages} stages"
     if where and where[-1] in _NAME_LISTS and len(value) > limits.names:

@@ -10,13 +10,13 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.conditions import Filtered, KnownField, Page, Sort, UnwindCondition
 from inventory_job.query.expressions import AddFields
-from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, near_matches
-from inventory_job.query.lookups import Lookup, Lookups, join
+from inventory_job.query.fields import FIELDS, MINIMAL, SHOWN, suggestion
+from inventory_job.query.filters import Filtered, KnownField, Page, Sort, UnwindCondition
 from inventory_job.query.names import Strict
 from inventory_job.query.operators import Document
 from inventory_job.query.problems import fault, raise_any
+from inventory_job.query.stages import Lookup, Lookups
 
 NEWEST_FIRST = {"created_at": -1, "_id": 1}
 _ADDED = "_added"
@@ -100,7 +100,7 @@ class ListQuery(Filtered):
         computed = self.add_fields.keys() | {lookup.as_ for lookup in self.lookup}
         if not computed & {key.key.split(".", 1)[0] for key in self.sort}:
             return ()
-        stages = [join(lookup, scope) for lookup in self.lookup]
+        stages = [lookup.stage(scope) for lookup in self.lookup]
         if self.add_fields:
             # Nested in one field, so that an added field does not replace a stored one.
             stages.append({"$addFields": {_ADDED: dict(self.add_fields)}})
@@ -108,5 +108,4 @@ class ListQuery(Filtered):
 
 
 def _unknown(key: str, known: list[str]) -> PydanticCustomError:
-    hint = near_matches(key, known) or f"names are {', '.join(known)}"
-    return fault(f"there is no {key[:60]!r} to sort by; {hint}")
+    return fault(f"there is no {key[:60]!r} to sort by; {suggestion(key, known, 'names')}")

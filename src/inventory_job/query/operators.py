@@ -22,14 +22,12 @@ from inventory_job.query.times import parse_iso, parse_relative
 
 Document = dict[str, Any]
 Operand = Callable[[Field, Any, datetime], Any]
-Emit = Callable[[str, Any], Document]
 
 _INT64 = range(-(2**63), 2**63)
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 _IGNORING_CASE = int(re.IGNORECASE)  # an int, which Regex keeps as it is
-_ANY = frozenset(FieldType)
-_TEXT = frozenset({FieldType.TEXT, FieldType.ANY})
-_DATE = frozenset({FieldType.DATE})
+_RANGES = frozenset({"$lt", "$lte", "$gt", "$gte"})
+_TEXT, _DATE = FieldType.TEXT, FieldType.DATE
 _OTHER_FORM: Mapping[type, Code] = {
     list: Code.OPERATOR_LIST_VALUE_TYPE,
     bool: Code.OPERATOR_BOOLEAN_TYPE,
@@ -40,13 +38,14 @@ _OTHER_FORM: Mapping[type, Code] = {
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One operator. `operand` checks and converts the caller's value, or each item of a list;
-    `emit` makes a condition of a stored path and the converted value; `types` are the field types
-    that it applies to; `form` is the type that its value must have, None for a single value."""
+    `symbol` is the MongoDB operator, empty for equality and for a match of a pattern; `form` is the
+    type that the value must have, None for a single value. An operator with a `field_type` applies
+    only to fields of that type, and takes text."""
 
     name: str
     operand: Operand
-    emit: Emit
-    types: frozenset[FieldType] = _ANY
+    symbol: str
+    field_type: FieldType | None = None
     form: type | None = None
 
     def accept(self, field: Field, value: Any, now: datetime) -> Any:
@@ -57,9 +56,18 @@ class Operator:
             return self._accept_one(value, field, now)
         return gather(enumerate(value), self._accept_one, field, now)
 
+    def emit(self, path: str, value: Any) -> Document:
+        """The condition that the field at `path` meets the converted `value`."""
+        if value is None and self.symbol in _RANGES:
+            # Here a range with null matches nothing; in MongoDB null meets `{$gte: null}`.
+            return {path: {"$in": []}}
+        return {path: {self.symbol: value} if self.symbol else value}
+
     def _accept_one(self, value: Any, field: Field, now: datetime) -> Any:
         if isinstance(value, list):
             raise fault(self.name, Code.OPERATOR_VALUE_TYPE)
+        if self.field_type and not isinstance(value, str):
+            raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
         return self.operand(field, value, now)
 
 
@@ -67,11 +75,6 @@ def literal(text: str) -> Regex[str]:
     """A pattern that matches `text` literally, in any case."""
     # A BSON pattern cannot contain NUL, but PCRE has an escape for it.
     return Regex(re.escape(text).replace("\0", r"\x00"), _IGNORING_CASE)
-
-
-def nothing(path: str, _: Any = None) -> Document:
-    """A condition that matches no document."""
-    return {path: {"$in": []}}
 
 
 def one(field: Field, value: Any, now: datetime) -> Any:
@@ -105,79 +108,59 @@ def as_given(field: Field, value: Any, now: datetime) -> Any:
     return value
 
 
-def text(field: Field, value: Any, now: datetime) -> str:
-    """`value`, which must be a string."""
-    if not isinstance(value, str):
-        raise fault(FieldType.TEXT.value, Code.INVALID_PARAMETER_TYPE)
-    return value
+def nothing(field: Field, value: Any, now: datetime) -> list[Any]:
+    """No values: no field of a job is a list of documents, of which one could match."""
+    return []
 
 
-def words(field: Field, value: Any, now: datetime) -> Regex[str]:
-    """A pattern that matches the string `value` literally."""
-    return literal(text(field, value, now))
+def words(field: Field, value: str, now: datetime) -> Regex[str]:
+    """A pattern that matches `value` literally."""
+    return literal(value)
 
 
-def pattern(field: Field, value: Any, now: datetime) -> Regex[str]:
+def pattern(field: Field, value: str, now: datetime) -> Regex[str]:
     """`value` as a regular expression; only MongoDB can tell whether its PCRE accepts it."""
-    expression = text(field, value, now)
-    if "\0" in expression:
+    if "\0" in value:
         raise fault("a regular expression cannot hold a NUL character")
-    return Regex(expression, _IGNORING_CASE)
+    return Regex(value, _IGNORING_CASE)
 
 
-def iso_time(field: Field, value: Any, now: datetime) -> datetime:
+def iso_time(field: Field, value: str, now: datetime) -> datetime:
     """The time that `value` is in ISO 8601."""
-    return parse_iso(text(field, value, now))
+    return parse_iso(value)
 
 
-def relative_time(field: Field, value: Any, now: datetime) -> datetime:
+def relative_time(field: Field, value: str, now: datetime) -> datetime:
     """The time that `value` is relative to `now`."""
-    return parse_relative(text(field, value, now), now)
-
-
-def _equality(path: str, value: Any) -> Document:
-    return {path: value}
-
-
-def _operation(symbol: str) -> Emit:
-    return lambda path, value: {path: {symbol: value}}
-
-
-def _range(symbol: str) -> Emit:
-    # In MongoDB null meets `{$gte: null}`. Here a range condition with null matches nothing.
-    return lambda path, value: nothing(path) if value is None else {path: {symbol: value}}
+    return parse_relative(value, now)
 
 
 _TABLE = [
-    Operator("eq", one, _equality),
-    Operator("not", one, _operation("$ne")),
-    Operator("lt", one, _range("$lt")),
-    Operator("lte", one, _range("$lte")),
-    Operator("gt", one, _range("$gt")),
-    Operator("gte", one, _range("$gte")),
-    Operator("in", one, _operation("$in"), form=list),
-    Operator("not_in", one, _operation("$nin"), form=list),
-    Operator("contain", words, _equality, _TEXT),
-    Operator("not_contain", words, _operation("$not"), _TEXT),
-    Operator("contain_in", words, _operation("$in"), _TEXT, form=list),
-    Operator("not_contain_in", words, _operation("$nin"), _TEXT, form=list),
-    Operator("regex", pattern, _equality, _TEXT),
-    Operator("regex_in", pattern, _operation("$in"), _TEXT, form=list),
-    Operator("exists", as_given, _operation("$exists"), form=bool),
-    Operator("match", as_given, nothing, form=dict),
-    Operator("datetime_lt", iso_time, _range("$lt"), _DATE),
-    Operator("datetime_lte", iso_time, _range("$lte"), _DATE),
-    Operator("datetime_gt", iso_time, _range("$gt"), _DATE),
-    Operator("datetime_gte", iso_time, _range("$gte"), _DATE),
-    Operator("timediff_lt", relative_time, _range("$lt"), _DATE),
-    Operator("timediff_lte", relative_time, _range("$lte"), _DATE),
-    Operator("timediff_gt", relative_time, _range("$gt"), _DATE),
-    Operator("timediff_gte", relative_time, _range("$gte"), _DATE),
+    Operator("eq", one, ""),
+    Operator("not", one, "$ne"),
+    Operator("lt", one, "$lt"),
+    Operator("lte", one, "$lte"),
+    Operator("gt", one, "$gt"),
+    Operator("gte", one, "$gte"),
+    Operator("in", one, "$in", form=list),
+    Operator("not_in", one, "$nin", form=list),
+    Operator("contain", words, "", _TEXT),
+    Operator("not_contain", words, "$not", _TEXT),
+    Operator("contain_in", words, "$in", _TEXT, form=list),
+    Operator("not_contain_in", words, "$nin", _TEXT, form=list),
+    Operator("regex", pattern, "", _TEXT),
+    Operator("regex_in", pattern, "$in", _TEXT, form=list),
+    Operator("exists", as_given, "$exists", form=bool),
+    Operator("match", nothing, "$in", form=dict),
+    Operator("datetime_lt", iso_time, "$lt", _DATE),
+    Operator("datetime_lte", iso_time, "$lte", _DATE),
+    Operator("datetime_gt", iso_time, "$gt", _DATE),
+    Operator("datetime_gte", iso_time, "$gte", _DATE),
+    Operator("timediff_lt", relative_time, "$lt", _DATE),
+    Operator("timediff_lte", relative_time, "$lte", _DATE),
+    Operator("timediff_gt", relative_time, "$gt", _DATE),
+    Operator("timediff_gte", relative_time, "$gte", _DATE),
 ]
-# The operators that the filter of an unwind may use.
-_OF_ROWS = {"eq", "not", "in", "not_in", "contain", "not_contain", "contain_in", "not_contain_in"}
 
 OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE}
 """Every filter operator by name."""
-
-UNWIND_OPERATORS: Mapping[str, Operator] = {row.name: row for row in _TABLE if row.name in _OF_ROWS}

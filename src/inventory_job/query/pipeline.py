@@ -17,7 +17,7 @@ from inventory_job.query.rewrites import MOST_SORT_KEYS
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowShape:
     """The shape of the rows at one point of a pipeline; at its start, that of job documents."""
 
     keys: frozenset[str] = frozenset()
@@ -38,7 +38,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.stages: list[Document] = []
-        self.rows = Rows()
+        self.rows = RowShape()
         # The current rows are in this order of their paths, or will be once the pending sort is
         # inserted; None if their order cannot be expressed so.
         self._order: dict[str, int] | None = dict.fromkeys(self.rows.identity, 1)
@@ -47,7 +47,7 @@ class Pipeline:
         # The projections that removed `_id` from the current rows.
         self._id_removals: list[Document] = []
 
-    def convert(self, stage: Document, rows: Rows) -> None:
+    def convert(self, stage: Document, rows: RowShape) -> None:
         """Appends a stage that keeps the order and `_id` of the rows and may change all their
         other fields; `rows` is the new shape."""
         if self._order and self._order.keys() != {"_id"}:
@@ -55,7 +55,7 @@ class Pipeline:
         self.stages.append(stage)
         self.rows = rows
 
-    def drop_id(self, members: Document, rows: Rows) -> None:
+    def drop_id(self, members: Document, rows: RowShape) -> None:
         """Appends a projection to `members` without `_id`, which a later `sort` can still use."""
         stage: Document = {"$project": {"_id": 0, **members}}
         self.convert(stage, rows)
@@ -63,7 +63,7 @@ class Pipeline:
             self._order = None
             self._id_removals.append(stage)
 
-    def make(self, stage: Document, rows: Rows) -> None:
+    def make(self, stage: Document, rows: RowShape) -> None:
         """Appends a stage that outputs new rows of the shape `rows`, in no defined order."""
         self._id_removals = []
         self.convert(stage, rows)
@@ -76,7 +76,7 @@ class Pipeline:
             self.settle()
         identity: tuple[str, ...] = ("_id",) if keys else ()
         sets = frozenset(name for name, value in values.items() if "$addToSet" in value)
-        rows = Rows(frozenset(keys), identity, sets)
+        rows = RowShape(frozenset(keys), identity, sets)
         self.make({"$group": {"_id": dict(keys), **values}}, rows)
 
     def unwind(self, path: str) -> None:
@@ -84,7 +84,7 @@ class Pipeline:
         rows = self.rows
         order = self._order if rows.identity else {}  # A single row needs no sort.
         self.stages.append({"$unwind": f"${path}"})
-        # Rows from the same list differ only in the element.
+        # RowShape from the same list differ only in the element.
         self.rows = replace(rows, identity=(*rows.identity, path))
         self._order = None
         if order is not None and path in rows.sets and path not in order:

@@ -14,11 +14,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import PlainValidator, StrictStr, ValidationError
 
 from inventory_job.auth.scope import Scope
-from inventory_job.errors import Code, InvalidRequest, PermissionDenied
+from inventory_job.errors import InvalidRequest
 from inventory_job.query.analyze import AnalyzeQuery, compile_analyze
-from inventory_job.query.conditions import Page
 from inventory_job.query.fields import FIELDS
-from inventory_job.query.filters import ScopedFilter, compile_filter
+from inventory_job.query.filters import Page, ScopedFilter, compile_filter
 from inventory_job.query.limits import check_size
 from inventory_job.query.lists import NEWEST_FIRST, ListQuery
 from inventory_job.query.names import ParseContext, Strict
@@ -161,7 +160,4 @@ def _parse(model: type[_Request], request: Mapping[str, Any], context: ParseCont
         return model.model_validate(request, context=context)
     except ValidationError as error:
         problems = problems_of(error)
-    denied = next((found for found in problems if found.code is Code.PERMISSION_DENIED), None)
-    if denied:
-        raise PermissionDenied(denied.message, denied.path)
     raise InvalidRequest(problems)

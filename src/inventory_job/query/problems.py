@@ -25,8 +25,6 @@ _Parsed = TypeVar("_Parsed")
 _EXPECTED = {
     "string_type": "string",
     "bool_type": "boolean",
-    "int_type": "integer",
-    "tuple_type": "list",
     "dict_type": "dictionary",
     "model_type": "dictionary",
 }
@@ -117,8 +115,6 @@ def _problem(details: ErrorDetails) -> Problem:
         sentence = _OPERATOR_SENTENCES[Code(kind)]
         message = f"The value of '{reason} operator' {sentence}. ({path})"
         return Problem(Code(kind), path, message)
-    if kind == Code.PERMISSION_DENIED:
-        return Problem(Code.PERMISSION_DENIED, path, reason)
     if kind == "extra_forbidden":
         reason = "there is no such parameter here"
     elif kind == "value_error":

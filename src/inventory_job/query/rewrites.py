@@ -3,7 +3,7 @@ where more than one key of a row is a list) to equivalent ones that it answers c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from inventory_job.query.operators import Document
@@ -14,8 +14,6 @@ _MANY = 2**62
 
 MOST_SORT_KEYS = 32
 """MongoDB's limit on the number of keys in one sort."""
-
-_ROW, _KEYS = "row", "keys"
 
 
 def separate_groups(stages: Sequence[Document]) -> list[Document]:
@@ -36,23 +34,24 @@ def separate_groups(stages: Sequence[Document]) -> list[Document]:
 def by_one_of_each_list(stages: Iterable[Document]) -> list[Document]:
     """`stages`, where each sort by several keys compares one element in place of a list: the least,
     or the greatest if descending, as MongoDB itself does in a sort by a single key."""
-    return [other for stage in stages for other in _expanded(stage)]
-
-
-def _expanded(stage: Document) -> Iterator[Document]:
-    order = stage.get("$sort", {})
-    if len(order) < 2:
-        yield stage
-        return
-    names = {path: f"k{number}" for number, path in enumerate(order)}
-    keys = {name: _sort_key(f"${path}", order[path]) for path, name in names.items()}
-    yield {"$replaceRoot": {"newRoot": {_ROW: "$$ROOT", _KEYS: keys}}}
-    by = {f"{_KEYS}.{name}": order[path] for path, name in names.items()}
-    if len(by) < MOST_SORT_KEYS:
-        # The tie-breaker: different lists may sort as equal.
-        by[f"{_ROW}._id"] = 1
-    yield {"$sort": by}
-    yield {"$replaceRoot": {"newRoot": f"${_ROW}"}}
+    rewritten: list[Document] = []
+    for stage in stages:
+        order = stage.get("$sort", {})
+        if len(order) < 2:
+            rewritten.append(stage)
+            continue
+        names = {path: f"k{number}" for number, path in enumerate(order)}
+        keys = {name: _sort_key(f"${path}", order[path]) for path, name in names.items()}
+        by = {f"keys.{name}": order[path] for path, name in names.items()}
+        if len(by) < MOST_SORT_KEYS:
+            # The tie-breaker: different lists may sort as equal.
+            by["row._id"] = 1
+        rewritten += [
+            {"$replaceRoot": {"newRoot": {"row": "$$ROOT", "keys": keys}}},
+            {"$sort": by},
+            {"$replaceRoot": {"newRoot": "$row"}},
+        ]
+    return rewritten
 
 
 def _sort_key(value: str, direction: int) -> Document:

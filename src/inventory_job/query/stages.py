@@ -1,23 +1,33 @@
-"""The query model of a stat with its stages, and what each stage adds to the pipeline.
+"""The query model of a stat, and the models of stages with what each adds to a pipeline.
 
-See docs/query-language.md#stages.
+See docs/query-language.md#stages and, for Lookup, docs/query-language.md#lookup.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field as Member
-from pydantic import StrictStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
+from inventory_job.auth.scope import Scope
+from inventory_job.errors import PermissionDenied
 from inventory_job.query.accumulators import GroupField, when_formattable
-from inventory_job.query.conditions import Filtered, Page, Sort, UnwindCondition
+from inventory_job.query.filters import Filtered, Page, Sort, UnwindCondition, scope_conditions
 from inventory_job.query.names import KeyName, Name, Path, Spelled, Strict, named, repeated
 from inventory_job.query.operators import Document
-from inventory_job.query.pipeline import Pipeline, Rows, present
-from inventory_job.query.problems import fault, missing, raise_any
+from inventory_job.query.pipeline import Pipeline, RowShape, present
+from inventory_job.query.problems import fault, missing, path_of, raise_any
 
 PROJECTIONS: Mapping[str, str] = {
     "size": "$size",
@@ -31,6 +41,43 @@ _NEED_NESTED_FIELDS = frozenset({"add", "subtract", "multiply", "divide"})
 _DATE_PARTS = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 # The formats that $dateToString supports in MongoDB 4.4 to 6.0.
 _DATE_FORMAT = re.compile(r"(?:[^%\0]|%[dGHjLmMSwuUVYzZ%])+")
+
+
+class Lookup(Strict):
+    """The tasks of each job as a list, joined by equality of two plain fields."""
+
+    from_: Annotated[str, Member(alias="from", pattern="^job_task$")]
+    local_field: Path = Member(alias="localField")
+    foreign_field: Path = Member(alias="foreignField")
+    as_: Name = Member(alias="as")
+
+    def stage(self, scope: Scope) -> Document:
+        """The stage; it joins only tasks in the caller's scope."""
+        return {
+            "$lookup": {
+                "from": self.from_,
+                "localField": self.local_field,
+                "foreignField": self.foreign_field,
+                "pipeline": [{"$match": scope_conditions(scope)}],
+                "as": self.as_,
+            }
+        }
+
+
+def _only_allowed(given: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return parse(given)
+    except ValidationError as error:
+        [refused, *_] = error.errors(include_url=False, include_input=False)
+    raise PermissionDenied(
+        "A lookup is allowed in this form alone: {from: job_task, localField, foreignField, as}, "
+        "between plain fields.",
+        path_of(("query", "lookup", *refused["loc"][:1])),
+    )
+
+
+Lookups = Annotated[tuple[Lookup, ...], WrapValidator(_only_allowed)]
+"""The lookups of a query; no other join is allowed."""
 
 
 class Unwind(Strict):
@@ -70,7 +117,7 @@ class GroupKey(GroupBy):
             "%z %Z %% and other text"
         )
 
-    def of_date(self, rows: Rows) -> Document:
+    def of_date(self, rows: RowShape) -> Document:
         """The expression for the part or text of the date."""
         date = f"${rows.path(self.key)}"
         if self.date_format in _DATE_PARTS:
@@ -115,7 +162,7 @@ class Count(Strict):
 
     def add_to(self, pipeline: Pipeline) -> None:
         """Adds the stage."""
-        pipeline.make({"$count": self.name}, Rows(identity=()))
+        pipeline.make({"$count": self.name}, RowShape(identity=()))
 
 
 class ProjectField(Spelled):
@@ -135,7 +182,7 @@ class ProjectField(Spelled):
 
 
 class Project(Strict):
-    """Rows with these fields only, and with their group keys unless `exclude_keys` is set."""
+    """RowShape with these fields only, and with their group keys unless `exclude_keys` is set."""
 
     fields: tuple[ProjectField, ...] = ()
     exclude_keys: bool = Member(False, strict=True)
@@ -164,7 +211,7 @@ class Project(Strict):
             if path in rows.sets and not field.operator:
                 sets.add(field.name)
         keys = frozenset[str]() if self.exclude_keys else rows.keys
-        projected = Rows(keys, tuple(identity), frozenset(sets))
+        projected = RowShape(keys, tuple(identity), frozenset(sets))
         if self.exclude_keys:
             pipeline.drop_id(members, projected)
         else:
@@ -182,18 +229,13 @@ class Stage(Strict):
     limit: int | None = Member(None, strict=True, gt=0)
     skip: int | None = Member(None, strict=True, ge=0)
 
-    @field_validator("sort")
-    @classmethod
-    def _has_keys(cls, sort: tuple[Sort, ...] | None) -> tuple[Sort, ...] | None:
-        if sort is not None and not sort:
-            raise missing("aggregate.sort")
-        return sort
-
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
+    def _is_one_stage(self) -> Self:
         if len(self.model_fields_set) != 1:
             kinds = ", ".join(type(self).model_fields)
             raise fault(f"a stage is exactly one of {kinds}")
+        if self.sort == ():
+            raise_any([(("sort",), missing("aggregate.sort"))])
         return self
 
     def add_to(self, pipeline: Pipeline) -> None:

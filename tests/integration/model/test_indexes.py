@@ -22,9 +22,8 @@ from inventory_job.embedded.mongod import find_mongod
 from inventory_job.model.client import Database
 from inventory_job.model.documents import INDEXES, REFERENCE_INDEXES, Index
 from inventory_job.model.indexes import NewestIndexes, ensure_indexes
-from inventory_job.query.conditions import Page
 from inventory_job.query.fields import SHOWN
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 from tests.support.running import in_database

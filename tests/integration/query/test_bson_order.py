@@ -24,8 +24,7 @@ from inventory_job.auth.scope import Scope
 from inventory_job.deadline import Deadline
 from inventory_job.model.client import Database
 from inventory_job.model.reading import Reader
-from inventory_job.query.conditions import Page
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.plans import DistinctPlan
 from tests.support.running import in_database
 from tests.support.store import Store

@@ -13,8 +13,7 @@ from inventory_job.deadline import Deadline
 from inventory_job.errors import InvalidRequest
 from inventory_job.model.client import Database
 from inventory_job.model.reading import Reader
-from inventory_job.query.conditions import Page
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.plans import ListPlan
 from inventory_job.results import StoredDocument
 from tests.support.http_service import client_of

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 from inventory_job.auth.scope import Scope
 from inventory_job.errors import InvalidRequest
 from inventory_job.query.accumulators import ACCUMULATORS
-from inventory_job.query.conditions import MAX_PAGE
 from inventory_job.query.fields import MINIMAL
+from inventory_job.query.filters import MAX_PAGE
 from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import plan_analyze, plan_stat

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
-from inventory_job.query.conditions import Page
-from inventory_job.query.filters import ScopedFilter
+from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan, RowsPlan
 from inventory_job.query.shape import shape, shape_of
 

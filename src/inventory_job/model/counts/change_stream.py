@@ -25,7 +25,7 @@ from pymongo.read_concern import ReadConcern
 
 from inventory_job.model.client import Database
 from inventory_job.model.counts.counters import Change, Counters
-from inventory_job.query.countable import STEADY_FIELDS
+from inventory_job.query.fields import STEADY_FIELDS
 from inventory_job.results import StoredDocument
 from inventory_job.tasks import end
 
