@@ -127,7 +127,7 @@ def compile_analyze(query: AnalyzeQuery, scope: Scope) -> list[Document]:
     pipeline.group(keys, {name: field.accumulation() for name, field in query.fields.items()})
     if query.select:
         # `_id` stays until after the sort, which needs it as tie-breaker.
-        pipeline.convert({"$project": dict(query.select)}, RowShape())
+        pipeline.project(dict(query.select), RowShape())
     folded = _fold(query, pipeline) if query.field_group else ()
     if query.sort:
         order = []

@@ -47,26 +47,22 @@ class Pipeline:
         # The projections that removed `_id` from the current rows.
         self._id_removals: list[Document] = []
 
-    def convert(self, stage: Document, rows: RowShape) -> None:
-        """Appends a stage that keeps the order and `_id` of the rows and may change all their
-        other fields; `rows` is the new shape."""
-        if self._order and self._order.keys() != {"_id"}:
+    def project(self, members: Document, rows: RowShape, *, drops_id: bool = False) -> None:
+        """Appends a projection to `members` and to `_id`, unless it `drops_id`, which a later
+        `sort` can use even so; `rows` is the new shape."""
+        stage = {"$project": {"_id": 0, **members} if drops_id else members}
+        if drops_id and rows.identity:
+            self._id_removals.append(stage)
+        if drops_id or (self._order and self._order.keys() != {"_id"}):
             self._order = None
         self.stages.append(stage)
         self.rows = rows
 
-    def drop_id(self, members: Document, rows: RowShape) -> None:
-        """Appends a projection to `members` without `_id`, which a later `sort` can still use."""
-        stage: Document = {"$project": {"_id": 0, **members}}
-        self.convert(stage, rows)
-        if rows.identity:
-            self._order = None
-            self._id_removals.append(stage)
-
     def make(self, stage: Document, rows: RowShape) -> None:
         """Appends a stage that outputs new rows of the shape `rows`, in no defined order."""
         self._id_removals = []
-        self.convert(stage, rows)
+        self.stages.append(stage)
+        self.rows = rows
         self._order = dict.fromkeys(rows.identity, 1)
         self._pending_sort = (len(self.stages), self._order) if self._order else None
 
@@ -108,7 +104,7 @@ class Pipeline:
         self.stages.append({"$sort": order})
         self._order, self._pending_sort = order, None
         if removals:
-            self.drop_id({}, self.rows)
+            self.project({}, self.rows, drops_id=True)
 
     def settle(self) -> None:
         """Inserts the pending sort, if any, right after the stage that left the rows unordered."""

@@ -212,10 +212,7 @@ class Project(Strict):
                 sets.add(field.name)
         keys = frozenset[str]() if self.exclude_keys else rows.keys
         projected = RowShape(keys, tuple(identity), frozenset(sets))
-        if self.exclude_keys:
-            pipeline.drop_id(members, projected)
-        else:
-            pipeline.convert({"$project": members}, projected)
+        pipeline.project(members, projected, drops_id=self.exclude_keys)
 
 
 class Stage(Strict):
