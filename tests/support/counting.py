@@ -63,7 +63,8 @@ class Counting:
         """The total of a list, as a call gets it."""
         plan = ListPlan(jobs, {}, (), Page(), count_only=True)
         listing = JobManager(self._database, self.cache).list(plan, Deadline.after(30.0))
-        return self._loop.run(listing).total
+        _, total = self._loop.run(listing)
+        return total
 
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the total needs no counting."""
