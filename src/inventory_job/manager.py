@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from inventory_job.deadline import Deadline
 from inventory_job.errors import (
@@ -22,25 +22,19 @@ from inventory_job.errors import (
     NotFound,
     RequestTimeout,
     ServiceError,
-    Unavailable,
     invalid,
 )
 from inventory_job.model.client import Database
 from inventory_job.model.costs import CostLimits
 from inventory_job.model.counts.cache import CountCache
 from inventory_job.model.deletes import Deletes
-from inventory_job.model.driver_errors import (
-    DRIVER_ERRORS,
-    is_logged_out,
-    pattern_complaint,
-    translate,
-)
+from inventory_job.model.driver_errors import DRIVER_ERRORS, pattern_complaint, translate
 from inventory_job.model.reading import Reader, projection, proven_total
 from inventory_job.query.fields import SHOWN
 from inventory_job.query.filters import MAX_PAGE, ScopedFilter
 from inventory_job.query.limits import Limits
 from inventory_job.query.plans import DistinctPlan, JobPlan, ListPlan, Plan, RowsPlan
-from inventory_job.results import AnalyzePage, ResultPage, Rows, StoredDocument
+from inventory_job.results import Rows, StoredDocument
 from inventory_job.tasks import ending_with_caller
 
 _Result = TypeVar("_Result")
@@ -99,48 +93,48 @@ class JobManager:
         if not found:
             raise NotFound(plan.job_id)
 
-    async def list(self, plan: ListPlan, deadline: Deadline) -> ResultPage:
+    async def list(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
         """A page of jobs, as stored, and the total."""
 
-        async def read() -> ResultPage:
+        async def read() -> tuple[Rows, int]:
             rows, total = Rows(0, list), None
             if not plan.count_only:
                 rows, seen = await self._reader.page(plan, deadline)
                 total = proven_total(seen, plan.page.size, plan.page)
             if total is None:
                 total = await self._counts.count(plan.jobs, deadline)
-            return ResultPage(rows, total)
+            return rows, total
 
         return await self._run("list", plan, deadline, read)
 
-    async def stat(self, plan: RowsPlan, deadline: Deadline) -> ResultPage:
+    async def stat(self, plan: RowsPlan, deadline: Deadline) -> tuple[Rows, int]:
         """A page of a stat query's rows, and the total."""
         # Counting the rows after the page nearly always gives the total in the same query.
         most = max(plan.page.size, MAX_PAGE) + 1
         stages = [*plan.stages, *plan.page.window(most)]
 
-        async def read() -> ResultPage:
+        async def read() -> tuple[Rows, int]:
             rows, seen = await self._reader.rows(plan.jobs, stages, plan.page.size, deadline)
             total = proven_total(seen, most, plan.page)
             if total is None:
                 total = await self._reader.count(plan.jobs, plan.stages, deadline)
-            return ResultPage(rows, total)
+            return rows, total
 
         return await self._run("stat", plan, deadline, read)
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> tuple[Rows, int]:
         """A page of distinct values, as the `values` of one row, and the total."""
         return await self._run(
             "stat", plan, deadline, lambda: self._reader.distinct(plan, deadline)
         )
 
-    async def analyze(self, plan: RowsPlan, deadline: Deadline) -> AnalyzePage:
+    async def analyze(self, plan: RowsPlan, deadline: Deadline) -> tuple[Rows, bool]:
         """A page of an analyze query's rows, and whether more rows follow."""
         pipeline = [*plan.stages, *plan.page.window(plan.page.size + 1)]
 
-        async def read() -> AnalyzePage:
+        async def read() -> tuple[Rows, bool]:
             rows, seen = await self._reader.rows(plan.jobs, pipeline, plan.page.size, deadline)
-            return AnalyzePage(rows, seen > plan.page.size)
+            return rows, seen > plan.page.size
 
         return await self._run("analyze", plan, deadline, read)
 
@@ -156,12 +150,15 @@ class JobManager:
             except PyMongoError as error:
                 # The driver keeps its latest error, whose traceback would keep the request in
                 # memory until the garbage collector runs.
-                raise error.with_traceback(None) from error.__cause__
+                error.with_traceback(None)
+                if pattern_complaint(error):
+                    await self._blame_patterns(plan.jobs, deadline)
+                raise error from error.__cause__
 
         try:
             async with asyncio.timeout(deadline.seconds() + _SLACK_SECONDS):
-                attempt = self._attempt(plan.jobs, deadline, once, is_read=operation != "delete")
-                return await ending_with_caller(attempt)
+                is_read = operation != "delete"
+                return await ending_with_caller(self._database.with_server(once, is_read=is_read))
         except TimeoutError as error:
             raise RequestTimeout from error
         except DRIVER_ERRORS as error:
@@ -177,26 +174,6 @@ class JobManager:
             self._logged.add(failure.reason)
             self._log.error("database refuses the service", reason=failure.reason)
         return failure
-
-    async def _attempt(
-        self,
-        jobs: ScopedFilter,
-        deadline: Deadline,
-        work: Callable[[], Awaitable[_Result]],
-        *,
-        is_read: bool,
-    ) -> _Result:
-        """Does `work`; retries it once after a lost login or, if `is_read`, a transient failure."""
-        with_server = self._database.with_server
-        try:
-            return await with_server(work)
-        except PyMongoError as failure:
-            is_mended = is_logged_out(failure) and await self._database.renew()
-            if is_mended or (is_read and _is_transient(failure)):
-                return await with_server(work)
-            if pattern_complaint(failure):
-                await self._blame_patterns(jobs, deadline)
-            raise
 
     async def _blame_patterns(self, jobs: ScopedFilter, deadline: Deadline) -> None:
         """Raises InvalidRequest for the regular expressions in the request that MongoDB rejects."""
@@ -216,10 +193,3 @@ class JobManager:
                 failure.__traceback__ = None  # as in _run
         if problems:
             raise InvalidRequest(problems)
-
-
-def _is_transient(failure: PyMongoError) -> bool:
-    """Whether a retry may succeed. `with_server` has already retried a failed server selection."""
-    if isinstance(failure, ServerSelectionTimeoutError):
-        return False
-    return isinstance(translate(failure), Unavailable)

@@ -1,4 +1,4 @@
-"""The results of the operations on jobs: pages of documents and rows, as stored."""
+"""Documents and rows of results, as stored."""
 
 from __future__ import annotations
 
@@ -17,19 +17,3 @@ class Rows:
 
     size: int
     decoded: Callable[[], list[StoredDocument]]
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPage:
-    """The jobs or rows of one page, and the total of all pages."""
-
-    rows: Rows
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyzePage:
-    """The rows of one page, and whether more rows follow."""
-
-    rows: Rows
-    more: bool

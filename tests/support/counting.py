@@ -62,7 +62,8 @@ class Counting:
         """The total of a list, as a call gets it."""
         plan = ListPlan(jobs, {}, (), Page(), count_only=True)
         listing = JobManager(self._database, self.cache).list(plan, Deadline.after(30.0))
-        return self._loop.run(listing).total
+        _, total = self._loop.run(listing)
+        return total
 
     def knows(self, jobs: ScopedFilter) -> bool:
         """Whether the total needs no counting."""
@@ -70,14 +71,14 @@ class Counting:
         self.count(jobs)
         return self.cache.counters.hits > before
 
-    def delete_one(self, job: dict[str, Any], domain_id: str) -> None:
-        """Deletes a job of the domain, as this service does."""
+    def delete_one(self, job: dict[str, Any]) -> None:
+        """Deletes a job, as this service does."""
 
         async def delete() -> None:
             async with self._database.client.start_session() as session:
                 async with await session.start_transaction(write_concern=WriteConcern("majority")):
                     await self._database.jobs.delete_one(job, session=session)
-                self.cache.counters.forget(domain_id, session.operation_time)
+                self.cache.counters.clear(session.operation_time)
 
         self._loop.run(delete())
 

@@ -98,16 +98,16 @@ class LowerHalf:
     async def _run(self, method: str, plan: Plan) -> Message:
         deadline = Deadline.after(60.0)
         if isinstance(plan, ListPlan):
-            jobs = await self._manager.list(plan, deadline)
-            return encode.jobs_info(jobs.rows.decoded(), jobs.total, plan.fields)[0]
+            rows, total = await self._manager.list(plan, deadline)
+            return encode.jobs_info(rows.decoded(), total, plan.fields)[0]
         if isinstance(plan, DistinctPlan):
-            values = await self._manager.distinct(plan, deadline)
-            return encode.distinct_result(values.rows.decoded(), values.total)
+            rows, total = await self._manager.distinct(plan, deadline)
+            return encode.distinct_result(rows.decoded(), total)
         if method == "analyze":
-            rows = await self._manager.analyze(plan, deadline)
-            return encode.analyze_result(rows.rows.decoded(), rows.more)
-        page = await self._manager.stat(plan, deadline)
-        return encode.stat_result(page.rows.decoded(), page.total)
+            rows, more = await self._manager.analyze(plan, deadline)
+            return encode.analyze_result(rows.decoded(), more)
+        rows, total = await self._manager.stat(plan, deadline)
+        return encode.stat_result(rows.decoded(), total)
 
 
 def message(method: str, request: dict[str, Any]) -> Message:

@@ -17,7 +17,8 @@ class Store:
     def __init__(self, uri: str, name: str) -> None:
         self.uri = uri
         self.name = name
-        self.client = MongoClient[StoredDocument](uri, connect=False, **client_options(uri, 5.0))
+        options = {**client_options(uri, 5.0), "serverSelectionTimeoutMS": 5000}
+        self.client = MongoClient[StoredDocument](uri, connect=False, **options)
         self.jobs: Collection[StoredDocument] = self.client[name]["job"]
         self.job_tasks: Collection[StoredDocument] = self.client[name]["job_task"]
 

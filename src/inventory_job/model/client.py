@@ -22,8 +22,9 @@ from pymongo.errors import (
 from pymongo.uri_parser import split_options
 
 from inventory_job.deadline import milliseconds
-from inventory_job.errors import Outage
+from inventory_job.errors import Outage, Unavailable
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
+from inventory_job.model.driver_errors import is_logged_out, translate
 from inventory_job.model.outages import outage_of
 from inventory_job.results import StoredDocument
 
@@ -76,13 +77,12 @@ class Database:
         self.name = name
         self._hosts = without_credentials(uri)
         try:
-            options = client_options(uri, server_selection_seconds)
             self._connect = partial(
                 AsyncMongoClient[StoredDocument],
                 uri,
                 connect=False,
                 event_listeners=list(listeners),
-                **{**options, **_NO_TIMED_WAITS},
+                **client_options(uri, server_selection_seconds),
             )
             self._open(self._connect())
             if not self.client.write_concern.acknowledged:
@@ -108,7 +108,7 @@ class Database:
         """The collection of `jobs`, its documents left as undecoded BSON."""
         self.job_tasks = database[JOB_TASK_COLLECTION]
 
-    async def renew(self) -> bool:
+    async def _renew(self) -> bool:
         """Replaces the client by a new one, whose connections authenticate again. Returns False,
         and does nothing, within 5 seconds of the last replacement.
 
@@ -124,9 +124,13 @@ class Database:
         await former.close()
         return True
 
-    async def with_server(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Awaits `work()`, and repeats it on ServerSelectionTimeoutError for at most
-        `server_selection_seconds`. `work` must have changed nothing when it raises this error."""
+    async def with_server(
+        self, work: Callable[[], Awaitable[_Result]], *, is_read: bool = False
+    ) -> _Result:
+        """Awaits `work()`. Repeats it once after a lost login or, if `is_read`, after a transient
+        failure; and on ServerSelectionTimeoutError for at most `server_selection_seconds`. `work`
+        must have changed nothing when it raises this error."""
+        may_retry = True
         ends = time.monotonic() + self._selection_seconds
         while True:
             try:
@@ -134,7 +138,14 @@ class Database:
             except ServerSelectionTimeoutError:
                 if time.monotonic() > ends:
                     raise
-            await asyncio.sleep(_SELECTION_RETRY_SECONDS)
+                await asyncio.sleep(_SELECTION_RETRY_SECONDS)
+            except PyMongoError as failure:
+                is_mended = may_retry and is_logged_out(failure) and await self._renew()
+                is_transient = is_read and isinstance(translate(failure), Unavailable)
+                if not may_retry or not (is_mended or is_transient):
+                    raise
+                may_retry = False
+                ends = time.monotonic() + self._selection_seconds
 
     async def ping(self) -> None:
         """Pings the database; raises pymongo errors when it does not answer."""
@@ -164,14 +175,6 @@ class Database:
         await self.client.close()
 
 
-_NO_TIMED_WAITS: Mapping[str, Any] = {
-    "serverSelectionTimeoutMS": 0,
-    "waitQueueTimeoutMS": None,
-}
-"""The driver must not wait with a timeout for a server or pooled connection: a task cancelled then
-may leave the driver's lock acquired for ever (Python 3.11, `asyncio.wait_for` on a condition)."""
-
-
 def _options_of(uri: str) -> Mapping[str, Any]:
     """The valid options of a connection string: names are case-insensitive, times in seconds. The
     driver warns of invalid options, which are left out."""
@@ -180,13 +183,12 @@ def _options_of(uri: str) -> Mapping[str, Any]:
 
 
 def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, Any]:
-    """Options for a client of `uri`: how to decode, and the defaults that `uri` does not set.
-    Raises ValueError or ConfigurationError when `uri` is not a valid connection string."""
+    """Options for a client of `uri`: how to decode, the defaults that `uri` does not set, no timed
+    waits. Raises ValueError or ConfigurationError when `uri` is not a valid connection string."""
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("it must begin with mongodb:// or mongodb+srv://")
     defaults: dict[str, Any] = {
         "appname": "inventory-job",
-        "serverSelectionTimeoutMS": milliseconds(server_selection_seconds),
         # A server that hangs, or whose network silently drops packets, is given up after the sum of
         # connectTimeoutMS and heartbeatFrequencyMS, and its operations are tried elsewhere. A
         # server that refused a login is unused for heartbeatFrequencyMS, by default 10 seconds.
@@ -203,6 +205,11 @@ def client_options(uri: str, server_selection_seconds: float) -> Mapping[str, An
         "unicode_decode_error_handler": "replace",
         "uuidRepresentation": "unspecified",  # as Binary: one of a wrong length is no UUID
         **{option: value for option, value in defaults.items() if option not in given},
+        # The driver must not wait with a timeout for a server or pooled connection: a task that is
+        # cancelled then may leave the driver's lock acquired for ever (Python 3.11,
+        # `asyncio.wait_for` on a condition).
+        "serverSelectionTimeoutMS": 0,
+        "waitQueueTimeoutMS": None,
     }
 
 

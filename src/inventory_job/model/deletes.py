@@ -23,8 +23,8 @@ _MOST_TRANSACTIONS = 5
 
 
 class Deletes:
-    """Deletes jobs, and drops the totals of their domain from `counters`. Without transactions the
-    job goes last, so that a delete can be repeated after a crash (docs/data-model.md#task).
+    """Deletes jobs, and drops the totals in `counters`. Without transactions the job goes last, so
+    that a delete can be repeated after a crash (docs/data-model.md#task).
 
     Cancelling the caller does not cancel a delete that has begun: its transaction would stay open
     for a minute, and lock the job.
@@ -70,7 +70,7 @@ class Deletes:
             raise translate(failure) from failure
         finally:
             # Also after a failure: the delete may have been committed all the same.
-            self._counters.forget(plan.jobs.scope.domain_id, at)
+            self._counters.clear(at)
 
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
         """Runs `_remove` in a transaction. The driver would retry transient errors for two

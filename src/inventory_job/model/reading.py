@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from functools import partial
 from types import NoneType
-from typing import Any
 
 from bson import CodecOptions, decode_all, encode
 from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import OperationFailure
 
 from inventory_job.deadline import Deadline
@@ -21,10 +21,10 @@ from inventory_job.query.filters import Page, ScopedFilter
 from inventory_job.query.operators import Document
 from inventory_job.query.plans import DistinctPlan, ListPlan
 from inventory_job.query.rewrites import by_one_of_each_list, separate_groups
-from inventory_job.results import ResultPage, Rows, StoredDocument
+from inventory_job.results import Rows, StoredDocument
 
 _BATCH = 1000
-_SIZE = struct.Struct("<i")
+_Cursor = AsyncCursor[RawBSONDocument] | AsyncCommandCursor[RawBSONDocument]
 
 
 class Reader:
@@ -54,7 +54,7 @@ class Reader:
 
     async def _stored_page(self, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
         """As `page`, by a find: for a plan whose sort keys are all stored fields."""
-        batches = self._database.jobs.find_raw_batches(
+        cursor = self._database.undecoded_jobs.find(
             plan.jobs.document,
             projection(plan.fields),
             sort=plan.order,
@@ -66,21 +66,14 @@ class Reader:
             hint=await self._indexes.of(plan),
             max_time_ms=deadline.milliseconds(),
         )
-        documents = _RawDocuments(self._database, self._result_bytes)
-        seen = 0
         try:
-            async with batches:
-                batch: Any  # bytes, although the cursor is annotated as one of documents
-                async for batch in batches:
-                    documents.add(batch)
-                    seen += _documents_in(batch)
+            return await self._collect(cursor, plan.page.size)
         except OperationFailure as failure:
             if not is_about_hint(failure):
                 raise
             # The index was dropped after it was listed.
             self._indexes.forget()
             return await self._stored_page(plan, deadline)
-        return documents.rows(), seen
 
     async def rows(
         self, jobs: ScopedFilter, stages: Sequence[Document], most: int, deadline: Deadline
@@ -89,8 +82,6 @@ class Reader:
         pipeline: list[Document] = [{"$match": jobs.document}, *separate_groups(stages)]
         if any(_may_grow(stage) for stage in stages):
             pipeline.append(REFUSING_LARGE_ROWS)
-
-        # aggregate_raw_batches would be simpler, but its first batch is always empty.
         run = partial(self._database.undecoded_jobs.aggregate, allowDiskUse=True, batchSize=_BATCH)
         try:
             cursor = await run(pipeline, maxTimeMS=deadline.milliseconds())
@@ -99,17 +90,9 @@ class Reader:
                 raise
             rewritten = by_one_of_each_list(pipeline)
             cursor = await run(rewritten, maxTimeMS=deadline.milliseconds())
-        documents = _RawDocuments(self._database, self._result_bytes)
-        seen = 0
-        async with cursor:
-            batch: list[RawBSONDocument]
-            while batch := await cursor.to_list(_BATCH):
-                for row in batch[: max(most - seen, 0)]:
-                    documents.add(row.raw)
-                seen += len(batch)
-        return documents.rows(), seen
+        return await self._collect(cursor, most)
 
-    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> ResultPage:
+    async def distinct(self, plan: DistinctPlan, deadline: Deadline) -> tuple[Rows, int]:
         """The distinct values of a path, in MongoDB's sort order. The page's values are the field
         `values` of a single row; the total is the number of all values."""
         jobs, page = self._database.undecoded_jobs, plan.page
@@ -137,9 +120,9 @@ class Reader:
                 sort, allowDiskUse=True, maxTimeMS=deadline.milliseconds()
             )
             sorted_ = [row["of"]["value"] for row in await cursor.to_list()] or values[shown]
-        documents = _RawDocuments(self._database, self._result_bytes)
-        documents.add(encode({"values": sorted_}))
-        return ResultPage(documents.rows(), len(values))
+        row = encode({"values": sorted_})
+        self._check_size(len(row))
+        return self._rows(row), len(values)
 
     async def count(
         self, jobs: ScopedFilter, stages: Sequence[Document], deadline: Deadline
@@ -148,39 +131,30 @@ class Reader:
         rows, _ = await self.rows(jobs, [*stages, {"$count": "total"}], 1, deadline)
         return sum(int(row["total"]) for row in rows.decoded())
 
+    async def _collect(self, cursor: _Cursor, most: int) -> tuple[Rows, int]:
+        """The first `most` documents of a cursor, and the number of all its documents."""
+        content = bytearray()
+        seen = 0
+        async with cursor:
+            async for document in cursor:
+                seen += 1
+                if seen <= most:
+                    content += document.raw
+                    self._check_size(len(content))
+        return self._rows(content), seen
 
-class _RawDocuments:
-    """Collects undecoded documents, at most `most_bytes` in all."""
-
-    def __init__(self, database: Database, most_bytes: int) -> None:
-        self._codec_options = database.codec_options
-        self._most_bytes = most_bytes
-        self._pieces: list[bytes | memoryview] = []
-        self._bytes = 0
-
-    def add(self, piece: bytes | memoryview) -> None:
-        """Adds one or more documents; raises InvalidRequest when the limit is exceeded."""
-        self._bytes += len(piece)
-        if self._bytes > self._most_bytes:
-            reason = f"the result is larger than {self._most_bytes} bytes; ask for less"
+    def _check_size(self, size: int) -> None:
+        if size > self._result_bytes:
+            reason = f"the result is larger than {self._result_bytes} bytes; ask for less"
             raise InvalidRequest(invalid("query", reason))
-        self._pieces.append(piece)
 
-    def rows(self) -> Rows:
-        """All documents added so far."""
-        return Rows(self._bytes, partial(_decoded, b"".join(self._pieces), self._codec_options))
+    def _rows(self, content: bytes | bytearray) -> Rows:
+        return Rows(len(content), partial(_decoded, content, self._database.codec_options))
 
 
-def _documents_in(batch: bytes) -> int:
-    """The number of BSON documents in a batch: each begins with its size."""
-    number = position = 0
-    while position < len(batch):
-        position += _SIZE.unpack_from(batch, position)[0]
-        number += 1
-    return number
-
-
-def _decoded(content: bytes, options: CodecOptions[StoredDocument]) -> list[StoredDocument]:
+def _decoded(
+    content: bytes | bytearray, options: CodecOptions[StoredDocument]
+) -> list[StoredDocument]:
     with translated():
         return decode_all(content, options)
 

@@ -53,28 +53,26 @@ class JobServicer(job_pb2_grpc.JobServicer):
 
     async def list(self, request: job_pb2.JobsQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_list, request, call)
-        page = await self._manager.list(plan, self._deadline(call))
+        rows, total = await self._manager.list(plan, self._deadline(call))
         return await call.answer(
-            page.rows.size,
-            lambda: self._logged(*encode.jobs_info(page.rows.decoded(), page.total, plan.fields)),
+            rows.size,
+            lambda: self._logged(*encode.jobs_info(rows.decoded(), total, plan.fields)),
         )
 
     async def analyze(self, request: job_pb2.JobAnalyzeQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_analyze, request, call)
-        page = await self._manager.analyze(plan, self._deadline(call))
-        return await call.answer(
-            page.rows.size, lambda: encode.analyze_result(page.rows.decoded(), page.more)
-        )
+        rows, more = await self._manager.analyze(plan, self._deadline(call))
+        return await call.answer(rows.size, lambda: encode.analyze_result(rows.decoded(), more))
 
     async def stat(self, request: job_pb2.JobStatQuery, call: Call) -> bytes:  # type: ignore[override]
         plan = await self._planned(plan_stat, request, call)
         if isinstance(plan, DistinctPlan):
-            page = await self._manager.distinct(plan, self._deadline(call))
+            rows, total = await self._manager.distinct(plan, self._deadline(call))
             result = encode.distinct_result
         else:
-            page = await self._manager.stat(plan, self._deadline(call))
+            rows, total = await self._manager.stat(plan, self._deadline(call))
             result = encode.stat_result
-        return await call.answer(page.rows.size, lambda: result(page.rows.decoded(), page.total))
+        return await call.answer(rows.size, lambda: result(rows.decoded(), total))
 
     async def _planned(
         self,

@@ -26,7 +26,7 @@ from harness.servers import ServerProcess
 from inventory_job.app import ports
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
-from inventory_job.results import ResultPage, Rows
+from inventory_job.results import Rows
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.support.running import ServerThread
@@ -194,14 +194,14 @@ class Slow:
         self.running = 0
         self.most = 0
 
-    async def __call__(self, *_: object) -> ResultPage:
+    async def __call__(self, *_: object) -> tuple[Rows, int]:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(self.seconds)
         finally:
             self.running -= 1
-        return ResultPage(Rows(0, lambda: [{"values": []}]), 0)
+        return Rows(0, lambda: [{"values": []}]), 0
 
 
 def test_slow_queries_cost_their_tenant_turns_and_no_other(

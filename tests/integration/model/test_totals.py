@@ -191,7 +191,7 @@ def test_an_own_delete_shows_at_once(process: Process, insert: Insert, domain: s
     process.settle(domain)
 
     for left in reversed(range(20)):
-        process.delete_one({"domain_id": domain}, domain)
+        process.delete_one({"domain_id": domain})
 
         assert process.total(domain) == left
         assert process.total(domain) == left

@@ -132,7 +132,7 @@ class Writer:
         began = time.monotonic()
         try:
             if deleted_here:
-                self.worker.delete_one({"_id": job_id}, deleted_here["domain_id"])
+                self.worker.delete_one({"_id": job_id})
             else:
                 self._write(job_id, before, after)
         except PyMongoError:

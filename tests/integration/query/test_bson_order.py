@@ -132,9 +132,9 @@ def test_distinct_values_are_in_the_order_of_the_server(database: Store) -> None
     plan = DistinctPlan(ScopedFilter(Scope("domain-1")), "tags", Page(), 1000)
 
     async def distinct(opened: Database) -> list[Any]:
-        page = await Reader(opened, 2**20).distinct(plan, Deadline.after(20.0))
-        assert page.total == len(VALUES)
-        [row] = page.rows.decoded()
+        rows, total = await Reader(opened, 2**20).distinct(plan, Deadline.after(20.0))
+        assert total == len(VALUES)
+        [row] = rows.decoded()
         values: list[Any] = row["values"]
         return values
 

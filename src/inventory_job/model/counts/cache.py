@@ -45,7 +45,7 @@ class CountCache:
         """The number of `jobs`, from the cache or else counted.
 
         It includes writes of other processes after at most a second, and the writes reported to
-        `counters.forget` immediately. Raises pymongo errors and RequestTimeout.
+        `counters.clear` immediately. Raises pymongo errors and RequestTimeout.
         """
         if self._is_on:
             self._stream.start()

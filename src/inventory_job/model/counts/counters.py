@@ -124,8 +124,11 @@ class Counters:
         del self._counters[counter.jobs]
         return True
 
-    def clear(self) -> None:
-        """Drops all numbers."""
+    def clear(self, at: Timestamp | None = None) -> None:
+        """Drops all numbers. Counts that begin later include a write of this process if `at` is
+        given: the session's operation_time after the write. No number of another domain is dropped
+        in vain: the change stream reports a delete without its domain, so it drops them all."""
+        self.promise(at or _BEGINNING)
         self.dropped += len(self._counters)
         self._counters.clear()
 
@@ -153,12 +156,6 @@ class Counters:
     def promise(self, at: Timestamp) -> None:
         """Makes counts that begin from now on use `at` or a later cluster time."""
         self._next_count_at = max(self._next_count_at, at)
-
-    def forget(self, domain_id: str, at: Timestamp | None) -> None:
-        """Drops the numbers of a domain after a write to its jobs. Counts that begin later include
-        the write if `at` is given: the session's operation_time after the write."""
-        self.promise(at or _BEGINNING)
-        self._drop(*(each for jobs, each in self._counters.items() if jobs.domain_id == domain_id))
 
     def _is_repeated(self, jobs: Countable) -> bool:
         mark = hash(jobs)

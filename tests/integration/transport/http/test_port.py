@@ -24,7 +24,7 @@ from inventory_job.embedded.data_directory import wait_until
 from inventory_job.errors import Unauthenticated
 from inventory_job.manager import JobManager
 from inventory_job.query.plans import ListPlan
-from inventory_job.results import ResultPage, StoredDocument
+from inventory_job.results import Rows, StoredDocument
 from inventory_job.transport.limiter import CallLimits
 from inventory_job.transport.listening import PortInUse, bound_sockets
 from tests.support.http_service import LIMITS, HttpPort, connected, served
@@ -98,7 +98,7 @@ class Held:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     made, find = Held(), JobManager.list
 
-    async def later(manager: JobManager, plan: ListPlan, deadline: Deadline) -> ResultPage:
+    async def later(manager: JobManager, plan: ListPlan, deadline: Deadline) -> tuple[Rows, int]:
         await made.wait()
         return await find(manager, plan, deadline)
 

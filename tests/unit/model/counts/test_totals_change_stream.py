@@ -110,7 +110,7 @@ class Reports(Counters):
         if ("promise", at.time) not in self.all[-1:]:
             self.all.append(("promise", at.time))
 
-    def clear(self) -> None:
+    def clear(self, at: Timestamp | None = None) -> None:
         self.all.append("clear")
 
 

@@ -160,37 +160,34 @@ def test_a_count_is_not_kept_when_a_delete_followed(counters: Counters) -> None:
     assert counters.get(ALL) is None
 
 
-@pytest.mark.parametrize("later", ["applied", "promised", "forgotten"])
+@pytest.mark.parametrize("later", ["applied", "promised", "cleared"])
 def test_a_count_is_never_of_a_time_before_what_was_shown(counters: Counters, later: str) -> None:
     if later == "applied":
         counters.apply([insert(12)])
     elif later == "promised":
         counters.promise(time(12))
     else:
-        counters.forget("domain-2", time(12))
+        counters.clear(time(12))
     counters.promise(time(11))
 
     assert begin(counters, ALL).at == time(12)
 
 
-def test_a_domain_is_forgotten_at_once(counters: Counters) -> None:
+def test_all_numbers_are_cleared_at_once(counters: Counters) -> None:
     for jobs in (ALL, AWS, OTHERS):
         keep(counters, jobs, 7)
 
-    counters.forget("domain-1", time(11))
+    counters.clear(time(11))
 
-    assert [counters.get(jobs) for jobs in (ALL, AWS, OTHERS)] == [None, None, 7]
+    assert [counters.get(jobs) for jobs in (ALL, AWS, OTHERS)] == [None, None, None]
 
 
-@pytest.mark.parametrize("meanwhile", ["forgotten", "cleared"])
-def test_a_count_that_began_before_its_domain_was_forgotten_is_not_kept(
-    counters: Counters, meanwhile: str
+@pytest.mark.parametrize("at", [time(12), None])
+def test_a_count_that_began_before_all_was_cleared_is_not_kept(
+    counters: Counters, at: Timestamp | None
 ) -> None:
     counter = begin(counters, ALL)
-    if meanwhile == "forgotten":
-        counters.forget("domain-1", time(12))
-    else:
-        counters.clear()
+    counters.clear(at)
 
     assert counters.settle(counter, 7, counter.at) == 7
 
@@ -244,7 +241,7 @@ _STEPS = st.lists(
     st.builds(
         Step,
         st.sampled_from(
-            ["insert", "insert", "move", "touch", "delete", "report", "forget", "begin", "settle"]
+            ["insert", "insert", "move", "touch", "delete", "report", "clear", "begin", "settle"]
         ),
         st.integers(0, 5),
     ),
@@ -316,8 +313,8 @@ def test_a_known_number_is_always_the_truth_of_what_was_reported(steps: list[Ste
             counter = counters.begin(jobs)
             if counter is not None:
                 running[jobs] = counter
-        elif step.what == "forget":
-            counters.forget(jobs.domain_id, time(len(history.states) - 1))
+        elif step.what == "clear":
+            counters.clear(time(len(history.states) - 1))
         elif step.what == "settle" and jobs in running:
             counter = running.pop(jobs)
             # The count is of this time or a later one.
