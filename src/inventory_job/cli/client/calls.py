@@ -24,6 +24,15 @@ Plain = dict[str, Any]
 JOB_FIELDS: tuple[str, ...] = tuple(job_pb2.JobInfo.DESCRIPTOR.fields_by_name)
 """The fields of a job, in the contract's order."""
 
+JOB_ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        # Without the first value of each enum, which means unspecified and is not stored.
+        "status": tuple(job_pb2.JobInfo.Status.keys()[1:]),
+        "resource_group": tuple(job_pb2.JobInfo.ResourceGroup.keys()[1:]),
+    }
+)
+"""The fields of a job that are enums, and their values."""
+
 _REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
     {
         "delete": job_pb2.JobRequest,

@@ -81,7 +81,7 @@ def list_jobs(
     fields = options.names("--only", only)
     if not fields and output is Format.TABLE:
         fields = _TABLE_FIELDS
-    shown = Page(page, page_size)
+    shown = Page.numbered(page, page_size)
     request = list_request(selected, shown, options.sorting(sort), fields)
     if watch:
         if everything or output is not Format.TABLE:
@@ -94,7 +94,7 @@ def list_jobs(
     jobs = _rows(answer, columns)
     total: int = answer["total_count"]
     whole = {"results": jobs, "total_count": total}
-    note = "" if everything else _note(shown, len(jobs), total)
+    note = "" if everything else _note(page, shown.start, len(jobs), total)
     write(Answer(whole, jobs, columns, note), output)
 
 
@@ -165,7 +165,7 @@ def _all_pages(client: JobClient, request: Plain) -> Plain:
     jobs: list[Plain] = []
     total = MOST_JOBS
     for number in range(1, MOST_JOBS // LARGEST_PAGE + 1):
-        page = Page(number, LARGEST_PAGE)
+        page = Page.numbered(number, LARGEST_PAGE)
         answer = client.call("list", {"query": {**request["query"], **page.query()}})
         total = answer["total_count"]
         if total > MOST_JOBS:
@@ -177,11 +177,11 @@ def _all_pages(client: JobClient, request: Plain) -> Plain:
     return {"results": jobs, "total_count": total}
 
 
-def _note(page: Page, count: int, total: int) -> str:
+def _note(page: int, start: int, count: int, total: int) -> str:
     if count == total:
         return ""
     if not count:
-        return f"no jobs on page {page.number}; there are {total}"
-    last = page.start + count - 1
-    more = f"; --page {page.number + 1} shows more" if last < total else ""
-    return f"jobs {page.start} to {last} of {total}{more}"
+        return f"no jobs on page {page}; there are {total}"
+    last = start + count - 1
+    more = f"; --page {page + 1} shows more" if last < total else ""
+    return f"jobs {start} to {last} of {total}{more}"

@@ -1,4 +1,4 @@
-"""The periods by which jobs are counted: their names in queries, and their labels. Pure.
+"""The periods by which jobs are counted: their names in queries, and their labels.
 
 Times are naive and UTC, as in the query language.
 """
@@ -6,7 +6,7 @@ Times are naive and UTC, as in the query language.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -39,6 +39,16 @@ _LENGTHS = {
     Period.DAY: timedelta(days=1),
     Period.WEEK: timedelta(weeks=1),
 }
+
+
+def now() -> datetime:
+    """The current time."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def iso(time: datetime) -> str:
+    """A time in ISO 8601, to the millisecond."""
+    return f"{time.isoformat(timespec='milliseconds')}Z"
 
 
 def parse_time(text: str, now: datetime) -> datetime:
