@@ -33,7 +33,7 @@ JOB_ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The fields of a job that are enums, and their values."""
 
-_REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
+REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
     {
         "delete": job_pb2.JobRequest,
         "get": job_pb2.JobRequest,
@@ -42,6 +42,8 @@ _REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
         "stat": job_pb2.JobStatQuery,
     }
 )
+"""The methods, and the types of their messages."""
+
 # The error of inventory-job servers when neither the call nor its token has a domain.
 _NO_DOMAIN = "ERROR_REQUIRED_PARAMETER: Required parameter. (key = domain_id)"
 # Numbers of a Struct are doubles, which hold integers exactly up to this one.
@@ -172,7 +174,7 @@ class JobClient:
 def request_message(method: str, request: Mapping[str, Any]) -> Message:
     """Converts a request from proto3 JSON to the method's message; raises CallFailed."""
     try:
-        return json_format.ParseDict(dict(request), _REQUESTS[method]())
+        return json_format.ParseDict(dict(request), REQUESTS[method]())
     except json_format.ParseError as error:
         raise CallFailed(ExitCode.USAGE, f"this is no request: {error}") from error
 

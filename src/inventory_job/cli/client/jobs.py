@@ -8,16 +8,15 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.text import Text
 
 from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.calls import JOB_FIELDS, CallFailed, ExitCode, JobClient, Plain
 from inventory_job.cli.client.cells import visible
 from inventory_job.cli.client.live import follow
 from inventory_job.cli.client.output import Answer, Format, as_table, terminal, write
-from inventory_job.cli.client.queries import LARGEST_PAGE, Page, job_request, list_request
+from inventory_job.cli.client.queries import LARGEST_PAGE, Page, list_request
 from inventory_job.cli.client.session import connected, warn
-from inventory_job.cli.client.tables import overflow
+from inventory_job.cli.client.tables import one_line
 
 MOST_JOBS = 10_000
 """The maximum number of jobs that `list --all` shows."""
@@ -41,7 +40,7 @@ def get(
     output: options.Output = Format.TABLE,
 ) -> None:
     """Show a job as the server answers."""
-    answer = client.call("get", job_request(job_id))
+    answer = client.call("get", {"job_id": job_id})
     job = {name: answer[name] for name in JOB_FIELDS}
     if output is not Format.TABLE:
         write(Answer(job, [job], JOB_FIELDS), output)
@@ -111,7 +110,7 @@ def delete(
             raise CallFailed(ExitCode.USAGE, reason)
         typer.confirm(f"Delete {', '.join(job_ids)} with all tasks?", abort=True, err=True)
     for job_id in job_ids:
-        client.call("delete", job_request(job_id))
+        client.call("delete", {"job_id": job_id})
         typer.echo(f"deleted {job_id}")
 
 
@@ -138,8 +137,7 @@ class _Listed:
     def shown(self) -> Sequence[RenderableType]:
         console, total = self.console, self._answer["total_count"]
         heading = f"  {visible(self._client.endpoint)}, every {self.interval:g} s, q ends"
-        title = Text.assemble((f"{total} jobs", "bold"), (heading, "dim"), no_wrap=True)
-        title.overflow = overflow(console.encoding)
+        title = one_line((f"{total} jobs", "bold"), (heading, "dim"), encoding=console.encoding)
         jobs = _rows(self._answer, self._fields)[: max(console.height - _LINES_AROUND, 1)]
         page = self.request["query"]["page"]
         note = f"jobs {page['start']} to {page['start'] + len(jobs) - 1} shown" if jobs else ""

@@ -34,11 +34,15 @@ FORMATS: Mapping[Period, str] = MappingProxyType(
 )
 """The format of each period, for MongoDB and Python alike; labels sort as text."""
 
-_LENGTHS = {
-    Period.HOUR: timedelta(hours=1),
-    Period.DAY: timedelta(days=1),
-    Period.WEEK: timedelta(weeks=1),
-}
+_LONGEST: Mapping[Period, timedelta] = MappingProxyType(
+    {
+        Period.HOUR: timedelta(hours=1),
+        Period.DAY: timedelta(days=1),
+        Period.WEEK: timedelta(weeks=1),
+        Period.MONTH: timedelta(days=31),
+        Period.YEAR: timedelta(days=366),
+    }
+)
 
 
 def now() -> datetime:
@@ -87,14 +91,6 @@ def labels(period: Period, start: datetime, end: datetime) -> Iterator[str]:
     while time < end:
         yield time.strftime(FORMATS[period])
         try:
-            time = _next(period, time)
-        except (OverflowError, ValueError):  # there is no year after 9999
+            time = start_of(period, time + _LONGEST[period])
+        except OverflowError:  # there is no year after 9999
             return
-
-
-def _next(period: Period, time: datetime) -> datetime:
-    if period in _LENGTHS:
-        return time + _LENGTHS[period]
-    if period is Period.YEAR:
-        return time.replace(year=time.year + 1)
-    return (time + timedelta(days=31)).replace(day=1)

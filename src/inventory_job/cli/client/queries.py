@@ -143,8 +143,3 @@ def analyze_request(
     if sort:
         query["sort"] = list(sort)
     return {"query": query}
-
-
-def job_request(job_id: str) -> Request:
-    """The request for get or delete."""
-    return {"job_id": job_id}

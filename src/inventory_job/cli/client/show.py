@@ -15,7 +15,6 @@ from inventory_job.cli.client.cells import encodable, short_cell
 from inventory_job.cli.client.durations import RUNNING, duration, in_words
 from inventory_job.cli.client.output import Answer, Format, terminal, write
 from inventory_job.cli.client.periods import now
-from inventory_job.cli.client.queries import job_request
 from inventory_job.cli.client.session import connected
 from inventory_job.cli.client.stuck import MEANINGS, UsualDurations, flags
 from inventory_job.cli.client.tables import STATUS_STYLES, bare_table
@@ -31,7 +30,7 @@ def show(
     output: options.Output = Format.TABLE,
 ) -> None:
     """Show a job whole: its fields, how long it took, its tasks as a bar, whether it is stuck."""
-    answer = client.call("get", job_request(job_id))
+    answer = client.call("get", {"job_id": job_id})
     job = {name: answer[name] for name in JOB_FIELDS}
     usual = UsualDurations(client).of([job["plugin_id"]]) if job["status"] == RUNNING else {}
     time = now()

@@ -23,7 +23,7 @@ from inventory_job.cli.client.periods import now
 from inventory_job.cli.client.queries import LARGEST_PAGE, Page, Request, Selection, list_request
 from inventory_job.cli.client.session import connected, warn
 from inventory_job.cli.client.stuck import UsualDurations, flags
-from inventory_job.cli.client.tables import bare_table, overflow
+from inventory_job.cli.client.tables import bare_table, one_line
 from inventory_job.cli.client.tasks import tasks_of
 
 Job = Mapping[str, Any]
@@ -118,13 +118,16 @@ class Top:
 
     def shown(self) -> Sequence[RenderableType]:
         order, _ = self._orders[self._order]
-        title = Text(f"{self._total} running, {order}", style="bold", no_wrap=True)
+        window = ""
         if self._total > len(self.jobs):
             last = self._first + len(self.jobs) - 1
-            title.append(f"  {self._first} to {last} shown, arrows scroll", style="dim")
-        heading = f"{visible(self._client.endpoint)}, every {self._interval:g} s"
-        title.append(f"  {heading}, s sorts, q ends", style="dim")
-        title.overflow = overflow(self._console.encoding)
+            window = f"  {self._first} to {last} shown, arrows scroll"
+        heading = f"  {visible(self._client.endpoint)}, every {self._interval:g} s, s sorts, q ends"
+        title = one_line(
+            (f"{self._total} running, {order}", "bold"),
+            (f"{window}{heading}", "bold dim"),
+            encoding=self._console.encoding,
+        )
         return title, _table(self.jobs, self._console, now())
 
     def _room(self) -> int:
@@ -180,11 +183,7 @@ def _table(jobs: Sequence[Job], console: Console, time: datetime) -> Table:
             f"{tasks.done}/{tasks.total}",
             Text(str(failed), style="bold red" if failed else ""),
             Text(job["flags"], style="bold red"),
-            Text(
-                encodable(cell(job["plugin_id"]), encoding),
-                no_wrap=True,
-                overflow=overflow(encoding),
-            ),
+            one_line(encodable(cell(job["plugin_id"]), encoding), encoding=encoding),
         )
     return made
 
