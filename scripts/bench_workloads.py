@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
-from harness.callers import METADATA, message_of
+from harness.callers import METADATA
+
+from inventory_job.cli.client.calls import request_message
 
 GROUP = {
     "keys": [{"key": "plugin_id", "name": "plugin_id"}, {"key": "status", "name": "status"}],
@@ -36,7 +38,7 @@ class Workload:
 
     def message(self) -> Message:
         """The request."""
-        return message_of(self.method, self.request)
+        return request_message(self.method, self.request)
 
     def metadata(self, workspace_id: str) -> list[tuple[str, str]]:
         """The metadata of the caller."""

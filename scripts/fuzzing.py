@@ -24,13 +24,14 @@ from typing import Any
 
 import grpc
 from fuzz_requests import Generator
-from harness.callers import METADATA, OWN_CONNECTION, REQUESTS, SERVICE, outcome_of
+from harness.callers import METADATA, OWN_CONNECTION, SERVICE, outcome_of
 from harness.databases import DATABASE, demo_database
 from harness.processes import memory_samples
 from harness.servers import ServerProcess
 from harness.threads import in_threads
 from pymongo import MongoClient
 
+from inventory_job.cli.client.calls import REQUESTS
 from inventory_job.cli.seed import DEMO_JOBS, midnight
 from inventory_job.embedded.demo_data import Demo
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.callers import SERVICE, message_of
+from harness.callers import SERVICE
 
 from attacking.attacks import (
     Attack,
@@ -21,6 +21,7 @@ from attacking.attacks import (
     unread,
     zipped_conditions,
 )
+from inventory_job.cli.client.calls import request_message
 
 LIST_PATH, STAT_PATH = "/inventory/v1/job/list", "/inventory/v1/job/stat"
 _STATIC_FILE = "/docs/swagger-ui-bundle.js"
@@ -99,7 +100,7 @@ ROWS: Mapping[str, Row] = {
     },
     **{
         f"{callers} callers of {name}": Row(
-            calls(method, message_of(method, {"query": query}), callers), ("jwt", "none")
+            calls(method, request_message(method, {"query": query}), callers), ("jwt", "none")
         )
         for name, (method, query) in SLOW_QUERIES.items()
         for callers in _PARALLEL
