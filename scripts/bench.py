@@ -19,7 +19,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,7 @@ def _print_starts(uri: str, database: str) -> None:
         for http, found in starts.items():
             found.append(start_time(uri, database, http=http))
     for http, found in starts.items():
-        medians = (
-            statistics.median(getattr(start, field.name) for start in found)
-            for field in fields(Start)
-        )
-        serving, answered, processor, rss = medians
+        serving, answered, processor, rss = map(statistics.median, zip(*found, strict=True))
         print(
             f"{'with' if http else 'without'} HTTP: serving after {serving:.2f} s, first answer "
             f"after {answered:.2f} s, {processor:.2f} s of processor time until it serves, "

@@ -8,12 +8,11 @@ figures of one run only.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,34 +22,21 @@ from pydantic import SecretStr
 
 from inventory_job.auth.callers import AnonymousAuthenticator, Caller
 from inventory_job.auth.keys import KeyFile
-from inventory_job.auth.signing import claims_of, make_key_pair, sign
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.observability.logging import configure_logging
 from inventory_job.settings import Settings
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2, job_pb2_grpc
 from tests.support.running import ServerThread
 from tests.support.store import Store
+from tests.support.tokens import Issuer, key_file_text
 
 DOMAIN = "domain-bench"
 JOB = {"job_id": "job-bench", "domain_id": DOMAIN}
 WARM_UP = 100
 
 Variants = Mapping[str, Callable[[], object]]
-
-
-class Tokens:
-    """Tokens of one domain, each different from all before."""
-
-    def __init__(self, directory: Path) -> None:
-        self._private_pem, jwk = make_key_pair()
-        self.key_file = directory / "keys.json"
-        self.key_file.write_text(json.dumps({DOMAIN: jwk}))
-
-    def made(self, count: int) -> Iterator[str]:
-        claims = claims_of(DOMAIN, "DOMAIN_ADMIN", permissions=["inventory:Job.read"])
-        now = int(time.time())
-        claims |= {"iat": now, "exp": now + 3600}
-        return iter([sign(claims | {"jti": f"{n}"}, self._private_pem) for n in range(count)])
+Call = Callable[[tuple[tuple[str, str], ...]], object]
+"""A call with these metadata."""
 
 
 def measure(variants: Variants, rounds: int) -> dict[str, float]:
@@ -65,17 +51,24 @@ def measure(variants: Variants, rounds: int) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in took.items()}
 
 
-def in_process(tokens: Tokens, rounds: int) -> Variants:
-    """The authenticators of the modes none and jwt."""
-    anonymous = AnonymousAuthenticator()
-    authenticator = TokenAuthenticator(KeyFile(tokens.key_file))
-    new = tokens.made(rounds + WARM_UP)
-    [again] = tokens.made(1)
+def variants(none: Call, jwt: Call, issuer: Issuer, rounds: int) -> Variants:
+    """Calls with the metadata of each variant."""
+    again = issuer.token("DOMAIN_ADMIN")
+    new = iter([issuer.token("DOMAIN_ADMIN", jti=f"{n}") for n in range(rounds + WARM_UP)])
     return {
-        "none": lambda: _finished(anonymous.authenticate([("x_domain_id", DOMAIN)])),
-        "jwt cached": lambda: _finished(authenticator.authenticate([("token", again)])),
-        "jwt cold": lambda: _finished(authenticator.authenticate([("token", next(new))])),
+        "none": lambda: none((("x_domain_id", DOMAIN),)),
+        "jwt cached": lambda: jwt((("token", again),)),
+        "jwt cold": lambda: jwt((("token", next(new)),)),
     }
+
+
+def in_process(key_file: Path) -> tuple[Call, Call]:
+    """The authenticators of the modes none and jwt."""
+    anonymous, authenticator = AnonymousAuthenticator(), TokenAuthenticator(KeyFile(key_file))
+    return (
+        lambda metadata: _finished(anonymous.authenticate(metadata)),
+        lambda metadata: _finished(authenticator.authenticate(metadata)),
+    )
 
 
 def _finished(authenticating: Coroutine[None, None, Caller]) -> Caller:
@@ -88,23 +81,20 @@ def _finished(authenticating: Coroutine[None, None, Caller]) -> Caller:
     raise AssertionError("it has suspended")
 
 
-def over_grpc(uri: str, tokens: Tokens, rounds: int, resources: ExitStack) -> Variants:
+def over_grpc(uri: str, key_file: Path, resources: ExitStack) -> tuple[Call, Call]:
     """`get` from a server of each mode, on the MongoDB at `uri`."""
     name = "inventory-job-bench-auth"
     store = resources.enter_context(Store(uri, name))
     resources.callback(store.client.drop_database, name)
     store.jobs.insert_one(dict(JOB))
     trusting = Settings(port=0, http=False, mongo_uri=SecretStr(uri), mongo_database=name)
-    verifying = trusting.model_copy(update={"auth_mode": "jwt", "auth_key_file": tokens.key_file})
+    verifying = trusting.model_copy(update={"auth_mode": "jwt", "auth_key_file": key_file})
     none, jwt = (_stub(settings, resources) for settings in (trusting, verifying))
-    new = tokens.made(rounds + WARM_UP)
-    [again] = tokens.made(1)
     request = job_pb2.JobRequest(job_id="job-bench")
-    return {
-        "none": lambda: none.get(request, metadata=(("x_domain_id", DOMAIN),)),
-        "jwt cached": lambda: jwt.get(request, metadata=(("token", again),)),
-        "jwt cold": lambda: jwt.get(request, metadata=(("token", next(new)),)),
-    }
+    return (
+        lambda metadata: none.get(request, metadata=metadata),
+        lambda metadata: jwt.get(request, metadata=metadata),
+    )
 
 
 def _stub(settings: Settings, resources: ExitStack) -> job_pb2_grpc.JobStub:
@@ -129,12 +119,15 @@ def main() -> None:
     parser.add_argument("--mongo-uri", help="default: a MongoDB of its own")
     given = parser.parse_args()
     configure_logging("error", "json")
-    with tempfile.TemporaryDirectory() as folder:
-        tokens = Tokens(Path(folder))
-        show("in process", measure(in_process(tokens, given.rounds), given.rounds))
-        with mongodb(given.mongo_uri) as uri, ExitStack() as resources:
-            variants = over_grpc(uri, tokens, given.rounds, resources)
-            show("get over gRPC", measure(variants, given.rounds))
+    issuer = Issuer(DOMAIN)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as resources:
+        key_file = Path(folder) / "keys.json"
+        key_file.write_text(key_file_text(issuer))
+        calls = variants(*in_process(key_file), issuer, given.rounds)
+        show("in process", measure(calls, given.rounds))
+        uri = resources.enter_context(mongodb(given.mongo_uri))
+        calls = variants(*over_grpc(uri, key_file, resources), issuer, given.rounds)
+        show("get over gRPC", measure(calls, given.rounds))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import grpc
 from harness.callers import METADATA
@@ -78,8 +79,7 @@ def _ours(uri: str, database: str, settings: Mapping[str, object]) -> Iterator[C
         yield Contender("ours", server.address, server.process, server)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """One start: seconds from starting the process until it serves and until its first answer, the
     processor's seconds until it serves, and its memory in MiB once it is idle."""
 

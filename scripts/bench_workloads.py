@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
-from harness.callers import message_of
 
+from inventory_job.cli.client.calls import request_message
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 
 GROUP = {
@@ -39,7 +39,7 @@ class Workload:
 
     def message(self) -> Message:
         """The request."""
-        return message_of(self.method, self.request)
+        return request_message(self.method, self.request)
 
     def metadata(self, workspace_id: str) -> list[tuple[str, str]]:
         """The metadata of the caller."""

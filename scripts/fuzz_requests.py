@@ -7,8 +7,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
-from harness.callers import METADATA, REQUESTS, message_of
+from harness.callers import METADATA
 
+from inventory_job.cli.client.calls import REQUESTS, request_message
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
@@ -120,7 +121,7 @@ class Generator:
             self._fill(message, depth=6)
             return method, message.SerializeToString()
         method, good = self._random.choice(GOOD)
-        message = message_of(method, good)
+        message = request_message(method, good)
         for _ in range(self._random.choice([0, 1, 1, 2, 4])):
             self._change(message)
         data = message.SerializeToString()

@@ -24,13 +24,14 @@ from typing import Any
 
 import grpc
 from fuzz_requests import Generator
-from harness.callers import METADATA, OWN_CONNECTION, REQUESTS, SERVICE, outcome_of
+from harness.callers import METADATA, OWN_CONNECTION, SERVICE, outcome_of
 from harness.databases import DATABASE, demo_database
 from harness.processes import memory_samples
 from harness.servers import ServerProcess
 from harness.threads import in_threads
 from pymongo import MongoClient
 
+from inventory_job.cli.client.calls import REQUESTS
 from inventory_job.cli.seed import DEMO_JOBS, midnight
 from inventory_job.embedded.demo_data import Demo
 
@@ -44,16 +45,12 @@ GROWTH = 1.25
 class Report:
     """What came of it."""
 
-    statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    statuses: list[tuple[str, str]] = field(default_factory=list)
+    """The method and the status of each call."""
     faults: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     """Resident memory of the server in MiB, every half second."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, method: str, status: str) -> None:
-        with self.lock:
-            self.statuses[method, status] += 1
 
     def verdicts(self) -> list[str]:
         """Everything that is wrong; nothing when the server passes."""
@@ -70,8 +67,8 @@ class Report:
 
     def show(self) -> None:
         """Prints the figures."""
-        print(f"calls: {sum(self.statuses.values())}")
-        for (method, status), calls in sorted(self.statuses.items()):
+        print(f"calls: {len(self.statuses)}")
+        for (method, status), calls in sorted(Counter(self.statuses).items()):
             print(f"  {method:8} {status:20} {calls}")
         if self.memory:
             start, peak, end = self.memory[0], max(self.memory), self.memory[-1]
@@ -89,7 +86,7 @@ def fuzz(address: str, seed: int, report: Report, stop: threading.Event) -> None
             method, data = generator.request()
             metadata, timeout = generator.metadata(), generator.timeout()
             status, answer = outcome_of(calls[method], data, metadata=metadata, timeout=timeout)
-            report.count(method, status)
+            report.statuses.append((method, status))
             if status in FAULTS:
                 sent = base64.b64encode(data[:4096]).decode()
                 said = f"{method} {status}: {answer}"

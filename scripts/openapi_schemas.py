@@ -15,8 +15,6 @@ Comments = Mapping[str, str]
 _SCALARS: Mapping[int, Schema] = {
     FieldDescriptor.CPPTYPE_STRING: {"type": "string"},
     FieldDescriptor.CPPTYPE_BOOL: {"type": "boolean"},
-    FieldDescriptor.CPPTYPE_DOUBLE: {"type": "number", "format": "double"},
-    FieldDescriptor.CPPTYPE_FLOAT: {"type": "number", "format": "float"},
     FieldDescriptor.CPPTYPE_INT32: {
         "type": "integer",
         "format": "int32",
@@ -29,10 +27,9 @@ _SCALARS: Mapping[int, Schema] = {
         "minimum": 0,
         "maximum": 2**32 - 1,
     },
-    # JSON's numbers do not hold all of these.
-    FieldDescriptor.CPPTYPE_INT64: {"type": "string", "format": "int64"},
-    FieldDescriptor.CPPTYPE_UINT64: {"type": "string", "format": "uint64"},
 }
+"""The types of scalars in proto/."""
+
 _WELL_KNOWN: Mapping[str, Schema] = {
     "google.protobuf.Empty": {"type": "object", "additionalProperties": False},
     "google.protobuf.Struct": {"type": "object", "additionalProperties": True},

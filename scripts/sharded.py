@@ -20,7 +20,6 @@ from typing import Any, TypeAlias
 import grpc
 from harness.servers import ServerProcess, unwind_on_sigterm
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.model.documents import JOB_COLLECTION, JOB_TASK_COLLECTION
@@ -48,8 +47,7 @@ def cluster(directory: Path, mongos: str) -> Iterator[str]:
         for (name, role), member_port in zip(roles.items(), ports, strict=True):
             member = Member(directory / name, member_port, name, (role,))
             running.callback(member.kill)
-            member.start()
-            _initiate(member, is_config=name == "config")
+            member.lead()
             hosts[name] = f"{name}/{member.host}"
         with (directory / "mongos.log").open("wb") as log:
             command = [mongos, "--configdb", hosts.pop("config"), "--port", str(port)]
@@ -58,7 +56,7 @@ def cluster(directory: Path, mongos: str) -> Iterator[str]:
         running.callback(process.wait)
         running.callback(process.kill)
         uri = f"mongodb://127.0.0.1:{port}/"
-        _await(f"{mongos} does not answer", lambda: _answers(uri))
+        _await(f"{mongos} does not answer", Member(directory, port).answers)
         with MongoClient[dict[str, Any]](uri) as client:
             for host in hosts.values():
                 client.admin.command("addShard", host)
@@ -178,31 +176,6 @@ def main(arguments: list[str] | None = None) -> int:
                 print("right" if is_right else "WRONG", finding)
                 wrong += not is_right
     return 1 if wrong else 0
-
-
-def _initiate(member: Member, *, is_config: bool) -> None:
-    _await(f"{member.host} does not answer", member.answers)
-    settings: dict[str, Any] = {
-        "_id": member.set_name,
-        "members": [{"_id": 0, "host": member.host}],
-    }
-    if is_config:
-        settings["configsvr"] = True
-    with member.connect() as client:
-        client.admin.command("replSetInitiate", settings)
-        _await(
-            f"{member.host} is not the primary",
-            lambda: bool(client.admin.command("hello")["isWritablePrimary"]),
-        )
-
-
-def _answers(uri: str) -> bool:
-    try:
-        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=1000) as client:
-            client.admin.command("ping")
-    except PyMongoError:
-        return False
-    return True
 
 
 def _await(otherwise: str, condition: Any) -> None:

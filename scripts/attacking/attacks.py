@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
-from harness.callers import OWN_CONNECTION, SERVICE, Request, message_of
+from harness.callers import OWN_CONNECTION, SERVICE, Request
 from harness.h2load import h2load
 from harness.threads import in_threads
 
@@ -25,7 +25,6 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 from tests.support.silence import silent_calls
 
 _PAUSE_SECONDS = 0.05
-_STATIC_FILE = "/docs/swagger-ui-bundle.js"
 
 
 class Signal(Protocol):
@@ -70,11 +69,6 @@ def silent_streams(
         return {"streams": count}
 
     return attack
-
-
-def queries(method: str, query: dict[str, Any], callers: int) -> Attack:
-    """The same query again and again, by so many callers."""
-    return calls(method, message_of(method, {"query": query}), callers)
 
 
 def calls(method: str, request: Message, callers: int) -> Attack:
@@ -164,11 +158,6 @@ def unread(count: int, method: str, path: str, query: Any = None) -> Attack:
         return {"connections": count}
 
     return attack
-
-
-def unread_files(count: int) -> Attack:
-    """A large file for each of so many connections, without a token."""
-    return unread(count, "GET", _STATIC_FILE)
 
 
 def silent_connections(count: int) -> Attack:

@@ -15,16 +15,16 @@ from attacking.attacks import (
     many_conditions,
     many_names,
     posts,
-    queries,
     resets,
     silent_connections,
     silent_streams,
     unread,
-    unread_files,
     zipped_conditions,
 )
+from inventory_job.cli.client.calls import request_message
 
 LIST_PATH, STAT_PATH = "/inventory/v1/job/list", "/inventory/v1/job/stat"
+_STATIC_FILE = "/docs/swagger-ui-bundle.js"
 _STREAMS = (
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
@@ -85,33 +85,30 @@ class Row:
     descriptors: int | None = None
 
 
-def _streams() -> dict[str, Row]:
-    rows = {
+ROWS: Mapping[str, Row] = {
+    **{
         f"{count} silent streams, {connections} connection(s)": Row(
             silent_streams(count, connections, _STREAMS, is_stranger=True)
         )
         for count, connections in ((200, 1), (480, 2))
-    }
-    rows |= {
+    },
+    **{
         f"{count} silent calls of a tenant": Row(
             silent_streams(count, 1, _OWN_STREAMS, is_stranger=False)
         )
         for count in (60, 200)
-    }
-    return rows
-
-
-ROWS: Mapping[str, Row] = {
-    **_streams(),
+    },
     **{
-        f"{callers} callers of {name}": Row(queries(*query, callers), ("jwt", "none"))
-        for name, query in SLOW_QUERIES.items()
+        f"{callers} callers of {name}": Row(
+            calls(method, request_message(method, {"query": query}), callers), ("jwt", "none")
+        )
+        for name, (method, query) in SLOW_QUERIES.items()
         for callers in _PARALLEL
     },
     "a million conditions, gRPC": Row(calls("list", many_conditions(), 4)),
     "a million conditions, gzip": Row(posts(LIST_PATH, zipped_conditions, _GZIP, 4)),
     "380 000 names": Row(posts(LIST_PATH, many_names, {}, 4)),
-    "1 300 unread files": Row(unread_files(1300)),
+    "1 300 unread files": Row(unread(1300, "GET", _STATIC_FILE)),
     "100 unread answers": Row(unread(100, "POST", STAT_PATH, _WIDE_ROWS)),
     "1 100 silent connections to each port, 1 024 descriptors": Row(
         silent_connections(1100), descriptors=1024

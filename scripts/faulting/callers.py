@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf import json_format
 from harness.answers import OK
-from harness.callers import OWN_CONNECTION, SHED, message_of, outcome_of
+from harness.callers import OWN_CONNECTION, SHED, outcome_of
 from harness.threads import in_threads
 
 from faulting.truth import DOMAIN, DOOMED, Doomed, Plain, Question, Truth, questions
+from inventory_job.cli.client.calls import request_message
 from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2_grpc
 
 RIGHT = "right"
@@ -147,7 +148,7 @@ class Caller:
 
     def _call(self, method: str, request: Plain) -> tuple[str, Plain, float]:
         """The name of the status, the answer as proto3 JSON, and the time of the call."""
-        message = message_of(method, request)
+        message = request_message(method, request)
         deadline = self._random.choice(self.options.deadlines)
         call, metadata = getattr(self._stub, method), (("x_domain_id", DOMAIN),)
         began = time.monotonic()

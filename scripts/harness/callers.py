@@ -5,30 +5,21 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import grpc
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from harness.answers import OK, Answer
 from harness.threads import in_threads
+from inventory_job.cli.client.calls import request_message
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2
 
 SERVICE = "spaceone.api.inventory.v1.Job"
-REQUESTS: Mapping[str, type[Message]] = {
-    "delete": job_pb2.JobRequest,
-    "get": job_pb2.JobRequest,
-    "list": job_pb2.JobsQuery,
-    "analyze": job_pb2.JobAnalyzeQuery,
-    "stat": job_pb2.JobStatQuery,
-}
-"""The methods, and the types of their messages."""
 METADATA = (("x_domain_id", LARGEST_TENANT),)
 OWN_CONNECTION: list[tuple[str, Any]] = [("grpc.use_local_subchannel_pool", 1)]
 """The option of a channel that shares its connection with no other."""
@@ -38,11 +29,6 @@ REFUSALS = frozenset({SHED, RESET})
 """How calls end for which the server did nothing: by name, or with a stream that it reset."""
 
 _FAILED_PAUSE = 0.1
-
-
-def message_of(method: str, request: dict[str, Any]) -> Message:
-    """The message of a request in proto3 JSON."""
-    return json_format.ParseDict(request, REQUESTS[method]())
 
 
 def outcome_of(call: Any, message: Message | bytes, **options: Any) -> tuple[str, Any]:
@@ -64,7 +50,7 @@ class Request:
 
 def request(method: str, content: dict[str, Any]) -> Request:
     """A request whose content is in proto3 JSON."""
-    return Request(method, message_of(method, content).SerializeToString())
+    return Request(method, request_message(method, content).SerializeToString())
 
 
 @dataclass(frozen=True, slots=True)

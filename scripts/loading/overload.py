@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from harness.answers import OK, Answer, summary
+from harness.answers import OK, summary
 from harness.callers import METADATA, REFUSALS, CallerOptions, calling
 from harness.h2load import h2load
 from harness.processes import memory_samples
@@ -32,38 +32,18 @@ _LOOK_SECONDS = 0.25
 _ANSWERED = '"status":"OK"'
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """What callers met. `served_per_second` are the calls that the server says it answered with
-    OK, the flood's included. `median`, `p99` and `slowest` are the seconds that the callers'
-    answers took, `shed_…` those of refusals. Memory in MiB; `busy` is the server's processor time
-    a second."""
-
-    served_per_second: float
-    statuses: dict[str, int]
-    median: float
-    p99: float
-    slowest: float
-    shed_median: float
-    shed_p99: float
-    shed_slowest: float
-    memory_before: float
-    memory_most: float
-    busy: float
-
-
 def measure(site: Site, seconds: float, unloaded_seconds: float) -> dict[str, Any]:
     """The two phases and the flood's rate; `verdicts` judges them."""
     with calling(site.server.address, site.requests, CALLERS, CallerOptions()):
         time.sleep(5)  # connections, caches and memory as in use
     unloaded = phase(site, unloaded_seconds)
-    rate = TIMES * unloaded.served_per_second
+    rate = TIMES * unloaded["served_per_second"]
     with flood(site, rate, seconds + 2) as figures:
         overloaded = phase(site, seconds, shed_pause=_SHED_PAUSE)
     return {
         "offered_per_second": round(rate),
-        "unloaded": asdict(unloaded),
-        "overloaded": asdict(overloaded),
+        "unloaded": unloaded,
+        "overloaded": overloaded,
         "flood": figures,
     }
 
@@ -72,22 +52,26 @@ def verdicts(result: dict[str, Any]) -> list[str]:
     """What is not as it has to be."""
     unloaded, overloaded = result["unloaded"], result["overloaded"]
     wrong = []
-    slowdown = overloaded["p99"] / unloaded["p99"]
+    slowdown = overloaded["answered"]["p99"] / unloaded["answered"]["p99"]
     if slowdown > MOST_SLOWDOWN:
         wrong.append(f"accepted calls' p99 is {slowdown:.1f} times the unloaded one")
     growth = overloaded["memory_most"] / unloaded["memory_most"]
     if growth > MOST_GROWTH:
         wrong.append(f"memory grew {growth:.2f} times")
-    if overloaded["shed_p99"] > MOST_SHED_SECONDS:
-        wrong.append(f"refusals took {overloaded['shed_p99'] * 1000:.0f} ms (p99)")
-    unexpected = {*overloaded["statuses"], *unloaded["statuses"]} - {OK, *REFUSALS}
+    refusal = overloaded["refused"]["p99"]
+    if refusal > MOST_SHED_SECONDS:
+        wrong.append(f"refusals took {refusal * 1000:.0f} ms (p99)")
+    met = {status for phase in (overloaded, unloaded) for status in phase["answered"]["statuses"]}
+    unexpected = met - {OK, *REFUSALS}
     if unexpected:
         wrong.append(f"calls ended with {sorted(unexpected)}")
     return wrong
 
 
-def phase(site: Site, seconds: float, shed_pause: float = 0.0) -> Phase:
-    """Calls by `CALLERS` callers, one after the other, for so long."""
+def phase(site: Site, seconds: float, shed_pause: float = 0.0) -> dict[str, Any]:
+    """What `CALLERS` callers met, who called one after the other for so long. `served_per_second`
+    are the calls that the server says it answered with OK, the flood's included. Memory in MiB;
+    `busy` is the server's processor time a second."""
     server, process = site.server, site.server.process
     busy, answered, began = process.processor_seconds, server.count(_ANSWERED), time.monotonic()
     with memory_samples(process, _LOOK_SECONDS) as memory:
@@ -97,24 +81,14 @@ def phase(site: Site, seconds: float, shed_pause: float = 0.0) -> Phase:
             time.sleep(seconds)
         took = time.monotonic() - began
     busy, answered = process.processor_seconds - busy, server.count(_ANSWERED) - answered
-    return _phase(answers, answered / took, memory, busy / took)
-
-
-def _phase(answers: list[Answer], rate: float, memory: list[float], busy: float) -> Phase:
-    good, shed = summary(answers), summary(answers, REFUSALS)
-    return Phase(
-        served_per_second=round(rate, 1),
-        statuses=good.statuses,
-        median=good.median,
-        p99=good.p99,
-        slowest=good.slowest,
-        shed_median=shed.median,
-        shed_p99=shed.p99,
-        shed_slowest=shed.slowest,
-        memory_before=round(memory[0], 1),
-        memory_most=round(max(memory), 1),
-        busy=round(busy, 2),
-    )
+    return {
+        "served_per_second": round(answered / took, 1),
+        "answered": asdict(summary(answers)),
+        "refused": asdict(summary(answers, REFUSALS)),
+        "memory_before": round(memory[0], 1),
+        "memory_most": round(max(memory), 1),
+        "busy": round(busy / took, 2),
+    }
 
 
 @contextmanager

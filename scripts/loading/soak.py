@@ -5,8 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from harness.answers import OK, summary
 from harness.callers import SHED, CallerOptions, calling
@@ -25,29 +24,12 @@ _LEAST_GROWTH = {"memory": 8.0, "threads": 3.0, "descriptors": 5.0, "connections
 """Less than this, in MiB or numbers, is no growth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What the server had at a time: MiB, and numbers. `connections` are those of the database."""
-
-    minute: float
-    memory: float
-    threads: int
-    descriptors: int
-    connections: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """The line through one figure's samples: where it begins and ends, and how it rises."""
-
-    begins: float
-    ends: float
-    per_hour: float
+Figures: TypeAlias = "dict[str, float]"
 
 
 def measure(site: Site, minutes: float) -> dict[str, Any]:
     """Load for so long, sampled; the first fifth is left out of the trends."""
-    samples: list[Sample] = []
+    samples: list[Figures] = []
     began = time.monotonic()
     with (
         MongoClient[dict[str, Any]](site.uri) as client,
@@ -60,8 +42,8 @@ def measure(site: Site, minutes: float) -> dict[str, Any]:
     return {
         "minutes": minutes,
         "statuses": summary(answers).statuses,
-        "trends": {name: asdict(trend(steady, name)) for name in _MOST_GROWTH},
-        "samples": [asdict(sample) for sample in samples[:: max(1, len(samples) // 30)]],
+        "trends": {name: trend(steady, name) for name in _MOST_GROWTH},
+        "samples": samples[:: max(1, len(samples) // 30)],
     }
 
 
@@ -80,24 +62,25 @@ def verdicts(result: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def trend(samples: Sequence[Sample], name: str) -> Trend:
-    """The line of least squares through the samples of one figure."""
-    minutes = [sample.minute for sample in samples]
-    values = [float(getattr(sample, name)) for sample in samples]
-    slope, start = statistics.linear_regression(minutes, values)
-    return Trend(
-        round(start + slope * minutes[0], 2),
-        round(start + slope * minutes[-1], 2),
-        round(slope * 60, 2),
-    )
+def trend(samples: Sequence[Figures], name: str) -> Figures:
+    """The line of least squares through the samples of one figure: where it begins and ends, and
+    how it rises."""
+    minutes = [sample["minute"] for sample in samples]
+    slope, start = statistics.linear_regression(minutes, [sample[name] for sample in samples])
+    return {
+        "begins": round(start + slope * minutes[0], 2),
+        "ends": round(start + slope * minutes[-1], 2),
+        "per_hour": round(slope * 60, 2),
+    }
 
 
-def _sample(process: Process, client: MongoClient[dict[str, Any]], seconds: float) -> Sample:
+def _sample(process: Process, client: MongoClient[dict[str, Any]], seconds: float) -> Figures:
+    """What the server has now: MiB, and numbers; `connections` are those of the database."""
     connections = client.admin.command("serverStatus")["connections"]["current"]
-    return Sample(
-        round(seconds / 60, 3),
-        round(process.memory, 1),
-        process.threads,
-        process.descriptors,
-        int(connections),
-    )
+    return {
+        "minute": round(seconds / 60, 3),
+        "memory": round(process.memory, 1),
+        "threads": process.threads,
+        "descriptors": process.descriptors,
+        "connections": int(connections),
+    }

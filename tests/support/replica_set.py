@@ -67,6 +67,25 @@ class Member:
                 start_new_session=True,
             )
 
+    def lead(self) -> None:
+        """Runs it as the only member of a new set; returns once it is the primary. Raises
+        TimeoutError."""
+        self.start()
+        if not wait_until(self.answers, _START_SECONDS):
+            raise TimeoutError(_last_words(self))
+        settings: dict[str, Any] = {
+            "_id": self.set_name,
+            "members": [{"_id": 0, "host": self.host}],
+        }
+        if "--configsvr" in self.options:
+            settings["configsvr"] = True
+        with self.connect() as client:
+            client.admin.command("replSetInitiate", settings)
+            if not wait_until(
+                lambda: bool(client.admin.command("hello")["isWritablePrimary"]), _START_SECONDS
+            ):
+                raise TimeoutError(f"{self.host} does not become the primary")
+
     def kill(self) -> None:
         """Ends it as a power failure would (kill -9)."""
         if self.process is not None:

@@ -12,10 +12,8 @@ from typing import Any, Self
 
 import pytest
 
-from inventory_job.embedded.data_directory import wait_until
 from tests.support.replica_set import Client, Member, free_ports
 
-_START_SECONDS = 45.0
 _MAJORITY = {"writeConcern": {"w": "majority"}}
 _DATABASE = "inventory"
 
@@ -81,15 +79,5 @@ class Shard:
 
     def _run(self, member: Member) -> Client:
         self._open.callback(member.kill)
-        member.start()
-        assert wait_until(member.answers, _START_SECONDS)
-        client = self._open.enter_context(member.connect())
-        members = [{"_id": 0, "host": member.host}]
-        settings: Document = {"_id": member.set_name, "members": members}
-        if member is self._config:
-            settings["configsvr"] = True
-        client.admin.command("replSetInitiate", settings)
-        assert wait_until(
-            lambda: bool(client.admin.command("hello")["isWritablePrimary"]), _START_SECONDS
-        )
-        return client
+        member.lead()
+        return self._open.enter_context(member.connect())

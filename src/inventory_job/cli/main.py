@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,20 +18,17 @@ _CLIENT = "Client"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: `attribute` of `module` is its function, or a typer app with subcommands. `help`
+    """A command: `target` is its function, or a typer app with subcommands (`module:name`). `help`
     repeats the first sentence of its help, so that listing the commands imports none of them."""
 
     name: str
-    module: str
-    attribute: str
+    target: str
     panel: str
     help: str
 
     def load(self) -> Any:
         """Imports the module and returns the command that typer builds from it."""
-        target = getattr(
-            importlib.import_module(f"inventory_job.cli.{self.module}"), self.attribute
-        )
+        target = pkgutil.resolve_name(f"inventory_job.cli.{self.target}")
         if isinstance(target, typer.Typer):
             return typer.main.get_command(target)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -42,76 +39,64 @@ class Entry:
 ENTRIES = (
     Entry(
         "serve",
-        "serve",
-        "serve",
+        "serve:serve",
         _SERVER,
         "Serve until SIGTERM or SIGINT; running calls then have the grace period to finish.",
     ),
     Entry(
         "seed",
-        "seed",
-        "seed",
+        "seed:seed",
         _SERVER,
         "Load demo data: a year of jobs with their tasks, and the API page's sample jobs.",
     ),
     Entry(
         "health",
-        "health",
-        "health",
+        "health:health",
         _SERVER,
         "Exit with 0 when the server is serving, else with 1 and the reason.",
     ),
-    Entry("token", "token", "app", _SERVER, "Keys and tokens for development and tests."),
-    Entry("get", "client.jobs", "get", _CLIENT, "Show a job as the server answers."),
+    Entry("token", "token:app", _SERVER, "Keys and tokens for development and tests."),
+    Entry("get", "client.jobs:get", _CLIENT, "Show a job as the server answers."),
     Entry(
         "show",
-        "client.show",
-        "show",
+        "client.show:show",
         _CLIENT,
         "Show a job whole: its fields, how long it took, its tasks as a bar, whether it is stuck.",
     ),
-    Entry(
-        "list", "client.jobs", "list_jobs", _CLIENT, "List jobs, the newest first unless sorted."
-    ),
+    Entry("list", "client.jobs:list_jobs", _CLIENT, "List jobs, the newest first unless sorted."),
     Entry(
         "stat",
-        "client.statistics",
-        "stat",
+        "client.statistics:stat",
         _CLIENT,
         "Count jobs and add up their numbers, by fields and periods.",
     ),
     Entry(
         "analyze",
-        "client.statistics",
-        "analyze",
+        "client.statistics:analyze",
         _CLIENT,
         "Count jobs and add up their numbers, by fields, folded if need be.",
     ),
     Entry(
         "delete",
-        "client.jobs",
-        "delete",
+        "client.jobs:delete",
         _CLIENT,
         "Delete jobs and their tasks, after asking; the first that fails ends it.",
     ),
     Entry(
         "top",
-        "client.top",
-        "top",
+        "client.top:top",
         _CLIENT,
         "Watch the running jobs until q or Ctrl-C; print them once when not on a terminal.",
     ),
     Entry(
         "open",
-        "client.page",
-        "open_page",
+        "client.page:open_page",
         _CLIENT,
         "Open the page with the jobs that filters select, or with one job; print its address.",
     ),
     Entry(
         "chart",
-        "client.chart",
-        "chart",
+        "client.chart:chart",
         _CLIENT,
         "Draw how many jobs there were, by period; print the numbers when not on a terminal.",
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = "inventory-job"
@@ -14,27 +13,18 @@ _GRPC_DEFAULT = "127.0.0.1:50051"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  not bound, but replaced
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """The server's addresses, as HOST:PORT, and the domain with demo data; `http` is None
-    without HTTP. With `tls`, clients need further options."""
-
-    grpc: str
-    http: str | None
-    domain: str
-    tls: bool
-
-
-def next_steps(reached: Reached) -> str:
-    """The addresses and commands to try, in a form that works in another terminal."""
+def next_steps(grpc: str, http: str | None, domain: str, *, tls: bool) -> str:
+    """The addresses and commands to try, in a form that works in another terminal. `grpc` and
+    `http` are the server's addresses, as HOST:PORT; `domain` has the demo data. With `tls`,
+    clients need further options."""
     steps = []
-    if reached.http is not None:
-        root = f"{'https' if reached.tls else 'http'}://{_reachable(reached.http)}"
-        steps += [("the page", f"{root}/#domain={reached.domain}"), ("the API", f"{root}/docs")]
-    if not reached.tls:
-        endpoint = _reachable(reached.grpc)
+    if http is not None:
+        root = f"{'https' if tls else 'http'}://{_reachable(http)}"
+        steps += [("the page", f"{root}/#domain={domain}"), ("the API", f"{root}/docs")]
+    if not tls:
+        endpoint = _reachable(grpc)
         there = "" if endpoint == _GRPC_DEFAULT else f" --endpoint {endpoint}"
-        command = f"{program()} list{there} --domain {reached.domain} -f status=FAILURE"
+        command = f"{program()} list{there} --domain {domain} -f status=FAILURE"
         steps.append(("what failed", command))
     steps.append(("to stop", "Ctrl-C"))
     width = max(len(name) for name, _ in steps)

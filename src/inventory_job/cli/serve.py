@@ -14,7 +14,7 @@ import typer
 from inventory_job.app.checks import check
 from inventory_job.app.run import end_on_signals, run, with_mongod
 from inventory_job.app.server import Server, open_database
-from inventory_job.cli.next_steps import Reached, next_steps
+from inventory_job.cli.next_steps import next_steps
 from inventory_job.cli.options import read_settings
 from inventory_job.cli.paths import expanded
 from inventory_job.embedded.data_directory import EmbeddedError
@@ -112,8 +112,7 @@ def show_next_steps(settings: Settings, server: Server) -> None:
     from inventory_job.embedded.demo_data import LARGEST_TENANT  # noqa: PLC0415  as above
 
     tls = settings.tls_certificate_file is not None
-    reached = Reached(server.address, server.http_address, LARGEST_TENANT, tls)
-    print_plainly(next_steps(reached))
+    print_plainly(next_steps(server.address, server.http_address, LARGEST_TENANT, tls=tls))
 
 
 def _run(settings: Settings, *, demo: bool) -> None:

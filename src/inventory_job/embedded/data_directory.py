@@ -26,16 +26,6 @@ class EmbeddedError(Exception):
     """The embedded database is not available; the message says why and what would help."""
 
 
-class DataDirectoryInUse(EmbeddedError):
-    """Another process owns the data directory."""
-
-    def __init__(self, directory: Path, owner: str) -> None:
-        super().__init__(
-            f"The data directory {directory} is in use by {owner}. Stop that process or choose "
-            "another one with --data-dir (INVENTORY_JOB_DATA_DIR)."
-        )
-
-
 class DataDirectory:
     """The data directory at `path` and its files; all paths are absolute."""
 
@@ -50,19 +40,25 @@ class DataDirectory:
         """Creates the directory if need be, and owns it until the context or the process ends.
         Yields the lock file; the caller writes the server's URI to it once that takes writes.
 
-        Raises DataDirectoryInUse, and OSError when the directory cannot be written.
+        Raises EmbeddedError if another process owns it, and OSError when it cannot be written.
         """
         for directory in (self.path, self.db):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._lock, "a+b", buffering=0, opener=_private) as lock:
             if not wait_until(lambda: _try_lock(lock), _LOCK_SECONDS):
                 pid, _ = self._read_owner()
-                raise DataDirectoryInUse(self.path, f"process {pid}" if pid else "another process")
+                raise self._in_use_by(f"process {pid}" if pid else "another process")
             lock.truncate(0)
             lock.write(b"%d\n" % os.getpid())
             if not wait_until(self._is_free, _MONGOD_END_SECONDS):
-                raise DataDirectoryInUse(self.path, "a mongod whose owner has died")
+                raise self._in_use_by("a mongod whose owner has died")
             yield lock
+
+    def _in_use_by(self, owner: str) -> EmbeddedError:
+        return EmbeddedError(
+            f"The data directory {self.path} is in use by {owner}. Stop that process or choose "
+            "another one with --data-dir (INVENTORY_JOB_DATA_DIR)."
+        )
 
     def _is_free(self) -> bool:
         """Whether no mongod uses the files; a mongod whose owner was killed ends soon."""

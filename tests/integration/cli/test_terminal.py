@@ -278,7 +278,7 @@ def test_a_watched_list_follows_the_jobs_and_leaves_the_terminal_as_it_was(
         title = opened.wait_for(lambda screen: screen[:1] != [] and "0 jobs" in screen[0])[0]
         assert title == f"0 jobs  {server.address}, every 0.5 s, q ends"
         database.jobs.insert_one(job)
-        lines = opened.wait_for(lambda screen: screen[0].startswith("1 jobs"))
+        lines = opened.wait_for(lambda screen: screen[0].startswith("1 jobs") and len(screen) > 3)
         assert [line.split() for line in lines[3:]] == [[f"job-{way}", "FAILURE"]]
         opened.press("q") if way == "q" else opened.interrupt()
         assert opened.finish() == 0

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 from pymongo import MongoClient
 
-from inventory_job.embedded.data_directory import DataDirectory, DataDirectoryInUse, wait_until
-from inventory_job.embedded.mongod import MongodFailed, embedded_mongod, find_mongod
+from inventory_job.embedded.data_directory import DataDirectory, EmbeddedError, wait_until
+from inventory_job.embedded.mongod import embedded_mongod, find_mongod
 from inventory_job.results import StoredDocument
 
 OWNER = """
@@ -128,7 +128,7 @@ def test_an_interrupt_at_the_terminal_does_not_reach_the_database(
 def test_the_refusal_of_a_second_owner_names_the_directory_and_the_first_one(
     running: Running,
 ) -> None:
-    with pytest.raises(DataDirectoryInUse) as refusal:
+    with pytest.raises(EmbeddedError) as refusal:
         start(running.data_dir)
 
     assert f"{running.data_dir} is in use by process {os.getpid()}" in str(refusal.value)
@@ -187,7 +187,7 @@ def test_a_killed_owner_takes_the_database_along_and_the_next_one_has_its_data(
     with other_owner(tmp_path) as (owner, uri):
         keep_a_job(uri, "job-1")
         pid = server_pid(uri)
-        with pytest.raises(DataDirectoryInUse, match=f"process {owner.pid}"):
+        with pytest.raises(EmbeddedError, match=f"in use by process {owner.pid}"):
             start(tmp_path)
 
         owner.kill()
@@ -220,7 +220,7 @@ def test_a_killed_mongod_is_started_again_with_its_data(tmp_path: Path) -> None:
 def test_a_mongod_that_ends_is_reported_with_its_last_words(tmp_path: Path) -> None:
     failing = script(tmp_path / "mongod", "echo 'libcurl.so.4: cannot open' >&2; exit 127")
 
-    with pytest.raises(MongodFailed, match=r"(?s)code 127.*libcurl\.so\.4: cannot open"):
+    with pytest.raises(EmbeddedError, match=r"(?s)code 127.*libcurl\.so\.4: cannot open"):
         start(tmp_path / "data", binary=failing)
 
 
@@ -229,7 +229,7 @@ def test_a_mongod_that_does_not_get_ready_is_ended_and_the_directory_given_back(
 ) -> None:
     hanging = script(tmp_path / "mongod", f"echo $$ > {tmp_path}/pid; exec sleep 60")
 
-    with pytest.raises(MongodFailed, match=r"not ready within 0\.5 seconds"):
+    with pytest.raises(EmbeddedError, match=r"not ready within 0\.5 seconds"):
         start(tmp_path / "data", binary=hanging, start_seconds=0.5)
 
     assert not is_running(int((tmp_path / "pid").read_text()))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory_job.embedded.mongod import MongodNotFound, default_data_dir, find_mongod
+from inventory_job.embedded.data_directory import EmbeddedError
+from inventory_job.embedded.mongod import default_data_dir, find_mongod
 
 
 def make_binary(path: Path) -> Path:
@@ -63,7 +64,7 @@ def test_the_package_of_the_extra_is_not_imported(on_path: Path, site_packages: 
 def test_a_mongod_that_may_not_be_run_is_not_found(site_packages: Path) -> None:
     make_binary(site_packages / "fiftyone" / "db" / "bin" / "mongod").chmod(0o644)
 
-    with pytest.raises(MongodNotFound):
+    with pytest.raises(EmbeddedError, match="No MongoDB server program"):
         find_mongod()
 
 
@@ -73,7 +74,7 @@ def test_a_mongod_that_may_not_be_run_is_not_found(site_packages: Path) -> None:
     ["--mongo-uri", "INVENTORY_JOB_MONGO_URI", "PATH", "pip install 'inventory-job[embedded]'"],
 )
 def test_without_any_the_error_names_the_ways_to_get_one(way: str) -> None:
-    with pytest.raises(MongodNotFound) as not_found:
+    with pytest.raises(EmbeddedError) as not_found:
         find_mongod()
 
     assert way in str(not_found.value)

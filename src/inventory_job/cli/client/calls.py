@@ -24,7 +24,16 @@ Plain = dict[str, Any]
 JOB_FIELDS: tuple[str, ...] = tuple(job_pb2.JobInfo.DESCRIPTOR.fields_by_name)
 """The fields of a job, in the contract's order."""
 
-_REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
+JOB_ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        # Without the first value of each enum, which means unspecified and is not stored.
+        "status": tuple(job_pb2.JobInfo.Status.keys()[1:]),
+        "resource_group": tuple(job_pb2.JobInfo.ResourceGroup.keys()[1:]),
+    }
+)
+"""The fields of a job that are enums, and their values."""
+
+REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
     {
         "delete": job_pb2.JobRequest,
         "get": job_pb2.JobRequest,
@@ -33,6 +42,8 @@ _REQUESTS: Mapping[str, type[Message]] = MappingProxyType(
         "stat": job_pb2.JobStatQuery,
     }
 )
+"""The methods, and the types of their messages."""
+
 # The error of inventory-job servers when neither the call nor its token has a domain.
 _NO_DOMAIN = "ERROR_REQUIRED_PARAMETER: Required parameter. (key = domain_id)"
 # Numbers of a Struct are doubles, which hold integers exactly up to this one.
@@ -163,7 +174,7 @@ class JobClient:
 def request_message(method: str, request: Mapping[str, Any]) -> Message:
     """Converts a request from proto3 JSON to the method's message; raises CallFailed."""
     try:
-        return json_format.ParseDict(dict(request), _REQUESTS[method]())
+        return json_format.ParseDict(dict(request), REQUESTS[method]())
     except json_format.ParseError as error:
         raise CallFailed(ExitCode.USAGE, f"this is no request: {error}") from error
 

@@ -24,11 +24,6 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def has_unsafe(text: str) -> bool:
-    """Whether `visible` would change `text`."""
-    return _UNSAFE.search(text) is not None
-
-
 def escaped(text: str) -> str:
     """Escapes unsafe characters in JSON, or in YAML that has such text in double quotes."""
     return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -16,9 +17,8 @@ from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.bars import Counts, counted, segments
 from inventory_job.cli.client.calls import CallFailed, ExitCode, JobClient
 from inventory_job.cli.client.cells import cell, encodable, visible
-from inventory_job.cli.client.filters import Condition
 from inventory_job.cli.client.output import Answer, Format, terminal, write
-from inventory_job.cli.client.periods import Period, labels, parse_time, start_of
+from inventory_job.cli.client.periods import Period, iso, labels, now, parse_time, start_of
 from inventory_job.cli.client.queries import (
     COUNT,
     LARGEST_PAGE,
@@ -47,33 +47,6 @@ _STATUS_INDEXES: Mapping[str, int] = {
 _SHORTEST_BAR = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The time from `start`, the beginning of a period, to `end`; naive UTC. `open` means that
-    `end` is the current time, and that jobs after it are shown as well."""
-
-    per: Period
-    start: datetime
-    end: datetime
-    open: bool
-
-    def conditions(self, time_field: str) -> tuple[Condition, ...]:
-        """The conditions that select the jobs in the span."""
-        start = {"key": time_field, "value": _iso(self.start), "operator": "datetime_gte"}
-        end = {"key": time_field, "value": _iso(self.end), "operator": "datetime_lt"}
-        return (start,) if self.open else (start, end)
-
-    def periods(self) -> list[str]:
-        """The periods in the span; raises typer.BadParameter for too many."""
-        found: list[str] = []
-        for label in labels(self.per, self.start, self.end):
-            if len(found) == _MOST_PERIODS:
-                reason = f"more than {_MOST_PERIODS} rows; take a longer period"
-                raise typer.BadParameter(reason, param_hint="--per")
-            found.append(label)
-        return found
-
-
 @connected
 def chart(
     client: JobClient,
@@ -98,11 +71,12 @@ def chart(
 ) -> None:
     """Draw how many jobs there were, by period; print the numbers when not on a terminal."""
     selected = options.selection(filters, any_filters, keyword)
-    span = _span(per, since, until)
-    periods = span.periods()
-    narrowed = Selection(
-        (*span.conditions(on), *selected.conditions), selected.alternatives, selected.keyword
-    )
+    start, end = _span(since, until)
+    start = start_of(per, start)
+    periods = _periods(per, start, end)
+    narrowed = selected.narrowed({"key": on, "value": iso(start), "operator": "datetime_gte"})
+    if until.strip() != "now":  # else jobs dated later are shown as well
+        narrowed = narrowed.narrowed({"key": on, "value": iso(end), "operator": "datetime_lt"})
     grouping = Grouping((by,), (Column("count"),), per, on)
     counts = _ordered(counted(periods, _found(client, narrowed, grouping)))
     warn("stat", stat_request(narrowed, grouping, Page(1, LARGEST_PAGE)))
@@ -160,18 +134,26 @@ def _ordered(counts: Counts) -> Counts:
     return replace(counts, series=sorted(counts.series, key=lambda name: indexes[name]))
 
 
-def _span(per: Period, since: str, until: str) -> Span:
-    now = datetime.now(UTC).replace(tzinfo=None)
+def _span(since: str, until: str) -> tuple[datetime, datetime]:
+    time = now()
     ends: list[datetime] = []
     for option, text in (("--since", since), ("--until", until)):
         try:
-            ends.append(parse_time(text, now))
+            ends.append(parse_time(text, time))
         except ValueError as error:
             raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from error
     start, end = ends
     if start >= end:
         raise typer.BadParameter("it is before --since", param_hint="--until")
-    return Span(per, start_of(per, start), end, open=until.strip() == "now")
+    return start, end
+
+
+def _periods(per: Period, start: datetime, end: datetime) -> list[str]:
+    found = [*islice(labels(per, start, end), _MOST_PERIODS + 1)]
+    if len(found) > _MOST_PERIODS:
+        reason = f"more than {_MOST_PERIODS} rows; take a longer period"
+        raise typer.BadParameter(reason, param_hint="--per")
+    return found
 
 
 def _found(
@@ -180,7 +162,7 @@ def _found(
     """Yields period, series and number of each row; raises CallFailed for too many rows."""
     [series] = grouping.by
     for number in range(1, _MOST_PAGES + 1):
-        request = stat_request(selected, grouping, Page(number, LARGEST_PAGE))
+        request = stat_request(selected, grouping, Page.numbered(number, LARGEST_PAGE))
         answer = client.call("stat", request)
         rows = answer.get("results", [])
         for row in rows:
@@ -193,7 +175,3 @@ def _found(
             return
     reason = f"{series} has too many values for a chart; filter, or take a longer period"
     raise CallFailed(ExitCode.FAILED, reason)
-
-
-def _iso(time: datetime) -> str:
-    return f"{time.isoformat(timespec='milliseconds')}Z"

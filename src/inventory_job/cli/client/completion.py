@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from inventory_job.cli.client.calls import JOB_ENUMS, JOB_FIELDS
 from inventory_job.cli.client.filters import SYMBOLS
-from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo
 
 _TIMES = ("now-1h", "now-1d", "now-7d", "now-30d", "now/d", "now/w", "now/m")
 _FILTER = re.compile(
@@ -17,12 +17,12 @@ _DATES = frozenset({"created_at", "updated_at", "finished_at"})
 
 def fields(incomplete: str) -> list[str]:
     """Completes the last name in a comma-separated list of fields."""
-    return _continued(incomplete, _names())
+    return _continued(incomplete, JOB_FIELDS)
 
 
 def sort_keys(incomplete: str) -> list[str]:
     """Like `fields`, with each name ascending and, with '-', descending."""
-    return _continued(incomplete, [prefix + name for name in _names() for prefix in ("", "-")])
+    return _continued(incomplete, [prefix + name for name in JOB_FIELDS for prefix in ("", "-")])
 
 
 def filters(incomplete: str) -> list[str]:
@@ -33,22 +33,14 @@ def filters(incomplete: str) -> list[str]:
         return [text for text in values if text.startswith(incomplete)]
     # One step at a time: offers operators only once the field is complete.
     begun = incomplete and not incomplete.isidentifier()
-    symbols = SYMBOLS if begun or incomplete in _names() else ("",)
-    return _beginning(incomplete, [name + symbol for name in _names() for symbol in symbols])
+    symbols = SYMBOLS if begun or incomplete in JOB_FIELDS else ("",)
+    return _beginning(incomplete, [name + symbol for name in JOB_FIELDS for symbol in symbols])
 
 
 def _values(key: str, symbol: str) -> list[str]:
-    if key == "status":
-        return JobInfo.Status.keys()[1:]
-    if key == "resource_group":
-        return JobInfo.ResourceGroup.keys()[1:]
     if key in _DATES and SYMBOLS[symbol].relative:
         return [*_TIMES]
-    return []
-
-
-def _names() -> list[str]:
-    return [*JobInfo.DESCRIPTOR.fields_by_name]
+    return [*JOB_ENUMS.get(key, ())]
 
 
 def _continued(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -14,17 +14,9 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from inventory_job.cli.client.calls import request_message
+from inventory_job.cli.client.calls import JOB_ENUMS, request_message
 from inventory_job.query.fields import resolve
-from inventory_job.stubs.spaceone.api.inventory.v1.job_pb2 import JobInfo
 
-_ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        # Without the first value of each enum, which means unspecified and is not stored.
-        "status": tuple(JobInfo.Status.keys()[1:]),
-        "resource_group": tuple(JobInfo.ResourceGroup.keys()[1:]),
-    }
-)
 _EQUALITIES = frozenset({"eq", "not", "in", "not_in"})
 _STORED_ID = "_id"
 
@@ -106,7 +98,7 @@ _OF_METHODS: Mapping[str, Callable[[Plain], Iterator[str]]] = MappingProxyType(
 def _of_values(conditions: Iterable[Plain]) -> Iterator[str]:
     for condition in conditions:
         values = _either(condition, "value", "v")
-        known = _ENUMS.get(_key(condition), ())
+        known = JOB_ENUMS.get(_key(condition), ())
         if not known or _either(condition, "operator", "o") not in _EQUALITIES:
             continue
         for value in values if isinstance(values, list) else [values]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -113,11 +113,6 @@ def parse_names(text: str) -> list[str]:
     if not all(name.removeprefix("-") for name in names) or not _is_unicode(text):
         raise InvalidFilter(f"{text!r} is no list of names, such as job_id,status")
     return names
-
-
-def all_names(texts: Iterable[str]) -> list[str]:
-    """The names in several lists for `parse_names`, in order; raises InvalidFilter."""
-    return [name for text in texts for name in parse_names(text)]
 
 
 def _meaning(text: str, written: str, value: str) -> tuple[str, Any]:

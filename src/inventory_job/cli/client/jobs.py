@@ -8,16 +8,15 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.text import Text
 
 from inventory_job.cli.client import completion, options
 from inventory_job.cli.client.calls import JOB_FIELDS, CallFailed, ExitCode, JobClient, Plain
 from inventory_job.cli.client.cells import visible
 from inventory_job.cli.client.live import follow
 from inventory_job.cli.client.output import Answer, Format, as_table, terminal, write
-from inventory_job.cli.client.queries import LARGEST_PAGE, Page, job_request, list_request
+from inventory_job.cli.client.queries import LARGEST_PAGE, Page, list_request
 from inventory_job.cli.client.session import connected, warn
-from inventory_job.cli.client.tables import overflow
+from inventory_job.cli.client.tables import one_line
 
 MOST_JOBS = 10_000
 """The maximum number of jobs that `list --all` shows."""
@@ -41,7 +40,7 @@ def get(
     output: options.Output = Format.TABLE,
 ) -> None:
     """Show a job as the server answers."""
-    answer = client.call("get", job_request(job_id))
+    answer = client.call("get", {"job_id": job_id})
     job = {name: answer[name] for name in JOB_FIELDS}
     if output is not Format.TABLE:
         write(Answer(job, [job], JOB_FIELDS), output)
@@ -81,7 +80,7 @@ def list_jobs(
     fields = options.names("--only", only)
     if not fields and output is Format.TABLE:
         fields = _TABLE_FIELDS
-    shown = Page(page, page_size)
+    shown = Page.numbered(page, page_size)
     request = list_request(selected, shown, options.sorting(sort), fields)
     if watch:
         if everything or output is not Format.TABLE:
@@ -94,7 +93,7 @@ def list_jobs(
     jobs = _rows(answer, columns)
     total: int = answer["total_count"]
     whole = {"results": jobs, "total_count": total}
-    note = "" if everything else _note(shown, len(jobs), total)
+    note = "" if everything else _note(page, shown.start, len(jobs), total)
     write(Answer(whole, jobs, columns, note), output)
 
 
@@ -111,7 +110,7 @@ def delete(
             raise CallFailed(ExitCode.USAGE, reason)
         typer.confirm(f"Delete {', '.join(job_ids)} with all tasks?", abort=True, err=True)
     for job_id in job_ids:
-        client.call("delete", job_request(job_id))
+        client.call("delete", {"job_id": job_id})
         typer.echo(f"deleted {job_id}")
 
 
@@ -138,8 +137,7 @@ class _Listed:
     def shown(self) -> Sequence[RenderableType]:
         console, total = self.console, self._answer["total_count"]
         heading = f"  {visible(self._client.endpoint)}, every {self.interval:g} s, q ends"
-        title = Text.assemble((f"{total} jobs", "bold"), (heading, "dim"), no_wrap=True)
-        title.overflow = overflow(console.encoding)
+        title = one_line((f"{total} jobs", "bold"), (heading, "dim"), encoding=console.encoding)
         jobs = _rows(self._answer, self._fields)[: max(console.height - _LINES_AROUND, 1)]
         page = self.request["query"]["page"]
         note = f"jobs {page['start']} to {page['start'] + len(jobs) - 1} shown" if jobs else ""
@@ -165,7 +163,7 @@ def _all_pages(client: JobClient, request: Plain) -> Plain:
     jobs: list[Plain] = []
     total = MOST_JOBS
     for number in range(1, MOST_JOBS // LARGEST_PAGE + 1):
-        page = Page(number, LARGEST_PAGE)
+        page = Page.numbered(number, LARGEST_PAGE)
         answer = client.call("list", {"query": {**request["query"], **page.query()}})
         total = answer["total_count"]
         if total > MOST_JOBS:
@@ -177,11 +175,11 @@ def _all_pages(client: JobClient, request: Plain) -> Plain:
     return {"results": jobs, "total_count": total}
 
 
-def _note(page: Page, count: int, total: int) -> str:
+def _note(page: int, start: int, count: int, total: int) -> str:
     if count == total:
         return ""
     if not count:
-        return f"no jobs on page {page.number}; there are {total}"
-    last = page.start + count - 1
-    more = f"; --page {page.number + 1} shows more" if last < total else ""
-    return f"jobs {page.start} to {last} of {total}{more}"
+        return f"no jobs on page {page}; there are {total}"
+    last = start + count - 1
+    more = f"; --page {page + 1} shows more" if last < total else ""
+    return f"jobs {start} to {last} of {total}{more}"

@@ -8,12 +8,11 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from inventory_job.cli.client.calls import CallFailed, ExitCode
 from inventory_job.cli.client.cells import encodable, visible
 from inventory_job.cli.client.keyboard import QUIT, Keyboard, keyboard
-from inventory_job.cli.client.tables import overflow
+from inventory_job.cli.client.tables import one_line
 
 
 class View(Protocol):
@@ -41,9 +40,10 @@ def follow(view: View, console: Console, interval: float) -> None:
             problem = ""
             while True:
                 title, *rest = view.shown()
-                live.update(
-                    Group(title, *_as_lines(problem, console.encoding), *rest), refresh=True
-                )
+                if problem:
+                    said = encodable(problem, console.encoding)
+                    rest.insert(0, one_line((said, "bold red"), encoding=console.encoding))
+                live.update(Group(title, *rest), refresh=True)
                 if _ended(view, keys, interval):
                     return
                 problem = _fetched(view)
@@ -71,13 +71,5 @@ def _fetched(view: View) -> str:
         # An unavailable server may be restarting; other failures are permanent.
         if failure.exit_code is not ExitCode.UNAVAILABLE:
             raise
-        return failure.message
+        return visible(failure.message)
     return ""
-
-
-def _as_lines(problem: str, encoding: str) -> list[Text]:
-    if not problem:
-        return []
-    line = Text(encodable(visible(problem), encoding), style="bold red", no_wrap=True)
-    line.overflow = overflow(encoding)
-    return [line]

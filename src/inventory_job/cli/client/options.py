@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from inventory_job.cli.client import completion
-from inventory_job.cli.client.filters import InvalidFilter, all_names, parse_filter, parse_sort
+from inventory_job.cli.client.filters import InvalidFilter, parse_filter, parse_names, parse_sort
 from inventory_job.cli.client.output import Format
 from inventory_job.cli.client.queries import LARGEST_PAGE, Request, Selection
 
@@ -63,28 +64,28 @@ def selection(
     filters: Sequence[str] | None, any_filters: Sequence[str] | None, keyword: str
 ) -> Selection:
     """The jobs that these options select; raises typer.BadParameter."""
-    try:
+    with _blamed_on("--filter"):
         conditions = tuple(map(parse_filter, filters or ()))
-    except InvalidFilter as error:
-        raise typer.BadParameter(str(error), param_hint="--filter") from error
-    try:
+    with _blamed_on("--any"):
         alternatives = tuple(map(parse_filter, any_filters or ()))
-    except InvalidFilter as error:
-        raise typer.BadParameter(str(error), param_hint="--any") from error
     return Selection(conditions, alternatives, keyword)
 
 
 def sorting(sort: Sequence[str] | None) -> list[Request]:
     """The sort keys that these options give; raises typer.BadParameter."""
-    try:
+    with _blamed_on("--sort"):
         return [key for text in sort or () for key in parse_sort(text)]
-    except InvalidFilter as error:
-        raise typer.BadParameter(str(error), param_hint="--sort") from error
 
 
 def names(option: str, texts: Sequence[str] | None) -> tuple[str, ...]:
     """The names in the lists that `option` was given; raises typer.BadParameter."""
+    with _blamed_on(option):
+        return tuple(dict.fromkeys(name for text in texts or () for name in parse_names(text)))
+
+
+@contextmanager
+def _blamed_on(option: str) -> Iterator[None]:
     try:
-        return tuple(dict.fromkeys(all_names(texts or ())))
+        yield
     except InvalidFilter as error:
         raise typer.BadParameter(str(error), param_hint=option) from error

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,7 +20,6 @@ from inventory_job.cli.client.cells import (
     csv_cell,
     encodable,
     escaped,
-    has_unsafe,
     visible,
 )
 from inventory_job.cli.client.tables import table
@@ -115,11 +114,17 @@ def _sorted(value: Any) -> Any:
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
+def _escaped(dump: Callable[[bool], str], encoding: str) -> str:
+    """What `dump` returns, safe for a terminal; in ASCII (True) if the encoding lacks something."""
+    text = dump(False)
+    return escaped(text if encodable(text, encoding) == text else dump(True))
+
+
 def _json(answer: Answer, encoding: str) -> str:
-    text = json.dumps(answer.whole, ensure_ascii=False, indent=2)
-    if encodable(text, encoding) != text:
-        text = json.dumps(answer.whole, indent=2)
-    return escaped(text) + "\n"
+    def dump(is_ascii: bool) -> str:
+        return json.dumps(answer.whole, ensure_ascii=is_ascii, indent=2) + "\n"
+
+    return _escaped(dump, encoding)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -127,7 +132,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = '"' if has_unsafe(text) else None
+    style = '"' if visible(text) != text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -135,16 +140,13 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def _yaml(answer: Answer, encoding: str) -> str:
-    def written(*, allow_unicode: bool) -> str:
+    def dump(is_ascii: bool) -> str:
         text: str = yaml.dump(
-            answer.whole, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode
+            answer.whole, Dumper=_Dumper, sort_keys=False, allow_unicode=not is_ascii
         )
         return text
 
-    text = written(allow_unicode=True)
-    if encodable(text, encoding) != text:
-        text = written(allow_unicode=False)
-    return escaped(text)
+    return _escaped(dump, encoding)
 
 
 def _csv(answer: Answer, _: str) -> str:

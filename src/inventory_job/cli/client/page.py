@@ -6,8 +6,7 @@ import json
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -15,8 +14,9 @@ from urllib.parse import quote, urlencode
 import typer
 
 from inventory_job.cli.client import options
-from inventory_job.cli.client.calls import CallFailed, Connection, ExitCode
+from inventory_job.cli.client.calls import JOB_ENUMS, CallFailed, Connection, ExitCode
 from inventory_job.cli.client.filters import Condition
+from inventory_job.cli.client.periods import iso, now
 from inventory_job.cli.client.queries import Request, Selection
 from inventory_job.cli.client.session import configured
 from inventory_job.query.times import parse_iso, parse_relative
@@ -38,7 +38,6 @@ _SORTED = frozenset(
 """The fields that the page can sort by; it sorts by one at a time."""
 
 _IDS = {"plugin_id": "plugin", "collector_id": "collector", "workspace_id": "workspace"}
-_STATUSES = frozenset({"SUCCESS", "FAILURE", "IN_PROGRESS", "CANCELED"})
 _MILLISECOND = timedelta(milliseconds=1)
 _TIME = "timediff_"
 
@@ -98,30 +97,23 @@ def jobs_view(selected: Selection, keys: Sequence[Request]) -> dict[str, str]:
     return {"view": "jobs", **found}
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A bound on created_at: the name of its URL parameter, and what to add to its time."""
-
-    name: str
-    moved: timedelta = timedelta()
-
-
-# On the page, `from` is inclusive and `to` exclusive.
-_BOUNDS: Mapping[str, _Bound] = MappingProxyType(
+_BOUNDS: Mapping[str, tuple[str, timedelta]] = MappingProxyType(
     {
-        "gte": _Bound("from"),
-        "gt": _Bound("from", _MILLISECOND),
-        "lt": _Bound("to"),
-        "lte": _Bound("to", _MILLISECOND),
+        "gte": ("from", timedelta()),
+        "gt": ("from", _MILLISECOND),
+        "lt": ("to", timedelta()),
+        "lte": ("to", _MILLISECOND),
     }
 )
+"""For each bound on created_at the URL parameter, and what to add to the time: on the page, `from`
+is inclusive and `to` exclusive."""
 
 
 def _member(condition: Condition) -> tuple[str, str]:
     """The URL parameter that is equivalent to `condition`."""
     key, operator, value = condition["key"], condition["operator"], condition["value"]
     values = value if isinstance(value, list) else [value]
-    if key == "status" and operator in {"eq", "in"} and _STATUSES.issuperset(values):
+    if key == "status" and operator in {"eq", "in"} and set(JOB_ENUMS["status"]).issuperset(values):
         return "status", ",".join(values)
     if key in _IDS and operator == "eq":
         # Empty selects jobs without this id.
@@ -130,30 +122,21 @@ def _member(condition: Condition) -> tuple[str, str]:
         return "q", value
     if (key, operator, value) == ("finished_at", "not", None):
         return "finished", "1"
-    bound = _BOUNDS.get(operator.removeprefix(_TIME))
-    if key == "created_at" and bound is not None:
-        return bound.name, _iso(_moved(_time(operator, value), bound))
+    if key == "created_at" and (bound := _BOUNDS.get(operator.removeprefix(_TIME))):
+        name, moved = bound
+        return name, iso(_time(operator, value, moved))
     written = json.dumps(value, ensure_ascii=False)
     raise NotOnPage(f"the page has no filter for {key} with {operator} {written}")
 
 
-def _time(operator: str, value: str) -> datetime:
-    now = datetime.now(UTC).replace(tzinfo=None)
+def _time(operator: str, value: str, moved: timedelta) -> datetime:
     try:
-        return parse_relative(value, now) if operator.startswith(_TIME) else parse_iso(value)
+        time = parse_relative(value, now()) if operator.startswith(_TIME) else parse_iso(value)
+        return time + moved
     except ValueError as error:
         raise NotOnPage(f"{value!r} is {error}") from error
-
-
-def _moved(time: datetime, bound: _Bound) -> datetime:
-    try:
-        return time + bound.moved
     except OverflowError as error:
         raise NotOnPage("the page has no time after the year 9999") from error
-
-
-def _iso(time: datetime) -> str:
-    return f"{time.isoformat(timespec='milliseconds')}Z"
 
 
 def _fragment(connection: Connection, view: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The periods by which jobs are counted: their names in queries, and their labels. Pure.
+"""The periods by which jobs are counted: their names in queries, and their labels.
 
 Times are naive and UTC, as in the query language.
 """
@@ -6,7 +6,7 @@ Times are naive and UTC, as in the query language.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -34,11 +34,25 @@ FORMATS: Mapping[Period, str] = MappingProxyType(
 )
 """The format of each period, for MongoDB and Python alike; labels sort as text."""
 
-_LENGTHS = {
-    Period.HOUR: timedelta(hours=1),
-    Period.DAY: timedelta(days=1),
-    Period.WEEK: timedelta(weeks=1),
-}
+_LONGEST: Mapping[Period, timedelta] = MappingProxyType(
+    {
+        Period.HOUR: timedelta(hours=1),
+        Period.DAY: timedelta(days=1),
+        Period.WEEK: timedelta(weeks=1),
+        Period.MONTH: timedelta(days=31),
+        Period.YEAR: timedelta(days=366),
+    }
+)
+
+
+def now() -> datetime:
+    """The current time."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def iso(time: datetime) -> str:
+    """A time in ISO 8601, to the millisecond."""
+    return f"{time.isoformat(timespec='milliseconds')}Z"
 
 
 def parse_time(text: str, now: datetime) -> datetime:
@@ -77,14 +91,6 @@ def labels(period: Period, start: datetime, end: datetime) -> Iterator[str]:
     while time < end:
         yield time.strftime(FORMATS[period])
         try:
-            time = _next(period, time)
-        except (OverflowError, ValueError):  # there is no year after 9999
+            time = start_of(period, time + _LONGEST[period])
+        except OverflowError:  # there is no year after 9999
             return
-
-
-def _next(period: Period, time: datetime) -> datetime:
-    if period in _LENGTHS:
-        return time + _LENGTHS[period]
-    if period is Period.YEAR:
-        return time.replace(year=time.year + 1)
-    return (time + timedelta(days=31)).replace(day=1)

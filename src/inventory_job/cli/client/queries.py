@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inventory_job.cli.client.filters import Condition
@@ -27,6 +27,10 @@ class Selection:
     alternatives: tuple[Condition, ...] = ()
     keyword: str = ""
 
+    def narrowed(self, *conditions: Condition) -> Selection:
+        """Those of the jobs that also meet `conditions`."""
+        return replace(self, conditions=(*conditions, *self.conditions))
+
     def query(self) -> Request:
         """The fields of a query that select jobs."""
         members = {
@@ -39,19 +43,19 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of `size` rows; the first `number` is 1."""
+    """A page of at most `limit` rows from row number `start`, counted from 1."""
 
-    number: int
-    size: int
+    start: int
+    limit: int
 
-    @property
-    def start(self) -> int:
-        """The number of the page's first row, counted from 1."""
-        return (self.number - 1) * self.size + 1
+    @classmethod
+    def numbered(cls, number: int, size: int) -> Page:
+        """The page with this number, counted from 1, when all have `size` rows."""
+        return cls((number - 1) * size + 1, size)
 
     def query(self) -> Request:
         """The paging field of a query."""
-        return {"page": {"start": self.start, "limit": self.size}}
+        return {"page": {"start": self.start, "limit": self.limit}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +143,3 @@ def analyze_request(
     if sort:
         query["sort"] = list(sort)
     return {"query": query}
-
-
-def job_request(job_id: str) -> Request:
-    """The request for get or delete."""
-    return {"job_id": job_id}
-
-
-def running_request(
-    selection: Selection, sort: Sequence[Request], start: int, most: int
-) -> Request:
-    """The list request for at most `most` running jobs from number `start`, counted from 0."""
-    running: Condition = {"key": "status", "value": "IN_PROGRESS", "operator": "eq"}
-    chosen = Selection((running, *selection.conditions), selection.alternatives, selection.keyword)
-    page = {"page": {"start": start + 1, "limit": most}}
-    return {"query": chosen.query() | page | {"sort": list(sort)}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,7 @@ from inventory_job.cli.client.calls import JOB_FIELDS, JobClient
 from inventory_job.cli.client.cells import encodable, short_cell
 from inventory_job.cli.client.durations import RUNNING, duration, in_words
 from inventory_job.cli.client.output import Answer, Format, terminal, write
-from inventory_job.cli.client.queries import job_request
+from inventory_job.cli.client.periods import now
 from inventory_job.cli.client.session import connected
 from inventory_job.cli.client.stuck import MEANINGS, UsualDurations, flags
 from inventory_job.cli.client.tables import STATUS_STYLES, bare_table
@@ -30,11 +30,11 @@ def show(
     output: options.Output = Format.TABLE,
 ) -> None:
     """Show a job whole: its fields, how long it took, its tasks as a bar, whether it is stuck."""
-    answer = client.call("get", job_request(job_id))
+    answer = client.call("get", {"job_id": job_id})
     job = {name: answer[name] for name in JOB_FIELDS}
     usual = UsualDurations(client).of([job["plugin_id"]]) if job["status"] == RUNNING else {}
-    now = datetime.now(UTC).replace(tzinfo=None)
-    whole = job | derived(job, flags(job, usual, now), now)
+    time = now()
+    whole = job | derived(job, flags(job, usual, time), time)
     console = terminal()
     if output is Format.TABLE and console.is_terminal:
         draw(whole, console)
@@ -45,10 +45,10 @@ def show(
         write(Answer(whole, [whole], [*whole]), output)
 
 
-def derived(job: dict[str, Any], found: list[str], now: datetime) -> dict[str, Any]:
-    """Values computed from a job's fields: `duration_seconds`, None if unknown, until `now` for a
+def derived(job: dict[str, Any], found: list[str], time: datetime) -> dict[str, Any]:
+    """Values computed from a job's fields: `duration_seconds`, None if unknown, until `time` for a
     running job; and `flags`, which are `found`."""
-    taken = duration(job, now)
+    taken = duration(job, time)
     return {
         "duration_seconds": None if taken is None else round(taken.total_seconds(), 3),
         "flags": found,

@@ -26,6 +26,8 @@ from inventory_job.cli.client.session import connected, warn
 from inventory_job.cli.paths import expanded
 
 _FIRST_PAGE = Page(1, 100)
+_NUMBER = (Column("count"),)
+"""What is computed of jobs when no column is asked for."""
 
 By = Annotated[
     list[str] | None,
@@ -83,15 +85,15 @@ def stat(
     ] = None,
     sort: options.Sort = None,
     page: options.PageNumber = 1,
-    page_size: options.PageSize = _FIRST_PAGE.size,
+    page_size: options.PageSize = _FIRST_PAGE.limit,
     query: QueryFile = None,
     output: options.Output = Format.TABLE,
 ) -> None:
     """Count jobs and add up their numbers, by fields and periods."""
     selected = options.selection(filters, any_filters, keyword)
     columns = _columns(count=count, sum=sum, average=average, min=min, max=max)
-    grouping = _counting(Grouping(options.names("--by", by), columns, per, on))
-    shown = Page(page, page_size)
+    grouping = Grouping(options.names("--by", by), columns or _NUMBER, per, on)
+    shown = Page.numbered(page, page_size)
     first: list[str] = []
     if query is not None:
         given = (filters, any_filters, keyword, by, per, sort, distinct, shown != _FIRST_PAGE)
@@ -131,15 +133,15 @@ def analyze(
     ] = None,
     sort: options.Sort = None,
     page: options.PageNumber = 1,
-    page_size: options.PageSize = _FIRST_PAGE.size,
+    page_size: options.PageSize = _FIRST_PAGE.limit,
     query: QueryFile = None,
     output: options.Output = Format.TABLE,
 ) -> None:
     """Count jobs and add up their numbers, by fields, folded if need be."""
     selected = options.selection(filters, any_filters, keyword)
     columns = _columns(count=count, sum=sum, average=average, min=min, max=max)
-    grouping = _counting(Grouping(options.names("--by", by), columns))
-    shown = Page(page, page_size)
+    grouping = Grouping(options.names("--by", by), columns or _NUMBER)
+    shown = Page.numbered(page, page_size)
     first: list[str] = []
     if query is not None:
         given = (filters, any_filters, keyword, by, fold, sort, shown != _FIRST_PAGE)
@@ -159,19 +161,13 @@ def analyze(
 
 
 def _columns(*, count: bool, **fields: list[str] | None) -> tuple[Column, ...]:
-    counted = (Column("count"),) if count else ()
+    counted = _NUMBER if count else ()
     computed = (
         Column(operator, key)
         for operator, keys in fields.items()
         for key in options.names(f"--{operator}", keys)
     )
     return (*counted, *computed)
-
-
-def _counting(grouping: Grouping) -> Grouping:
-    """The grouping; counts jobs if it computes no other column."""
-    columns = grouping.columns or (Column("count"),)
-    return Grouping(grouping.by, columns, grouping.per, grouping.time_field)
 
 
 def _write(answer: Plain, first: list[str], output: Format, note: str) -> None:

@@ -85,6 +85,11 @@ def bare_table() -> Table:
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
 
 
+def one_line(*parts: str | tuple[str, str], encoding: str) -> Text:
+    """A line of these parts, with their styles, that is shortened to the terminal's width."""
+    return Text.assemble(*parts, no_wrap=True, overflow=overflow(encoding))
+
+
 def overflow(encoding: str) -> Any:
     """The `overflow` that rich needs for long text: an ellipsis, if the encoding has one."""
     return "ellipsis" if encodable("…", encoding) == "…" else "crop"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -17,12 +16,14 @@ from inventory_job.cli.client import options
 from inventory_job.cli.client.calls import JobClient
 from inventory_job.cli.client.cells import cell, encodable, visible
 from inventory_job.cli.client.durations import duration, in_words
+from inventory_job.cli.client.filters import Condition
 from inventory_job.cli.client.live import follow
 from inventory_job.cli.client.output import plain_table, terminal
-from inventory_job.cli.client.queries import LARGEST_PAGE, Request, Selection, running_request
+from inventory_job.cli.client.periods import now
+from inventory_job.cli.client.queries import LARGEST_PAGE, Page, Request, Selection, list_request
 from inventory_job.cli.client.session import connected, warn
 from inventory_job.cli.client.stuck import UsualDurations, flags
-from inventory_job.cli.client.tables import bare_table, overflow
+from inventory_job.cli.client.tables import bare_table, one_line
 from inventory_job.cli.client.tasks import tasks_of
 
 Job = Mapping[str, Any]
@@ -45,67 +46,62 @@ _LINES_AROUND = 5
 """Lines of the view beside jobs: its title, an error and the head of its table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A sort order of the running jobs, and its name."""
+_ORDERS = {
+    "newest first": "-created_at",
+    "oldest first": "created_at",
+    "longest without update first": "updated_at,created_at",
+    "most failed tasks first": "-failure_tasks,-created_at",
+    "most tasks left first": "-remained_tasks,-created_at",
+    "by plugin": "plugin_id,-created_at",
+}
+"""The orders through which the key s cycles, each with its --sort."""
 
-    name: str
-    sort: Sequence[Request]
-
-
-def _order(name: str, text: str) -> Order:
-    return Order(name, options.sorting([text]))
-
-
-ORDERS = (
-    _order("newest first", "-created_at"),
-    _order("oldest first", "created_at"),
-    _order("longest without update first", "updated_at,created_at"),
-    _order("most failed tasks first", "-failure_tasks,-created_at"),
-    _order("most tasks left first", "-remained_tasks,-created_at"),
-    _order("by plugin", "plugin_id,-created_at"),
-)
-"""The orders through which the key s cycles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A window of the running jobs, each with its `flags`: the jobs from number `start`, counted
-    from 0, and the `total` of all running jobs."""
-
-    jobs: Sequence[Job]
-    start: int
-    total: int
+_RUNNING: Condition = {"key": "status", "value": "IN_PROGRESS", "operator": "eq"}
 
 
 class Top:
-    """The live.View: a window of the running jobs, in one of several orders."""
+    """The live.View: a window of the running jobs, in one of several orders: names and sort keys.
+    Without a terminal, the window has as many jobs as a response."""
 
     def __init__(
         self,
         client: JobClient,
         selected: Selection,
-        orders: Sequence[Order],
+        orders: Sequence[tuple[str, list[Request]]],
         console: Console,
         interval: float,
     ) -> None:
         self._client = client
-        self._selected = selected
+        self._selected = selected.narrowed(_RUNNING)
         self._orders = orders
         self._console = console
         self._interval = interval
         self._usual = UsualDurations(client)
         self._order = 0
         self._start = 0
-        self._running = Running((), 0, 0)
+        self._total = 0
+        self._first = 0
+        self.jobs: list[Job] = []
+        """The jobs in the window when they were fetched, each with its `flags`."""
+
+    @property
+    def request(self) -> Request:
+        """The list request for the window."""
+        _, sort = self._orders[self._order]
+        return list_request(self._selected, Page(self._start + 1, self._room()), sort, ())
 
     def fetch(self) -> None:
-        running = self._asked()
-        last = max(running.total - self._room(), 0)
+        answer = self._client.call("list", self.request)
+        last = max(answer["total_count"] - self._room(), 0)
         if self._start > last:
             self._start = last
-            running = self._asked()
-        self._running = running
+            answer = self._client.call("list", self.request)
+        jobs = answer["results"]
+        longest = self._usual.of(job["plugin_id"] for job in jobs)
+        time = now()
+        self.jobs = [{**job, "flags": " ".join(flags(job, longest, time))} for job in jobs]
+        self._first = self._start + 1
+        self._total = answer["total_count"]
 
     def press(self, key: str) -> bool:
         """Handles s (the next order) and arrows, PgUp, PgDn, Home and End (scrolling)."""
@@ -114,23 +110,29 @@ class Top:
             return True
         page = self._room()
         steps = {"up": -1, "down": 1, "page up": -page, "page down": page}
-        steps |= {"home": -self._start, "end": self._running.total}
-        last = max(self._running.total - page, 0)
+        steps |= {"home": -self._start, "end": self._total}
+        last = max(self._total - page, 0)
         before = self._start
         self._start = min(max(self._start + steps.get(key, 0), 0), last)
         return self._start != before
 
     def shown(self) -> Sequence[RenderableType]:
-        heading = f"{visible(self._client.endpoint)}, every {self._interval:g} s"
-        return view(self._running, self._orders[self._order].name, heading, self._console, _now())
-
-    def _asked(self) -> Running:
-        order = self._orders[self._order]
-        return fetched(
-            self._client, self._selected, order, self._usual, (self._start, self._room())
+        order, _ = self._orders[self._order]
+        window = ""
+        if self._total > len(self.jobs):
+            last = self._first + len(self.jobs) - 1
+            window = f"  {self._first} to {last} shown, arrows scroll"
+        heading = f"  {visible(self._client.endpoint)}, every {self._interval:g} s, s sorts, q ends"
+        title = one_line(
+            (f"{self._total} running, {order}", "bold"),
+            (f"{window}{heading}", "bold dim"),
+            encoding=self._console.encoding,
         )
+        return title, _table(self.jobs, self._console, now())
 
     def _room(self) -> int:
+        if not self._console.is_terminal:
+            return LARGEST_PAGE
         return min(max(self._console.height - _LINES_AROUND, 1), LARGEST_PAGE)
 
 
@@ -151,52 +153,20 @@ def top(
     plugin's newest finished jobs took, stale one not updated for an hour.
     """
     selected = options.selection(filters, any_filters, keyword)
-    given = options.sorting(sort)
-    orders = (Order(f"sorted by {','.join(sort)}", given), *ORDERS) if sort else ORDERS
+    orders = [(name, options.sorting([text])) for name, text in _ORDERS.items()]
+    if sort:
+        orders.insert(0, (f"sorted by {','.join(sort)}", options.sorting(sort)))
     console = terminal()
-    if not console.is_terminal:
-        usual = UsualDurations(client)
-        running = fetched(client, selected, orders[0], usual, (0, LARGEST_PAGE))
-        _warn(selected, orders[0])
-        sys.stdout.write(plain_table(_PLAIN_FIELDS, running.jobs))
-        return
     shown = Top(client, selected, orders, console, interval)
     shown.fetch()
-    _warn(selected, orders[0])
-    follow(shown, console, interval)
+    warn("list", shown.request)
+    if console.is_terminal:
+        follow(shown, console, interval)
+    else:
+        sys.stdout.write(plain_table(_PLAIN_FIELDS, shown.jobs))
 
 
-def fetched(
-    client: JobClient,
-    selected: Selection,
-    order: Order,
-    usual: UsualDurations,
-    window: tuple[int, int],
-) -> Running:
-    """The running jobs in `window`: the number of the first one, counted from 0, and the maximum
-    number of jobs. Raises CallFailed."""
-    start, most = window
-    answer = client.call("list", running_request(selected, order.sort, start, most))
-    longest = usual.of(job["plugin_id"] for job in answer["results"])
-    now = _now()
-    jobs = [{**job, "flags": " ".join(flags(job, longest, now))} for job in answer["results"]]
-    return Running(jobs, start, answer["total_count"])
-
-
-def view(
-    running: Running, order: str, heading: str, console: Console, now: datetime
-) -> Sequence[RenderableType]:
-    """A title and a table of the running jobs at the time `now` (naive UTC)."""
-    title = Text(f"{running.total} running, {order}", style="bold", no_wrap=True)
-    if running.total > len(running.jobs):
-        first, last = running.start + 1, running.start + len(running.jobs)
-        title.append(f"  {first} to {last} shown, arrows scroll", style="dim")
-    title.append(f"  {heading}, s sorts, q ends", style="dim")
-    title.overflow = overflow(console.encoding)
-    return title, _table(running.jobs, console, now)
-
-
-def _table(jobs: Sequence[Job], console: Console, now: datetime) -> Table:
+def _table(jobs: Sequence[Job], console: Console, time: datetime) -> Table:
     encoding = console.encoding
     width = min(max(console.width - _WIDTH_OF_OTHERS, _SHORTEST_BAR), _LONGEST_BAR)
     made = bare_table()
@@ -205,7 +175,7 @@ def _table(jobs: Sequence[Job], console: Console, now: datetime) -> Table:
         made.add_column(name, justify="right" if right else "left", no_wrap=True)
     made.add_column("plugin")
     for job in jobs:
-        age, tasks, failed = duration(job, now), tasks_of(job), job["failure_tasks"]
+        age, tasks, failed = duration(job, time), tasks_of(job), job["failure_tasks"]
         made.add_row(
             Text(encodable(cell(job["job_id"]), encoding)),
             "" if age is None else in_words(age),
@@ -213,11 +183,7 @@ def _table(jobs: Sequence[Job], console: Console, now: datetime) -> Table:
             f"{tasks.done}/{tasks.total}",
             Text(str(failed), style="bold red" if failed else ""),
             Text(job["flags"], style="bold red"),
-            Text(
-                encodable(cell(job["plugin_id"]), encoding),
-                no_wrap=True,
-                overflow=overflow(encoding),
-            ),
+            one_line(encodable(cell(job["plugin_id"]), encoding), encoding=encoding),
         )
     return made
 
@@ -228,11 +194,3 @@ def _progress(done: int, total: int, width: int) -> Table | Text:
     bar = Table.grid(padding=(0, 1, 0, 0))
     bar.add_row(ProgressBar(total, done, width=width), f"{100 * done // total:3}%")
     return bar
-
-
-def _warn(selected: Selection, order: Order) -> None:
-    warn("list", running_request(selected, order.sort, 0, LARGEST_PAGE))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
