@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser
 
 from inventory_job.auth.tokens import TokenAuthenticator
-from tests.browser import scene
-from tests.browser.visits import Profiles, Visit, chromium, chromium_path, visit
+from tests.browser import demo_scene, scene
+from tests.browser.visits import THRIFTY, Profile, Visit, chromium, chromium_path, visit
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
 from tests.support.store import Store
@@ -29,21 +31,21 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with chromium(path) as opened:
+    with chromium(path, THRIFTY) as opened:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def profiles(browser: Browser) -> Iterator[Profiles]:
-    """The browser's profiles."""
-    with Profiles(browser) as opened:
+@pytest.fixture(scope="package")
+def profile(browser: Browser) -> Iterator[Profile]:
+    """A profile of the browser, for all that needs none of its own."""
+    with Profile(browser) as opened:
         yield opened
 
 
 @pytest.fixture
-def visited(profiles: Profiles) -> Iterator[Visit]:
+def visited(profile: Profile) -> Iterator[Visit]:
     """An empty page."""
-    with profiles.visit() as opened:
+    with profile.visit() as opened:
         yield opened
 
 
@@ -56,27 +58,57 @@ def timed(browser: Browser) -> Iterator[Visit]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def database(mongo_uri: str) -> Iterator[Store]:
+    """A database with `scene`'s jobs."""
+    with _store(mongo_uri) as store:
+        scene.load(store)
+        yield store
+
+
+@pytest.fixture(scope="package")
 def console(database: Store) -> Iterator[str]:
     """The origin of a server of `scene`'s jobs that trusts everybody, and offers their domain."""
 
     async def offered() -> str:
         return scene.MANY
 
-    scene.load(database)
     with served(database, HttpPort(find_domain=offered)) as origin:
         yield origin
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def issuer() -> Issuer:
     """Who gives the tokens of the domain with many jobs."""
     return Issuer(scene.MANY)
 
 
-@pytest.fixture(scope="module")
-def guarded(console: str, database: Store, issuer: Issuer) -> Iterator[str]:
+@pytest.fixture(scope="package")
+def guarded(database: Store, issuer: Issuer) -> Iterator[str]:
     """The origin of a server of the same jobs for callers with a token."""
     port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), auth_mode="jwt")
     with served(database, port) as origin:
         yield origin
+
+
+@pytest.fixture(scope="package")
+def demo(mongo_uri: str) -> Iterator[Store]:
+    """A database with demo data, and with what is seldom stored."""
+    with _store(mongo_uri) as store:
+        demo_scene.load(store)
+        yield store
+
+
+@pytest.fixture(scope="package")
+def origin(demo: Store) -> Iterator[str]:
+    """The origin of a server of `demo`."""
+    with served(demo) as address:
+        yield address
+
+
+@contextmanager
+def _store(mongo_uri: str) -> Iterator[Store]:
+    """A new database, which is dropped afterwards."""
+    with Store(mongo_uri, f"inventory-job-test-{uuid.uuid4().hex}") as store:
+        yield store
+        store.client.drop_database(store.name)

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Locator, expect
 
-from inventory_job.cli.seed import midnight
-from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 from tests.browser.visits import Visit
-from tests.support.http_service import served
-from tests.support.running import seed
-from tests.support.store import Store
-
-
-@pytest.fixture(scope="module")
-def origin(database: Store) -> Iterator[str]:
-    seed(database, Demo(300, seed=0, until=midnight()))
-    with served(database) as address:
-        yield address
 
 
 def operation(visited: Visit, origin: str, name: str) -> Locator:

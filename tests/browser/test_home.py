@@ -2,70 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from inventory_job.auth.tokens import TokenAuthenticator
-from inventory_job.embedded.demo_data import LARGEST_TENANT, Demo
+from inventory_job.embedded.demo_data import LARGEST_TENANT
 from tests.browser import home
-from tests.browser.visits import Look, Profiles, Visit, visit
+from tests.browser.demo_scene import HOSTILE, MARKUP, ODD
+from tests.browser.visits import Profile, Scheme, Visit
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
-from tests.support.running import seed
 from tests.support.store import Store
 from tests.support.tokens import Issuer
 
-OLDER = "domain-older"
-HOSTILE = "domain-hostile"
-ODD = "domain-odd"
-MARKUP = "<img src=x onerror=document.title=1>"
-NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 CHART = "Chart.getChart(document.querySelector('#history canvas'))"
-STATUSES = {
-    "Success": "SUCCESS",
-    "In progress": "IN_PROGRESS",
-    "Canceled": "CANCELED",
-    "Failure": "FAILURE",
-    "Other": "OTHER",
-}
-LOOKS = [
-    Look(),
-    Look(scheme="dark"),
-    Look(width=375, height=740),
-    Look(width=375, height=740, scheme="dark"),
-]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An open page of a domain, and all jobs of the domain as a list gives them, newest first."""
-
-    page: Page
-    jobs: list[home.Job]
-
-
-def job(number: int, domain: str, status: str, **members: Any) -> dict[str, Any]:
-    """A stored job, some hours old."""
-    begun = NOW - timedelta(hours=number + 1)
-    return {
-        "job_id": f"job-{domain}-{number}",
-        "domain_id": domain,
-        "status": status,
-        "collector_id": f"collector-{number % 2}",
-        "plugin_id": f"plugin-{number % 3}",
-        "total_tasks": 4,
-        "remained_tasks": 1,
-        "created_at": begun,
-        "finished_at": None if status == "IN_PROGRESS" else begun + timedelta(seconds=number + 5),
-        **members,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -74,104 +26,11 @@ def issuer() -> Issuer:
 
 
 @pytest.fixture(scope="module")
-def origin(database: Store) -> Iterator[str]:
-    seed(database, Demo(3000, seed=0, until=NOW))
-    older = ["ERROR", "TIMEOUT", "SKIPPED", "SUCCESS", "FAILURE", "CANCELED", "IN_PROGRESS"]
-    stored = [job(number, OLDER, status) for number, status in enumerate(older)]
-    stored += [
-        job(number, HOSTILE, status, plugin_id=MARKUP, collector_id=MARKUP, workspace_id=MARKUP)
-        for number, status in enumerate(["FAILURE", "IN_PROGRESS", "SUCCESS"])
-    ]
-    stored += [job(0, ODD, "SUCCESS"), job(1, ODD, "SUCCESS", created_at=[NOW])]
-    database.jobs.insert_many(copy.deepcopy(stored))
-    with served(database) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def guarded_origin(origin: str, database: Store, issuer: Issuer) -> Iterator[str]:
+def guarded_origin(demo: Store, issuer: Issuer) -> Iterator[str]:
     """The same jobs, served to those who have a token."""
     port = HttpPort(authenticator=TokenAuthenticator(Keys(issuer)), auth_mode="jwt")
-    with served(database, port) as address:
+    with served(demo, port) as address:
         yield address
-
-
-@pytest.fixture(scope="module", params=[LARGEST_TENANT, OLDER])
-def shown(request: pytest.FixtureRequest, browser: Browser, origin: str) -> Iterator[Shown]:
-    """The page and the list of a domain, for tests that only look."""
-    with httpx.Client(base_url=origin) as client, visit(browser) as seen:
-        home.opened(seen.page, origin, request.param)
-        yield Shown(seen.page, home.all_jobs(client, request.param))
-
-
-def test_jobs_over_time_are_those_of_the_list(shown: Shown) -> None:
-    panel = shown.page.locator("#history")
-
-    titles = panel.locator("thead th").all_text_contents()[1:]
-    order = [STATUSES[title] for title in titles]
-    days = home.Span.shown(shown.page).by_day(shown.jobs)
-    assert list(home.table(panel).values()) == [[day[status] for status in order] for day in days]
-    assert set().union(*days) <= set(order)
-    assert len(days) == 30
-
-
-def test_the_chart_draws_what_its_table_says(shown: Shown) -> None:
-    drawn = shown.page.evaluate(f"{CHART}.data.datasets.map(({{ label, data }}) => [label, data])")
-
-    titles = shown.page.locator("#history thead th").all_text_contents()[1:]
-    columns = zip(*home.table(shown.page.locator("#history")).values(), strict=True)
-    expected = dict(zip(titles, columns, strict=True))
-    for label, data in drawn:
-        assert [number or 0 for number in data] == list(expected.get(label, [0] * 30))
-
-
-def test_the_summary_is_that_of_the_list(shown: Shown) -> None:
-    states = [home.status(job) for job in home.Span.shown(shown.page).chosen(shown.jobs)]
-
-    succeeded, failed = states.count("SUCCESS"), states.count("FAILURE")
-    rate = succeeded / (succeeded + failed + states.count("CANCELED"))
-    running = [home.status(job) for job in shown.jobs].count("IN_PROGRESS")
-    assert home.numbers(shown.page.locator("#summary")) == [len(states), rate, failed, running]
-
-
-@pytest.mark.parametrize(
-    ("panel", "name"), [("#plugins", "plugin_id"), ("#collectors", "collector_id")]
-)
-def test_failures_are_those_of_the_list(shown: Shown, panel: str, name: str) -> None:
-    expected = home.failures(home.Span.shown(shown.page).chosen(shown.jobs), name)
-
-    rows = home.table(shown.page.locator(panel))
-    most = sorted((failed for failed, _ in expected.values()), reverse=True)[:8]
-    assert [failed for failed, _, _ in rows.values()] == most
-    for key, (failed, jobs, rate) in rows.items():
-        assert expected[key] == (failed, jobs)
-        assert rate == failed / jobs
-
-
-def test_running_jobs_are_the_oldest_ones_with_their_progress(shown: Shown) -> None:
-    running = [job for job in reversed(shown.jobs) if home.status(job) == "IN_PROGRESS"]
-
-    panel = shown.page.locator("#running")
-    names = panel.locator(".name").all_text_contents()
-    assert names == [job["job_id"] for job in running][:10]
-    assert panel.locator(".done").all_text_contents() == [
-        f"{job['total_tasks'] - job.get('remained_tasks', 0)}/{job['total_tasks']}"
-        for job in running[:10]
-    ]
-    assert str(len(running)) in str(panel.locator(".note").text_content())
-
-
-def test_percentiles_are_those_of_the_finished_jobs(shown: Shown) -> None:
-    jobs = home.Span.shown(shown.page).chosen(shown.jobs)
-
-    panel = shown.page.locator("#durations")
-    rows = home.table(panel)
-    finished, seconds = home.percentiles(jobs)
-    assert rows.pop("All plugins") == pytest.approx([finished, *seconds])
-    for plugin, figures in rows.items():
-        own = home.percentiles(job for job in jobs if job["plugin_id"] == plugin)
-        assert figures == pytest.approx([own[0], *own[1]])
-    assert f"of {finished} finished jobs" in str(panel.locator(".note").text_content())
 
 
 def test_what_a_job_says_is_text(visited: Visit, origin: str) -> None:
@@ -198,29 +57,30 @@ def test_nothing_is_asked_of_another_server(visited: Visit, origin: str) -> None
     assert visited.foreign_requests(origin) == []
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.width}-{look.scheme}")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (375, 740)])
 def test_every_layout_fits_its_width_without_complaints(
-    profiles: Profiles, origin: str, look: Look
+    profile: Profile, origin: str, width: int, height: int, scheme: Scheme
 ) -> None:
-    with profiles.visit(look) as seen:
+    with profile.visit(width, height, scheme) as seen:
         home.opened(seen.page, origin, LARGEST_TENANT)
         for summary in seen.page.locator("summary").all():
             summary.click()
 
-        assert seen.page.evaluate("document.documentElement.scrollWidth") <= look.width
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
         assert seen.complaints == []
         beyond = "[...document.querySelectorAll('main section')].filter("
         beyond += "(box) => box.scrollWidth > box.clientWidth + 1).map(({ id }) => id)"
         assert seen.page.evaluate(beyond) == []
 
 
-def test_dark_is_dark(profiles: Profiles, origin: str) -> None:
-    def background(look: Look) -> str:
-        with profiles.visit(look) as seen:
+def test_dark_is_dark(profile: Profile, origin: str) -> None:
+    def background(scheme: Scheme) -> str:
+        with profile.visit(scheme=scheme) as seen:
             seen.page.goto(origin)
             return str(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
-    assert background(Look()) != background(Look(scheme="dark"))
+    assert background("light") != background("dark")
 
 
 def test_colours_follow_a_change_of_scheme(visited: Visit, origin: str) -> None:
@@ -321,9 +181,9 @@ def test_a_refused_token_is_shown_as_such_and_a_good_one_opens_its_domain(
     assert page.context.cookies() == []
 
 
-def test_a_workspace_narrows_what_is_shown(visited: Visit, origin: str, database: Store) -> None:
+def test_a_workspace_narrows_what_is_shown(visited: Visit, origin: str, demo: Store) -> None:
     conditions = {"domain_id": LARGEST_TENANT, "workspace_id": {"$ne": "*"}}
-    workspace = str(database.jobs.distinct("workspace_id", conditions)[0])
+    workspace = str(demo.jobs.distinct("workspace_id", conditions)[0])
     home.opened(visited.page, origin, LARGEST_TENANT)
 
     visited.page.get_by_label("Workspace").fill(workspace)
@@ -333,7 +193,7 @@ def test_a_workspace_narrows_what_is_shown(visited: Visit, origin: str, database
 
     since = home.Span.shown(visited.page).since.replace(tzinfo=None)
     own = {"domain_id": LARGEST_TENANT, "workspace_id": workspace, "created_at": {"$gte": since}}
-    assert home.numbers(visited.page.locator("#total")) == [database.jobs.count_documents(own)]
+    assert home.numbers(visited.page.locator("#total")) == [demo.jobs.count_documents(own)]
     assert f"workspace={workspace}" in visited.page.url
 
 

@@ -1,24 +1,19 @@
-"""The list of jobs, and one job, of the page at `/` in a browser."""
+"""The list of jobs of the page at `/` in a browser."""
 
 from __future__ import annotations
 
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser import scene
 from tests.browser.home import awaited
+from tests.browser.job_list import PER_PAGE, ids, listed, opened
 from tests.browser.visits import Visit
-from tests.support.store import Store
 
-PER_PAGE = 50
-UNDATED = "domain-undated"
-ODD = "domain-odd"
 FIELDS = {
     "Job": "job_id",
     "Status": "status",
@@ -30,27 +25,6 @@ FIELDS = {
     "Tasks": "total_tasks",
     "Failed": "failure_tasks",
 }
-
-
-def opened(page: Page, origin: str, filters: str = "", domain: str = scene.MANY) -> None:
-    """Opens the list of a domain's jobs and awaits it."""
-    page.goto(f"{origin}/#view=jobs&domain={domain}&{filters}")
-    awaited(page)
-
-
-def ids(page: Page) -> list[str]:
-    """The ids of the jobs shown, in their order."""
-    return page.locator("#list a.open").all_text_contents()
-
-
-def listed(origin: str, domain: str = scene.MANY, **query: Any) -> list[str]:
-    """The ids of the first page of a list, by the public call."""
-    answer = httpx.post(
-        f"{origin}/inventory/v1/job/list",
-        json={"query": {"page": {"limit": PER_PAGE}, **query}},
-        headers={"x-domain-id": domain},
-    )
-    return [job["job_id"] for job in answer.json().get("results", [])]
 
 
 def test_ten_thousand_jobs_come_newest_first_and_page_by_page(visited: Visit, console: str) -> None:
@@ -283,57 +257,6 @@ def test_a_saved_text_is_no_formula(visited: Visit, console: str, tmp_path: Path
     assert plugins == {f"'{scene.FORMULA}", scene.MARKUP}
 
 
-def test_a_job_shows_its_fields_in_both_zones(visited: Visit, console: str) -> None:
-    page = visited.page
-    page.goto(f"{console}/#domain={scene.MANY}&job={scene.job_id(30)}")
-    awaited(page)
-
-    created = str(page.locator("#times tbody tr").first.text_content())
-    begun = next(job for n, job in enumerate(scene.many()) if n == 30)["created_at"]
-    assert f"{begun:%Y-%m-%d %H:%M:%S} UTC" in created
-    assert "GMT+9" in created
-    expect(page.locator("#times .figure")).to_have_text("1 min")
-    expect(page.locator("#tasks .figure")).to_have_text("4 of 4 done")
-    expect(page.locator("#fields")).to_contain_text("workspace-0")
-    assert page.title() == f"{scene.job_id(30)} · Inventory jobs"
-
-
-def test_a_job_leads_to_those_before_and_after_it(visited: Visit, console: str) -> None:
-    page = visited.page
-    page.goto(f"{console}/#domain={scene.MANY}&job={scene.job_id(30)}")
-    awaited(page)
-
-    near = page.locator("#collector-runs .nearest a").all_text_contents()
-    assert near == [scene.job_id(35), scene.job_id(25)]
-    assert page.locator("#plugin-runs .nearest a").all_text_contents() == [
-        scene.job_id(33),
-        scene.job_id(27),
-    ]
-    page.locator("#collector-runs .nearest a").first.click()
-    expect(page.locator("#job h1")).to_have_text(scene.job_id(35))
-
-
-def test_an_id_can_be_copied(visited: Visit, console: str) -> None:
-    page = visited.page
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=console)
-    page.goto(f"{console}/#domain={scene.MANY}&job={scene.job_id(30)}")
-    awaited(page)
-
-    page.get_by_role("button", name="Copy collector").click()
-
-    expect(page.get_by_role("button", name="Copy collector")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "collector-0"
-
-
-def test_a_job_that_is_not_there_is_said_to_be_gone(visited: Visit, console: str) -> None:
-    visited.page.goto(f"{console}/#domain={scene.MANY}&job=job-none")
-    awaited(visited.page, "failed")
-
-    alert = visited.page.get_by_role("alert")
-    expect(alert).to_contain_text("There is no such job, or it is none of yours.")
-    expect(alert).to_contain_text("NOT_FOUND")
-
-
 def test_a_refresh_keeps_the_place_and_what_has_the_focus(timed: Visit, console: str) -> None:
     page = timed.page
     opened(page, console, "auto=1")
@@ -357,33 +280,3 @@ def test_running_jobs_without_an_update_are_marked(visited: Visit, console: str)
 
     opened(visited.page, console, "stale=1")
     expect(visited.page.locator("#list .found")).to_have_text("9 jobs")
-
-
-@pytest.mark.parametrize("created", [None, "yesterday"])
-def test_a_job_whose_creation_is_no_time_is_shown(
-    visited: Visit, console: str, database: Store, created: str | None
-) -> None:
-    job = {"job_id": "job-undated", "domain_id": UNDATED, "status": "SUCCESS"}
-    database.jobs.delete_many({"domain_id": UNDATED})
-    database.jobs.insert_one({**job, "collector_id": "collector-1", "created_at": created})
-
-    visited.page.goto(f"{console}/#domain={UNDATED}&job=job-undated")
-
-    awaited(visited.page)
-    expect(visited.page.locator("#collector-runs .strip li")).to_have_count(1)
-    expect(visited.page.locator("#job .empty")).to_have_count(0)
-    assert visited.complaints == []
-
-
-@pytest.mark.parametrize("job_id", [" job-in-blanks ", "job#1&x=%20+ü\"'"])
-def test_any_id_is_one_to_open(visited: Visit, console: str, database: Store, job_id: str) -> None:
-    job = {"job_id": job_id, "domain_id": ODD, "status": "SUCCESS", "created_at": scene.NOW}
-    database.jobs.delete_many({"domain_id": ODD})
-    database.jobs.insert_one(job)
-    opened(visited.page, console, domain=ODD)
-
-    visited.page.locator("#list a.open").click()
-
-    expect(visited.page.locator("#job h1")).to_be_visible()
-    awaited(visited.page)
-    assert visited.page.locator("#job h1").text_content() == job_id

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from inventory_job.cli.client.filters import parse_filter
 from tests.browser import scene
 from tests.browser.home import awaited
-from tests.browser.test_jobs import ids, listed
+from tests.browser.job_list import ids, listed
 from tests.browser.visits import Visit
 from tests.support.shell import Shell
 
