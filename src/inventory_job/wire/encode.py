@@ -108,42 +108,53 @@ def _members(
         if convert is _string and value.__class__ is str:
             members[name] = value
         elif value is not None:
-            members[name], is_odd = convert(value)
-            if is_odd:
+            try:
+                members[name] = convert(value)
+            except _Odd as odd:
+                members[name] = odd.shown
                 oddities[name] += 1
         elif name == "status":
             members[name] = JobInfo.IN_PROGRESS
     return members
 
 
-_Shown = tuple[Any, bool]
-"""What JobInfo shows of a stored value, and whether that differs from what is stored."""
+class _Odd(Exception):
+    """A value that JobInfo cannot show as it is stored; `shown` is what it shows instead."""
+
+    def __init__(self, shown: Any) -> None:
+        self.shown = shown
 
 
-def _string(value: Any) -> _Shown:
-    return (value, False) if isinstance(value, str) else (text(value), True)
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Odd(text(value))
 
 
-def _date(value: Any) -> _Shown:
-    return (iso(value), False) if isinstance(value, datetime) else (text(value), True)
+def _date(value: Any) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise _Odd(text(value))
 
 
-def _int32(value: Any) -> _Shown:
+def _int32(value: Any) -> int:
     if value.__class__ is int and _INT32_MIN <= value <= _INT32_MAX:
-        return value, False  # the fast path, for nearly all values
+        return value  # the fast path, for nearly all values
     number = decimal(value) if isinstance(value, Decimal128) else value
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or isnan(number):
-        return 0, True
+        raise _Odd(0)
     shown = int(max(_INT32_MIN, min(_INT32_MAX, number)))
-    return shown, shown != number
+    if shown != number:
+        raise _Odd(shown)
+    return shown
 
 
-def _enumerated(numbers: Mapping[str, int]) -> Callable[[Any], _Shown]:
+def _enumerated(numbers: Mapping[str, int]) -> Callable[[Any], int]:
     # bson.Code is a str, but not hashable.
-    return lambda value: (numbers.get(str(value), 0) if isinstance(value, str) else 0, False)
+    return lambda value: numbers.get(str(value), 0) if isinstance(value, str) else 0
 
 
-_CONVERTERS: Mapping[str, Callable[[Any], _Shown]] = {
+_CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     field.name: _int32 if field.cpp_type == field.CPPTYPE_INT32 else _string
     for field in JobInfo.DESCRIPTOR.fields
 } | {
