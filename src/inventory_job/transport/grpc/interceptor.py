@@ -111,6 +111,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:  # noqa: BLE001  any error has a status
                 status = status_of(failure_of(error, method))
                 record.code = status[0].name
+                # Its frames refer to the error: a reference cycle, which would keep the metadata
+                # and the request in memory until the next garbage collection.
+                error.__traceback__ = None
             else:
                 code: grpc.StatusCode | None = context.code()
                 record.code = code.name if code else "OK"
