@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cases.stats import Document, date_as_text
+from tests.cases.stats import COUNT, IN_ORDER_OF_KEYS, Document, date_as_text
 
-_IN_ORDER_OF_KEYS = {"$sort": {"_id": 1}}
 _BY_STATUS = {"status": "$status"}
-_BY_PLUGIN_AND_STATUS = {
-    "plugin_id": {"$ifNull": ["$plugin_id", None]},
-    "status": {"$ifNull": ["$status", None]},
-}
-_COUNT: Document = {"operator": "count"}
+
 _TASKS: Document = {"operator": "sum", "key": "total_tasks"}
 
 
@@ -34,14 +29,14 @@ def _selected(name: str, source: Any, expression: Any, value: Any) -> AnalyzeCas
         f"select {name}",
         {
             "fields": {
-                "n": _COUNT,
+                "n": COUNT,
                 "tasks": _TASKS,
                 "list": {"operator": "push", "key": "remained_tasks"},
             },
             "select": {"x": source},
         },
         [
-            _IN_ORDER_OF_KEYS,  # for the list
+            IN_ORDER_OF_KEYS,  # for the list
             {
                 "$group": {
                     "_id": {},
@@ -105,7 +100,7 @@ SELECT = [
         "select leaves the selected names alone in the row",
         {
             "group_by": ["status"],
-            "fields": {"n": _COUNT, "tasks": _TASKS},
+            "fields": {"n": COUNT, "tasks": _TASKS},
             "select": {"state": "status", "tasks": "tasks"},
             "sort": [{"key": "tasks", "desc": True}],
             "page": {"limit": 2},
@@ -131,7 +126,7 @@ GROUP_BY = [
         "group_by a text and a dictionary",
         {
             "group_by": ["plugin_id", {"key": "status", "name": "st"}],
-            "fields": {"n": _COUNT},
+            "fields": {"n": COUNT},
             "filter": [{"k": "collector_id", "o": "eq", "v": None}],
         },
         [
@@ -144,16 +139,16 @@ GROUP_BY = [
                     "n": {"$sum": 1},
                 }
             },
-            _IN_ORDER_OF_KEYS,
+            IN_ORDER_OF_KEYS,
         ],
         [{"plugin_id": "plugin-y", "st": "SUCCESS", "n": 1}],
     ),
     AnalyzeCase(
         "group_by a path has the name of its last part; an absent field is null",
-        {"group_by": ["info.region"], "fields": {"n": _COUNT}},
+        {"group_by": ["info.region"], "fields": {"n": COUNT}},
         [
             {"$group": {"_id": {"region": "$info.region"}, "n": {"$sum": 1}}},
-            _IN_ORDER_OF_KEYS,
+            IN_ORDER_OF_KEYS,
         ],
         [{"region": None, "n": 2}, {"region": "kr", "n": 1}, {"region": "us", "n": 1}],
         nested=True,
@@ -171,7 +166,7 @@ def _of_elements(operator: str, expression: str, value: Any) -> AnalyzeCase:
             "sort": [{"key": "x"}],
         },
         [
-            *([_IN_ORDER_OF_KEYS] if operator in ("first", "last") else []),
+            *([IN_ORDER_OF_KEYS] if operator in ("first", "last") else []),
             {"$group": {"_id": {}, "x": {expression: {expression: "$durations"}}}},
             {"$sort": {"x": 1}},
         ],
@@ -193,7 +188,7 @@ FIELDS = [
             "group_by": ["plugin_id"],
             "filter": [{"k": "total_tasks", "o": "eq", "v": 6}],
             "fields": {
-                "count": _COUNT,
+                "count": COUNT,
                 "sum": _TASKS,
                 "average": {"operator": "average", "key": "total_tasks"},
                 "max": {"operator": "max", "key": "created_at"},
@@ -206,7 +201,7 @@ FIELDS = [
             },
         },
         [
-            _IN_ORDER_OF_KEYS,  # for first, last and push
+            IN_ORDER_OF_KEYS,  # for first, last and push
             {
                 "$group": {
                     "_id": {"plugin_id": "$plugin_id"},
@@ -227,7 +222,7 @@ FIELDS = [
                     "add_to_set": {"$addToSet": "$status"},
                 }
             },
-            _IN_ORDER_OF_KEYS,
+            IN_ORDER_OF_KEYS,
         ],
         [
             {
@@ -251,125 +246,10 @@ FIELDS = [
             "fields": {"x": {"operator": "merge_objects", "key": "info"}},
             "filter": [{"k": "job_id", "o": "eq", "v": "job-000000000001"}],
         },
-        [_IN_ORDER_OF_KEYS, {"$group": {"_id": {}, "x": {"$mergeObjects": "$info"}}}],
+        [IN_ORDER_OF_KEYS, {"$group": {"_id": {}, "x": {"$mergeObjects": "$info"}}}],
         [{"x": {"region": "kr", "tier": 1}}],
         nested=True,
     ),
 ]
 
-
-def _folded(**totals: Document) -> list[Document]:
-    """The second group, with `n` folded by status."""
-    member = {"value": "$n", "status": "$_id.status"}
-    return [
-        {"$sort": {"_id": 1}},
-        {"$group": {"_id": {"plugin_id": "$_id.plugin_id"}, "n": {"$push": member}, **totals}},
-    ]
-
-
-def _fold(operator: str, accumulator: str, x: list[Any], total_x: Any, y: Any) -> AnalyzeCase:
-    """A field by plugin_id and status, the status folded: plugin-x has values `x` and their total,
-    plugin-y has `y`."""
-    counts = operator == "count"
-    field = {"operator": operator} | ({} if counts else {"key": "total_tasks"})
-    first = {accumulator: 1 if counts else "$total_tasks"}
-    of_x = [
-        {"value": value, "status": status}
-        for value, status in zip(x, ("FAILURE", "IN_PROGRESS", "SUCCESS"), strict=True)
-    ]
-    return AnalyzeCase(
-        f"field_group of {operator}",
-        {
-            "group_by": ["plugin_id", "status"],
-            "field_group": ["status"],
-            "fields": {"n": field},
-        },
-        [
-            {"$group": {"_id": _BY_PLUGIN_AND_STATUS, "n": first}},
-            *_folded(_total_n={accumulator: "$n"}),
-            _IN_ORDER_OF_KEYS,
-        ],
-        [
-            {"plugin_id": "plugin-x", "n": of_x, "_total_n": total_x},
-            {"plugin_id": "plugin-y", "n": [{"value": y, "status": "SUCCESS"}], "_total_n": y},
-        ],
-    )
-
-
-FIELD_GROUP = [
-    _fold("count", "$sum", [1, 1, 3], 5, 1),
-    _fold("sum", "$sum", [2, 3, 10], 15, 6),
-    _fold("average", "$avg", [2, 3, 10 / 3], (2 + 3 + 10 / 3) / 3, 6),
-    _fold("max", "$max", [2, 3, 5], 5, 6),
-    _fold("min", "$min", [2, 3, 1], 1, 6),
-    AnalyzeCase(
-        "field_group of a field that has no total",
-        {
-            "group_by": ["plugin_id", "status"],
-            "field_group": ["status"],
-            "fields": {"n": {"operator": "add_to_set", "key": "resource_group"}},
-            "page": {"start": 2},
-        },
-        [
-            {"$group": {"_id": _BY_PLUGIN_AND_STATUS, "n": {"$addToSet": "$resource_group"}}},
-            *_folded(),
-            _IN_ORDER_OF_KEYS,
-        ],
-        [{"plugin_id": "plugin-y", "n": [{"value": ["WORKSPACE"], "status": "SUCCESS"}]}],
-    ),
-    AnalyzeCase(
-        "a sort by a folded field means its total",
-        {
-            "group_by": ["plugin_id", "status"],
-            "field_group": ["status"],
-            "fields": {"n": _COUNT},
-            "sort": [{"key": "n"}, {"key": "plugin_id"}],
-            "page": {"limit": 1},
-        },
-        [
-            {"$group": {"_id": _BY_PLUGIN_AND_STATUS, "n": {"$sum": 1}}},
-            *_folded(_total_n={"$sum": "$n"}),
-            {"$sort": {"_total_n": 1, "_id.plugin_id": 1, "_id": 1}},
-        ],
-        [{"plugin_id": "plugin-y", "n": [{"value": 1, "status": "SUCCESS"}], "_total_n": 1}],
-    ),
-    AnalyzeCase(
-        "a name in field_group that is not in group_by is ignored",
-        {
-            "group_by": ["plugin_id", "status"],
-            "field_group": ["nothing", "status"],
-            "fields": {"n": _COUNT},
-            "filter": [{"k": "plugin_id", "o": "eq", "v": "plugin-y"}],
-        },
-        [
-            {"$group": {"_id": _BY_PLUGIN_AND_STATUS, "n": {"$sum": 1}}},
-            *_folded(_total_n={"$sum": "$n"}),
-            _IN_ORDER_OF_KEYS,
-        ],
-        [{"plugin_id": "plugin-y", "n": [{"value": 1, "status": "SUCCESS"}], "_total_n": 1}],
-    ),
-    AnalyzeCase(
-        "a field_group of nothing but such names folds all the same",
-        {
-            "group_by": ["plugin_id"],
-            "field_group": ["nothing"],
-            "fields": {"n": _COUNT},
-            "filter": [{"k": "plugin_id", "o": "eq", "v": "plugin-y"}],
-        },
-        [
-            {"$group": {"_id": {"plugin_id": "$plugin_id"}, "n": {"$sum": 1}}},
-            _IN_ORDER_OF_KEYS,
-            {
-                "$group": {
-                    "_id": {"plugin_id": "$_id.plugin_id"},
-                    "n": {"$push": {"value": "$n"}},
-                    "_total_n": {"$sum": "$n"},
-                }
-            },
-            _IN_ORDER_OF_KEYS,
-        ],
-        [{"plugin_id": "plugin-y", "n": [{"value": 1}], "_total_n": 1}],
-    ),
-]
-
-CASES = [*GROUP_BY, *FIELDS, *SELECT, *FIELD_GROUP]
+CASES = [*GROUP_BY, *FIELDS, *SELECT]

@@ -11,9 +11,13 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pyte
+
+from tests.cases.cli_jobs import DOMAIN
+from tests.support.running import ServerThread
 
 Screen = list[str]
 """The lines on the screen, without the blanks at their ends."""
@@ -109,3 +113,18 @@ def terminal(
         yield opened
     finally:
         opened.close()
+
+
+def run(
+    server: ServerThread, *arguments: str, environment: dict[str, str] | None = None, **size: int
+) -> AbstractContextManager[Terminal]:
+    """A command about the jobs of `cases.cli_jobs`, in a terminal."""
+    target = {"INVENTORY_JOB_ENDPOINT": server.address, "INVENTORY_JOB_DOMAIN": DOMAIN}
+    return terminal(*arguments, environment=target | (environment or {}), **size)
+
+
+def shown(server: ServerThread, *arguments: str, **options: Any) -> Screen:
+    """The screen when the command has ended."""
+    with run(server, *arguments, **options) as opened:
+        assert opened.finish() == 0
+        return opened.lines()

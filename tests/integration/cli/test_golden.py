@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases.cli_jobs import DOMAIN, JOBS
+from tests.cases.cli_jobs import DOMAIN
 from tests.support.running import ServerThread
 from tests.support.shell import Shell
-from tests.support.store import Store
 
 GOLDEN = sorted((Path(__file__).parents[2] / "cases" / "cli").glob("*.txt"))
 
-
-@pytest.fixture(autouse=True, scope="module")
-def jobs(database: Store) -> None:
-    database.jobs.insert_many(dict(job) for job in JOBS)
+pytestmark = pytest.mark.usefixtures("jobs")
 
 
 def session(text: str, address: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.cases import analyses, expressions
+from tests.cases import analyses, expressions, folds
 from tests.cases.analyses import AnalyzeCase
 from tests.cases.expressions import ExpressionCase
 from tests.support.client import Client, Tenant
@@ -16,7 +16,7 @@ COUNT = {"n": {"operator": "count"}}
 LOOKUP = {"from": "job_task", "localField": "job_id", "foreignField": "job_id", "as": "tasks"}
 
 
-@pytest.mark.parametrize("case", analyses.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*analyses.CASES, *folds.CASES], ids=lambda case: case.name)
 def test_an_analyze_gives(client: Client, nested: Client, case: AnalyzeCase) -> None:
     assert (nested if case.nested else client).analyze(case.query)["results"] == case.rows
 

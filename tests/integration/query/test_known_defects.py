@@ -1,6 +1,7 @@
 """Every row of what the reference answers wrongly, or at too high a cost, by its number.
 
-S1 to S5 are in test_attacks.py, S7 in test_time_limits.py, bad requests in test_bad_requests.py.
+S1 is in test_other_tenants.py, S2 to S5 are in test_injections.py, S7 is in test_time_limits.py,
+bad requests are in test_bad_requests.py.
 """
 
 from __future__ import annotations

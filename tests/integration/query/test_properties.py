@@ -1,4 +1,4 @@
-"""Laws of the query language, for any request, on the real database.
+"""Laws of the answers to any request, on the real database.
 
 Every law is tried on 1 000 requests, the same ones each time; `--examples N` tries N others.
 """
@@ -9,31 +9,38 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from inventory_job.auth.scope import Scope
-from inventory_job.errors import InvalidRequest, PermissionDenied, QueryRefused
+from inventory_job.errors import QueryRefused
 from inventory_job.stubs.spaceone.api.core.v2 import query_pb2
 from inventory_job.wire.decode import decode
 from tests import oracle
 from tests.support import analyses, analyze_strategies, chains, lists, nonsense, strategies
 from tests.support.client import REQUESTS as REQUEST_MESSAGES
+from tests.support.laws import (
+    JOBS,
+    NOW,
+    REFUSALS,
+    SCOPES,
+    canonical,
+    law,
+    reply,
+    same,
+    scopes,
+    served,
+)
 from tests.support.lower_half import LowerHalf, as_json, message
 from tests.support.places import is_place
 from tests.support.store import Store
 
-NOW = datetime(2026, 3, 7, 13, 45, 12, 345000)
-JOBS = oracle.many_jobs(rng_seed=1, count=300)
-REFUSALS = (InvalidRequest, PermissionDenied, QueryRefused)
-Reply = Message | InvalidRequest | PermissionDenied | QueryRefused
 REQUESTS = {
     "list": strategies.list_requests,
     "stat": st.one_of(strategies.stat_requests, chains.stat_requests),
@@ -49,14 +56,6 @@ GOOD = {
 
 # An example takes some 10 ms on an idle machine, twice that beside three busy processes.
 pytestmark = pytest.mark.timeout(60 + 0.25 * settings().max_examples)
-
-SCOPES = [
-    Scope("domain-a"),
-    Scope("domain-b", ("workspace-1",)),
-    Scope("domain-a", ("workspace-2", "*")),
-    Scope("domain-of-nobody"),
-]
-scopes = st.sampled_from(SCOPES)
 
 
 def oracles(scope: Scope) -> oracle.Scope:
@@ -75,23 +74,9 @@ def any_request(method: str) -> st.SearchStrategy[dict[str, Any]]:
     return mangled if method == "list" else st.one_of(good, mangled)
 
 
-def law(test: Callable[..., None]) -> Callable[..., None]:
-    """A property, tried as often as the options say."""
-    return settings(
-        deadline=None,
-        suppress_health_check=[
-            HealthCheck.function_scoped_fixture,
-            HealthCheck.too_slow,
-            HealthCheck.filter_too_much,
-        ],
-    )(test)
-
-
 @pytest.fixture(scope="module")
 def server(database: Store) -> Iterator[LowerHalf]:
-    """The lower half of a server over a few hundred varied jobs."""
-    database.jobs.insert_many(copy.deepcopy(JOBS))
-    with LowerHalf(database, NOW) as lower:
+    with served(database) as lower:
         yield lower
 
 
@@ -205,33 +190,6 @@ def test_a_good_request_is_answered_wherever_there_is_an_answer(
     assert met["right"] > 0.3 * met.total(), met
 
 
-def reply(server: LowerHalf, method: str, request: Message, scope: Scope) -> Reply:
-    """The answer or the refusal."""
-    try:
-        return server.sent(method, request, scope)
-    except REFUSALS as error:
-        return error
-
-
-def same(method: str, one: Reply, other: Reply) -> bool:
-    """Whether both are the same answer, but for the order of lists, or the same refusal."""
-    return one == other or shown(method, one) == shown(method, other)
-
-
-def shown(method: str, reply: Reply) -> str:
-    """An answer, with lists in an order of their own, or what a refusal says."""
-    return canonical(as_json(method, reply)) if isinstance(reply, Message) else str(reply)
-
-
-def canonical(value: Any) -> str:
-    if isinstance(value, dict):
-        members = (f"{name!r}: {canonical(member)}" for name, member in sorted(value.items()))
-        return f"{{{', '.join(members)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(sorted(map(canonical, value)))}]"
-    return repr(value)
-
-
 def pages_make_up_the_whole(
     server: LowerHalf, method: str, request: Message, scope: Scope, size: int
 ) -> bool:
@@ -261,94 +219,3 @@ def page_of(
 def as_plain(rows: list[Message]) -> dict[int, Any]:
     """The rows by their places."""
     return {number: json_format.MessageToDict(row) for number, row in enumerate(rows)}
-
-
-SPELLINGS = {"key": "k", "value": "v", "operator": "o", "name": "n"}
-spellings = st.sampled_from([SPELLINGS, {short: long for long, short in SPELLINGS.items()}])
-
-
-def respelled(
-    value: Any, spell: dict[str, str], numbers: Callable[[int], Any] | None = None
-) -> Any:
-    """The same with members spelled by `spell`, operands of integer fields by `numbers`."""
-    if isinstance(value, list):
-        return [respelled(item, spell, numbers) for item in value]
-    if not isinstance(value, dict):
-        return value
-    said = value.get("key", value.get("k"))
-    is_condition = said in strategies.INTEGERS and ("value" in value or "v" in value)
-    members = {}
-    for name, member in value.items():
-        written = respelled(member, spell, numbers)
-        if numbers and is_condition and name in ("value", "v"):
-            written = renumbered(member, numbers)
-        members[spell.get(name, name)] = written
-    return members
-
-
-def renumbered(value: Any, numbers: Callable[[int], Any]) -> Any:
-    if isinstance(value, list):
-        return [renumbered(item, numbers) for item in value]
-    return value if value is None or isinstance(value, bool) else numbers(int(value))
-
-
-@law
-@given(
-    strategies.list_requests,
-    strategies.condition(),
-    scopes,
-    st.tuples(spellings, st.sampled_from([int, float, str])),
-)
-def test_conditions_mean_the_same_in_any_spelling_and_another_never_adds_jobs(
-    server: LowerHalf,
-    request: dict[str, Any],
-    condition: dict[str, Any],
-    scope: Scope,
-    spelling: tuple[dict[str, str], Callable[[int], Any]],
-) -> None:
-    """Two laws over the same requests, as above."""
-    query = request.get("query", {})
-    other = {
-        **query,
-        **{
-            name: respelled(query[name], *spelling)
-            for name in ("filter", "filter_or")
-            if name in query
-        },
-    }
-    requests = [message("list", written) for written in (request, {**request, "query": other})]
-    first, second = (reply(server, "list", each, scope) for each in requests)
-
-    assert same("list", first, second)
-
-    whole = {**query, "page": {}, "only": ["job_id"], "minimal": False}
-    narrower = {**whole, "filter": [*query.get("filter", []), condition]}
-    wide: Any = server.sent("list", message("list", {**request, "query": whole}), scope)
-    narrow: Any = server.sent("list", message("list", {**request, "query": narrower}), scope)
-
-    assert narrow.total_count <= wide.total_count
-    assert {job.job_id for job in narrow.results} <= {job.job_id for job in wide.results}
-
-
-@law
-@given(
-    strategies.aggregates(),
-    scopes,
-    spellings,
-)
-def test_spellings_of_stages_mean_the_same(
-    server: LowerHalf, stages: list[dict[str, Any]], scope: Scope, spell: dict[str, str]
-) -> None:
-    other = [
-        stage if "sort" in stage or "count" in stage else respelled(stage, spell)
-        for stage in stages
-    ]
-    requests = [message("stat", {"query": {"aggregate": written}}) for written in (stages, other)]
-
-    first, second = (reply(server, "stat", request, scope) for request in requests)
-
-    assert same("stat", first, second) or (
-        isinstance(first, REFUSALS)
-        and isinstance(second, REFUSALS)
-        and str(first).replace(".k ", ".key ") == str(second).replace(".k ", ".key ")
-    )

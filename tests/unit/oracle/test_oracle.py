@@ -20,13 +20,7 @@ from tests.oracle import (
     six_jobs,
     with_job,
 )
-
-DOMAIN = "domain-a"
-SCOPE = Scope(DOMAIN)
-NOW = datetime.fromisoformat("2026-03-06T12:00:00.000500")
-JOBS = six_jobs(DOMAIN)
-
-Plain = dict[str, Any]
+from tests.support.six_jobs import DOMAIN, JOBS, NOW, SCOPE, Plain
 
 
 def numbers(

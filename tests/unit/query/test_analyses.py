@@ -11,7 +11,7 @@ from inventory_job.query.limits import Limits
 from inventory_job.query.names import ParseContext
 from inventory_job.query.plans import RowsPlan, plan_analyze
 from inventory_job.wire.decode import decode
-from tests.cases import analyses, expressions
+from tests.cases import analyses, expressions, folds
 from tests.cases.analyses import AnalyzeCase
 from tests.cases.expressions import ExpressionCase
 from tests.cases.moments import NOW
@@ -27,7 +27,7 @@ def plan(query: dict[str, Any], scope: Scope = DOMAIN) -> RowsPlan:
     return plan_analyze(decoded, scope, ParseContext(Limits(), NOW))
 
 
-@pytest.mark.parametrize("case", analyses.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*analyses.CASES, *folds.CASES], ids=lambda case: case.name)
 def test_an_analyze_becomes(case: AnalyzeCase) -> None:
     compiled = list(plan(case.query).stages)
 
