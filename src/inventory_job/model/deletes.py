@@ -56,21 +56,23 @@ class Deletes:
 
     async def _delete(self, plan: JobPlan) -> bool:
         at: Timestamp | None = None
+        found = True  # a delete that fails may have been committed all the same
         has_transactions = await self._database.has_transactions()
         try:
             # Makes the driver wait for a server, which is safe: this task is never cancelled.
             with pymongo.timeout(_LONGEST_SECONDS):
                 if not has_transactions:
-                    return await self._remove(plan, None)
-                async with self._database.client.start_session() as session:
-                    found = await self._transact(plan, session)
-                    at = session.operation_time
-                    return found
+                    found = await self._remove(plan, None)
+                else:
+                    async with self._database.client.start_session() as session:
+                        found = await self._transact(plan, session)
+                        at = session.operation_time
+                return found
         except ServerSelectionTimeoutError as failure:
             raise translate(failure) from failure
         finally:
-            # Also after a failure: the delete may have been committed all the same.
-            self._counters.clear(at)
+            if found:
+                self._counters.clear(at)
 
     async def _transact(self, plan: JobPlan, session: AsyncClientSession) -> bool:
         """Runs `_remove` in a transaction. The driver would retry transient errors for two

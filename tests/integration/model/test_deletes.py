@@ -14,6 +14,8 @@ from inventory_job.errors import NotFound, Unavailable
 from inventory_job.manager import JobManager
 from inventory_job.model.client import Database
 from inventory_job.model.counts.cache import CountCache
+from inventory_job.model.deletes import Deletes
+from inventory_job.query.countable import countable
 from inventory_job.query.filters import ScopedFilter
 from inventory_job.query.plans import JobPlan
 from tests.support.running import in_database
@@ -117,3 +119,21 @@ def test_a_job_that_never_was_is_not_found(stored: Store) -> None:
 
     deleting(stored, lambda _: None, work)
     assert stored.jobs.count_documents({}) == 1
+
+
+def test_only_a_delete_of_a_job_drops_totals(stored: Store) -> None:
+    kept: list[int] = []
+
+    async def run(database: Database) -> None:
+        counts = CountCache(database)
+        assert (jobs := countable(ScopedFilter(Scope("domain-2")))) is not None
+        assert not counts.counters.begin(jobs), "only what is asked for again is kept"
+        assert counts.counters.begin(jobs)
+        deletes = Deletes(database, counts.counters)
+        for job_id in ("job-2", "job-1"):
+            await deletes.delete(plan(job_id))
+            kept.append(counts.counters.kept)
+
+    in_database(stored, run)
+
+    assert kept == [1, 0]
