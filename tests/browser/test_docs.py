@@ -7,7 +7,7 @@ import json
 from playwright.sync_api import Locator, expect
 
 from inventory_job.embedded.demo_data import LARGEST_TENANT
-from tests.browser.visits import Visit
+from tests.browser.visits import Visit, foreign
 
 
 def operation(visited: Visit, origin: str, name: str) -> Locator:
@@ -19,6 +19,7 @@ def operation(visited: Visit, origin: str, name: str) -> Locator:
 
 
 def test_a_list_can_be_tried_out(visited: Visit, origin: str) -> None:
+    requested = visited.requested()
     block = operation(visited, origin, "list")
     block.get_by_placeholder("x-domain-id").fill(LARGEST_TENANT)
     block.locator("textarea").fill('{"query": {"only": ["job_id"], "page": {"limit": 2}}}')
@@ -30,7 +31,8 @@ def test_a_list_can_be_tried_out(visited: Visit, origin: str) -> None:
     shown = json.loads(answer.locator("pre").first.inner_text())
     assert len(shown["results"]) == 2
     assert all(list(job) == ["job_id"] for job in shown["results"])
-    assert visited.foreign_requests(origin) == []
+    assert requested
+    assert foreign(requested, origin) == []
     assert visited.complaints == []
 
 

@@ -11,7 +11,7 @@ from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.embedded.demo_data import LARGEST_TENANT
 from tests.browser import home
 from tests.browser.demo_scene import HOSTILE, MARKUP, ODD
-from tests.browser.visits import Profile, Scheme, Visit
+from tests.browser.visits import Profile, Scheme, Visit, foreign
 from tests.support.http_service import HttpPort, served
 from tests.support.key_sources import Keys
 from tests.support.store import Store
@@ -51,10 +51,11 @@ def test_a_job_whose_date_is_none_leaves_the_others_shown(visited: Visit, origin
 
 
 def test_nothing_is_asked_of_another_server(visited: Visit, origin: str) -> None:
+    requested = visited.requested()
     home.opened(visited.page, origin, LARGEST_TENANT)
 
-    assert len(visited.requests) > 10
-    assert visited.foreign_requests(origin) == []
+    assert len(requested) > 10
+    assert foreign(requested, origin) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -96,10 +97,11 @@ def test_colours_follow_a_change_of_scheme(visited: Visit, origin: str) -> None:
 def test_without_a_domain_the_page_asks_for_one_and_for_nothing_else(
     visited: Visit, origin: str
 ) -> None:
+    requested = visited.requested()
     visited.page.goto(origin)
 
     expect(visited.page.get_by_text("Enter the id of a domain")).to_be_visible()
-    assert not [url for url in visited.requests if "/inventory/" in url]
+    assert not [url for url in requested if "/inventory/" in url]
 
 
 def test_a_domain_without_jobs_is_said_to_have_none(visited: Visit, origin: str) -> None:
@@ -211,10 +213,10 @@ def test_a_table_that_was_opened_stays_open(visited: Visit, origin: str) -> None
 def test_auto_refresh_asks_again(timed: Visit, origin: str) -> None:
     home.opened(timed.page, origin, LARGEST_TENANT)
     timed.page.get_by_role("switch").check()
-    before = len(timed.requests)
+    requested = timed.requested()
 
     with timed.page.expect_response("**/inventory/v1/job/stat"):
         timed.page.clock.run_for(31_000)
 
-    assert len(timed.requests) > before
+    assert requested
     assert "auto=1" in timed.page.url

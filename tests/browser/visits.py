@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Self
@@ -27,15 +27,25 @@ class Look:
 
 @dataclass(frozen=True)
 class Visit:
-    """An open page, the URLs that it requested, and what the console complained about."""
+    """An open page, and what the console complained about."""
 
     page: Page
-    requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def foreign_requests(self, origin: str) -> list[str]:
-        """The requests that left `origin`."""
-        return [url for url in self.requests if not url.startswith((f"{origin}/", "data:"))]
+    def requested(self) -> list[str]:
+        """The URLs that the page requests from now on, put down one by one."""
+        urls: list[str] = []
+
+        def record(request: Request) -> None:
+            urls.append(request.url)
+
+        self.page.on("request", record)
+        return urls
+
+
+def foreign(urls: Iterable[str], origin: str) -> list[str]:
+    """The URLs outside of `origin`."""
+    return [url for url in urls if not url.startswith((f"{origin}/", "data:"))]
 
 
 def chromium_path() -> str | None:
@@ -141,11 +151,7 @@ def _opened(profile: BrowserContext) -> Visit:
 
 
 def _record(opened: Visit) -> None:
-    def record(request: Request) -> None:
-        opened.requests.append(request.url)
-
     page = opened.page
-    page.on("request", record)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on(
         "console",
