@@ -101,23 +101,23 @@ class TokenAuthenticator:
         self._first_seen: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        given = read_metadata(metadata)
-        digest = _digest_of(given.token)
+        token, domain_id, workspace_id = read_metadata(metadata)
+        digest = _digest_of(token)
         verified = self._remembered.get(digest)
         if verified is not None and await self._still_holds(verified):
             self._stats.remembered += 1
         else:
             self._stats.verified += 1
-            verified = self._remembered[digest] = await self._verify(given.token, digest)
+            verified = self._remembered[digest] = await self._verify(token, digest)
         caller = verified.claims.caller
         if not caller.system:
             return caller
-        return trusted_caller(given, given.domain_id, caller.injected_params)
+        return trusted_caller(domain_id, workspace_id, caller.injected_params)
 
     async def _still_holds(self, verified: _Verified) -> bool:
         if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
             return False
-        return await self._keys.find(verified.claims.caller.domain_id, verified.kid) == verified.key
+        return await self._keys(verified.claims.caller.domain_id, verified.kid) == verified.key
 
     async def _verify(self, token: str, digest: bytes) -> _Verified:
         began = self._clock()
@@ -148,14 +148,14 @@ class TokenAuthenticator:
     ) -> RSAKey | None:
         """The domain's key if `token` is signed with it, else None."""
         try:
-            key = await self._keys.find(domain_id, kid)
+            key = await self._keys(domain_id, kid)
         except Unavailable:
             # Without a key a decoy is tried, here and below: the time that a refusal takes must
             # not reveal which domains are known.
             self._is_signed(token, None)
             raise
         while not (self._is_signed(token, key) and key):
-            newer = await self._keys.find(domain_id, kid, since, key)
+            newer = await self._keys(domain_id, kid, since, key)
             if newer == key:
                 return None
             key = newer
