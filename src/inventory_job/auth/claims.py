@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -36,20 +35,6 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
 """The kinds of values of claims, by their names in reasons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """The validated claims of a token.
-
-    `caller`: who the token identifies; with a system token, each call names its tenant itself.
-    `expires`: seconds since the epoch, infinite for a system token without an expiry. `client_id`:
-    the app's, or "" if the owner is not an app.
-    """
-
-    caller: Caller
-    expires: float
-    client_id: str
-
-
 def domain_of(payload: Mapping[str, Any]) -> str:
     """The domain whose key verifies the token; raises Unauthenticated if the token names none.
 
@@ -61,10 +46,14 @@ def domain_of(payload: Mapping[str, Any]) -> str:
     return domain_id
 
 
-def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claims:
-    """The claims of a token with a verified signature; raises Unauthenticated if one is invalid.
+def check_claims(
+    payload: Mapping[str, Any], now: float, leeway: float
+) -> tuple[Caller, float, str]:
+    """What a token with a verified signature says: the caller, when it expires, and the client id
+    of an app, "" if the owner is not an app. Raises Unauthenticated if a claim is invalid.
 
-    `now`: seconds since the epoch. The token's times may be off by `leeway` seconds.
+    Times are seconds since the epoch; those in the token may be off by `leeway` seconds. A system
+    token may lack an expiry, which is infinite then; each call with it names its tenant itself.
     """
     domain_id = domain_of(payload)
     expires = _check_times(payload, now, leeway)
@@ -92,7 +81,7 @@ def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claim
         tuple(_claim(payload, "permissions", "a list of texts") or ()),
         _injected(payload),
     )
-    return Claims(caller, expires, client_id)
+    return caller, expires, client_id
 
 
 def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float:

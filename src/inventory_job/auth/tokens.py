@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import AuthStats, Caller, read_metadata, trusted_caller
-from inventory_job.auth.claims import ANY_DOMAIN, Claims, check_claims, domain_of
+from inventory_job.auth.claims import ANY_DOMAIN, check_claims, domain_of
 from inventory_job.auth.keys import (
     ALGORITHM,
     KID,
@@ -67,11 +67,13 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    claims: Claims
+    """A token accepted `until` (monotonic seconds), or until it `expires` (since the epoch)."""
+
+    caller: Caller
     kid: str | None
     key: RSAKey
     until: float
-    """Monotonic seconds; the token may expire earlier."""
+    expires: float
 
 
 class TokenAuthenticator:
@@ -109,15 +111,15 @@ class TokenAuthenticator:
         else:
             self._stats.verified += 1
             verified = self._remembered[digest] = await self._verify(token, digest)
-        caller = verified.claims.caller
+        caller = verified.caller
         if not caller.system:
             return caller
         return trusted_caller(domain_id, workspace_id, caller.injected_params)
 
     async def _still_holds(self, verified: _Verified) -> bool:
-        if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
+        if self._clock() >= verified.until or self._wall_clock() >= verified.expires:
             return False
-        return await self._keys(verified.claims.caller.domain_id, verified.kid) == verified.key
+        return await self._keys(verified.caller.domain_id, verified.kid) == verified.key
 
     async def _verify(self, token: str, digest: bytes) -> _Verified:
         began = self._clock()
@@ -133,15 +135,16 @@ class TokenAuthenticator:
         if key is None:
             self._first_seen.pop(digest, None)
             raise Unauthenticated(_UNVERIFIED)
-        claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
-        if claims.caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
+        now, leeway = self._wall_clock(), self._rules.leeway_seconds
+        caller, expires, client_id = check_claims(payload, now, leeway)
+        if caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
-        if claims.client_id and self._check_app is not None:
-            permissions = await self._check_app((domain_id, claims.client_id))
+        if client_id and self._check_app is not None:
+            permissions = await self._check_app((domain_id, client_id))
             if permissions is None:
                 raise Unauthenticated("the app is not known")
-            claims = replace(claims, caller=replace(claims.caller, permissions=permissions))
-        return _Verified(claims, kid, key, began + self._rules.remember_seconds)
+            caller = replace(caller, permissions=permissions)
+        return _Verified(caller, kid, key, began + self._rules.remember_seconds, expires)
 
     async def _verifying_key(
         self, token: str, domain_id: str, kid: str | None, since: float
