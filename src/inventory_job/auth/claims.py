@@ -25,9 +25,8 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "a list of texts": lambda value: (
         isinstance(value, list) and all(isinstance(item, str) for item in value)
     ),
-    "a time": lambda value: (
-        type(value) in (int, float) and abs(value) <= sys.float_info.max  # not so: NaN, 10**400
-    ),
+    # Excludes booleans, NaN, and integers that are too large for a float.
+    "a time": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
     "an identifier": lambda value: (
         isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable()
     ),
