@@ -16,7 +16,7 @@ class Keys:
     def __init__(self, *issuers: Issuer) -> None:
         self.known = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
 
-    async def find(
+    async def __call__(
         self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
         return self.known.get(domain_id)

@@ -9,7 +9,7 @@ from functools import partial
 import grpc.aio
 
 from inventory_job.auth.callers import AuthStats
-from inventory_job.auth.keys import InvalidKey, KeyFile, RemoteKeys
+from inventory_job.auth.keys import InvalidKey, KeyFile
 from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.auth.tokens import TokenAuthenticator, TokenRules
 from inventory_job.errors import Unavailable
@@ -46,7 +46,10 @@ def build(settings: Settings, resources: AsyncExitStack, stats: AuthStats) -> To
     # Only verified tokens cause look-ups of apps, so these have a higher rate limit.
     apps = Lookups(client.check_app, replace(limits, burst=100, per_second=50.0))
     resources.push_async_callback(channel.close)
-    return TokenAuthenticator(RemoteKeys(keys), apps.find, rules, stats)
+    # The identity service has one key for each domain, whatever kid the token names.
+    return TokenAuthenticator(
+        lambda domain_id, _kid, *unfit: keys.find(domain_id, *unfit), apps.find, rules, stats
+    )
 
 
 def _identity_channel(settings: Settings) -> grpc.aio.Channel:

@@ -27,15 +27,6 @@ class Caller:
     injected_params: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CallMetadata:
-    """The metadata of a call that authentication reads; a missing value is ""."""
-
-    token: str = ""
-    domain_id: str = ""
-    workspace_id: str = ""
-
-
 class Authenticator(Protocol):
     """Authenticates callers."""
 
@@ -56,8 +47,8 @@ class AnonymousAuthenticator:
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
         """Never suspends. The domain is that of `x_domain_id` or, without it, the default."""
-        given = read_metadata(metadata)
-        return trusted_caller(given, given.domain_id or self._default_domain_id, {})
+        _, domain_id, workspace_id = read_metadata(metadata)
+        return trusted_caller(domain_id or self._default_domain_id, workspace_id, {})
 
 
 @dataclass(slots=True)
@@ -75,18 +66,16 @@ class AuthStats:
     identity_failures: int = 0
 
 
-def trusted_caller(
-    given: CallMetadata, domain_id: str, injected_params: Mapping[str, str]
-) -> Caller:
+def trusted_caller(domain_id: str, workspace_id: str, injected_params: Mapping[str, str]) -> Caller:
     """A caller with system access to the domain; raises InvalidRequest if it is empty."""
     if not domain_id:
         raise InvalidRequest(required("domain_id"))
-    return Caller(domain_id, given.workspace_id, system=True, injected_params=injected_params)
+    return Caller(domain_id, workspace_id, system=True, injected_params=injected_params)
 
 
-def read_metadata(pairs: Iterable[tuple[str, str]]) -> CallMetadata:
-    """The token, domain and workspace in `pairs`. Each key is accepted once only, because proxies
-    and servers disagree about which of two values counts.
+def read_metadata(pairs: Iterable[tuple[str, str]]) -> tuple[str, str, str]:
+    """The token, domain and workspace in `pairs`; a missing one is "". Each key is accepted once
+    only, because proxies and servers disagree about which of two values counts.
 
     Raises Unauthenticated for a second token, InvalidRequest for a second domain or workspace.
     """
@@ -94,10 +83,9 @@ def read_metadata(pairs: Iterable[tuple[str, str]]) -> CallMetadata:
     for key, value in pairs:
         if key not in ("token", "x_domain_id", "x_workspace_id"):
             continue
-        name = key.removeprefix("x_")
-        if name in found and key == "token":
+        if key in found and key == "token":
             raise Unauthenticated("more than one token is given")
-        if name in found:
+        if key in found:
             raise InvalidRequest(invalid(key, "it is given more than once"))
-        found[name] = value
-    return CallMetadata(**found)
+        found[key] = value
+    return found.get("token", ""), found.get("x_domain_id", ""), found.get("x_workspace_id", "")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,20 +20,18 @@ _TYPES = (SYSTEM_TOKEN, "ACCESS_TOKEN", "CLIENT_SECRET")
 _OWNERS = ("USER", "APP", "SYSTEM")
 _VERSION = "2.0"
 _LONGEST_ID = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """The validated claims of a token.
-
-    `caller`: who the token identifies; with a system token, each call names its tenant itself.
-    `expires`: seconds since the epoch, infinite for a system token without an expiry. `client_id`:
-    the app's, or "" if the owner is not an app.
-    """
-
-    caller: Caller
-    expires: float
-    client_id: str
+_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "a dictionary": lambda value: isinstance(value, dict),
+    "a list of texts": lambda value: (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    ),
+    # Excludes booleans, NaN, and integers that are too large for a float.
+    "a time": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
+    "an identifier": lambda value: (
+        isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable()
+    ),
+}
+"""The kinds of values of claims, by their names in reasons."""
 
 
 def domain_of(payload: Mapping[str, Any]) -> str:
@@ -42,16 +39,20 @@ def domain_of(payload: Mapping[str, Any]) -> str:
 
     No other claim may be read before the signature is verified.
     """
-    domain_id = _identifier(payload, "did")
+    domain_id: str | None = _claim(payload, "did", "an identifier")
     if not domain_id:
         raise Unauthenticated("the token names no domain (did)")
     return domain_id
 
 
-def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claims:
-    """The claims of a token with a verified signature; raises Unauthenticated if one is invalid.
+def check_claims(
+    payload: Mapping[str, Any], now: float, leeway: float
+) -> tuple[Caller, float, str]:
+    """What a token with a verified signature says: the caller, when it expires, and the client id
+    of an app, "" if the owner is not an app. Raises Unauthenticated if a claim is invalid.
 
-    `now`: seconds since the epoch. The token's times may be off by `leeway` seconds.
+    Times are seconds since the epoch; those in the token may be off by `leeway` seconds. A system
+    token may lack an expiry, which is infinite then; each call with it names its tenant itself.
     """
     domain_id = domain_of(payload)
     expires = _check_times(payload, now, leeway)
@@ -68,7 +69,7 @@ def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claim
     role = payload.get("rol", "")
     if not isinstance(role, str):
         raise Unauthenticated("the token's role (rol) is not a text")
-    client_id = _identifier(payload, "jti") if owner == "APP" else ""
+    client_id = _claim(payload, "jti", "an identifier") if owner == "APP" else ""
     if owner == "APP" and not client_id:
         raise Unauthenticated("the app's token has no client id (jti)")
     caller = Caller(
@@ -76,14 +77,14 @@ def check_claims(payload: Mapping[str, Any], now: float, leeway: float) -> Claim
         _workspace_of(payload, role),
         role,
         system,
-        _permissions(payload),
+        tuple(_claim(payload, "permissions", "a list of texts") or ()),
         _injected(payload),
     )
-    return Claims(caller, expires, client_id)
+    return caller, expires, client_id
 
 
 def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float:
-    expires = _time(payload, "exp")
+    expires: float | None = _claim(payload, "exp", "a time")
     if expires is None:
         if payload.get("typ") != SYSTEM_TOKEN:
             raise Unauthenticated("the token has no expiry (exp)")
@@ -92,56 +93,34 @@ def _check_times(payload: Mapping[str, Any], now: float, leeway: float) -> float
     if now >= expires + leeway:
         raise Unauthenticated("the token has expired")
     for name in ("nbf", "iat"):
-        begins = _time(payload, name)
+        begins = _claim(payload, name, "a time")
         if begins is not None and now < begins - leeway:
             raise Unauthenticated(f"the token is not valid yet ({name})")
     return expires
 
 
-def _time(payload: Mapping[str, Any], name: str) -> float | None:
-    value = payload.get(name)
-    if value is None:
-        return None
-    with suppress(OverflowError):
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    raise Unauthenticated(f"the token's {name} is not a time")
-
-
 def _workspace_of(payload: Mapping[str, Any], role: str) -> str:
     if role not in WORKSPACE_ROLES:
         return ""
-    workspace_id = _identifier(payload, "wid")
+    workspace_id: str | None = _claim(payload, "wid", "an identifier")
     if not workspace_id or workspace_id == DOMAIN_WIDE:
         raise Unauthenticated("the token of a workspace's role names no workspace (wid)")
     return workspace_id
 
 
-def _identifier(payload: Mapping[str, Any], name: str) -> str:
-    value = payload.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable():
-        return value
-    raise Unauthenticated(f"the token's {name} is not an identifier")
-
-
-def _permissions(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    value = payload.get("permissions")
-    if value is None:
-        return ()
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise Unauthenticated("the token's permissions is not a list of texts")
-
-
 def _injected(payload: Mapping[str, Any]) -> Mapping[str, str]:
-    value = payload.get("injected_params")
-    if not isinstance(value, dict | None):
-        raise Unauthenticated("the token's injected_params is not a dictionary")
+    given = _claim(payload, "injected_params", "a dictionary") or {}
     # Other services get the same tokens: ignore the parameters that only they have.
-    given = value or {}
-    ours = {name: _identifier(given, name) for name in sorted(INJECTABLE & given.keys())}
+    names = sorted(INJECTABLE & given.keys())
+    ours = {name: _claim(given, name, "an identifier") for name in names}
     if not all(ours.values()):
         raise Unauthenticated("a parameter in the token's injected_params is empty")
     return MappingProxyType(ours)
+
+
+def _claim(payload: Mapping[str, Any], name: str, kind: str) -> Any:
+    """The value of a claim, None without one; raises Unauthenticated if it is not of that kind."""
+    value = payload.get(name)
+    if value is not None and not _KINDS[kind](value):
+        raise Unauthenticated(f"the token's {name} is not {kind}")
+    return value

@@ -16,8 +16,6 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from inventory_job.auth.lookups import Lookups
-
 ALGORITHM = "RS256"
 """The only signature algorithm accepted."""
 
@@ -43,8 +41,13 @@ class OtherKey(InvalidKey):
 class KeySource(Protocol):
     """Finds the key for a token."""
 
-    async def find(
-        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
+    async def __call__(
+        self,
+        domain_id: str,
+        kid: str | None,
+        since: float = -math.inf,
+        unfit: RSAKey | None = None,
+        /,
     ) -> RSAKey | None:
         """The key for a domain's tokens, or None; `kid` is the key id in the token's header.
         Raises Unavailable while the key cannot be looked up.
@@ -214,9 +217,7 @@ class KeyFile:
         if not self._keys.keys:
             raise InvalidKey(f"There is no key in {path}.")
 
-    async def find(
-        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
-    ) -> RSAKey | None:
+    async def __call__(self, domain_id: str, kid: str | None, *_: object) -> RSAKey | None:
         """Never suspends. Checking whether the file has changed takes some microseconds."""
         version = self._stat()
         if version != self._version:
@@ -237,15 +238,3 @@ class KeyFile:
         except OSError:
             return ()
         return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-class RemoteKeys:
-    """A KeySource over a remote directory with one key per domain; ignores `kid`."""
-
-    def __init__(self, lookups: Lookups[str, RSAKey]) -> None:
-        self._lookups = lookups
-
-    async def find(
-        self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
-    ) -> RSAKey | None:
-        return await self._lookups.find(domain_id, since, unfit)

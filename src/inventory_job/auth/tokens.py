@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from inventory_job.auth.callers import AuthStats, Caller, read_metadata, trusted_caller
-from inventory_job.auth.claims import ANY_DOMAIN, Claims, check_claims, domain_of
+from inventory_job.auth.claims import ANY_DOMAIN, check_claims, domain_of
 from inventory_job.auth.keys import (
     ALGORITHM,
     KID,
@@ -67,11 +67,13 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    claims: Claims
+    """A token accepted `until` (monotonic seconds), or until it `expires` (since the epoch)."""
+
+    caller: Caller
     kid: str | None
     key: RSAKey
     until: float
-    """Monotonic seconds; the token may expire earlier."""
+    expires: float
 
 
 class TokenAuthenticator:
@@ -101,23 +103,23 @@ class TokenAuthenticator:
         self._first_seen: BoundedDict[bytes, float] = BoundedDict(self._rules.remembered)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str]]) -> Caller:
-        given = read_metadata(metadata)
-        digest = _digest_of(given.token)
+        token, domain_id, workspace_id = read_metadata(metadata)
+        digest = _digest_of(token)
         verified = self._remembered.get(digest)
         if verified is not None and await self._still_holds(verified):
             self._stats.remembered += 1
         else:
             self._stats.verified += 1
-            verified = self._remembered[digest] = await self._verify(given.token, digest)
-        caller = verified.claims.caller
+            verified = self._remembered[digest] = await self._verify(token, digest)
+        caller = verified.caller
         if not caller.system:
             return caller
-        return trusted_caller(given, given.domain_id, caller.injected_params)
+        return trusted_caller(domain_id, workspace_id, caller.injected_params)
 
     async def _still_holds(self, verified: _Verified) -> bool:
-        if self._clock() >= verified.until or self._wall_clock() >= verified.claims.expires:
+        if self._clock() >= verified.until or self._wall_clock() >= verified.expires:
             return False
-        return await self._keys.find(verified.claims.caller.domain_id, verified.kid) == verified.key
+        return await self._keys(verified.caller.domain_id, verified.kid) == verified.key
 
     async def _verify(self, token: str, digest: bytes) -> _Verified:
         began = self._clock()
@@ -133,29 +135,30 @@ class TokenAuthenticator:
         if key is None:
             self._first_seen.pop(digest, None)
             raise Unauthenticated(_UNVERIFIED)
-        claims = check_claims(payload, self._wall_clock(), self._rules.leeway_seconds)
-        if claims.caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
+        now, leeway = self._wall_clock(), self._rules.leeway_seconds
+        caller, expires, client_id = check_claims(payload, now, leeway)
+        if caller.system and self._rules.system_domain_id not in (ANY_DOMAIN, domain_id):
             raise Unauthenticated("system tokens of this domain are not accepted")
-        if claims.client_id and self._check_app is not None:
-            permissions = await self._check_app((domain_id, claims.client_id))
+        if client_id and self._check_app is not None:
+            permissions = await self._check_app((domain_id, client_id))
             if permissions is None:
                 raise Unauthenticated("the app is not known")
-            claims = replace(claims, caller=replace(claims.caller, permissions=permissions))
-        return _Verified(claims, kid, key, began + self._rules.remember_seconds)
+            caller = replace(caller, permissions=permissions)
+        return _Verified(caller, kid, key, began + self._rules.remember_seconds, expires)
 
     async def _verifying_key(
         self, token: str, domain_id: str, kid: str | None, since: float
     ) -> RSAKey | None:
         """The domain's key if `token` is signed with it, else None."""
         try:
-            key = await self._keys.find(domain_id, kid)
+            key = await self._keys(domain_id, kid)
         except Unavailable:
             # Without a key a decoy is tried, here and below: the time that a refusal takes must
             # not reveal which domains are known.
             self._is_signed(token, None)
             raise
         while not (self._is_signed(token, key) and key):
-            newer = await self._keys.find(domain_id, kid, since, key)
+            newer = await self._keys(domain_id, kid, since, key)
             if newer == key:
                 return None
             key = newer

@@ -14,9 +14,9 @@ import typer
 
 from inventory_job.auth.keys import InvalidKey, read_keys
 from inventory_job.auth.policy import DOMAIN_ADMIN, WORKSPACE_MEMBER, WORKSPACE_OWNER
-from inventory_job.auth.signing import claims_of, make_key_pair, sign
 from inventory_job.cli.flags import Command, Group
 from inventory_job.cli.paths import expanded
+from inventory_job.cli.signing import claims_of, make_key_pair, sign
 
 KEY_FILE = "keys.json"
 """The name of the file with the public keys, as the setting auth_key_file takes it."""

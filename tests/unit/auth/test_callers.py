@@ -6,18 +6,18 @@ import asyncio
 
 import pytest
 
-from inventory_job.auth.callers import AnonymousAuthenticator, Caller, CallMetadata, read_metadata
+from inventory_job.auth.callers import AnonymousAuthenticator, Caller, read_metadata
 from inventory_job.errors import InvalidRequest, Unauthenticated
 
 
 def test_the_metadata_of_ours_are_read_and_others_passed_over() -> None:
     pairs = [("user-agent", "x"), ("token", "t"), ("x_domain_id", "d"), ("x_workspace_id", "w")]
 
-    assert read_metadata(pairs) == CallMetadata("t", "d", "w")
+    assert read_metadata(pairs) == ("t", "d", "w")
 
 
 def test_other_metadata_may_repeat() -> None:
-    assert read_metadata([("trace", "1"), ("trace", "2")]) == CallMetadata()
+    assert read_metadata([("trace", "1"), ("trace", "2")]) == ("", "", "")
 
 
 @pytest.mark.parametrize("values", [("a", "b"), ("a", "a"), ("", "a")])

@@ -242,7 +242,7 @@ class File:
         draft.replace(self.path)
 
     def found(self) -> RSAKey | None:
-        return asyncio.run(self.source.find("domain-1", None))
+        return asyncio.run(self.source("domain-1", None))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
-from inventory_job.auth.keys import RemoteKeys, parse_key
+from inventory_job.auth.keys import parse_key
 from inventory_job.auth.lookups import LookupLimits, Lookups
 from inventory_job.auth.tokens import TokenAuthenticator
 from inventory_job.errors import ServiceError, Unauthenticated, Unavailable
@@ -38,7 +38,9 @@ class Service:
         self.now = 1000.0
         self.keys = {issuer.domain_id: parse_key(issuer.jwk) for issuer in issuers}
         self.lookups: Lookups[str, RSAKey] = Lookups(self.fetch, LIMITS, self.clock)
-        self.authenticator = TokenAuthenticator(RemoteKeys(self.lookups), clock=self.clock)
+        self.authenticator = TokenAuthenticator(
+            lambda domain_id, _kid, *unfit: self.lookups.find(domain_id, *unfit), clock=self.clock
+        )
 
     def clock(self) -> float:
         return self.now

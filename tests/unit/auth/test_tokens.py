@@ -133,7 +133,7 @@ def test_apps_are_not_asked_about_for_users_nor_before_the_signature(
 
 def test_without_its_key_source_a_token_is_neither_good_nor_bad(domain: Issuer) -> None:
     class Down(Keys):
-        async def find(
+        async def __call__(
             self,
             domain_id: str,
             kid: str | None,
@@ -156,11 +156,11 @@ class Scripted(Keys):
         self.script = [each if each is None else parse_key(each.jwk) for each in script]
         self.since: list[float] = []
 
-    async def find(
+    async def __call__(
         self, domain_id: str, kid: str | None, since: float = -math.inf, unfit: RSAKey | None = None
     ) -> RSAKey | None:
         if unfit is None:
-            return await super().find(domain_id, kid)
+            return await super().__call__(domain_id, kid)
         self.since.append(since)
         key = self.script.pop(0)
         if key is None:

@@ -19,9 +19,7 @@ _KEY_BITS = 2048
 def make_key_pair() -> tuple[bytes, dict[str, Any]]:
     """A new private key in PEM form, and its public key as a JWK."""
     key = RSAKey.generate_key(_KEY_BITS)
-    public = key.as_dict(private=False)
-    jwk = {"kty": "RSA", "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}
-    return key.as_pem(private=True), jwk
+    return key.as_pem(private=True), dict(key.as_dict(private=False, use="sig", alg=ALGORITHM))
 
 
 def sign(claims: dict[str, Any], private_pem: bytes) -> str:
