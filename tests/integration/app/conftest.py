@@ -12,11 +12,6 @@ from tests.support.store import Store
 
 
 @pytest.fixture(scope="module")
-def recorder(database_name: str) -> Recorder:
-    return Recorder(database_name)
-
-
-@pytest.fixture(scope="module")
 def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs; the victim has the same ones and a secret."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))

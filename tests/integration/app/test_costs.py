@@ -22,11 +22,6 @@ BY_ID = {**LOOKUP, "localField": "job_id", "foreignField": "job_id"}
 
 
 @pytest.fixture(scope="module")
-def recorder(database_name: str) -> Recorder:
-    return Recorder(database_name)
-
-
-@pytest.fixture(scope="module")
 def client(recorder: Recorder, settings: Settings, database: Store) -> Iterator[Client]:
     """A client of 50 jobs, one a day, and 100 tasks, of a server that allows 1 000 comparisons of
     patterns and 1 000 tasks to be read."""

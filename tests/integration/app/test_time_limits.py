@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from pymongo import MongoClient
 
 from inventory_job.embedded.data_directory import wait_until
-from inventory_job.results import StoredDocument
 from inventory_job.settings import Settings
 from tests import oracle
 from tests.support.client import Client, Recorder, refusal
@@ -34,11 +32,6 @@ BUSY: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def recorder(database_name: str) -> Recorder:
-    return Recorder(database_name)
-
-
-@pytest.fixture(scope="module")
 def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))
@@ -51,21 +44,6 @@ def busy(database: Store, client: Client, channel: grpc.Channel) -> Client:
     lists = {name: [*range(300)] for name in "abc"}
     database.jobs.insert_many({"domain_id": "domain-busy", **lists} for _ in range(20))
     return Client(channel, "domain-busy")
-
-
-@pytest.fixture(scope="module")
-def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
-    """How many commands are at work on the jobs of this module's database."""
-    with MongoClient[StoredDocument](mongo_uri) as mongo:
-
-        def count() -> int:
-            at_work: list[dict[str, Any]] = [
-                {"$currentOp": {}},
-                {"$match": {"ns": f"{database_name}.job", "op": {"$in": ["command", "query"]}}},
-            ]
-            return len(list(mongo.admin.aggregate(at_work)))
-
-        yield count
 
 
 def test_s7_what_a_client_no_longer_waits_for_ends(

@@ -26,11 +26,6 @@ WRITTEN = [f"2026-03-0{day}T01:02:03.456Z" for day in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")
-def recorder(database_name: str) -> Recorder:
-    return Recorder(database_name)
-
-
-@pytest.fixture(scope="module")
 def client(recorder: Recorder, channel: grpc.Channel, database: Store) -> Client:
     """A client of the domain with the six jobs."""
     database.jobs.insert_many(oracle.six_jobs(DOMAIN))

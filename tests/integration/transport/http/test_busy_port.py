@@ -12,14 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from inventory_job.deadline import Deadline
 from inventory_job.embedded.data_directory import wait_until
 from inventory_job.manager import JobManager
 from inventory_job.query.plans import ListPlan
-from inventory_job.results import Rows, StoredDocument
+from inventory_job.results import Rows
 from inventory_job.transport.limiter import CallLimits
 from tests.support.http_service import LIMITS, HttpPort, connected, served
 from tests.support.raw_http import TENANT, head, received
@@ -48,21 +47,6 @@ def jobs(database: Store) -> None:
     """A domain in which BUSY takes very long."""
     lists = {name: [*range(300)] for name in "abc"}
     database.jobs.insert_many({"domain_id": "domain-busy", **lists} for _ in range(20))
-
-
-@pytest.fixture(scope="module")
-def running(mongo_uri: str, database_name: str) -> Iterator[Callable[[], int]]:
-    """How many commands are at work on the jobs of this module's database."""
-    with MongoClient[StoredDocument](mongo_uri) as mongo:
-
-        def count() -> int:
-            at_work: list[dict[str, Any]] = [
-                {"$currentOp": {}},
-                {"$match": {"ns": f"{database_name}.job", "op": {"$in": ["command", "query"]}}},
-            ]
-            return len(list(mongo.admin.aggregate(at_work)))
-
-        yield count
 
 
 class Held:
