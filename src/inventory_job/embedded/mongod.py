@@ -210,12 +210,13 @@ class _Mongod:
 
     def _end(self) -> None:
         """Ends the processes that `_spawn` started; harmless if they have ended."""
-        assert self._process.stdin is not None  # noqa: S101  a pipe
-        self._process.stdin.close()
-        self._process.wait()
+        process = self._process  # the thread that restarts mongod may set another one
+        assert process.stdin is not None  # noqa: S101  a pipe
+        process.stdin.close()
+        process.wait()
         with suppress(ProcessLookupError):
             # If the guard was killed, mongod is still running.
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
 
     def _becomes_primary(self) -> bool:
         """Waits until mongod takes writes; returns False if it ended, or took more than the seconds
