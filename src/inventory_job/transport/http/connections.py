@@ -36,14 +36,17 @@ class Connections:
         self._most = most
         self._request_seconds = request_seconds
         self._unread_seconds = unread_seconds
-        self._open: OrderedDict[tuple[Address, Address], _Bounded] = OrderedDict()
-        """By the addresses of both ends; the one idle for longest is first."""
+        self._open: OrderedDict[_Bounded, None] = OrderedDict()
+        """Ordered by the end of their last request: the one idle for longest is first."""
+        self._latest: dict[tuple[Address, Address], _Bounded] = {}
+        """By the addresses of both ends. One that the client has reset may still be open beside
+        it: while its requests are answered, it is not read from."""
 
     async def watch(self) -> None:
         """Closes the connections of slow clients, until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for connection in [*self._open.values()]:
+            for connection in [*self._open]:
                 connection.look(time.monotonic(), self._request_seconds, self._unread_seconds)
 
     def bounding(
@@ -56,8 +59,7 @@ class Connections:
     def request_of(self, client: Address, server: Address) -> Iterator[None]:
         """Counts a request in flight, its headers complete, on the connection from `client` to
         `server` until the context exits."""
-        ends = (client, server)
-        connection = self._open.get(ends)
+        connection = self._latest.get((client, server))
         if connection is None:
             yield
             return
@@ -67,23 +69,26 @@ class Connections:
             yield
         finally:
             connection.requests -= 1
-            if ends in self._open:
-                self._open.move_to_end(ends)
+            if connection in self._open:
+                self._open.move_to_end(connection)
 
     def add(self, connection: _Bounded) -> None:
         """Registers a new connection; aborts one if there are too many."""
         if len(self._open) >= self._most:
-            silent = (each for each in self._open.values() if not each.requests)
+            silent = (each for each in self._open if not each.requests)
             loser = next(silent, connection)
             loser.transport.abort()
             if loser is connection:
                 return
             self.remove(loser)
-        self._open[connection.ends] = connection
+        self._open[connection] = None
+        self._latest[connection.ends] = connection
 
     def remove(self, connection: _Bounded) -> None:
         """Forgets a connection that has ended."""
-        self._open.pop(connection.ends, None)
+        self._open.pop(connection, None)
+        if self._latest.get(connection.ends) is connection:
+            del self._latest[connection.ends]
 
 
 class _Bounded(asyncio.Protocol):

@@ -179,6 +179,21 @@ async def test_connections_that_ended_do_not_count(connections: Connections) -> 
         assert client.transport.ended == ""
 
 
+@in_loop
+async def test_all_connections_of_a_port_that_is_used_again_count(connections: Connections) -> None:
+    """The server learns of a reset late while it does not read: the next one comes before that."""
+    for port in range(MOST - 1):
+        reset = Client(connections, port)
+        Client(connections, port)
+        reset.outer.connection_lost(None)
+    Client(connections, MOST - 1)
+    held = Requests(connections)
+    for port in range(MOST):
+        held.begin(port)
+
+    assert Client(connections, MOST).transport.ended == "aborted"
+
+
 # Requests that do not come
 
 
