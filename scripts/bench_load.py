@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from subprocess import Popen
 from tempfile import NamedTemporaryFile
@@ -23,6 +22,7 @@ from inventory_job.stubs.spaceone.api.inventory.v1 import job_pb2_grpc
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _LOG_SECONDS = 5.0
+_CALLERS_BESIDE = 8
 _ENDLESS = 10**9
 
 
@@ -39,8 +39,8 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Makes load; `mongod` is the database of the servers. `beside`: what 8 other callers send all
-    the time."""
+    """Makes load; `mongod` is the database of the servers. `beside`: what `_CALLERS_BESIDE` other
+    callers send all the time."""
 
     mongod: Process
     workspace_id: str
@@ -70,12 +70,13 @@ class Load:
         answered = server.answered(workload.method)
         processes = server.process, self.mongod
         before = [process.processor_seconds for process in processes]
-        with NamedTemporaryFile("r") as log:
-            with (
-                self._calls(server, self.beside, 8, _ENDLESS) if self.beside else nullcontext(),
-                self._calls(server, workload, callers, calls, f"--log-file={log.name}") as load,
-            ):
+        with NamedTemporaryFile("r") as log, ExitStack() as others:
+            if self.beside:
+                others.enter_context(self._calls(server, self.beside, _CALLERS_BESIDE, _ENDLESS))
+            sent = self._calls(server, workload, callers, calls, f"--log-file={log.name}")
+            with sent as load:
                 load.communicate()
+            others.close()
             server_ms, mongod_ms = (
                 (process.processor_seconds - spent) / calls * 1000
                 for process, spent in zip(processes, before, strict=True)
@@ -95,16 +96,14 @@ class Load:
             server.process.memory,
         )
 
-    @contextmanager
     def _calls(
         self, server: Contender, workload: Workload, callers: int, calls: int, *options: str
-    ) -> Iterator[Popen[str]]:
+    ) -> AbstractContextManager[Popen[str]]:
         connections = min(callers, 4)
         share = [f"-n{calls}", f"-c{connections}", f"-m{callers // connections}", "-t1"]
         sent = request(workload.method, workload.request)
         metadata = workload.metadata(self.workspace_id)
-        with h2load(server.address, sent, metadata, *share, *options) as load:
-            yield load
+        return h2load(server.address, sent, metadata, *share, *options)
 
 
 def _has_answered(server: Contender, method: str, before: int | None, calls: int) -> bool:

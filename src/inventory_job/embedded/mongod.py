@@ -43,6 +43,7 @@ mongod = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
 def end_with_owner():
     os.read(0, 1)
     mongod.terminate()
+    # How long mongod may take to shut down: this process ends as soon as mongod has.
     time.sleep(float(sys.argv[1]))
     mongod.kill()
 threading.Thread(target=end_with_owner, daemon=True).start()

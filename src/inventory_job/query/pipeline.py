@@ -80,7 +80,7 @@ class Pipeline:
         rows = self.rows
         order = self._order if rows.identity else {}  # A single row needs no sort.
         self.stages.append({"$unwind": f"${path}"})
-        # RowShape from the same list differ only in the element.
+        # Rows from the same list differ only in the element.
         self.rows = replace(rows, identity=(*rows.identity, path))
         self._order = None
         if order is not None and path in rows.sets and path not in order:

@@ -182,7 +182,7 @@ class ProjectField(Spelled):
 
 
 class Project(Strict):
-    """RowShape with these fields only, and with their group keys unless `exclude_keys` is set."""
+    """Rows with these fields only, and with their group keys unless `exclude_keys` is set."""
 
     fields: tuple[ProjectField, ...] = ()
     exclude_keys: bool = Member(False, strict=True)
